@@ -1,0 +1,69 @@
+"""saltus: diffusion models that need a handful of network calls and say how good they are in nats.
+
+The names below are loaded when they are first used, so that `import saltus` costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from saltus.chain import Bound, Chain, Loss, OraclePrior, StandardNormal, bits_per_dim
+    from saltus.data import DataSet, digits, load
+    from saltus.kernels import DeterministicKernel, DiscretisedHead, GaussianHead, GaussianKernel, Kernel, OracleKernel, VAEKernel
+    from saltus.levels import Levels
+    from saltus.mistakes import Mistake
+    from saltus.oracles import FiniteData, GaussianMixture
+    from saltus.process import Delta, Noise, OrnsteinUhlenbeck
+    from saltus.training import Config, train
+
+_rooms = {
+    "process": ("Delta", "Noise", "OrnsteinUhlenbeck"),
+    "levels": ("Levels",),
+    "oracles": ("FiniteData", "GaussianMixture"),
+    "kernels": ("DeterministicKernel", "DiscretisedHead", "GaussianHead", "GaussianKernel", "Kernel", "OracleKernel", "VAEKernel"),
+    "chain": ("Bound", "Chain", "Loss", "OraclePrior", "StandardNormal", "bits_per_dim"),
+    "data": ("DataSet", "digits", "load"),
+    "training": ("Config", "train"),
+    "mistakes": ("Mistake",),
+}
+_home = {name: room for room, names in _rooms.items() for name in names}
+
+__all__ = [
+    "Bound",
+    "Chain",
+    "Config",
+    "DataSet",
+    "Delta",
+    "DeterministicKernel",
+    "DiscretisedHead",
+    "FiniteData",
+    "GaussianHead",
+    "GaussianKernel",
+    "GaussianMixture",
+    "Kernel",
+    "Levels",
+    "Loss",
+    "Mistake",
+    "Noise",
+    "OracleKernel",
+    "OraclePrior",
+    "OrnsteinUhlenbeck",
+    "StandardNormal",
+    "VAEKernel",
+    "bits_per_dim",
+    "digits",
+    "load",
+    "train",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _home:
+        raise AttributeError(f"module 'saltus' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"saltus.{_home[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,7 @@
+"""Samplers, losses and bounds, written once for every kernel."""
+
+from saltus.chain.bound import ACTIVE_VARIANCE, Bound, bits_per_dim
+from saltus.chain.chain import Chain, Loss
+from saltus.chain.prior import OraclePrior, Prior, StandardNormal
+
+__all__ = ["ACTIVE_VARIANCE", "Bound", "Chain", "Loss", "OraclePrior", "Prior", "StandardNormal", "bits_per_dim"]

@@ -1,0 +1,227 @@
+r"""A chain: a prior for z_L, a grid of levels, and a kernel for each step down to the data.
+
+Everything here asks nothing of a kernel but its contract.  Level l of the noise is the step t_l -> t_{l-1}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from saltus.blueprint import Buildable
+from saltus.chain.bound import Bound, active_units
+from saltus.chain.prior import Prior
+from saltus.chain.storage import read, write
+from saltus.kernels import Kernel, Last, Terms, Weights
+from saltus.levels import Levels
+from saltus.process import Noise, OrnsteinUhlenbeck, per_item
+
+__all__ = ["Chain", "Loss"]
+
+_process = OrnsteinUhlenbeck()
+
+
+@dataclass(frozen=True)
+class Loss:
+    """What training minimises, for each item at the step it was given.
+
+    Attributes:
+        level: the step of each item, 1 ... L, (B,).
+        terms: named terms, (B,) each.
+    """
+
+    level: Tensor
+    terms: Terms
+
+    @property
+    def total(self) -> Tensor:
+        """The sum of the terms, (B,); L times its mean over items estimates the sum over levels."""
+        return torch.stack(list(self.terms.values())).sum(0)
+
+
+class Chain(Buildable, nn.Module):
+    """prior -> kernel at level L -> ... -> kernel at level 1 -> data.
+
+    Args:
+        prior: p(z_L).
+        levels: the grid.
+        kernels: one kernel for all levels, or a list of L, cleanest step first.
+        scaling: ln of the scaling of the data, added to the bound (sum of ln std for standardised data; 0 for bins).
+
+    Raises:
+        ValueError: if the number of kernels is neither 1 nor L, or their event shapes differ.
+    """
+
+    def __init__(self, prior: Prior, levels: Levels, kernels: Kernel | Sequence[Kernel], *, scaling: float = 0.0) -> None:
+        super().__init__()
+        listed = [kernels] if isinstance(kernels, Kernel) else list(kernels)
+        shapes = {tuple(kernel.event_shape) for kernel in listed}
+        if len(listed) not in (1, levels.L) or len(shapes) != 1:
+            raise ValueError(
+                f"{len(listed)} kernels with event shapes {sorted(shapes)} for {levels.L} levels; expected 1 or {levels.L}, of one shape"
+            )
+        self.prior, self.levels, self.scaling = prior, levels, scaling
+        self.kernels = nn.ModuleList(listed)
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """E."""
+        return tuple(self.kernel(1).event_shape)
+
+    @property
+    def has_bound(self) -> bool:
+        """Whether every kernel has a bound."""
+        return all(self.kernel(level).has_bound for level in range(1, self.levels.L + 1))
+
+    def kernel(self, level: int) -> Kernel:
+        """The kernel of the step t_level -> t_{level-1}, level in 1 ... L."""
+        kernel = self.kernels[0 if len(self.kernels) == 1 else level - 1]
+        assert isinstance(kernel, Kernel)
+        return kernel
+
+    @torch.no_grad()
+    def sample(self, n: int, *, seed: int, first_item: int = 0, return_path: bool = False, last: Last = "mean", batch: int = 256) -> Tensor:
+        """Generate items `first_item` ... `first_item + n - 1` of a seed.
+
+        Args:
+            n: how many, >= 1.
+            seed: >= 0; item i of a seed is the same whatever n, `first_item` and `batch` are.
+            first_item: number of the first item.
+            return_path: whether to return z_0 ... z_L, (L + 1, n, *E); by default only z_0, (n, *E).
+            last: whether the step to data gives the mean of its Gaussian or a draw.
+            batch: how many items at a time.
+
+        Raises:
+            ValueError: if n or batch is below 1, or seed or first_item below 0.
+        """
+        if n < 1 or batch < 1:
+            raise ValueError(f"n = {n}, batch = {batch}; expected at least 1")
+        was_training = self.training
+        self.eval()
+        parts = [self._paths(Noise(seed, first_item + start, min(batch, n - start)), last, return_path) for start in range(0, n, batch)]
+        self.train(was_training)
+        path = torch.cat(parts, dim=1)
+        return path if return_path else path[0]
+
+    def _paths(self, noise: Noise, last: Last, keep: bool) -> Tensor:
+        z = self.prior.sample(self.event_shape, self.levels.last, noise.at(self.levels.L)).to(self._like())
+        path = [z]
+        for level, (s, t) in reversed(list(enumerate(self.levels.pairs(), 1))):
+            z = self.kernel(level).sample(z, s, t, noise=noise.at(level - 1), last=last)
+            path = [z, *path] if keep else [z]
+        return torch.stack(path)
+
+    def _like(self) -> Tensor:
+        """A tensor with the dtype and device of the parameters; float64 where there is none."""
+        return next(self.parameters(), torch.zeros(0, dtype=torch.float64))
+
+    def loss(self, y: Tensor, *, seed: int, first_item: int = 0, weights: Weights | None = None) -> Loss:
+        """The training loss of data (B, *E), each item at one level.
+
+        Levels are stratified over the batch, so that each has the probability 1/L and their counts differ by at most one.
+        Kernels with `any_time` that serve every level are given times over the whole range instead, even in log-SNR.
+        """
+        noise = Noise(seed, first_item, len(y))
+        strata = (torch.arange(len(y)) + noise.uniform("level")[0]) / len(y)
+        level = (strata * self.levels.L).long().clamp_max(self.levels.L - 1) + 1
+        s, t = self.levels.times[level - 1], self.levels.times[level]
+        if len(self.kernels) == 1:
+            if self.kernel(1).any_time:
+                s, t = torch.zeros_like(t), self.levels.spread(strata)
+            return Loss(level, self._step_loss(self.kernel(1), y, s, t, noise, weights or {}))
+        terms: Terms = {}
+        for number in level.unique().tolist():  # levels ascend along the batch, so each is one run of items
+            rows = torch.nonzero(level == number).flatten()
+            part = Noise(seed, first_item + int(rows[0]), len(rows))
+            for name, value in self._step_loss(self.kernel(number), y[rows], s[rows], t[rows], part, weights or {}).items():
+                terms[name] = terms.get(name, value.new_zeros(len(y))).index_put((rows,), value)
+        return Loss(level, terms)
+
+    @staticmethod
+    def _step_loss(kernel: Kernel, y: Tensor, s: Tensor, t: Tensor, noise: Noise, weights: Weights) -> Terms:
+        z_s = _noised(y, s, noise.normal("z_s", y.shape[1:], like=y))
+        z_t = _noised(z_s, t - s, noise.normal("z_t", y.shape[1:], like=y))
+        return kernel.loss(y, z_s, z_t, s, t, noise=noise, weights=weights)
+
+    @torch.no_grad()
+    def bound(self, y: Tensor, *, seed: int = 0, first_item: int = 0, batch: int = 256) -> Bound:
+        """The chain bound of data (N, *E) on one path each, q(z_1 ... z_L | y), in its named terms.
+
+        Args:
+            y: data, in the dtype of the parameters.
+            seed: of the paths and latents.
+            first_item: number of the first item, for its noise.
+            batch: how many items at a time.
+
+        Raises:
+            TypeError: if a kernel has no bound.
+            ValueError: if the shape of `y` is not (N, *E), or its values are not the head's.
+        """
+        if tuple(y.shape[1:]) != self.event_shape or len(y) == 0:
+            raise ValueError(f"y has shape {tuple(y.shape)}; expected (N, {', '.join(map(str, self.event_shape))}) with N >= 1")
+        head = getattr(self.kernel(1), "head", None)
+        if head is not None:
+            head.check(y)
+        was_training = self.training
+        self.eval()
+        prior: list[Tensor] = []
+        terms: list[list[Terms]] = [[] for _ in range(self.levels.L)]
+        means: list[list[Tensor]] = [[] for _ in range(self.levels.L)]
+        for start in range(0, len(y), batch):
+            part = y[start : start + batch]
+            noise = Noise(seed, first_item + start, len(part))
+            for level, (z_s, z_t, s, t) in self._forward_path(part, noise):
+                kernel = self.kernel(level)
+                terms[level - 1].append(kernel.terms(part, z_s, z_t, s, t, noise=noise.at(level)))
+                mean = kernel.latent_mean(part, z_s, z_t, s, t)
+                means[level - 1].extend([] if mean is None else [mean])
+            prior.append(self.prior.cost(part, z_t, self.levels.last))
+        self.train(was_training)
+        joined = [{name: torch.cat([part[name] for part in parts]) for name in parts[0]} for parts in terms]
+        return Bound(self.event_shape, torch.cat(prior), joined, self.scaling, [active_units(m) if m else None for m in means])
+
+    def _forward_path(self, y: Tensor, noise: Noise) -> Iterator[tuple[int, tuple[Tensor, Tensor, float, float]]]:
+        """(level, (z_s, z_t, s, t)) along one path of the noise process."""
+        z_s = y
+        for level, (s, t) in enumerate(self.levels.pairs(), 1):
+            z_t = _noised(z_s, torch.tensor(t - s), noise.at(level).normal("z_t", y.shape[1:], like=y))
+            yield level, (z_s, z_t, s, t)
+            z_s = z_t
+
+    def bits_per_dim(self, y: Tensor, *, seed: int = 0) -> Tensor:
+        """The bound in bits per dimension, (N,)."""
+        return self.bound(y, seed=seed).bits_per_dim
+
+    def calibrate(self, y: Tensor, *, seed: int = 0) -> None:
+        """Fit what kernels do not learn by gradient (the optimal variance) on data (N, *E) held out of the updates."""
+        was_training = self.training
+        self.eval()
+        times = self.levels.times[1:].tolist()
+        for index, module in enumerate(self.kernels):
+            assert isinstance(module, Kernel)
+            module.calibrate(y, times if len(self.kernels) == 1 else [times[index]], seed=seed)
+        self.train(was_training)
+
+    def save(self, folder: str | Path) -> None:
+        """Write everything that is needed to sample: `chain.json` and `chain.safetensors`."""
+        write(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Chain:
+        """The chain that `save` wrote, with no option to repeat.
+
+        Raises:
+            Mistake: if the folder holds no chain, or its files do not fit together.
+        """
+        chain = read(Path(folder))
+        assert isinstance(chain, Chain)
+        return chain
+
+
+def _noised(z: Tensor, dt: Tensor, unit: Tensor) -> Tensor:
+    """z after time dt, with the given unit noise: the draw of `OrnsteinUhlenbeck.transition`."""
+    return per_item(_process.alpha(dt), z) * z + per_item(_process.sigma(dt), z) * unit

@@ -1,0 +1,27 @@
+"""Reverse kernels p(z_s | z_t), one file each, behind one contract (`Kernel`)."""
+
+from saltus.kernels.deterministic import DeterministicKernel
+from saltus.kernels.gaussian import GaussianKernel, Variance
+from saltus.kernels.head import DiscretisedHead, GaussianHead, Head
+from saltus.kernels.kernel import Kernel, Last, Terms, Weights
+from saltus.kernels.oracle import OracleKernel
+from saltus.kernels.step import GaussianStep
+from saltus.kernels.vae import Encodes, Parametrisation, VAEKernel
+
+__all__ = [
+    "DeterministicKernel",
+    "DiscretisedHead",
+    "Encodes",
+    "GaussianHead",
+    "GaussianKernel",
+    "GaussianStep",
+    "Head",
+    "Kernel",
+    "Last",
+    "OracleKernel",
+    "Parametrisation",
+    "Terms",
+    "VAEKernel",
+    "Variance",
+    "Weights",
+]

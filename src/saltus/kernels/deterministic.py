@@ -1,0 +1,63 @@
+r"""The deterministic decoder of Problem 2.
+
+Trained by equation (1), argmin E |y - z_Phi(z_t, t)|^2, so that its optimum is E[y | z_t]; applied by equation (2),
+z_s = z_Phi(z_t, t).  Where z_t tells nothing of y its optimum is the mean of the data, and everything after it is
+deterministic: the samples collapse.  `bridge=True` steps with q(z_s | z_t, yhat) around the same network instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NoReturn
+
+from torch import Tensor
+
+from saltus.kernels.kernel import Kernel, Last, Terms, Weights, call_times, refuse_condition
+from saltus.kernels.step import Bridge
+from saltus.networks import Scaled
+from saltus.process import Noise, Time
+
+__all__ = ["DeterministicKernel"]
+
+
+class DeterministicKernel(Kernel):
+    """Equation (2) of Problem 2, or the bridge around the same prediction.  It has no bound.
+
+    Args:
+        network: predicts y from (z_t, t).
+        bridge: whether to step with q(z_s | z_t, yhat) in place of equation (2).
+        any_time: whether to train at all times, so that any grid can use the network, or at a grid's own.
+    """
+
+    has_bound = False
+
+    def __init__(self, network: Scaled, *, bridge: bool = False, any_time: bool = True) -> None:
+        super().__init__()
+        self.network, self.bridge, self.any_time = network, bridge, any_time
+
+    @property
+    def event_shape(self) -> Sequence[int]:
+        return self.network.event_shape
+
+    def sample(self, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, last: Last = "mean") -> Tensor:
+        """z_s = yhat (equation (2)); with `bridge` a draw of q(z_s | z_t, yhat), which at s = 0 is yhat too."""
+        refuse_condition(condition)
+        yhat, _, _ = self.network(z_t, call_times(s, t, z_t))
+        if not self.bridge:
+            return yhat
+        law = Bridge.between(s, t, z_t)
+        return law.A * z_t + law.B * yhat + law.S.sqrt() * noise.normal("decoder", z_t.shape[1:], like=z_t)
+
+    def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> NoReturn:
+        """Raises TypeError: a deterministic step gives z_s no density, so there is no bound."""
+        raise TypeError(
+            "DeterministicKernel has no bound: a deterministic step gives z_s no density; use GaussianKernel or VAEKernel for one"
+        )
+
+    def loss(
+        self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, weights: Weights
+    ) -> Terms:
+        """Equation (1): {"error": |y - yhat|^2}, (B,)."""
+        refuse_condition(condition)
+        yhat, _, _ = self.network(z_t, call_times(0.0 if self.any_time else s, t, z_t))
+        return {"error": weights.get("error", 1.0) * (y - yhat).square().flatten(1).sum(1)}

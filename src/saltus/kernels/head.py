@@ -1,0 +1,113 @@
+r"""p(y | .) of the last step, s = 0, around a Gaussian N(mean, variance).
+
+`DiscretisedHead` for data on known bins: the Gaussian's probability of each bin, the first and last bin open to
+infinity, so that it sums to 1.  `GaussianHead` for continuous data: its density, with a floor on the standard
+deviation, since a density on data with ties could otherwise rise without limit.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+
+from saltus.blueprint import Buildable
+
+__all__ = ["DiscretisedHead", "GaussianHead", "Head"]
+
+
+class Head(Buildable, ABC):
+    """p(y | mean, variance), dimension by dimension."""
+
+    @abstractmethod
+    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """ln p(y), summed over dimensions: (B,) nats for arguments (B, *E)."""
+
+    @abstractmethod
+    def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
+        """A draw (B, *E) from unit Gaussian numbers `unit` (B, *E)."""
+
+    def check(self, y: Tensor) -> None:
+        """Raise ValueError if `y` is not data that this head can give a likelihood to."""
+
+
+class DiscretisedHead(Head):
+    """The Gaussian's mass in each of `bins` equal bins, centred on `low` ... `high`.
+
+    The standard deviation is at least a tenth of a bin: a Gaussian centred there has all but 6e-7 of its mass in
+    its bin, so nothing is left to gain below.
+
+    Args:
+        bins: how many values there are, >= 2 (256 for 8-bit images, 17 for the digits).
+        low, high: the first and the last value.
+
+    Raises:
+        ValueError: for fewer than 2 bins, or low >= high; from `check`, for values that are not on the bins.
+    """
+
+    def __init__(self, bins: int, low: float = -1.0, high: float = 1.0) -> None:
+        if bins < 2 or not low < high:
+            raise ValueError(f"{bins} bins from {low} to {high}; expected at least 2, and low < high")
+        self.bins, self.low, self.high = bins, low, high
+        self.width = (high - low) / (bins - 1)
+
+    @property
+    def values(self) -> Tensor:
+        """The centres of the bins, (bins,) float64."""
+        return torch.linspace(self.low, self.high, self.bins, dtype=torch.float64)
+
+    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        index = self._index(y)
+        std = self._std(variance)
+        centre = self.low + index * self.width
+        above = torch.where(index == self.bins - 1, torch.inf, (centre + self.width / 2 - mean) / std)
+        below = torch.where(index == 0, -torch.inf, (centre - self.width / 2 - mean) / std)
+        return _log_mass(below, above).flatten(1).sum(1)
+
+    def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
+        return self.low + self._index(mean + self._std(variance) * unit) * self.width
+
+    def check(self, y: Tensor) -> None:
+        off = (y - (self.low + self._index(y) * self.width)).abs().max()
+        if off > self.width / 100:
+            raise ValueError(
+                f"y is up to {float(off):.3g} away from the {self.bins} bins from {self.low} to {self.high}; expected values on the bins"
+            )
+
+    def _index(self, y: Tensor) -> Tensor:
+        return ((y - self.low) / self.width).round().clamp(0, self.bins - 1)
+
+    def _std(self, variance: Tensor) -> Tensor:
+        return variance.clamp_min((self.width / 10) ** 2).sqrt()
+
+
+def _log_mass(below: Tensor, above: Tensor) -> Tensor:
+    """ln(Phi(above) - Phi(below)) without cancellation: both ends are reflected into the lower tail first."""
+    flip = below + above > 0  # also where one end is infinite
+    low, high = torch.where(flip, -above, below), torch.where(flip, -below, above)
+    bottom, top = torch.special.log_ndtr(low), torch.special.log_ndtr(high)
+    return top + torch.log(-torch.expm1(bottom - top))
+
+
+class GaussianHead(Head):
+    """The Gaussian density, its standard deviation at least `floor` (in the units of y).
+
+    Raises:
+        ValueError: if the floor is not positive.
+    """
+
+    def __init__(self, floor: float) -> None:
+        if not floor > 0:
+            raise ValueError(f"floor = {floor}; expected a positive standard deviation")
+        self.floor = floor
+
+    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        return Normal(mean, self._std(variance)).log_prob(y).flatten(1).sum(1)
+
+    def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
+        return mean + self._std(variance) * unit
+
+    def _std(self, variance: Tensor) -> Tensor:
+        return variance.clamp_min(self.floor**2).sqrt()

@@ -1,0 +1,83 @@
+r"""The contract of a kernel: an object for p(z_s | z_t) that can sample and, if it has one, give a bound.
+
+Kernels speak in times (s, t), s < t, never in level indices; s and t are numbers or (B,).  With the data y,
+z_t ~ q(z_t | y) and z_s ~ q(z_s | z_t, y), the sum of `terms` averaged over z_s and the noise bounds
+
+    s > 0:   KL(q(z_s | z_t, y) || p(z_s | z_t))
+    s = 0:   -ln p(y | z_t)
+
+in nats, so that their sum over a grid is the chain bound on -ln p(y).
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from saltus.blueprint import Buildable
+from saltus.process import Noise, OrnsteinUhlenbeck, Time
+
+__all__ = ["Kernel", "Last", "Terms", "Weights", "call_times"]
+
+Last = Literal["mean", "draw"]
+"""Whether the step to data returns the mean of its last Gaussian, or a draw from it."""
+Terms = dict[str, Tensor]
+"""Named terms, each (B,) nats."""
+Weights = Mapping[str, float]
+"""A factor for a named term of the training loss; a name that is missing has factor 1."""
+
+
+class Kernel(Buildable, nn.Module, ABC):
+    """p(z_s | z_t).  A subclass is one way to take a step."""
+
+    has_bound: bool = True
+    """Whether `terms` is defined."""
+    any_time: bool = False
+    """Whether the network is trained at all times (on pairs (0, t)) rather than at the steps of a grid."""
+
+    @property
+    @abstractmethod
+    def event_shape(self) -> Sequence[int]:
+        """E, the shape of one item."""
+
+    @abstractmethod
+    def sample(self, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, last: Last = "mean") -> Tensor:
+        """Draw z_s given z_t (B, *E), from the random numbers of `noise` (B items)."""
+
+    @abstractmethod
+    def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:
+        """The bound's named terms, (B,) nats each, never reweighted.
+
+        Raises:
+            TypeError: if the kernel has no bound.
+        """
+
+    @abstractmethod
+    def loss(
+        self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, weights: Weights
+    ) -> Terms:
+        """What training minimises, in named terms (B,), already weighted."""
+
+    def calibrate(self, y: Tensor, times: Sequence[float], *, seed: int) -> None:
+        """Fit what is not trained by gradient, at these times, on data (N, *E) held out of the updates."""
+
+    def latent_mean(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time) -> Tensor | None:
+        """The mean of the encoder, (B, latent), for counting active units; None without a latent."""
+        return None
+
+
+def call_times(s: Time, t: Time, z: Tensor) -> Tensor:
+    """The log-SNRs of t and of s that a network is told, (B, 2), on the device of `z`."""
+    process = OrnsteinUhlenbeck()
+    pair = torch.stack([process.log_snr(t).expand(len(z)), process.log_snr(s).expand(len(z))], dim=1)
+    return pair.to(z.device)
+
+
+def refuse_condition(condition: Tensor | None) -> None:
+    """Say so when a condition is given to a kernel that was built without one."""
+    if condition is not None:
+        raise ValueError(f"a condition of shape {tuple(condition.shape)} was given to a kernel that takes none; leave it out")

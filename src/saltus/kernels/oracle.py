@@ -1,0 +1,50 @@
+"""The exact reverse kernel q(z_s | z_t) of a law of data that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from saltus.kernels.kernel import Kernel, Last, Terms, Weights, refuse_condition
+from saltus.oracles import Law, Oracle
+from saltus.process import Noise, OrnsteinUhlenbeck, Time
+
+__all__ = ["OracleKernel"]
+
+
+class OracleKernel(Kernel):
+    """q(z_s | z_t) of an oracle: what a perfect kernel does.
+
+    Args:
+        oracle: the law of data.
+    """
+
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__()
+        self.oracle = oracle
+
+    @property
+    def event_shape(self) -> Sequence[int]:
+        return self.oracle.event_shape
+
+    def sample(self, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, last: Last = "mean") -> Tensor:
+        """An exact draw of q(z_s | z_t).  At s = 0 too, whatever `last` says: the exact law of y has no noise to leave out."""
+        refuse_condition(condition)
+        law = self.oracle.reverse(z_t, s, t)
+        if not isinstance(law, Law):
+            return z_t
+        return law.draw(noise.uniform("component"), noise.normal("decoder", z_t.shape[1:])).to(z_t.dtype)
+
+    def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:
+        """{"decoder": ln q(z_s | z_t, y) - ln q(z_s | z_t)}, (B,) nats; its mean over z_s is the KL.  At s = 0 -ln q(y | z_t)."""
+        refuse_condition(condition)
+        bridge = OrnsteinUhlenbeck().bridge(z_t, y, s, t).log_prob(z_s)
+        bridge = bridge.where(bridge.isfinite(), 0)  # at s = 0 the bridge is y itself
+        return {"decoder": bridge - self.oracle.reverse(z_t, s, t).log_prob(z_s)}
+
+    def loss(
+        self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, weights: Weights
+    ) -> Terms:
+        """Raises TypeError: there is nothing to train."""
+        raise TypeError("OracleKernel is exact and has nothing to train; use chain.sample or chain.bound")

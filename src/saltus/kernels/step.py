@@ -1,0 +1,80 @@
+r"""One Gaussian step N(mean, variance) to z_s, which a head takes over where s = 0.
+
+For s > 0 its KL from the bridge q(z_s | z_t, y) = N(A z_t + B y, S I) is closed form; at s = 0 the bridge is y
+itself and what is left is -ln p(y).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.distributions import Normal, kl_divergence
+
+from saltus.kernels.head import Head
+from saltus.kernels.kernel import Last
+from saltus.process import OrnsteinUhlenbeck, Time, as_time, per_item
+
+__all__ = ["Bridge", "GaussianStep"]
+
+
+@dataclass(frozen=True)
+class Bridge:
+    """A, B and S of q(z_s | z_t, y) as (B, 1, ..., 1), and which items have s = 0, (B,)."""
+
+    A: Tensor
+    B: Tensor
+    S: Tensor
+    final: Tensor
+
+    @classmethod
+    def between(cls, s: Time, t: Time, z_t: Tensor) -> Bridge:
+        """The bridge for a batch z_t (B, *E)."""
+        a, b, variance = (per_item(c.expand(len(z_t)), z_t) for c in OrnsteinUhlenbeck().bridge_coefficients(s, t))
+        return cls(a, b, variance, (as_time(s).expand(len(z_t)) == 0).to(z_t.device))
+
+    def step(self, z_t: Tensor, y: Tensor, c: Tensor | float, head: Head) -> GaussianStep:
+        """N(A z_t + B y, S + B^2 c): the step around an estimate y whose squared error is c (0 or (B, *E))."""
+        mean = self.A * z_t + self.B * y
+        return GaussianStep(mean, (self.S + self.B**2 * c).expand_as(mean), self.final, head)
+
+
+@dataclass(frozen=True)
+class GaussianStep:
+    """p(z_s | .) = N(mean, variance), and the head where `final`."""
+
+    mean: Tensor
+    variance: Tensor
+    final: Tensor
+    head: Head
+
+    def draw(self, unit: Tensor, last: Last) -> Tensor:
+        """z_s from unit Gaussian numbers (B, *E); where s = 0 the mean, or a draw from the head."""
+        inner = self.mean + self.variance.sqrt() * unit
+        outer = self.mean if last == "mean" else self.head.draw(self.mean, self.variance, unit)
+        return torch.where(self.final.reshape(-1, *(1,) * (unit.ndim - 1)), outer, inner)
+
+    def negative_log_prob(self, z_s: Tensor) -> Tensor:
+        """-ln p(z_s | .), (B,) nats."""
+        return self._by_item(
+            lambda r: -self.head.log_prob(z_s[r], self.mean[r], self.variance[r]),
+            lambda r: -Normal(self.mean[r], self.variance[r].sqrt()).log_prob(z_s[r]).flatten(1).sum(1),
+        )
+
+    def divergence(self, y: Tensor, z_t: Tensor, bridge: Bridge) -> Tensor:
+        """KL(q(z_s | z_t, y) || p), closed form, or -ln p(y) where s = 0; (B,) nats."""
+        truth = bridge.A * z_t + bridge.B * y
+        spread = bridge.S.expand_as(truth)
+        return self._by_item(
+            lambda r: -self.head.log_prob(y[r], self.mean[r], self.variance[r]),
+            lambda r: kl_divergence(Normal(truth[r], spread[r].sqrt()), Normal(self.mean[r], self.variance[r].sqrt())).flatten(1).sum(1),
+        )
+
+    def _by_item(self, final: Callable[[Tensor], Tensor], inner: Callable[[Tensor], Tensor]) -> Tensor:
+        value = self.mean.new_zeros(len(self.mean))
+        for rows, measure in ((self.final, final), (~self.final, inner)):
+            if bool(rows.any()):
+                value = value.index_put((rows,), measure(rows))
+        return value

@@ -1,0 +1,144 @@
+r"""The progressive VAE of Problem 3: each reverse step is a conditional Gaussian VAE.
+
+    prior     epsilon ~ N(0, I)
+    decoder   z_s = z_Phi(epsilon, z_t, s, t) + sigma_Phi(epsilon, z_t, s, t) * delta,     delta ~ N(0, I)
+    encoder   epsilon = mu_Psi + sigma_Psi * gamma,  of (z_s, z_t) as in the specification, or of (y, z_t)
+    objective E [ KL(q_Psi(epsilon | .) || N(0, I)) - ln p_Phi(z_s | epsilon, z_t) ]
+
+p(z_s | z_t), the integral over epsilon, is not Gaussian, as the true reverse step is not when steps are large.
+
+    bridge    z_Phi = A z_t + B yhat(epsilon, z_t, s, t),  sigma_Phi^2 = S + B^2 c(epsilon, z_t, s, t),  c >= 0
+    direct    the network gives z_Phi and sigma_Phi themselves
+
+Bookkeeping.  With the encoder of (z_s, z_t) and s > 0, the entropy (d/2) ln(2 pi e S) of the bridge is subtracted
+so that the terms bound KL(q(z_s | z_t, y) || p(z_s | z_t)).  With the encoder of (y, z_t) the decoder's term is
+KL(q(z_s | z_t, y) || N(z_Phi, sigma_Phi^2)), closed form.  At s = 0 the two coincide: KL - ln p(y | epsilon, z_t).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from enum import StrEnum
+
+import torch
+from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
+
+from saltus.kernels.head import Head
+from saltus.kernels.kernel import Kernel, Last, Terms, Weights, call_times, refuse_condition
+from saltus.kernels.step import Bridge, GaussianStep
+from saltus.networks import Scaled, scales
+from saltus.process import Noise, Time
+
+__all__ = ["Encodes", "Parametrisation", "VAEKernel"]
+
+
+class Parametrisation(StrEnum):
+    """What the decoder's network gives: `bridge` (data, then the bridge) or `direct` (z_s itself)."""
+
+    BRIDGE = "bridge"
+    DIRECT = "direct"
+
+
+class Encodes(StrEnum):
+    """What the encoder sees beside z_t: `z_s` (the specification) or `y`."""
+
+    Z_S = "z_s"
+    Y = "y"
+
+
+class VAEKernel(Kernel):
+    """A conditional Gaussian VAE for p(z_s | z_t).
+
+    Args:
+        decoder: of (z_t, times, latent), with two outputs: the prediction and the raw scale.
+        encoder: of a pair (B, 2, *E) and times, giving (B, 2, latent): mean and raw scale; its `latent` is the size of epsilon.
+        head: of the step to data.
+        parametrisation: `bridge` or `direct`.
+        encodes: `z_s` or `y`.
+
+    Raises:
+        ValueError: for an unknown parametrisation or encoder.
+    """
+
+    def __init__(
+        self,
+        decoder: Scaled,
+        encoder: nn.Module,
+        head: Head,
+        *,
+        parametrisation: Parametrisation | str = Parametrisation.BRIDGE,
+        encodes: Encodes | str = Encodes.Z_S,
+    ) -> None:
+        super().__init__()
+        self.decoder, self.encoder, self.head = decoder, encoder, head
+        self.parametrisation, self.encodes = Parametrisation(parametrisation), Encodes(encodes)
+
+    @property
+    def event_shape(self) -> Sequence[int]:
+        return self.decoder.event_shape
+
+    @property
+    def latent(self) -> int:
+        """The size of epsilon."""
+        return int(self.encoder.latent)  # type: ignore[arg-type]
+
+    def sample(self, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, last: Last = "mean") -> Tensor:
+        """z_s from epsilon ~ N(0, I), then the decoder; at s = 0 its mean unless `last` is "draw"."""
+        refuse_condition(condition)
+        epsilon = noise.normal("latent", (self.latent,), like=z_t)
+        step = self.decode(epsilon, z_t, s, t)
+        return step.draw(noise.normal("decoder", z_t.shape[1:], like=z_t), last)
+
+    def decode(self, epsilon: Tensor, z_t: Tensor, s: Time, t: Time) -> GaussianStep:
+        """p(z_s | epsilon, z_t) for a latent (B, latent)."""
+        bridge, times = Bridge.between(s, t, z_t), call_times(s, t, z_t)
+        mean, (raw,), width = self.decoder(z_t, times, epsilon, data=self.parametrisation is Parametrisation.BRIDGE)
+        std = width * _positive(raw)
+        if self.parametrisation is Parametrisation.BRIDGE:
+            return bridge.step(z_t, mean, std**2, self.head)
+        return GaussianStep(mean, std**2, bridge.final, self.head)
+
+    def encode(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time) -> Normal:
+        """q(epsilon | z_s, z_t) or q(epsilon | y, z_t), over (B, latent)."""
+        times = call_times(s, t, z_t)
+        seen_at = times[:, 1] if self.encodes is Encodes.Z_S else torch.full_like(times[:, 1], torch.inf)
+        seen = z_s if self.encodes is Encodes.Z_S else y
+        pair = torch.stack([self._unit(seen, seen_at), self._unit(z_t, times[:, 0])], dim=1)
+        mean, raw = self.encoder(pair, times).to(z_t.dtype).unbind(1)
+        return Normal(mean, _positive(raw))
+
+    def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:
+        """{"kl", "decoder", "entropy"} with the encoder of (z_s, z_t), {"kl", "decoder"} with that of (y, z_t); (B,) nats."""
+        refuse_condition(condition)
+        posterior = self.encode(y, z_s, z_t, s, t)
+        epsilon = posterior.loc + posterior.scale * noise.normal("encoder", (self.latent,), like=z_t)
+        kl = kl_divergence(posterior, Normal(torch.zeros_like(epsilon), torch.ones_like(epsilon))).sum(1)
+        step, bridge = self.decode(epsilon, z_t, s, t), Bridge.between(s, t, z_t)
+        if self.encodes is Encodes.Y:
+            return {"kl": kl, "decoder": step.divergence(y, z_t, bridge)}
+        spread = torch.where(step.final, 1 / (2 * math.pi * math.e), bridge.S.flatten())  # no entropy at s = 0
+        entropy = -0.5 * z_t[0].numel() * torch.log(2 * math.pi * math.e * spread)
+        return {"kl": kl, "decoder": step.negative_log_prob(z_s), "entropy": entropy}
+
+    def loss(
+        self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, weights: Weights
+    ) -> Terms:
+        """The joint objective of Problem 3: the terms of the bound, each times its weight."""
+        terms = self.terms(y, z_s, z_t, s, t, noise=noise, condition=condition)
+        return {name: weights.get(name, 1.0) * value for name, value in terms.items()}
+
+    def latent_mean(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time) -> Tensor:
+        """The encoder's mean, (B, latent)."""
+        return self.encode(y, z_s, z_t, s, t).loc
+
+    def _unit(self, z: Tensor, log_snr: Tensor) -> Tensor:
+        """z at about unit variance."""
+        factor = scales(log_snr, log_snr, self.decoder.variance).input
+        return z * factor.to(z.dtype).reshape(-1, *(1,) * (z.ndim - 1))
+
+
+def _positive(raw: Tensor) -> Tensor:
+    """A standard deviation from any real number: softplus with beta = ln 2, so that 0 gives 1 (Hazami et al. 2022)."""
+    return nn.functional.softplus(raw, beta=math.log(2))

@@ -1,0 +1,181 @@
+r"""A grid of times 0 = t_0 < t_1 < ... < t_L.
+
+There is one noise process and many grids.  Constant alpha is t_l = -l ln(alpha); N levels per unit time is
+t_l = l / N (Problem 1(c), (d)); any variance-preserving schedule is t = -ln(alpha-bar) / 2.  The last time
+should leave nothing of y in z_L: what is left costs KL(q(z_L | y) || N(0, I)) nats (`prior_cost`).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saltus.blueprint import Buildable
+from saltus.process import OrnsteinUhlenbeck
+
+__all__ = ["Levels"]
+
+_process = OrnsteinUhlenbeck()
+_COSINE_OFFSET = 0.008  # Nichol & Dhariwal 2021, equation (17)
+_EARLIEST = -math.log1p(-1e-4) / 2  # DDPM's first level, beta_1 = 1e-4 (Ho et al. 2020)
+
+
+class Levels(Buildable):
+    """A strictly increasing grid of times that starts at 0.
+
+    Args:
+        times: t_0 = 0 < t_1 < ... < t_L, L >= 1, finite.
+
+    Raises:
+        ValueError: if the grid does not start at 0, does not increase strictly, or is not finite.
+
+    >>> Levels([0, 0.5, 3])
+    Levels([0.0, 0.5, 3.0])
+    >>> Levels.per_unit_time(2, 4).pairs()[-1]
+    (1.5, 2.0)
+    """
+
+    def __init__(self, times: Sequence[float]) -> None:
+        grid = tuple(float(t) for t in times)
+        rises = all(s < t for s, t in zip(grid, grid[1:], strict=False))
+        if len(grid) < 2 or grid[0] != 0 or not rises or not math.isfinite(grid[-1]):
+            raise ValueError(f"levels {list(grid)}; expected finite times 0 = t_0 < t_1 < ... < t_L with L >= 1")
+        self._grid = grid
+
+    @property
+    def L(self) -> int:
+        """The number of steps from noise to data."""
+        return len(self._grid) - 1
+
+    @property
+    def last(self) -> float:
+        """t_L, the noisiest time."""
+        return self._grid[-1]
+
+    @property
+    def times(self) -> Tensor:
+        """t_0 ... t_L, float64, (L + 1,)."""
+        return torch.tensor(self._grid, dtype=torch.float64)
+
+    def pairs(self) -> list[tuple[float, float]]:
+        """[(t_0, t_1), ..., (t_{L-1}, t_L)]: the steps (s, t), cleanest first."""
+        return list(zip(self._grid, self._grid[1:], strict=False))
+
+    def spread(self, u: Tensor) -> Tensor:
+        """Times for u in [0, 1), even in log-SNR from the earliest to t_L: where a network for any grid is trained.
+
+        The earliest is the first level of DDPM, or t_1 if that is earlier.
+        """
+        first, last = _process.log_snr(min(_EARLIEST, self._grid[1])), _process.log_snr(self.last)
+        return _process.time_at_log_snr(torch.lerp(first, last, u.to(torch.float64)))
+
+    def prior_cost(self, y: Tensor) -> Tensor:
+        """KL(q(z_L | y) || N(0, I)) of each item, (B,) nats."""
+        return _process.prior_cost(y, self.last)
+
+    def remark(self, y: Tensor) -> str:
+        """One sentence on how much the last level still depends on y."""
+        cost = float(self.prior_cost(y).mean())
+        return (
+            f"the last level, t = {self.last:g}, keeps {float(_process.alpha(self.last)):.2g} of y: "
+            f"the prior costs {cost:.3g} nats per item"
+        )
+
+    @classmethod
+    def constant(cls, alpha: float, L: int) -> Levels:
+        """t_l = -l ln(alpha): the constant-alpha chain of Problem 1, alpha in (0, 1)."""
+        view = _process.discrete(alpha)
+        return cls([float(view.time(level)) for level in range(_positive(L) + 1)])
+
+    @classmethod
+    def per_unit_time(cls, N: int, L: int) -> Levels:
+        """t_l = l / N, alpha = e^{-1/N} (Problem 1(c), (d))."""
+        if N < 1:
+            raise ValueError(f"N = {N}; expected at least one level per unit time")
+        return cls([level / N for level in range(_positive(L) + 1)])
+
+    @classmethod
+    def log_snr(cls, L: int, first: float, last: float) -> Levels:
+        """t_1 ... t_L even in log-SNR, from `first` (at t_1, high) to `last` (at t_L, low); L = 1 uses `last` alone.
+
+        Raises:
+            ValueError: if `first` <= `last` with L > 1, or either is not finite.
+        """
+        if not (math.isfinite(first) and math.isfinite(last)) or (L > 1 and first <= last):
+            raise ValueError(f"log-SNR from first = {first} to last = {last}; expected finite values with first > last")
+        even = torch.linspace(last, first, _positive(L), dtype=torch.float64).flip(0)
+        return cls([0.0, *_process.time_at_log_snr(even).tolist()])
+
+    @classmethod
+    def cosine(cls, L: int, last: float) -> Levels:
+        """Even steps u of the cosine schedule alpha-bar = f(u) / f(0), f(u) = cos^2(pi/2 (u + o) / (1 + o)).
+
+        Nichol & Dhariwal 2021, equation (17), stopped at time `last` > 0 (the full schedule ends at infinity).
+        """
+        if not (math.isfinite(last) and last > 0):
+            raise ValueError(f"last = {last}; expected a finite time > 0")
+        start = math.pi / 2 * _COSINE_OFFSET / (1 + _COSINE_OFFSET)
+        end = math.acos(math.exp(-last) * math.cos(start))
+        angles = [start + (end - start) * level / L for level in range(1, _positive(L))]
+        return cls([0.0, *(math.log(math.cos(start) / math.cos(angle)) for angle in angles), last])
+
+    @classmethod
+    def from_alphas_cumprod(cls, alphas_cumprod: Sequence[float] | Any, *, last: float | None = None) -> Levels:
+        """The grid of any DDPM-style schedule: t = -ln(alpha-bar) / 2.
+
+        Args:
+            alphas_cumprod: alpha-bar_1 > ... > alpha-bar_L, in (0, 1); the last may be 0 if `last` is given.
+            last: t_L in place of the infinite time of a zero-terminal-SNR schedule.
+
+        Raises:
+            ValueError: if values leave [0, 1), do not fall strictly, or the last is 0 and no `last` is given.
+        """
+        bars = [float(a) for a in alphas_cumprod]
+        falls = all(a > b for a, b in zip(bars, bars[1:], strict=False))
+        if not bars or not falls or not bars[0] < 1 or not bars[-1] >= 0:
+            raise ValueError(
+                f"alphas_cumprod runs from {bars[:1]} to {bars[-1:]}; expected strictly falling values below 1 and not below 0"
+            )
+        if bars[-1] == 0 and last is None:
+            raise ValueError("alphas_cumprod ends at 0, an infinite time; give a finite time for it, such as last=5.0")
+        times = [-math.log(a) / 2 for a in bars if a > 0]
+        if bars[-1] == 0 and last is not None:
+            times.append(last)
+        elif last is not None:
+            raise ValueError(f"last = {last} was given, but alphas_cumprod ends at {bars[-1]} > 0, which sets the last time; leave it out")
+        return cls([0.0, *times])
+
+    def to_json(self) -> str:
+        """The times as a plain JSON list."""
+        return json.dumps(list(self._grid))
+
+    @classmethod
+    def from_json(cls, text: str) -> Levels:
+        """The inverse of `to_json`."""
+        return cls(json.loads(text))
+
+    def __iter__(self) -> Iterator[float]:
+        return iter(self._grid)
+
+    def __len__(self) -> int:
+        return len(self._grid)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Levels) and self._grid == other._grid
+
+    def __hash__(self) -> int:
+        return hash(self._grid)
+
+    def __repr__(self) -> str:
+        return f"Levels({list(self._grid)})"
+
+
+def _positive(L: int) -> int:
+    if L < 1:
+        raise ValueError(f"L = {L}; expected at least one level")
+    return L

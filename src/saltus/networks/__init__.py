@@ -1,0 +1,8 @@
+"""Networks: shapes, conditioning and scaling, nothing of diffusion."""
+
+from saltus.networks.backbones import MLP, UNet
+from saltus.networks.encoders import ConvEncoder, MLPEncoder
+from saltus.networks.presets import Preset, decoder, encoder
+from saltus.networks.scaled import Scaled, Scales, scales
+
+__all__ = ["MLP", "ConvEncoder", "MLPEncoder", "Preset", "Scaled", "Scales", "UNet", "decoder", "encoder", "scales"]

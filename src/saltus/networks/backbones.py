@@ -1,0 +1,157 @@
+"""Networks that turn arrays into arrays, told the times and a latent; they know nothing of diffusion.
+
+Every backbone is called as `backbone(x, log_snr, latent)` with x (B, inputs, *E), log-SNRs (B, 2) of the time
+of z and of the time it is taken to, and a latent (B, latent) or None; it returns (B, outputs, *E).  Its last
+layer starts at zero, so that a fresh network adds nothing to its skip connection.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from saltus.blueprint import Buildable
+from saltus.mistakes import Mistake
+from saltus.networks.conditioning import log_snr_features
+
+__all__ = ["MLP", "UNet", "pad_to_multiple"]
+
+_FEATURES = 32  # sinusoids for each log-SNR
+_TIMES = 2  # the time of z, and the time it is taken to
+
+
+class _Mapping(nn.Module):
+    """Times and latent to one vector (B, width); the latent is normalised first (DDGAN, StyleGAN)."""
+
+    def __init__(self, latent: int, width: int) -> None:
+        super().__init__()
+        self.normalise = nn.LayerNorm(latent, elementwise_affine=False) if latent > 1 else nn.Identity()
+        self.layers = nn.Sequential(
+            nn.Linear(_TIMES * _FEATURES + latent, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)
+        )
+
+    def forward(self, log_snr: Tensor, latent: Tensor | None) -> Tensor:
+        features = log_snr_features(log_snr, _FEATURES).to(self.layers[0].weight.dtype)
+        if latent is not None:
+            features = torch.cat([features, latent.to(features.dtype)], dim=1)
+        mapped: Tensor = self.layers(features)
+        return mapped
+
+
+class _Block(nn.Module):
+    """A residual block whose scale and shift come from the conditioning."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.norm = nn.LayerNorm(width, elementwise_affine=False)
+        self.modulate = nn.Linear(width, 2 * width)
+        self.layers = nn.Sequential(nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width))
+
+    def forward(self, h: Tensor, condition: Tensor) -> Tensor:
+        scale, shift = self.modulate(condition).chunk(2, dim=1)
+        added: Tensor = self.layers(self.norm(h) * (1 + scale) + shift)
+        return h + added
+
+
+class MLP(Buildable, nn.Module):
+    """A residual multi-layer perceptron for vectors, or for anything small enough to be one.
+
+    Args:
+        event_shape: E.
+        inputs, outputs: how many arrays of shape E go in and come out.
+        latent: size of the latent, 0 for none.
+        width: neurons in each layer.
+        depth: residual blocks.
+    """
+
+    def __init__(
+        self, event_shape: Sequence[int], *, inputs: int = 1, outputs: int = 1, latent: int = 0, width: int = 128, depth: int = 3
+    ) -> None:
+        super().__init__()
+        self.event_shape, self.outputs = tuple(event_shape), outputs
+        size = math.prod(event_shape)
+        self.mapping = _Mapping(latent, width)
+        self.first = nn.Linear(inputs * size, width)
+        self.blocks = nn.ModuleList(_Block(width) for _ in range(depth))
+        self.last = nn.Linear(width, outputs * size)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)
+
+    def forward(self, x: Tensor, log_snr: Tensor, latent: Tensor | None = None) -> Tensor:
+        condition = nn.functional.silu(self.mapping(log_snr, latent))
+        h = self.first(x.flatten(1))
+        for block in self.blocks:
+            h = block(h, condition)
+        out: Tensor = self.last(h)
+        return out.reshape(len(x), self.outputs, *self.event_shape)
+
+
+def pad_to_multiple(x: Tensor, multiple: int) -> tuple[Tensor, tuple[slice, slice]]:
+    """Images (B, C, H, W) padded by their edges to multiples of a number, and the slices that crop them back."""
+    height, width = x.shape[-2:]
+    down, right = -height % multiple, -width % multiple
+    top, left = down // 2, right // 2
+    padded = nn.functional.pad(x, (left, right - left, top, down - top), mode="replicate")
+    return padded, (slice(top, top + height), slice(left, left + width))
+
+
+class UNet(Buildable, nn.Module):
+    """diffusers' `UNet2DModel`, with times and latent in the adaptive group norm of every block.
+
+    Args:
+        event_shape: (C, H, W), C from 1 to 4, H and W at least 8; odd sizes are padded and cropped inside.
+        inputs, outputs: how many images go in and come out.
+        latent: size of the latent, 0 for none.
+        channels: of each resolution, finest first; multiples of 8.
+        layers: residual blocks for each resolution.
+        attention: whether the coarsest resolution attends.
+
+    Raises:
+        Mistake: for an event shape that is not such an image.
+    """
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        *,
+        inputs: int = 1,
+        outputs: int = 1,
+        latent: int = 0,
+        channels: Sequence[int] = (32, 64),
+        layers: int = 1,
+        attention: bool = False,
+    ) -> None:
+        from diffusers import UNet2DModel  # takes seconds to import
+
+        super().__init__()
+        if len(event_shape) != 3 or not 1 <= event_shape[0] <= 4 or min(event_shape[1:]) < 8:
+            raise Mistake(f"items have shape {tuple(event_shape)}; a U-Net takes images (C, H, W) with 1 to 4 channels, from 8 x 8 up")
+        self.event_shape, self.outputs = tuple(event_shape), outputs
+        self.multiple = 2 ** (len(channels) - 1)
+        plain = len(channels) - 1
+        self.unet = UNet2DModel(
+            in_channels=inputs * event_shape[0],
+            out_channels=outputs * event_shape[0],
+            block_out_channels=tuple(channels),
+            layers_per_block=layers,
+            down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D" if attention else "DownBlock2D",),
+            up_block_types=("AttnUpBlock2D" if attention else "UpBlock2D",) + ("UpBlock2D",) * plain,
+            norm_num_groups=8,
+            attention_head_dim=8,
+            add_attention=attention,
+            resnet_time_scale_shift="scale_shift",
+            class_embed_type="identity",
+        )
+        self.mapping = _Mapping(latent, 4 * channels[0])
+        nn.init.zeros_(self.unet.conv_out.weight)
+        nn.init.zeros_(self.unet.conv_out.bias)
+
+    def forward(self, x: Tensor, log_snr: Tensor, latent: Tensor | None = None) -> Tensor:
+        images, crop = pad_to_multiple(x.flatten(1, 2), self.multiple)
+        condition = self.mapping(log_snr, latent)
+        no_step = log_snr.new_zeros(len(x))  # the U-Net's own clock: the mapping tells the times
+        out = self.unet(images, no_step, class_labels=condition).sample[..., crop[0], crop[1]]
+        return out.reshape(len(x), self.outputs, *self.event_shape)

@@ -1,0 +1,65 @@
+"""Encoders: arrays to the mean and log-scale of a latent."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from saltus.blueprint import Buildable
+from saltus.networks.conditioning import log_snr_features
+
+__all__ = ["ConvEncoder", "MLPEncoder"]
+
+_FEATURES = 32  # sinusoids for each of the two log-SNRs
+
+
+class MLPEncoder(Buildable, nn.Module):
+    """Two arrays (B, 2, *E) and log-SNRs (B, 2) to (B, 2, latent), by a multi-layer perceptron.
+
+    Args:
+        event_shape: E.
+        latent: size of the latent.
+        width: neurons in each hidden layer.
+    """
+
+    def __init__(self, event_shape: Sequence[int], *, latent: int, width: int = 128) -> None:
+        super().__init__()
+        self.latent = latent
+        size = 2 * math.prod(event_shape) + 2 * _FEATURES
+        self.layers = nn.Sequential(nn.Linear(size, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 2 * latent))
+
+    def forward(self, pair: Tensor, log_snr: Tensor) -> Tensor:
+        features = log_snr_features(log_snr, _FEATURES).to(pair.dtype)
+        out: Tensor = self.layers(torch.cat([pair.flatten(1), features], dim=1))
+        return out.reshape(len(pair), 2, self.latent)
+
+
+class ConvEncoder(Buildable, nn.Module):
+    """Two images (B, 2, C, H, W) and log-SNRs (B, 2) to (B, 2, latent), by convolutions that halve the resolution.
+
+    Args:
+        event_shape: (C, H, W).
+        latent: size of the latent.
+        channels: of each resolution, finest first; multiples of 8.
+    """
+
+    def __init__(self, event_shape: Sequence[int], *, latent: int, channels: Sequence[int] = (32, 64)) -> None:
+        super().__init__()
+        self.latent = latent
+        self.first = nn.Conv2d(2 * event_shape[0], channels[0], 3, padding=1)
+        self.tell = nn.Linear(2 * _FEATURES, channels[0])
+        stages, (height, width) = [], event_shape[1:]
+        for before, after in zip([channels[0], *channels], channels, strict=False):
+            stages += [nn.GroupNorm(8, before), nn.SiLU(), nn.Conv2d(before, after, 3, stride=2, padding=1)]
+            height, width = (height + 1) // 2, (width + 1) // 2
+        self.stages = nn.Sequential(*stages, nn.GroupNorm(8, channels[-1]), nn.SiLU())
+        self.last = nn.Linear(channels[-1] * height * width, 2 * latent)
+
+    def forward(self, pair: Tensor, log_snr: Tensor) -> Tensor:
+        told = self.tell(log_snr_features(log_snr, _FEATURES).to(pair.dtype))
+        h = self.stages(self.first(pair.flatten(1, 2)) + told[..., None, None])
+        out: Tensor = self.last(h.flatten(1))
+        return out.reshape(len(pair), 2, self.latent)

@@ -1,0 +1,7 @@
+"""Laws of data that are known exactly: the truth that everything learned is tested against.  They need only the process."""
+
+from saltus.oracles.finite import FiniteData
+from saltus.oracles.mixture import GaussianMixture
+from saltus.oracles.oracle import Law, Oracle
+
+__all__ = ["FiniteData", "GaussianMixture", "Law", "Oracle"]

@@ -1,0 +1,7 @@
+"""The noise: the process, its point masses, and reproducible random numbers.  Knows nothing of networks."""
+
+from saltus.process.delta import Delta
+from saltus.process.noise import Noise
+from saltus.process.ornstein_uhlenbeck import ConstantAlpha, OrnsteinUhlenbeck, Time, as_time, per_item
+
+__all__ = ["ConstantAlpha", "Delta", "Noise", "OrnsteinUhlenbeck", "Time", "as_time", "per_item"]
