@@ -17,7 +17,7 @@ from torch import Tensor
 
 from saltus.mistakes import Mistake
 
-__all__ = ["Buildable", "build", "describe"]
+__all__ = ["Buildable", "Tensors", "build", "describe"]
 
 Tensors = dict[str, Tensor]
 
@@ -36,7 +36,7 @@ class Buildable:
         super().__init_subclass__(**kwargs)
         _classes[_name(cls)] = cls
         if "__init__" in cls.__dict__:
-            cls.__init__ = _remembering(cls.__init__)  # type: ignore[misc]
+            cls.__init__ = _remembering(cls.__init__)  # type: ignore[method-assign]
 
 
 def _name(cls: type) -> str:

@@ -15,10 +15,11 @@ from torch import Tensor, nn
 from saltus.blueprint import Buildable
 from saltus.chain.bound import Bound, active_units
 from saltus.chain.prior import Prior
-from saltus.chain.storage import read, write
 from saltus.kernels import Kernel, Last, Terms, Weights
 from saltus.levels import Levels
+from saltus.mistakes import Mistake
 from saltus.process import Noise, OrnsteinUhlenbeck, per_item
+from saltus.storage import read, write
 
 __all__ = ["Chain", "Loss"]
 
@@ -208,7 +209,7 @@ class Chain(Buildable, nn.Module):
 
     def save(self, folder: str | Path) -> None:
         """Write everything that is needed to sample: `chain.json` and `chain.safetensors`."""
-        write(self, Path(folder))
+        write(self, Path(folder), "chain")
 
     @classmethod
     def load(cls, folder: str | Path) -> Chain:
@@ -217,8 +218,9 @@ class Chain(Buildable, nn.Module):
         Raises:
             Mistake: if the folder holds no chain, or its files do not fit together.
         """
-        chain = read(Path(folder))
-        assert isinstance(chain, Chain)
+        chain = read(Path(folder), "chain")
+        if not isinstance(chain, cls):
+            raise Mistake(f"{folder} holds a {type(chain).__name__}, not a chain; give the folder that training wrote")
         return chain
 
 

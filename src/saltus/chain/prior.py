@@ -50,7 +50,8 @@ class OraclePrior(Prior):
         self.oracle = oracle
 
     def sample(self, event_shape: Sequence[int], t: float, noise: Noise) -> Tensor:
-        return self.oracle.marginal(torch.full((noise.n,), t)).draw(noise.uniform("prior component"), noise.normal("prior", event_shape))
+        law = self.oracle.marginal(torch.full((noise.n,), t, dtype=torch.float64))
+        return law.draw(noise.uniform("prior component"), noise.normal("prior", event_shape))
 
     def cost(self, y: Tensor, z_L: Tensor, t: float) -> Tensor:
         cost: Tensor = _process.marginal(y, t).log_prob(z_L) - self.oracle.log_prob(z_L, t)

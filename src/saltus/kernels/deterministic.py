@@ -42,7 +42,7 @@ class DeterministicKernel(Kernel):
     def sample(self, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, last: Last = "mean") -> Tensor:
         """z_s = yhat (equation (2)); with `bridge` a draw of q(z_s | z_t, yhat), which at s = 0 is yhat too."""
         refuse_condition(condition)
-        yhat, _, _ = self.network(z_t, call_times(s, t, z_t))
+        yhat = self._predict(z_t, s, t)
         if not self.bridge:
             return yhat
         law = Bridge.between(s, t, z_t)
@@ -59,5 +59,9 @@ class DeterministicKernel(Kernel):
     ) -> Terms:
         """Equation (1): {"error": |y - yhat|^2}, (B,)."""
         refuse_condition(condition)
-        yhat, _, _ = self.network(z_t, call_times(0.0 if self.any_time else s, t, z_t))
-        return {"error": weights.get("error", 1.0) * (y - yhat).square().flatten(1).sum(1)}
+        return {"error": weights.get("error", 1.0) * (y - self._predict(z_t, s, t)).square().flatten(1).sum(1)}
+
+    def _predict(self, z_t: Tensor, s: Time, t: Time) -> Tensor:
+        """yhat; a network for any grid is told that it is taken to the data, in training and afterwards."""
+        yhat: Tensor = self.network(z_t, call_times(0.0 if self.any_time else s, t, z_t))[0]
+        return yhat

@@ -106,7 +106,7 @@ class GaussianKernel(Kernel):
                 z_t = per_item(_process.alpha(t), clean) * clean + per_item(_process.sigma(t), clean) * unit
                 total += float((clean - self.predict(z_t, t)).double().square().sum())
             errors.append(total / y.numel())
-        order = torch.argsort(_process.log_snr(torch.tensor(times)))
+        order = torch.argsort(_process.log_snr(torch.tensor(times, dtype=torch.float64)))
         device = self.calibrated_error.device
         self.calibrated_log_snr = _process.log_snr(torch.tensor(times, dtype=torch.float64))[order].to(device)
         self.calibrated_error = torch.tensor(errors, dtype=torch.float64)[order].to(device)

@@ -26,6 +26,10 @@ class Head(Buildable, ABC):
         """ln p(y), summed over dimensions: (B,) nats for arguments (B, *E)."""
 
     @abstractmethod
+    def mean(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """E y under the head, (B, *E)."""
+
+    @abstractmethod
     def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
         """A draw (B, *E) from unit Gaussian numbers `unit` (B, *E)."""
 
@@ -59,12 +63,19 @@ class DiscretisedHead(Head):
         return torch.linspace(self.low, self.high, self.bins, dtype=torch.float64)
 
     def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-        index = self._index(y)
-        std = self._std(variance)
+        index, mean, std = self._index(y).double(), mean.double(), self._std(variance.double())  # in float32 the tails lose their slope
         centre = self.low + index * self.width
         above = torch.where(index == self.bins - 1, torch.inf, (centre + self.width / 2 - mean) / std)
         below = torch.where(index == 0, -torch.inf, (centre - self.width / 2 - mean) / std)
-        return _log_mass(below, above).flatten(1).sum(1)
+        mass: Tensor = _log_mass(below, above)
+        return mass.flatten(1).sum(1).to(y.dtype)
+
+    def mean(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """low + width * sum_k P(y > value_k): inside the range even where the Gaussian's own mean is not."""
+        std, above = self._std(variance), torch.zeros_like(mean)
+        for k in range(self.bins - 1):
+            above += torch.special.ndtr((mean - (self.low + (k + 0.5) * self.width)) / std)
+        return self.low + self.width * above
 
     def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
         return self.low + self._index(mean + self._std(variance) * unit) * self.width
@@ -88,7 +99,8 @@ def _log_mass(below: Tensor, above: Tensor) -> Tensor:
     flip = below + above > 0  # also where one end is infinite
     low, high = torch.where(flip, -above, below), torch.where(flip, -below, above)
     bottom, top = torch.special.log_ndtr(low), torch.special.log_ndtr(high)
-    return top + torch.log(-torch.expm1(bottom - top))
+    mass: Tensor = top + torch.log(-torch.expm1(bottom - top))
+    return mass
 
 
 class GaussianHead(Head):
@@ -105,6 +117,9 @@ class GaussianHead(Head):
 
     def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         return Normal(mean, self._std(variance)).log_prob(y).flatten(1).sum(1)
+
+    def mean(self, mean: Tensor, variance: Tensor) -> Tensor:
+        return mean
 
     def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
         return mean + self._std(variance) * unit

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
@@ -51,10 +50,13 @@ class GaussianStep:
     head: Head
 
     def draw(self, unit: Tensor, last: Last) -> Tensor:
-        """z_s from unit Gaussian numbers (B, *E); where s = 0 the mean, or a draw from the head."""
-        inner = self.mean + self.variance.sqrt() * unit
-        outer = self.mean if last == "mean" else self.head.draw(self.mean, self.variance, unit)
-        return torch.where(self.final.reshape(-1, *(1,) * (unit.ndim - 1)), outer, inner)
+        """z_s from unit Gaussian numbers (B, *E); where s = 0 the head's mean, or a draw from it."""
+        z_s = self.mean + self.variance.sqrt() * unit
+        rows = self.final
+        if bool(rows.any()):
+            mean, variance = self.mean[rows], self.variance[rows]
+            z_s[rows] = self.head.mean(mean, variance) if last == "mean" else self.head.draw(mean, variance, unit[rows])
+        return z_s
 
     def negative_log_prob(self, z_s: Tensor) -> Tensor:
         """-ln p(z_s | .), (B,) nats."""

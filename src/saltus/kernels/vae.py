@@ -53,7 +53,8 @@ class VAEKernel(Kernel):
 
     Args:
         decoder: of (z_t, times, latent), with two outputs: the prediction and the raw scale.
-        encoder: of a pair (B, 2, *E) and times, giving (B, 2, latent): mean and raw scale; its `latent` is the size of epsilon.
+        encoder: of a pair (B, 2, *E) and times, giving (B, 2, latent): mean and raw scale; its `latent` is the size of
+            epsilon.  None for no latent: then the step is a Gaussian with a learned variance, to compare with.
         head: of the step to data.
         parametrisation: `bridge` or `direct`.
         encodes: `z_s` or `y`.
@@ -65,7 +66,7 @@ class VAEKernel(Kernel):
     def __init__(
         self,
         decoder: Scaled,
-        encoder: nn.Module,
+        encoder: nn.Module | None,
         head: Head,
         *,
         parametrisation: Parametrisation | str = Parametrisation.BRIDGE,
@@ -82,7 +83,7 @@ class VAEKernel(Kernel):
     @property
     def latent(self) -> int:
         """The size of epsilon."""
-        return int(self.encoder.latent)  # type: ignore[arg-type]
+        return 0 if self.encoder is None else int(self.encoder.latent)  # type: ignore[arg-type]
 
     def sample(self, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, last: Last = "mean") -> Tensor:
         """z_s from epsilon ~ N(0, I), then the decoder; at s = 0 its mean unless `last` is "draw"."""
@@ -103,6 +104,8 @@ class VAEKernel(Kernel):
     def encode(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time) -> Normal:
         """q(epsilon | z_s, z_t) or q(epsilon | y, z_t), over (B, latent)."""
         times = call_times(s, t, z_t)
+        if self.encoder is None:
+            return Normal(z_t.new_zeros(len(z_t), 0), z_t.new_ones(len(z_t), 0))
         seen_at = times[:, 1] if self.encodes is Encodes.Z_S else torch.full_like(times[:, 1], torch.inf)
         seen = z_s if self.encodes is Encodes.Z_S else y
         pair = torch.stack([self._unit(seen, seen_at), self._unit(z_t, times[:, 0])], dim=1)

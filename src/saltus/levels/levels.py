@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -42,7 +43,7 @@ class Levels(Buildable):
 
     def __init__(self, times: Sequence[float]) -> None:
         grid = tuple(float(t) for t in times)
-        rises = all(s < t for s, t in zip(grid, grid[1:], strict=False))
+        rises = all(s < t for s, t in pairwise(grid))
         if len(grid) < 2 or grid[0] != 0 or not rises or not math.isfinite(grid[-1]):
             raise ValueError(f"levels {list(grid)}; expected finite times 0 = t_0 < t_1 < ... < t_L with L >= 1")
         self._grid = grid
@@ -64,7 +65,7 @@ class Levels(Buildable):
 
     def pairs(self) -> list[tuple[float, float]]:
         """[(t_0, t_1), ..., (t_{L-1}, t_L)]: the steps (s, t), cleanest first."""
-        return list(zip(self._grid, self._grid[1:], strict=False))
+        return list(pairwise(self._grid))
 
     def spread(self, u: Tensor) -> Tensor:
         """Times for u in [0, 1), even in log-SNR from the earliest to t_L: where a network for any grid is trained.
@@ -136,7 +137,7 @@ class Levels(Buildable):
             ValueError: if values leave [0, 1), do not fall strictly, or the last is 0 and no `last` is given.
         """
         bars = [float(a) for a in alphas_cumprod]
-        falls = all(a > b for a, b in zip(bars, bars[1:], strict=False))
+        falls = all(a > b for a, b in pairwise(bars))
         if not bars or not falls or not bars[0] < 1 or not bars[-1] >= 0:
             raise ValueError(
                 f"alphas_cumprod runs from {bars[:1]} to {bars[-1:]}; expected strictly falling values below 1 and not below 0"

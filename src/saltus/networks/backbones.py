@@ -1,5 +1,8 @@
 """Networks that turn arrays into arrays, told the times and a latent; they know nothing of diffusion.
 
+The latent enters twice, through the conditioning and as one more input: with the first path alone, a fresh
+decoder makes so little of its latent that the encoder gives it up (measured in docs/decisions/0005-latent-path.md).
+
 Every backbone is called as `backbone(x, log_snr, latent)` with x (B, inputs, *E), log-SNRs (B, 2) of the time
 of z and of the time it is taken to, and a latent (B, latent) or None; it returns (B, outputs, *E).  Its last
 layer starts at zero, so that a fresh network adds nothing to its skip connection.
@@ -9,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -24,19 +28,18 @@ _TIMES = 2  # the time of z, and the time it is taken to
 
 
 class _Mapping(nn.Module):
-    """Times and latent to one vector (B, width); the latent is normalised first (DDGAN, StyleGAN)."""
+    """Times and latent to one vector (B, width)."""
 
     def __init__(self, latent: int, width: int) -> None:
         super().__init__()
-        self.normalise = nn.LayerNorm(latent, elementwise_affine=False) if latent > 1 else nn.Identity()
         self.layers = nn.Sequential(
             nn.Linear(_TIMES * _FEATURES + latent, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)
         )
 
     def forward(self, log_snr: Tensor, latent: Tensor | None) -> Tensor:
-        features = log_snr_features(log_snr, _FEATURES).to(self.layers[0].weight.dtype)
+        features = log_snr_features(log_snr, _FEATURES)
         if latent is not None:
-            features = torch.cat([features, latent.to(features.dtype)], dim=1)
+            features = torch.cat([features, latent], dim=1)
         mapped: Tensor = self.layers(features)
         return mapped
 
@@ -74,7 +77,7 @@ class MLP(Buildable, nn.Module):
         self.event_shape, self.outputs = tuple(event_shape), outputs
         size = math.prod(event_shape)
         self.mapping = _Mapping(latent, width)
-        self.first = nn.Linear(inputs * size, width)
+        self.first = nn.Linear(inputs * size + latent, width)
         self.blocks = nn.ModuleList(_Block(width) for _ in range(depth))
         self.last = nn.Linear(width, outputs * size)
         nn.init.zeros_(self.last.weight)
@@ -82,7 +85,8 @@ class MLP(Buildable, nn.Module):
 
     def forward(self, x: Tensor, log_snr: Tensor, latent: Tensor | None = None) -> Tensor:
         condition = nn.functional.silu(self.mapping(log_snr, latent))
-        h = self.first(x.flatten(1))
+        flat = x.flatten(1)
+        h = self.first(flat if latent is None else torch.cat([flat, latent], dim=1))
         for block in self.blocks:
             h = block(h, condition)
         out: Tensor = self.last(h)
@@ -132,8 +136,8 @@ class UNet(Buildable, nn.Module):
         self.event_shape, self.outputs = tuple(event_shape), outputs
         self.multiple = 2 ** (len(channels) - 1)
         plain = len(channels) - 1
-        self.unet = UNet2DModel(
-            in_channels=inputs * event_shape[0],
+        unet: Any = UNet2DModel(
+            in_channels=(inputs + (latent > 0)) * event_shape[0],
             out_channels=outputs * event_shape[0],
             block_out_channels=tuple(channels),
             layers_per_block=layers,
@@ -145,13 +149,19 @@ class UNet(Buildable, nn.Module):
             resnet_time_scale_shift="scale_shift",
             class_embed_type="identity",
         )
+        self.unet = unet
         self.mapping = _Mapping(latent, 4 * channels[0])
-        nn.init.zeros_(self.unet.conv_out.weight)
-        nn.init.zeros_(self.unet.conv_out.bias)
+        self.paint = nn.Linear(latent, math.prod(event_shape)) if latent else None
+        last: nn.Conv2d = unet.conv_out
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)  # type: ignore[arg-type]
 
     def forward(self, x: Tensor, log_snr: Tensor, latent: Tensor | None = None) -> Tensor:
-        images, crop = pad_to_multiple(x.flatten(1, 2), self.multiple)
+        images = x.flatten(1, 2)
+        if self.paint is not None:
+            images = torch.cat([images, self.paint(latent).reshape(-1, *self.event_shape)], dim=1)
+        images, crop = pad_to_multiple(images, self.multiple)
         condition = self.mapping(log_snr, latent)
         no_step = log_snr.new_zeros(len(x))  # the U-Net's own clock: the mapping tells the times
-        out = self.unet(images, no_step, class_labels=condition).sample[..., crop[0], crop[1]]
+        out: Tensor = self.unet(images, no_step, class_labels=condition).sample[..., crop[0], crop[1]]
         return out.reshape(len(x), self.outputs, *self.event_shape)

@@ -12,7 +12,7 @@ from saltus.networks.backbones import MLP, UNet
 from saltus.networks.encoders import ConvEncoder, MLPEncoder
 from saltus.networks.scaled import Scaled
 
-__all__ = ["Preset", "decoder", "encoder"]
+__all__ = ["Architecture", "Preset", "decoder", "encoder"]
 
 
 class Preset(StrEnum):
@@ -20,6 +20,13 @@ class Preset(StrEnum):
 
     TINY = "tiny"
     SMALL = "small"
+
+
+class Architecture(StrEnum):
+    """The kind of a network."""
+
+    UNET = "unet"
+    MLP = "mlp"
 
 
 _UNET: dict[Preset, dict[str, Any]] = {
@@ -31,34 +38,38 @@ _CONV_ENCODER: dict[Preset, dict[str, Any]] = {Preset.TINY: {"channels": (32, 64
 _MLP_ENCODER: dict[Preset, dict[str, Any]] = {Preset.TINY: {"width": 128}, Preset.SMALL: {"width": 512}}
 
 
-def _is_image(event_shape: Sequence[int]) -> bool:
-    return len(event_shape) == 3
+def _kind(event_shape: Sequence[int], architecture: Architecture | None) -> Architecture:
+    return architecture or (Architecture.UNET if len(event_shape) == 3 else Architecture.MLP)
 
 
 def decoder(
-    event_shape: Sequence[int], preset: Preset | str = Preset.TINY, *, outputs: int = 1, latent: int = 0, variance: float = 1.0
+    event_shape: Sequence[int],
+    preset: Preset = Preset.TINY,
+    *,
+    architecture: Architecture | None = None,
+    outputs: int = 1,
+    latent: int = 0,
+    variance: float = 1.0,
 ) -> Scaled:
-    """A U-Net for images (C, H, W), an MLP for everything else, in EDM scaling.
+    """A network that predicts data, in EDM scaling.
 
     Args:
         event_shape: E.
         preset: `tiny` or `small`.
+        architecture: a U-Net for images (C, H, W) and an MLP for everything else, unless given.
         outputs: 1 for a prediction, 2 for a prediction and a scale.
         latent: size of the latent, 0 for none.
         variance: mean variance of the data over dimensions.
     """
-    size = Preset(preset)
-    backbone = (
-        UNet(event_shape, outputs=outputs, latent=latent, **_UNET[size])
-        if _is_image(event_shape)
-        else MLP(event_shape, outputs=outputs, latent=latent, **_MLP[size])
-    )
-    return Scaled(backbone, variance)
+    if _kind(event_shape, architecture) is Architecture.UNET:
+        return Scaled(UNet(event_shape, outputs=outputs, latent=latent, **_UNET[preset]), variance)
+    return Scaled(MLP(event_shape, outputs=outputs, latent=latent, **_MLP[preset]), variance)
 
 
-def encoder(event_shape: Sequence[int], preset: Preset | str = Preset.TINY, *, latent: int) -> nn.Module:
-    """A convolutional encoder for images (C, H, W), an MLP for everything else."""
-    size = Preset(preset)
-    if _is_image(event_shape):
-        return ConvEncoder(event_shape, latent=latent, **_CONV_ENCODER[size])
-    return MLPEncoder(event_shape, latent=latent, **_MLP_ENCODER[size])
+def encoder(
+    event_shape: Sequence[int], preset: Preset = Preset.TINY, *, architecture: Architecture | None = None, latent: int
+) -> nn.Module:
+    """An encoder to a latent: convolutions where `decoder` gives a U-Net, an MLP elsewhere."""
+    if _kind(event_shape, architecture) is Architecture.UNET:
+        return ConvEncoder(event_shape, latent=latent, **_CONV_ENCODER[preset])
+    return MLPEncoder(event_shape, latent=latent, **_MLP_ENCODER[preset])

@@ -52,7 +52,7 @@ class FiniteLaw(Law):
         self._items, self._scale, self._variance = items, scale, variance
         self._offset = torch.zeros(1, d, dtype=torch.float64) if offset is None else offset
         uniform = torch.full((1, n), -math.log(n), dtype=torch.float64)
-        self._log_weights = log_weights or (lambda rows: uniform)
+        self._log_weights = log_weights or (lambda _: uniform)
         super().__init__(scale.shape, event_shape, validate_args=False)
 
     @property

@@ -99,6 +99,8 @@ class GaussianMixture(Oracle):
             )
         if not bool((weights > 0).all()) or not bool(torch.isfinite(weights).all()):
             raise ValueError(f"weights = {weights.tolist()}; expected positive numbers")
+        if not bool(torch.isfinite(means).all()) or not bool(torch.isfinite(covariances).all()):
+            raise ValueError("a mean or a covariance is not finite; expected finite numbers")
         self._eigenvalues, self._basis = torch.linalg.eigh(covariances)
         if not torch.allclose(covariances, covariances.mT) or not bool((self._eigenvalues > 0).all()):
             raise ValueError("a covariance is not symmetric positive definite; for point masses use FiniteData")
@@ -114,13 +116,13 @@ class GaussianMixture(Oracle):
 
     def posterior_mean(self, z: Tensor, t: Time) -> Tensor:
         """E[y | z_t = z], (B, *E) in the dtype of `z`."""
-        x = self._check(z).flatten(1)
+        x = self._check(z).reshape(len(z), -1)
         logits, mean = self._posterior(x, t)
         return (logits.exp()[..., None] * mean).sum(-2).reshape(z.shape).to(z.dtype)
 
     def reverse(self, z_t: Tensor, s: Time, t: Time) -> Distribution:
         """q(z_s | z_t), the exact reverse kernel; a mixture with batch shape (B,), or `Delta` where s = t."""
-        x = self._check(z_t).flatten(1)
+        x = self._check(z_t).reshape(len(z_t), -1)
         if none_or_all_equal(*torch.broadcast_tensors(as_time(s, "s"), as_time(t))):
             return Delta(x.reshape(z_t.shape), z_t.ndim - 1)
         a, b, variance = (c[..., None, None] for c in _process.bridge_coefficients(s, t))

@@ -47,8 +47,8 @@ class Delta(Distribution):
         return self.point.expand(self._extended_shape(torch.Size(sample_shape)))
 
     def log_prob(self, value: Tensor) -> Tensor:
-        there = (value == self.point).flatten(start_dim=value.ndim - len(self.event_shape))
-        hit = there.all(-1) if self.event_shape else value == self.point
+        there = value == self.point
+        hit = there.flatten(start_dim=value.ndim - len(self.event_shape)).all(-1) if self.event_shape else there
         inf = torch.full(hit.shape, torch.inf, dtype=self.point.dtype, device=self.point.device)
         return torch.where(hit, inf, -inf)
 

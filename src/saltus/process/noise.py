@@ -50,18 +50,17 @@ class Noise:
         """The same items' noise for another level."""
         return replace(self, level=level)
 
-    def uniform(self, role: str, shape: Sequence[int] = (), *, like: Tensor | None = None) -> Tensor:
-        """Uniform in the open interval (0, 1), (n, *shape); float64, or the dtype and device of `like`."""
+    def uniform(self, role: str, shape: Sequence[int] = ()) -> Tensor:
+        """Uniform in the open interval (0, 1), (n, *shape) float64: a shorter dtype would round some to 1."""
         each = math.prod(shape)
         counts = -(-each // _WORDS)
         key = np.random.SeedSequence([self.seed, self.level, zlib.crc32(role.encode())]).generate_state(2, np.uint64)
         stream = np.random.Philox(key=key, counter=self.first_item * counts)
-        words = stream.random_raw(self.n * counts * _WORDS).reshape(self.n, -1)[:, :each]
-        unit = ((words >> 11).astype(np.float64) + 0.5) * 2.0**-53
-        draw = torch.from_numpy(unit).reshape(self.n, *shape)
-        return draw if like is None else draw.to(like.device, like.dtype)
+        words = stream.random_raw(self.n * counts * _WORDS).reshape(self.n, counts * _WORDS)[:, :each]
+        unit = ((words >> 12).astype(np.float64) + 0.5) * 2.0**-52  # 53 bits would round the largest to 1
+        return torch.from_numpy(unit).reshape(self.n, *shape)
 
     def normal(self, role: str, shape: Sequence[int], *, like: Tensor | None = None) -> Tensor:
         """Unit Gaussian, (n, *shape); float64, or the dtype and device of `like`."""
-        draw = torch.special.ndtri(self.uniform(role, shape))
+        draw: Tensor = torch.special.ndtri(self.uniform(role, shape))
         return draw if like is None else draw.to(like.device, like.dtype)

@@ -167,10 +167,11 @@ class OrnsteinUhlenbeck:
 
     def prior_cost(self, y: Tensor, t: Time) -> Tensor:
         """KL(q(z_t | y) || N(0, I)) in nats, (B,): what a standard normal prior at time t > 0 costs each item."""
-        law = self.marginal(y, t)
-        if not hasattr(law, "base_dist"):
+        _check_data(y=y)
+        if bool((as_time(t) == 0).any()):
             raise ValueError(f"t = {as_time(t).tolist()}; a standard normal prior has a finite cost only at t > 0")
-        cost = kl_divergence(law.base_dist, Normal(torch.zeros_like(y), torch.ones_like(y)))
+        mean, std = per_item(self.alpha(t), y) * y, per_item(self.sigma(t), y).expand_as(y)
+        cost = kl_divergence(Normal(mean, std), Normal(torch.zeros_like(y), torch.ones_like(y)))
         return cost.flatten(1).sum(1) if y.ndim > 1 else cost
 
     def drift(self, z: Tensor) -> Tensor:

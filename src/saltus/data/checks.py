@@ -1,0 +1,39 @@
+"""What is asked of every raw value, and how a fault is told."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from saltus.data.layout import Array
+from saltus.mistakes import Mistake
+
+__all__ = ["checked", "not_finite", "reason"]
+
+
+def checked(array: Array, what: str) -> Array:
+    """The array in this machine's byte order, if it holds finite numbers and is not empty; `what` names it.
+
+    Raises:
+        Mistake: if not.
+    """
+    if array.dtype.kind not in "buif":
+        raise Mistake(f"{what} is of type {array.dtype} where integers, floats or booleans were expected; convert it")
+    if not array.size:
+        raise Mistake(f"{what} is empty, of shape {array.shape}, where items were expected; write the file again")
+    if found := not_finite(array):
+        raise Mistake(f"{what} holds {found} where finite numbers were expected; fill or drop them")
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def not_finite(values: Array) -> str:
+    """How many values are NaN or infinite and where the first one is, or "" if none."""
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return ""
+    bad = np.argwhere(~np.isfinite(values))
+    return f"{len(bad)} NaN or infinite value{'s' if len(bad) > 1 else ''}, the first at [{', '.join(map(str, bad[0]))}],"
+
+
+def reason(error: Exception) -> str:
+    """What an exception says, as a part of a sentence."""
+    lines = str(error).strip().splitlines() or [type(error).__name__]
+    return lines[0].rstrip(".").replace(". ", ", ")

@@ -1,0 +1,260 @@
+r"""How raw values become y, and y raw values again.
+
+`Binned` puts the integers low ... high on equal bins of [-1, 1], where a likelihood is a probability and needs no
+Jacobian.  `Standardised` gives floats mean 0 and variance 1; a density then changes by the scaling,
+
+    -ln p(raw) = -ln p(y) + sum over dimensions of ln(std),
+
+and that sum, in nats, is `scaling`: without it likelihoods in two scalings cannot be compared.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saltus.blueprint import Buildable
+from saltus.data.checks import not_finite
+from saltus.data.layout import Array, Layout
+from saltus.kernels import DiscretisedHead, GaussianHead, Head
+from saltus.mistakes import Mistake
+
+__all__ = ["Binned", "Encoding", "Standardised"]
+
+_CHUNK = 1024  # items encoded at a time, so that float64 is never held for a whole data set
+_MOST_BINS = 2**16  # float32 tells them apart with room to spare
+_EXACT = 2**53  # the integers that float64 holds exactly
+
+
+class Encoding(Buildable, ABC):
+    """A map from raw items to y and back.
+
+    Args:
+        layout: the order of the raw axes.
+        shape: of one raw item, without N.
+        dtype: numpy's name for the type of raw values, such as "uint8".
+
+    Raises:
+        Mistake: if layout and shape do not go together.
+    """
+
+    def __init__(self, layout: Layout | str, shape: Sequence[int], dtype: str) -> None:
+        self.layout, self.shape, self.dtype = Layout(layout), tuple(int(n) for n in shape), np.dtype(dtype)
+        self._event_shape = self.layout.event_shape(self.shape)
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """E: (C, H, W) or (d,)."""
+        return self._event_shape
+
+    @property
+    @abstractmethod
+    def scaling(self) -> float:
+        """What -ln p(raw) has more than -ln p(y): nats per item, summed over dimensions."""
+
+    @abstractmethod
+    def head(self) -> Head:
+        """The likelihood that fits y."""
+
+    @abstractmethod
+    def summary(self) -> str:
+        """What the items are, for humans: "images of 28x28 pixels with 256 values"."""
+
+    @abstractmethod
+    def _check(self, raw: Array) -> None:
+        """Raise Mistake if the values of `raw` are none that this encoding takes."""
+
+    @abstractmethod
+    def _forward(self, items: Array) -> Array:
+        """Raw values (n, *E) as y, float64."""
+
+    @abstractmethod
+    def _backward(self, y: Array) -> Array:
+        """y, float64 (n, *E) and finite, as raw values of this dtype."""
+
+    def encode(self, raw: Array) -> Tensor:
+        """y of raw items (N, *shape): float32 (N, *E).
+
+        Raises:
+            Mistake: if shape, type or range of `raw` are not those of this encoding, or a value is not finite.
+        """
+        if raw.shape[1:] != self.shape or raw.ndim != 1 + len(self.shape):
+            raise Mistake(
+                f"the array has shape {raw.shape} where (N, {', '.join(map(str, self.shape))}) was expected; resize or reshape it"
+            )
+        self._check(raw)
+        y = np.empty((len(raw), *self.event_shape), dtype=np.float32)
+        with np.errstate(over="ignore"):  # refused below
+            for start in range(0, len(raw), _CHUNK):
+                y[start : start + _CHUNK] = self._forward(self.layout.to_event(raw[start : start + _CHUNK]))
+        if not np.isfinite(y).all():
+            raise Mistake("the array holds values that are too far from the mean for float32; drop or clip them")
+        return torch.from_numpy(y)
+
+    def decode(self, y: Tensor) -> Array:
+        """Raw items (N, *shape), in raw units and dtype, of y (N, *E); what no raw value reaches is clipped.
+
+        Raises:
+            Mistake: if `y` has another shape, or a value that is not finite.
+        """
+        if y.shape[1:] != self.event_shape:
+            raise Mistake(f"y has shape {tuple(y.shape)} where (N, {', '.join(map(str, self.event_shape))}) was expected; give whole items")
+        values = y.detach().cpu().to(torch.float64).numpy()
+        if found := not_finite(values):
+            raise Mistake(f"y holds {found} where finite numbers were expected; look for the network that made it")
+        return self.layout.to_raw(self._backward(values))
+
+    def _items(self) -> str:
+        if not self.layout.is_image:
+            return f"rows of {self.shape[0]} columns"
+        channels, height, width = self.event_shape
+        return f"images of {height}x{width} pixels" + (f" in {channels} channels" if channels > 1 else "")
+
+
+class Binned(Encoding):
+    """Integers low ... high, on equal bins from -1 to 1.
+
+    Args:
+        layout, shape, dtype: as for `Encoding`; an integer type or "bool".
+        low, high: the first and the last value.
+
+    Raises:
+        Mistake: if there are fewer than 2 or more than 65536 values, or `dtype` does not hold them.
+
+    >>> grey = Binned("gray", (8, 8), 0, 255, "uint8")
+    >>> grey.encode(np.full((1, 8, 8), 255, dtype=np.uint8)).unique()
+    tensor([1.])
+    """
+
+    def __init__(self, layout: Layout | str, shape: Sequence[int], low: int, high: int, dtype: str) -> None:
+        super().__init__(layout, shape, dtype)
+        self.low, self.high = int(low), int(high)
+        if not 2 <= self.bins <= _MOST_BINS:
+            raise Mistake(
+                f"the values {low} to {high} make {self.bins} bins; expected 2 to {_MOST_BINS}: give floats, which are standardised"
+            )
+        first, last = _integers(self.dtype)
+        if not first <= self.low < self.high <= last:
+            raise Mistake(f"the type {dtype} cannot hold {low} to {high}, it goes from {first} to {last}; give an integer type that does")
+
+    @property
+    def bins(self) -> int:
+        """How many values there are."""
+        return self.high - self.low + 1
+
+    @property
+    def scaling(self) -> float:
+        return 0.0
+
+    def head(self) -> Head:
+        return DiscretisedHead(self.bins)
+
+    def summary(self) -> str:
+        return f"{self._items()} with {self.bins} values"
+
+    def _check(self, raw: Array) -> None:
+        if raw.dtype != self.dtype:
+            raise Mistake(
+                f"the array is of type {raw.dtype} where {self.dtype} was expected; convert it to the values {self.low} to {self.high}"
+            )
+        if raw.size and not (self.low <= raw.min() and raw.max() <= self.high):
+            raise Mistake(
+                f"the values go from {raw.min()} to {raw.max()} where {self.low} to {self.high} was expected; clip or rescale them"
+            )
+
+    def _forward(self, items: Array) -> Array:
+        steps = self.bins - 1
+        doubled: Array = 2 * (items.astype(np.float64) - self.low) - steps
+        return doubled / steps  # rounded once
+
+    def _backward(self, y: Array) -> Array:
+        index = np.rint((np.clip(y, -1, 1) + 1) / 2 * (self.bins - 1))
+        return (index + self.low).astype(self.dtype)
+
+
+class Standardised(Encoding):
+    """Floats, less their mean and divided by their standard deviation: columns each by its own, images by one.
+
+    Args:
+        layout, shape, dtype: as for `Encoding`; a float type. Integers are taken too, and come back as floats.
+        mean, std: of the training items, (d,) for rows, () for images.
+        floor: the smallest standard deviation of the likelihood, in units of `std`. Columns with ties would
+            otherwise win likelihood without limit.
+
+    Raises:
+        Mistake: if shapes do not fit, or a standard deviation is not positive and finite.
+        ValueError: if the floor is not positive.
+    """
+
+    def __init__(
+        self, layout: Layout | str, shape: Sequence[int], mean: Tensor, std: Tensor, dtype: str = "float32", floor: float = 0.01
+    ) -> None:
+        super().__init__(layout, shape, dtype)
+        expected = () if self.layout.is_image else self.shape
+        if self.dtype.kind != "f" or mean.shape != expected or std.shape != expected:
+            raise Mistake(
+                f"mean {tuple(mean.shape)} and std {tuple(std.shape)} for {dtype}; expected a float type, and both of shape {expected}"
+            )
+        if not (mean.isfinite().all() and std.isfinite().all() and (std > 0).all()):
+            raise Mistake("a mean or a standard deviation is not finite, or not above 0; drop or rescale what is constant or huge")
+        self._mean, self._std = (value.detach().cpu().to(torch.float64).numpy() for value in (mean, std))
+        self._head = GaussianHead(floor)
+
+    @classmethod
+    def fit(cls, layout: Layout | str, raw: Array, columns: Sequence[str] = ()) -> Standardised:
+        """From training items (N, *shape), finite; `columns` are names for messages.
+
+        Raises:
+            Mistake: if a column is constant (for images: everything), by its name or its number.
+        """
+        axis = None if Layout(layout).is_image else 0
+        constant = np.flatnonzero(raw.min(axis=axis) == raw.max(axis=axis))
+        if len(constant):
+            what = "every value" if axis is None else f"column {columns[constant[0]] if columns else constant[0]}"
+            others = f" (and {len(constant) - 1} more)" if len(constant) > 1 else ""
+            raise Mistake(f"{what}{others} is the same in all {len(raw)} training items; expected values that vary: leave it out")
+        with np.errstate(over="ignore", invalid="ignore"):  # the constructor refuses what is not finite
+            mean, std = (torch.as_tensor(f(raw, axis=axis, dtype=np.float64)) for f in (np.mean, np.std))
+        return cls(layout, raw.shape[1:], mean, std, raw.dtype.name if raw.dtype.kind == "f" else "float64")
+
+    @property
+    def scaling(self) -> float:
+        repeats = math.prod(self.event_shape) // self._std.size
+        return repeats * float(np.log(self._std).sum())
+
+    def head(self) -> Head:
+        return self._head
+
+    def summary(self) -> str:
+        return f"{self._items()}, standardised"
+
+    def _check(self, raw: Array) -> None:
+        if raw.dtype.kind not in "fiu":
+            raise Mistake(f"the array is of type {raw.dtype} where {self.dtype} was expected; convert it to numbers")
+        if found := not_finite(raw):
+            raise Mistake(f"the array holds {found} where finite numbers were expected; fill or drop them")
+
+    def _forward(self, items: Array) -> Array:
+        standard: Array = (items.astype(np.float64) - self._mean) / self._std
+        return standard
+
+    def _backward(self, y: Array) -> Array:
+        limits = np.finfo(self.dtype)
+        raw: Array = np.clip(y * self._std + self._mean, limits.min, limits.max)
+        return raw.astype(self.dtype)
+
+
+def _integers(dtype: np.dtype) -> tuple[int, int]:
+    """The integers that a type, and float64, hold."""
+    match dtype.kind:
+        case "b":
+            return 0, 1
+        case "i" | "u":
+            return max(int(np.iinfo(dtype).min), -_EXACT), min(int(np.iinfo(dtype).max), _EXACT)
+        case _:
+            return 0, 0

@@ -1,0 +1,107 @@
+"""Where data come from: the embedded digits, an array file, or a folder of images.
+
+| the raw values | become |
+|---|---|
+| bool | `Binned` 0 to 1 |
+| uint8 | `Binned` 0 to 255 |
+| another integer type, images whose values span at most 256 integers | `Binned` from the least to the greatest |
+| other integers, and floats | `Standardised` by the training items: a table by columns, images by one mean |
+
+An array of two axes (N, d) is a table, one of three is grey images (N, H, W), one of four is images with 1 to 4
+channels, last or first.  Images have at least 8x8 pixels.
+
+An .npz file gives `train_images`, `validation_images` and `test_images`; or `x_train`, `x_val` and `x_test`; or
+`train`, `validation` and `test`; or everything in `images`, `data` or `x`, or in its only array.  What it does
+not divide is divided by `saltus.data.dataset.split`.  Other arrays are passed over, but `columns` names the columns
+of a table in messages.  Raw units are those of the file, also if it was standardised before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from saltus.data.arrays import Parts, read_arrays
+from saltus.data.dataset import DataSet, split
+from saltus.data.encoding import Binned, Encoding, Standardised
+from saltus.data.images import EXTENSIONS, read_folder
+from saltus.data.layout import Array, Layout
+from saltus.mistakes import Mistake
+
+__all__ = ["digits", "load"]
+
+_DIGITS = "digits"
+_ARRAYS = (".npy", ".npz")
+_MOST_LEVELS = 256
+
+
+def digits() -> DataSet:
+    """The 1797 handwritten digits of scikit-learn, 8x8 pixels with 17 values: data that need no file."""
+    from sklearn.datasets import load_digits
+
+    raw = load_digits().images.astype(np.uint8)
+    return _dataset(_DIGITS, Parts(raw), Binned(Layout.GRAY, (8, 8), 0, 16, "uint8"))
+
+
+def load(path: str | Path) -> DataSet:
+    """The data set of a .npy or .npz file or a folder of images, by the rules above; "digits" is the embedded one.
+
+    Raises:
+        Mistake: if there is nothing there that can be used; the sentence names the file.
+    """
+    if path == _DIGITS:
+        return digits()
+    place = Path(path).expanduser()
+    with _naming(place):
+        parts = _read(place)
+        whole = place.resolve()
+        return _dataset(whole.name if whole.is_dir() else whole.stem, parts)
+
+
+@contextmanager
+def _naming(place: Path) -> Iterator[None]:
+    try:
+        yield
+    except Mistake as mistake:
+        raise Mistake(f"{place}: {mistake}") from mistake
+
+
+def _read(place: Path) -> Parts:
+    if os.path.isdir(place):  # of os.path: pathlib raises where a path cannot be
+        return read_folder(place)
+    if not os.path.exists(place):
+        raise Mistake(f'there is no such file or folder; expected a .npy or .npz file, a folder of images, or "{_DIGITS}": check the path')
+    if place.suffix.lower() in EXTENSIONS:
+        raise Mistake("one image is not a data set; expected the folder that holds many: give that folder")
+    if place.suffix.lower() not in _ARRAYS:
+        raise Mistake(
+            f"files of the type {place.suffix or 'none'} are not read; expected a .npy or .npz file, or a folder of images: convert it"
+        )
+    return read_arrays(place)
+
+
+def _dataset(name: str, parts: Parts, encoding: Encoding | None = None) -> DataSet:
+    layout = Layout.of(parts.train.shape)
+    if parts.train.min() == parts.train.max():
+        raise Mistake(f"every value of the training items is {parts.train.min()}; expected values that vary: give other data")
+    train, validation, test = split(parts.train, validation=parts.validation, test=parts.test)
+    encoding = encoding or _encoding(layout, train, parts)
+    return DataSet(name, encoding, *(encoding.encode(part) for part in (train, validation, test)))
+
+
+def _encoding(layout: Layout, train: Array, parts: Parts) -> Encoding:
+    """By the table above; only the range is that of all parts, since a value outside it could have no likelihood."""
+    shape, dtype = train.shape[1:], train.dtype
+    if dtype == np.bool_:
+        return Binned(layout, shape, 0, 1, dtype.name)
+    if dtype == np.uint8:
+        return Binned(layout, shape, 0, 255, dtype.name)
+    if dtype.kind in "iu" and layout.is_image:
+        low, high = min(int(part.min()) for part in parts.given()), max(int(part.max()) for part in parts.given())
+        if high - low < _MOST_LEVELS:
+            return Binned(layout, shape, low, high, dtype.name)
+    return Standardised.fit(layout, train, parts.columns)

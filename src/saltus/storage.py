@@ -1,0 +1,76 @@
+"""A thing in a folder: `NAME.json` says how it is made, `NAME.safetensors` holds its numbers.  Nothing is pickled."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from saltus.blueprint import Buildable, Tensors, build, describe
+from saltus.mistakes import Mistake
+
+__all__ = ["read", "write"]
+
+_FORMAT = 1
+_STATE = "state."
+
+
+def write(thing: Buildable, folder: Path, name: str) -> None:
+    """Write a thing and how it is made; each file appears whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    description, tensors = describe(thing)
+    learned = thing.state_dict() if isinstance(thing, nn.Module) else {}
+    state = {_STATE + key: value.detach().cpu().contiguous() for key, value in learned.items()}
+    numbers, made = folder / f"{name}.safetensors", folder / f"{name}.json"
+    save_file({**tensors, **state}, _partial(numbers))
+    _partial(made).write_text(json.dumps({"format": _FORMAT, name: description}, indent=1) + "\n")
+    for file in (numbers, made):
+        os.replace(_partial(file), file)
+
+
+def _partial(file: Path) -> Path:
+    return file.with_name(file.name + ".partial")
+
+
+def read(folder: Path, name: str) -> Buildable:
+    """Make again what `write` wrote.
+
+    Raises:
+        Mistake: if a file is missing, damaged, or of another format.
+    """
+    numbers, made = folder / f"{name}.safetensors", folder / f"{name}.json"
+    if not made.is_file() or not numbers.is_file():
+        raise Mistake(f"{folder} holds no {made.name} and {numbers.name}; give the folder that training wrote")
+    try:
+        document = json.loads(made.read_text())
+        with safe_open(numbers, framework="pt") as file:
+            tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
+        raise Mistake(f"{made} or {numbers.name} is damaged ({error}); train or copy it again") from error
+    if not isinstance(document, dict) or document.get("format") != _FORMAT:
+        raise Mistake(f"{made} is not of format {_FORMAT}, the one this version of saltus reads; use the version that wrote it")
+    try:
+        with torch.random.fork_rng(devices=[]):  # fresh networks draw random numbers, which are not the user's concern
+            thing: Buildable = build(document[name], tensors)
+        if isinstance(thing, nn.Module):
+            _restore(thing, {key.removeprefix(_STATE): value for key, value in tensors.items() if key.startswith(_STATE)})
+    except Mistake:
+        raise
+    except (AttributeError, ImportError, KeyError, RuntimeError, TypeError, ValueError) as error:
+        raise Mistake(f"{made} and {numbers.name} do not fit together; copy both again from one training") from error
+    return thing
+
+
+def _restore(module: nn.Module, state: Tensors) -> None:
+    """Load a state in which buffers may have grown by calibration."""
+    for key, value in state.items():
+        owner, _, buffer = key.rpartition(".")
+        if buffer in dict(module.get_submodule(owner).named_buffers(recurse=False)):
+            setattr(module.get_submodule(owner), buffer, value)
+    module.load_state_dict(state)
+    module.eval()

@@ -1,0 +1,39 @@
+"""From a configuration and a data set to an untrained chain."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+
+import torch
+
+from saltus.chain import Chain, StandardNormal
+from saltus.data import DataSet
+from saltus.kernels import DeterministicKernel, GaussianKernel, Kernel, VAEKernel
+from saltus.networks import decoder, encoder
+from saltus.training.config import Config, KernelName
+
+__all__ = ["build_chain"]
+
+_LARGEST_LATENT = 128
+
+
+def build_chain(config: Config, data: DataSet) -> Chain:
+    """An untrained chain; the same weights for the same seed, whatever was drawn before."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.seed)
+        return Chain(StandardNormal(), config.grid, _kernel(config, data), scaling=data.encoding.scaling)
+
+
+def _kernel(config: Config, data: DataSet) -> Kernel:
+    shape, head = data.event_shape, data.encoding.head()
+    network = partial(decoder, shape, config.preset, architecture=config.architecture, variance=data.variance)
+    match config.kernel:
+        case KernelName.DETERMINISTIC:
+            return DeterministicKernel(network(), any_time=config.any_time)
+        case KernelName.GAUSSIAN:
+            return GaussianKernel(network(), head, variance=config.variance, any_time=config.any_time)
+        case KernelName.VAE:
+            latent = min(_LARGEST_LATENT, max(1, math.prod(shape) // 4)) if config.latent is None else config.latent
+            coder = encoder(shape, config.preset, architecture=config.architecture, latent=latent) if latent else None
+            return VAEKernel(network(outputs=2, latent=latent), coder, head, parametrisation=config.parametrisation, encodes=config.encodes)

@@ -1,0 +1,91 @@
+"""Everything that decides a training run, typed and validated; the run folder keeps it as `config.json`."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from saltus.kernels import Encodes, Parametrisation, Variance
+from saltus.levels import Levels
+from saltus.mistakes import Mistake
+from saltus.networks import Architecture, Preset
+
+__all__ = ["Config", "KernelName", "make_config"]
+
+_LAST = 3.0  # leaves about 0.002 bits/dim of the data in z_L at unit variance
+
+
+class KernelName(StrEnum):
+    """A family of kernels that is trained."""
+
+    DETERMINISTIC = "deterministic"
+    GAUSSIAN = "gaussian"
+    VAE = "vae"
+
+
+class Config(BaseModel):
+    """A training run.
+
+    The grid of `levels` steps is the cosine schedule up to t = 3, or `times` if they are given.  The deterministic and
+    the Gaussian kernel are trained at all times unless `any_time` is false.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    kernel: KernelName = KernelName.VAE
+    levels: int = Field(default=4, ge=1, description="number of steps, each one network call")
+    times: tuple[float, ...] | None = Field(default=None, description="the grid itself, 0 = t_0 < ... < t_L")
+    steps: int = Field(default=5000, ge=1, description="optimiser updates")
+    batch: int = Field(default=128, ge=1)
+    seed: int = Field(default=0, ge=0)
+    learning_rate: float = Field(default=1e-3, gt=0, description="of AdamW after warm-up; falls to 0 along a half cosine")
+    warm_up: float = Field(default=0.05, ge=0, lt=1, description="share of the steps over which the learning rate rises")
+    ema: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, itself warmed up")
+    clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient of the loss in nats per dimension")
+    preset: Preset = Preset.TINY
+    architecture: Architecture | None = Field(default=None, description="a U-Net for images and an MLP for vectors unless given")
+    any_time: bool = Field(default=True, description="deterministic and gaussian: train at all times")
+    variance: Variance = Variance.OPTIMAL
+    latent: int | None = Field(default=None, ge=0, description="size of the latent; a quarter of the data's, at most 128, unless given")
+    parametrisation: Parametrisation = Parametrisation.BRIDGE
+    encodes: Encodes = Encodes.Z_S
+    kl_warm_up: float = Field(
+        default=0.3, ge=0, le=1, description="share of the steps over which the weight of the latent's KL rises from 0"
+    )
+    bf16: bool = Field(default=False, description="bfloat16 autocast")
+    channels_last: bool = False
+    compile: bool = Field(default=False, description="torch.compile the networks")
+
+    @field_validator("times")
+    @classmethod
+    def _a_grid(cls, times: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if times is not None:
+            Levels(times)
+        return times
+
+    @property
+    def grid(self) -> Levels:
+        """The levels of the run."""
+        return Levels.cosine(self.levels, _LAST) if self.times is None else Levels(self.times)
+
+    def save(self, folder: Path) -> None:
+        """Write `config.json`."""
+        (folder / "config.json").write_text(self.model_dump_json(indent=1) + "\n")
+
+
+def make_config(**options: Any) -> Config:
+    """A `Config`, whose mistakes are one sentence.
+
+    Raises:
+        Mistake: naming the option, what was given and what was expected.
+    """
+    try:
+        return Config(**options)
+    except ValidationError as error:
+        first = error.errors()[0]
+        option = ".".join(map(str, first["loc"]))
+        expected = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+        raise Mistake(f"option {option} was given as {first['input']!r}: {expected}; correct it and try again") from None

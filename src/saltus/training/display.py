@@ -1,0 +1,50 @@
+"""A progress bar on stderr: loss, KL per level, items per second and time left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.text import Text
+
+from saltus.training.trainer import Progress, Trainer
+
+__all__ = ["show"]
+
+
+class _ItemsPerSecond(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text(f"{(task.speed or 0) * task.fields['batch']:,.0f} items/s")
+
+
+def show(trainer: Trainer, title: str) -> Iterator[Progress]:
+    """Drive a trainer, with a progress bar."""
+    columns = [
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=20),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[numbers]}"),
+        _ItemsPerSecond(),
+        TimeRemainingColumn(),
+    ]
+    config = trainer.config
+    with Bar(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(title, total=config.steps, batch=config.batch, numbers="")
+        for progress in trainer:
+            bar.update(task, completed=progress.step, numbers=_numbers(progress))
+            yield progress
+
+
+def _numbers(progress: Progress) -> str:
+    parts = [f"loss {progress.loss:.3f}"]
+    validation = progress.validation
+    if any(units is not None for units in validation.active_units):
+        parts.append("KL " + "/".join(f"{kl:.1f}" for kl in validation.kl) + " nats")
+        parts.append("active " + "/".join(str(units) for units in validation.active_units))
+    if validation.bits_per_dim is not None:
+        parts.append(f"{validation.bits_per_dim:.2f} bits/dim")
+    if progress.skipped:
+        parts.append(f"[red]{progress.skipped} skipped[/red]")
+    return "  ".join(parts)

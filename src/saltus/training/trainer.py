@@ -1,0 +1,184 @@
+"""The training loop, as an iterator: whoever drives it owns the logging.
+
+    trainer = Trainer(chain, data, config)
+    for progress in trainer:
+        print(progress.step, progress.loss)
+    chain = trainer.finish()
+
+Which items a step sees, and its noise, are functions of the seed and of the number of items seen before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from saltus.chain import Chain, bits_per_dim
+from saltus.data import DataSet
+from saltus.mistakes import Mistake
+from saltus.training.config import Config
+
+__all__ = ["Progress", "Trainer", "Validation"]
+
+_VALIDATIONS = 20  # over a run
+_VALIDATION_ITEMS = 256
+_PATIENCE = 100  # updates that may be skipped in a row before the run is given up
+
+
+@dataclass(frozen=True)
+class Validation:
+    """The averaged chain on held-out data.
+
+    Attributes:
+        bits_per_dim: the bound; None where the kernel has none.
+        per_level: the bound's terms of each step, cleanest first, nats per item.
+        kl: KL of the latent of each step, nats per item.
+        active_units: of each step; None without a latent.
+    """
+
+    bits_per_dim: float | None = None
+    per_level: list[float] = field(default_factory=list)
+    kl: list[float] = field(default_factory=list)
+    active_units: list[int | None] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One update.
+
+    Attributes:
+        step: updates done.
+        loss: mean over items of the training loss, nats per dimension (squared error per dimension for equation (1)).
+        terms: its named terms, likewise.
+        gradient_norm: before clipping.
+        skipped: updates skipped so far because loss or gradient was not finite.
+        validation: the latest.
+    """
+
+    step: int
+    loss: float
+    terms: dict[str, float]
+    gradient_norm: float
+    skipped: int
+    validation: Validation
+
+
+class Trainer:
+    """AdamW with warm-up and cosine decay, gradient clipping, averaged weights, and the KL's weight raised from 0.
+
+    Args:
+        chain: trained in place.
+        data: updates use `data.train`; the variances and the progress `data.validation`.
+        config: see `Config`.
+    """
+
+    def __init__(self, chain: Chain, data: DataSet, config: Config) -> None:
+        self.chain, self.data, self.config = chain, data, config
+        if config.channels_last:
+            for module in chain.modules():
+                if isinstance(module, nn.Conv2d):
+                    module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
+        self._average = AveragedModel(chain, multi_avg_fn=_ema(config.ema))
+        if config.compile:
+            for module in chain.modules():
+                if isinstance(module, _networks()):
+                    module.compile()
+        self._parameters = list(chain.parameters())
+        self._optimiser = torch.optim.AdamW(self._parameters, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+        self._schedule = torch.optim.lr_scheduler.LambdaLR(self._optimiser, self._learning_rate)
+
+    @property
+    def average(self) -> Chain:
+        """The chain with averaged weights, the one to sample from; `finish` calibrates it."""
+        chain = self._average.module
+        assert isinstance(chain, Chain)
+        return chain
+
+    def finish(self) -> Chain:
+        """The averaged chain, calibrated on the validation items."""
+        self.average.calibrate(self.data.validation, seed=self.config.seed)
+        return self.average.eval()
+
+    def __iter__(self) -> Iterator[Progress]:
+        """One `Progress` for each update, `config.steps` in all.
+
+        Raises:
+            Mistake: when the loss or its gradient stays infinite or NaN.
+        """
+        config, skipped, in_a_row, validation = self.config, 0, 0, Validation()
+        interval = max(1, config.steps // _VALIDATIONS)
+        self.chain.train()
+        for step in range(config.steps):
+            terms, norm = self._update(step)
+            finite = math.isfinite(norm)
+            skipped, in_a_row = skipped + (not finite), 0 if finite else in_a_row + 1
+            if in_a_row == _PATIENCE:
+                raise Mistake(
+                    f"the loss was not finite for {_PATIENCE} updates in a row, up to step {step + 1}; try a smaller learning rate"
+                )
+            if (step + 1) % interval == 0 or step + 1 == config.steps:
+                validation = self._validate()
+            yield Progress(step + 1, sum(terms.values()), terms, norm, skipped, validation)
+
+    def _update(self, step: int) -> tuple[dict[str, float], float]:
+        """One step of the optimiser, unless the gradient is not finite: the terms of the loss, and the gradient's norm."""
+        config, first = self.config, step * self.config.batch
+        y = self.data.train[_items(len(self.data.train), first, config.batch, config.seed)]
+        ramp = config.kl_warm_up * config.steps
+        weights = {"kl": min(1.0, step / ramp)} if ramp else {}
+        with torch.autocast(y.device.type, torch.bfloat16, enabled=config.bf16):
+            loss = self.chain.loss(y, seed=config.seed, first_item=first, weights=weights)
+        each_dim = loss.total.mean() / y[0].numel()
+        self._optimiser.zero_grad()
+        each_dim.backward()
+        norm = float(nn.utils.clip_grad_norm_(self._parameters, config.clip))
+        if math.isfinite(norm):
+            self._optimiser.step()
+            self._average.update_parameters(self.chain)
+        self._schedule.step()
+        return {name: float(value.detach().mean()) / y[0].numel() for name, value in loss.terms.items()}, norm
+
+    def _learning_rate(self, step: int) -> float:
+        rise = max(1, round(self.config.warm_up * self.config.steps))
+        return min((step + 1) / rise, 0.5 * (1 + math.cos(math.pi * step / self.config.steps)))
+
+    def _validate(self) -> Validation:
+        y = self.data.validation[:_VALIDATION_ITEMS]
+        chain = self.finish()
+        if not chain.has_bound:
+            return Validation()
+        bound = chain.bound(y, seed=self.config.seed)
+        bits = bits_per_dim(bound.total.mean(), chain.event_shape)
+        return Validation(float(bits), bound.per_level.mean(1).tolist(), bound.kl.mean(1).tolist(), bound.active_units)
+
+
+def _items(n: int, first: int, count: int, seed: int) -> Tensor:
+    """Places of the items that follow after `first` items were seen: one permutation of the data after another."""
+    epochs = range(first // n, (first + count - 1) // n + 1)
+    order = np.concatenate([np.random.default_rng([seed, epoch]).permutation(n) for epoch in epochs])
+    start = first - epochs[0] * n
+    return torch.from_numpy(order[start : start + count])
+
+
+_Tensors = tuple[Tensor, ...] | list[Tensor]
+
+
+def _ema(decay: float) -> Callable[[_Tensors, _Tensors, Tensor | int], None]:
+    @torch.no_grad()
+    def update(averaged: _Tensors, current: _Tensors, updates: Tensor | int) -> None:
+        warm = (1 + float(updates)) / (10 + float(updates))
+        torch._foreach_lerp_(averaged, current, 1 - min(decay, warm))
+
+    return update
+
+
+def _networks() -> tuple[type[nn.Module], ...]:
+    from saltus.networks import MLP, ConvEncoder, MLPEncoder, UNet
+
+    return MLP, UNet, MLPEncoder, ConvEncoder
