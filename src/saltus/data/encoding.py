@@ -57,6 +57,11 @@ class Encoding(Buildable, ABC):
     def scaling(self) -> float:
         """What -ln p(raw) has more than -ln p(y): nats per item, summed over dimensions."""
 
+    @property
+    @abstractmethod
+    def shown(self) -> tuple[float, float]:
+        """The values of y that a picture shows as black and white."""
+
     @abstractmethod
     def head(self) -> Head:
         """The likelihood that fits y."""
@@ -151,6 +156,10 @@ class Binned(Encoding):
     def scaling(self) -> float:
         return 0.0
 
+    @property
+    def shown(self) -> tuple[float, float]:
+        return -1.0, 1.0
+
     def head(self) -> Head:
         return DiscretisedHead(self.bins)
 
@@ -226,6 +235,10 @@ class Standardised(Encoding):
     def scaling(self) -> float:
         repeats = math.prod(self.event_shape) // self._std.size
         return repeats * float(np.log(self._std).sum())
+
+    @property
+    def shown(self) -> tuple[float, float]:
+        return -2.0, 2.0  # standard deviations
 
     def head(self) -> Head:
         return self._head

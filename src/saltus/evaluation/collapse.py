@@ -12,55 +12,43 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from saltus.chain import Chain
 from saltus.levels import Levels
 from saltus.oracles import Oracle
 from saltus.process import Noise
 
-__all__ = ["OracleCollapse", "oracle_collapse", "path_spread"]
+__all__ = ["Collapse", "exact_decoder_path", "measure_collapse", "spread"]
 
 
 @dataclass(frozen=True)
-class OracleCollapse:
-    """What the exact decoder does under equation (2).
+class Collapse:
+    """What equation (2) does to samples.
 
     Attributes:
-        from_mean: the largest distance of an entry of z_{L-1} from E y.
+        first_from_mean: the largest distance of an entry of z_{L-1} from E y.
         between_samples: the largest difference of two final samples in an entry.
-        final_from_mean: the same as `from_mean` for the final sample: it need not be the mean.
+        final_from_mean: the largest distance of an entry of a final sample from E y; it need not be small.
     """
 
-    from_mean: float
+    first_from_mean: float
     between_samples: float
     final_from_mean: float
 
 
-def oracle_collapse(oracle: Oracle, levels: Levels, *, n: int = 16, seed: int = 0) -> OracleCollapse:
-    """Sample by equation (2), z_{l-1} = E[y | z_l], from N(0, I) at t_L.
-
-    Args:
-        oracle: the law of data.
-        levels: a grid whose last time leaves nothing of y, t_L = 20 say.
-        n: how many samples.
-        seed: of z_L.
-    """
-    mean = oracle.marginal(0.0).mean
-    z = Noise(seed, 0, n).normal("prior", oracle.event_shape)
-    first = None
+def exact_decoder_path(oracle: Oracle, levels: Levels, n: int, *, seed: int) -> Tensor:
+    """z_0 ... z_L of equation (2) with the exact optimum of equation (1), z_{l-1} = E[y | z_l], from N(0, I): (L + 1, n, *E)."""
+    path = [Noise(seed, 0, n).normal("prior", oracle.event_shape)]
     for _, t in reversed(levels.pairs()):
-        z = oracle.posterior_mean(z, t)
-        first = z if first is None else first
-    assert first is not None
-    between = (z.amax(0) - z.amin(0)).max()
-    return OracleCollapse(float((first - mean).abs().max()), float(between), float((z - mean).abs().max()))
+        path.insert(0, oracle.posterior_mean(path[0], t))
+    return torch.stack(path)
 
 
-def _spread(path: Tensor) -> Tensor:
-    """The root mean square deviation of items from their mean, per dimension, at each level of a path (L + 1, n, *E): (L + 1,)."""
-    return path.flatten(2).var(1, correction=0).mean(1).sqrt()
+def measure_collapse(path: Tensor, mean: Tensor) -> Collapse:
+    """Measure a path (L + 1, n, *E) of equation (2) against the mean of the data (*E)."""
+    first, final = path[-2], path[0]
+    between = (final.amax(0) - final.amin(0)).max()
+    return Collapse(float((first - mean).abs().max()), float(between), float((final - mean).abs().max()))
 
 
-def path_spread(chain: Chain, n: int, *, seed: int) -> list[float]:
-    """The spread of z_0 ... z_L over n samples of a chain."""
-    with torch.no_grad():
-        return [float(value) for value in _spread(chain.sample(n, seed=seed, return_path=True))]
+def spread(path: Tensor) -> list[float]:
+    """The root mean square deviation of items from their mean, per dimension, at z_0 ... z_L of a path (L + 1, n, *E)."""
+    return [float(v) for v in path.flatten(2).var(1, correction=0).mean(1).sqrt()]

@@ -116,7 +116,8 @@ class GaussianHead(Head):
         self.floor = floor
 
     def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-        return Normal(mean, self._std(variance)).log_prob(y).flatten(1).sum(1)
+        density: Tensor = Normal(mean, self._std(variance)).log_prob(y)
+        return density.flatten(1).sum(1)
 
     def mean(self, mean: Tensor, variance: Tensor) -> Tensor:
         return mean

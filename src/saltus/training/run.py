@@ -54,7 +54,7 @@ def train(data: DataSet, config: Config, folder: str | Path | None = None, *, qu
         for _ in updates:
             pass
     finally:
-        chain = trainer.finish()
+        chain = trainer.averaged()
         if home is not None:
             chain.save(home)
     return chain

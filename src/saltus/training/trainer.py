@@ -3,13 +3,14 @@
     trainer = Trainer(chain, data, config)
     for progress in trainer:
         print(progress.step, progress.loss)
-    chain = trainer.finish()
+    chain = trainer.averaged()
 
 Which items a step sees, and its noise, are functions of the seed and of the number of items seen before.
 """
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -93,17 +94,12 @@ class Trainer:
         self._optimiser = torch.optim.AdamW(self._parameters, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
         self._schedule = torch.optim.lr_scheduler.LambdaLR(self._optimiser, self._learning_rate)
 
-    @property
-    def average(self) -> Chain:
-        """The chain with averaged weights, the one to sample from; `finish` calibrates it."""
-        chain = self._average.module
+    def averaged(self) -> Chain:
+        """The chain to sample from, at any moment: a copy with averaged weights, calibrated on the validation items."""
+        chain = copy.deepcopy(self._average.module)
         assert isinstance(chain, Chain)
-        return chain
-
-    def finish(self) -> Chain:
-        """The averaged chain, calibrated on the validation items."""
-        self.average.calibrate(self.data.validation, seed=self.config.seed)
-        return self.average.eval()
+        chain.calibrate(self.data.validation, seed=self.config.seed)
+        return chain.eval()
 
     def __iter__(self) -> Iterator[Progress]:
         """One `Progress` for each update, `config.steps` in all.
@@ -150,7 +146,7 @@ class Trainer:
 
     def _validate(self) -> Validation:
         y = self.data.validation[:_VALIDATION_ITEMS]
-        chain = self.finish()
+        chain = self.averaged()
         if not chain.has_bound:
             return Validation()
         bound = chain.bound(y, seed=self.config.seed)

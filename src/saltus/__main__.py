@@ -1,0 +1,5 @@
+"""`python -m saltus` is the command line."""
+
+from saltus.cli.main import main
+
+main()

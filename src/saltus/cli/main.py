@@ -1,0 +1,155 @@
+"""The command line.  Libraries that take seconds to import are imported where a command uses them."""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import platform
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NoReturn
+
+import click
+
+from saltus.mistakes import Mistake
+
+__all__ = ["cli", "main"]
+
+_FAILURE, _WRONG_CALL, _INTERRUPTED = 1, 2, 130
+
+
+def _json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout; all else goes to stderr.")(command)
+
+
+def _say(as_json: bool, result: dict[str, Any], words: str) -> None:
+    click.echo(json.dumps(result) if as_json else words, err=False)
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="saltus")
+def cli() -> None:
+    """Diffusion models that need a handful of network calls, and say how good they are in nats.
+
+    \b
+    Start with    saltus demo
+    then          saltus train --data FOLDER --out my-run
+    and           saltus sample my-run --n 64 --out my-samples
+    """
+
+
+@cli.command()
+@click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder for pictures and summary.")
+@click.option("--quick", is_flag=True, help="Half a minute, to see that everything works; the figures mean little.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@_json_option
+def demo(out: Path, quick: bool, seed: int, as_json: bool) -> None:
+    """Train three kernels on handwritten digits and compare them, in a few minutes.
+
+    Writes samples.png, levels.png and summary.json.
+    """
+    from saltus.cli.demo import run_demo
+
+    summary = run_demo(out, quick=quick, seed=seed)
+    if as_json:
+        click.echo(json.dumps(summary))
+
+
+@cli.command()
+@click.option("--data", required=True, help="A folder of images, an .npz or .npy file, or: digits.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run; new or empty.")
+@click.option("--kernel", default="vae", show_default=True, help="vae, gaussian or deterministic.")
+@click.option("--levels", type=int, default=4, show_default=True, help="Steps from noise to data: network calls of one sample.")
+@click.option("--steps", type=int, default=5000, show_default=True, help="Updates of the training.")
+@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--preset", default="tiny", show_default=True, help="Size of the networks: tiny (minutes) or small (hours).")
+@click.option("--batch", type=int, default=128, show_default=True, help="Items in one update.")
+@click.option("--bf16", is_flag=True, help="bfloat16 autocast: faster where the machine has it.")
+@click.option("--channels-last", is_flag=True, help="Memory layout of images: often faster.")
+@click.option("--compile", is_flag=True, help="torch.compile the networks: slow to start, then faster.")
+@_json_option
+def train(data: str, out: Path, as_json: bool, **options: Any) -> None:
+    """Learn from your images or table; the folder OUT then holds all that is needed to sample."""
+    from saltus import training
+    from saltus.data import load
+
+    try:
+        config = training.make_config(**options)
+    except Mistake as mistake:
+        raise click.UsageError(str(mistake)) from None
+    items = load(data)
+    click.echo(items.describe(), err=True)
+    click.echo(config.grid.remark(items.validation), err=True)
+    chain = training.train(items, config, out)
+    result: dict[str, Any] = {"run": str(out), "kernel": config.kernel, "calls": chain.levels.L, "bits_per_dim": None}
+    words = f"the run is in {out}; sample it with: saltus sample {out} --n 64 --out {out}-samples"
+    if chain.has_bound:
+        bound = chain.bound(items.test)
+        result["bits_per_dim"] = float(bound.bits_per_dim.mean())
+        result["nats"] = {name: float(value.mean()) for name, value in bound.terms.items()}
+        result["active_units"] = bound.active_units
+        words = f"bound on {len(items.test)} test items: {result['bits_per_dim']:.3f} bits/dim\n" + words
+    _say(as_json, result, words)
+
+
+@cli.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--n", type=click.IntRange(min=1), required=True, help="How many.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for samples.npz and, for images, samples.png.")
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same items.")
+@click.option("--last", type=click.Choice(["mean", "draw"]), default="mean", show_default=True, help="The last step: its mean, or a draw.")
+@_json_option
+def sample(run: Path, n: int, out: Path, seed: int, last: Any, as_json: bool) -> None:
+    """Generate N items from the training run in the folder RUN."""
+    import numpy as np
+
+    from saltus.chain import Chain
+    from saltus.evaluation import save_grid
+    from saltus.training import load_encoding
+
+    chain, encoding = Chain.load(run), load_encoding(run)
+    files = [out / "samples.npz"] + [out / "samples.png"] * encoding.layout.is_image
+    if taken := [file for file in files if file.exists()]:
+        raise Mistake(f"{taken[0]} is already there; give another folder with --out, or remove it first")
+    y = chain.sample(n, seed=seed, last=last)
+    out.mkdir(parents=True, exist_ok=True)
+    np.savez_compressed(files[0], samples=encoding.decode(y))
+    if encoding.layout.is_image:
+        save_grid(y, files[1], shown=encoding.shown)
+    result = {"samples": n, "seed": seed, "last": last, "calls": chain.levels.L, "files": [str(file) for file in files]}
+    _say(as_json, result, f"{n} samples, {chain.levels.L} network calls each: " + " and ".join(map(str, files)))
+
+
+def _keep_memory() -> None:
+    """Have glibc keep freed memory: training frees and asks for the same large arrays at every step."""
+    if platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        for parameter in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
+            libc.mallopt(parameter, 2**30)
+
+
+def main() -> NoReturn:
+    """Entry point: 0 for success, 1 for a failure, 2 for a wrong call; one sentence for a user's mistake."""
+    _keep_memory()
+    try:
+        cli.main(prog_name="saltus", standalone_mode=False)
+    except click.UsageError as error:
+        error.show()
+        sys.exit(_WRONG_CALL)
+    except click.exceptions.Abort:
+        _fail("stopped; what was reached is kept", _INTERRUPTED)
+    except (Mistake, OSError) as error:
+        _fail(str(error), _FAILURE)
+    sys.exit(0)
+
+
+def _fail(words: str, code: int) -> NoReturn:
+    click.echo(f"saltus: {words}", err=True)
+    if "--json" in sys.argv:
+        click.echo(json.dumps({"error": words}))
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,95 @@
+"""Pictures of samples and of levels."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+__all__ = ["draw_levels", "draw_rows", "save_grid"]
+
+_SHORTEST_SIDE = 512  # pixels of a grid: small images are magnified
+_FRAME = 128  # grey between the images of a grid
+_DPI = 120
+
+
+def save_grid(y: Tensor, file: Path, *, shown: tuple[float, float]) -> None:
+    """Images as one PNG, in a grid that is about square.
+
+    Args:
+        y: (n, C, H, W), n >= 1, C in 1 ... 4 (of 2 channels only the first is shown).
+        file: to write.
+        shown: the values that are black and white.
+    """
+    from PIL import Image
+
+    tiles = _to_bytes(y, shown)
+    n, height, width, channels = tiles.shape
+    columns = math.ceil(math.sqrt(n))
+    rows = math.ceil(n / columns)
+    sheet = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1, channels), _FRAME, dtype=np.uint8)
+    for i, tile in enumerate(tiles):
+        top, left = i // columns * (height + 1) + 1, i % columns * (width + 1) + 1
+        sheet[top : top + height, left : left + width] = tile
+    zoom = math.ceil(_SHORTEST_SIDE / min(sheet.shape[:2]))
+    picture = Image.fromarray(sheet.squeeze(-1) if channels == 1 else sheet)
+    picture.resize((picture.width * zoom, picture.height * zoom), Image.Resampling.NEAREST).save(file)
+
+
+def _to_bytes(y: Tensor, shown: tuple[float, float]) -> NDArray[np.uint8]:
+    """(n, H, W, C) with 1, 3 or 4 channels."""
+    unit = ((y.detach().cpu().double() - shown[0]) / (shown[1] - shown[0])).clamp(0, 1)
+    tiles = (unit * 255).round().to(torch.uint8).movedim(1, -1).numpy()
+    return tiles[..., :1] if tiles.shape[-1] == 2 else tiles
+
+
+def draw_rows(rows: Mapping[str, Tensor], file: Path, *, shown: tuple[float, float]) -> None:
+    """Rows of images (n, C, H, W), each with its label, as one PNG."""
+    from matplotlib.figure import Figure
+
+    n = max(len(images) for images in rows.values())
+    figure = Figure(figsize=(2.4 + 0.5 * n, 0.6 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), n, squeeze=False)
+    for row, (label, images) in zip(axes, rows.items(), strict=True):
+        row[0].set_ylabel(label, rotation=0, ha="right", va="center")
+        for axis in row:
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+        for axis, image in zip(row, _to_bytes(images, shown), strict=False):
+            axis.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
+    figure.savefig(file, dpi=_DPI)
+
+
+def draw_levels(times: Sequence[float], bounds: Mapping[str, Sequence[float]], kl: Mapping[str, Sequence[float]], file: Path) -> None:
+    """Bound and KL of the latent at each step, nats per item, by kernel.
+
+    Args:
+        times: t_0 ... t_L.
+        bounds: for each kernel the bound's terms of each step, cleanest first.
+        kl: likewise, for kernels with a latent.
+        file: to write.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    axes = figure.subplots(1, 2)
+    steps = np.arange(len(times) - 1)
+    labels = [f"{t:.2f} → {s:.2f}" for s, t in pairwise(times)]
+    titles = ("terms of the bound", "KL of the latent to its prior")
+    for axis, title, series in zip(axes, titles, (bounds, kl), strict=True):
+        width = 0.8 / max(1, len(series))
+        for i, (name, values) in enumerate(series.items()):
+            colour = f"C{list(bounds).index(name)}"
+            bars = axis.bar(steps + (i - (len(series) - 1) / 2) * width, values, width, label=name, color=colour)
+            axis.bar_label(bars, fmt="%.2g", fontsize=8)
+        axis.set(title=title, xlabel="step, from time t to time s", ylabel="nats per item", xticks=steps, xticklabels=labels)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.legend(frameon=False)
+    axes[0].set_yscale("log")
+    figure.savefig(file, dpi=_DPI)
