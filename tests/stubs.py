@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from saltus.kernels import GaussianKernel, VAEKernel
+from saltus.kernels import GaussianKernel, Head, VAEKernel
 from saltus.networks import MLP, Scaled
 from saltus.oracles import Oracle
 from saltus.process import Noise, OrnsteinUhlenbeck
 
-__all__ = ["GivenNoise", "OracleDenoiser", "randomise", "set_error"]
+__all__ = ["GivenNoise", "OracleDenoiser", "randomise", "set_error", "small_vae"]
 
 process = OrnsteinUhlenbeck()
 
@@ -60,7 +60,7 @@ def randomise(module: nn.Module, seed: int = 0) -> None:
                 parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator))
 
 
-def small_vae(event_shape: Sequence[int], encoder: nn.Module, head, **options: str) -> VAEKernel:  # noqa: ANN001
-    """A VAE kernel of a small multi-layer perceptron."""
-    backbone = MLP(event_shape, outputs=2, latent=int(encoder.latent), width=16, depth=1)
-    return VAEKernel(Scaled(backbone), encoder, head, **options)
+def small_vae(event_shape: Sequence[int], encoder: nn.Module | None, head: Head, **options: str) -> VAEKernel:
+    """A VAE kernel around a small multi-layer perceptron."""
+    latent = 0 if encoder is None else int(encoder.latent)  # type: ignore[arg-type]
+    return VAEKernel(Scaled(MLP(event_shape, outputs=2, latent=latent, width=16, depth=1)), encoder, head, **options)

@@ -110,7 +110,7 @@ def test_values_off_the_bins_are_refused() -> None:
     head = DiscretisedHead(256)
     head.check(torch.arange(256)[:, None] / 127.5 - 1)
     for wrong in (0.001, 1.2, -7.0):
-        with pytest.raises(ValueError, match="256 bins from -1.0 to 1.0"):
+        with pytest.raises(ValueError, match=r"256 bins from -1\.0 to 1\.0"):
             head.check(torch.tensor([[wrong]]))
     GaussianHead(0.1).check(torch.tensor([[0.001]]))
 

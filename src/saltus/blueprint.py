@@ -75,8 +75,10 @@ def _plain(value: Any, tensors: Tensors) -> Any:
         case Buildable():
             return {"class": _name(type(value)), "arguments": _plain(value._arguments, tensors)}
         case Tensor():
-            key = f"argument.{len(tensors)}"
-            tensors[key] = value.detach().cpu().contiguous()
+            plain = value.detach().cpu().contiguous()
+            same = (key for key, known in tensors.items() if known.dtype == plain.dtype and known.is_set_to(plain))
+            key = next(same, f"argument.{len(tensors)}")  # written once, though a prior and a kernel may share an oracle
+            tensors[key] = plain
             return {"tensor": key}
         case dict():
             return {str(key): _plain(item, tensors) for key, item in value.items()}

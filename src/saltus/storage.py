@@ -25,7 +25,7 @@ def write(thing: Buildable, folder: Path, name: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     description, tensors = describe(thing)
     learned = thing.state_dict() if isinstance(thing, nn.Module) else {}
-    state = {_STATE + key: value.detach().cpu().contiguous() for key, value in learned.items()}
+    state = {_STATE + key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in learned.items()}
     numbers, made = folder / f"{name}.safetensors", folder / f"{name}.json"
     save_file({**tensors, **state}, _partial(numbers))
     _partial(made).write_text(json.dumps({"format": _FORMAT, name: description}, indent=1) + "\n")

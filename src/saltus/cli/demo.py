@@ -18,7 +18,6 @@ from saltus.data import DataSet, digits
 from saltus.evaluation import diversity, draw_levels, draw_rows, exact_decoder_path, measure_collapse, sliced_wasserstein, spread
 from saltus.kernels import Last
 from saltus.levels import Levels
-from saltus.networks import Architecture
 from saltus.oracles import FiniteData
 from saltus.training import Config, KernelName, train
 
@@ -78,9 +77,7 @@ def run_demo(out: Path, *, quick: bool, seed: int) -> dict[str, Any]:
 
 def _one(name: KernelName, data: DataSet, *, quick: bool, seed: int, n: int) -> tuple[Chain, dict[str, Any]]:
     start = time.monotonic()
-    config = Config(
-        kernel=name, levels=_LEVELS, steps=_QUICK_STEPS if quick else _STEPS, seed=seed, architecture=Architecture.MLP, any_time=False
-    )
+    config = Config(kernel=name, levels=_LEVELS, steps=_QUICK_STEPS if quick else _STEPS, seed=seed, any_time=False)
     chain = train(data, config)
     trained = time.monotonic() - start
     samples = chain.sample(n, seed=seed, last=_LAST_STEP)

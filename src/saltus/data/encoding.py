@@ -26,6 +26,7 @@ from saltus.mistakes import Mistake
 
 __all__ = ["Binned", "Encoding", "Standardised"]
 
+_OUTLIERS = 1e-4  # costs 1e-4 nats a dimension where there are none; docs/decisions/0007-outliers.md
 _CHUNK = 1024  # items encoded at a time, so that float64 is never held for a whole data set
 _MOST_BINS = 2**16  # float32 tells them apart with room to spare
 _EXACT = 2**53  # the integers that float64 holds exactly
@@ -161,7 +162,7 @@ class Binned(Encoding):
         return -1.0, 1.0
 
     def head(self) -> Head:
-        return DiscretisedHead(self.bins)
+        return DiscretisedHead(self.bins, outliers=_OUTLIERS)
 
     def summary(self) -> str:
         return f"{self._items()} with {self.bins} values"

@@ -7,6 +7,7 @@ deviation, since a density on data with ties could otherwise rise without limit.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 
 import torch
@@ -46,15 +47,20 @@ class DiscretisedHead(Head):
     Args:
         bins: how many values there are, >= 2 (256 for 8-bit images, 17 for the digits).
         low, high: the first and the last value.
+        outliers: share of the mass that is spread evenly over the bins, in [0, 1).  A Gaussian that learned that a
+            pixel is always black gives a grey one no chance at all, and one such pixel a thousand nats; with a share
+            of outliers it costs at most ln(bins / outliers).
 
     Raises:
-        ValueError: for fewer than 2 bins, or low >= high; from `check`, for values that are not on the bins.
+        ValueError: for fewer than 2 bins, low >= high, or a share outside [0, 1); from `check`, for values that are not on the bins.
     """
 
-    def __init__(self, bins: int, low: float = -1.0, high: float = 1.0) -> None:
-        if bins < 2 or not low < high:
-            raise ValueError(f"{bins} bins from {low} to {high}; expected at least 2, and low < high")
-        self.bins, self.low, self.high = bins, low, high
+    def __init__(self, bins: int, low: float = -1.0, high: float = 1.0, *, outliers: float = 0.0) -> None:
+        if bins < 2 or not low < high or not 0 <= outliers < 1:
+            raise ValueError(
+                f"{bins} bins from {low} to {high}, outliers {outliers}; expected at least 2, low < high, and a share in [0, 1)"
+            )
+        self.bins, self.low, self.high, self.outliers = bins, low, high, outliers
         self.width = (high - low) / (bins - 1)
 
     @property
@@ -68,6 +74,9 @@ class DiscretisedHead(Head):
         above = torch.where(index == self.bins - 1, torch.inf, (centre + self.width / 2 - mean) / std)
         below = torch.where(index == 0, -torch.inf, (centre - self.width / 2 - mean) / std)
         mass: Tensor = _log_mass(below, above)
+        if self.outliers:
+            even = torch.full_like(mass, math.log(self.outliers / self.bins))
+            mass = torch.logaddexp(mass + math.log1p(-self.outliers), even)
         return mass.flatten(1).sum(1).to(y.dtype)
 
     def mean(self, mean: Tensor, variance: Tensor) -> Tensor:
@@ -75,10 +84,17 @@ class DiscretisedHead(Head):
         std, above = self._std(variance), torch.zeros_like(mean)
         for k in range(self.bins - 1):
             above += torch.special.ndtr((mean - (self.low + (k + 0.5) * self.width)) / std)
-        return self.low + self.width * above
+        return (1 - self.outliers) * (self.low + self.width * above) + self.outliers * (self.low + self.high) / 2
 
     def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
-        return self.low + self._index(mean + self._std(variance) * unit) * self.width
+        if not self.outliers:
+            return self.low + self._index(mean + self._std(variance) * unit) * self.width
+        # one uniform number serves for both: its lowest share picks an outlier, the rest is the Gaussian's
+        uniform = torch.special.ndtr(unit.double())
+        even = torch.floor(uniform / self.outliers * self.bins)
+        inner = torch.special.ndtri(((uniform - self.outliers) / (1 - self.outliers)).clamp_min(torch.finfo(torch.float64).tiny))
+        index = torch.where(uniform < self.outliers, even, self._index(mean + self._std(variance) * inner.to(mean.dtype)).double())
+        return self.low + index.to(mean.dtype) * self.width
 
     def check(self, y: Tensor) -> None:
         off = (y - (self.low + self._index(y) * self.width)).abs().max()

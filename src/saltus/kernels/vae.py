@@ -132,9 +132,9 @@ class VAEKernel(Kernel):
         terms = self.terms(y, z_s, z_t, s, t, noise=noise, condition=condition)
         return {name: weights.get(name, 1.0) * value for name, value in terms.items()}
 
-    def latent_mean(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time) -> Tensor:
-        """The encoder's mean, (B, latent)."""
-        return self.encode(y, z_s, z_t, s, t).loc
+    def latent_mean(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time) -> Tensor | None:
+        """The encoder's mean, (B, latent); None without a latent."""
+        return None if self.encoder is None else self.encode(y, z_s, z_t, s, t).loc
 
     def _unit(self, z: Tensor, log_snr: Tensor) -> Tensor:
         """z at about unit variance."""

@@ -37,7 +37,7 @@ class _Mapping(nn.Module):
         )
 
     def forward(self, log_snr: Tensor, latent: Tensor | None) -> Tensor:
-        features = log_snr_features(log_snr, _FEATURES)
+        features = log_snr_features(log_snr, _FEATURES).to(next(self.parameters()).dtype)
         if latent is not None:
             features = torch.cat([features, latent], dim=1)
         mapped: Tensor = self.layers(features)

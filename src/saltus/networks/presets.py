@@ -29,6 +29,7 @@ class Architecture(StrEnum):
     MLP = "mlp"
 
 
+_SMALLEST_UNET = 16  # pixels a side: below it an MLP learns more in the same time (docs/decisions/0006-networks.md)
 _UNET: dict[Preset, dict[str, Any]] = {
     Preset.TINY: {"channels": (32, 64), "layers": 1},
     Preset.SMALL: {"channels": (64, 128, 128), "layers": 2, "attention": True},
@@ -39,7 +40,8 @@ _MLP_ENCODER: dict[Preset, dict[str, Any]] = {Preset.TINY: {"width": 128}, Prese
 
 
 def _kind(event_shape: Sequence[int], architecture: Architecture | None) -> Architecture:
-    return architecture or (Architecture.UNET if len(event_shape) == 3 else Architecture.MLP)
+    large = len(event_shape) == 3 and min(event_shape[1:]) >= _SMALLEST_UNET
+    return Architecture(architecture or (Architecture.UNET if large else Architecture.MLP))
 
 
 def decoder(
@@ -56,7 +58,7 @@ def decoder(
     Args:
         event_shape: E.
         preset: `tiny` or `small`.
-        architecture: a U-Net for images (C, H, W) and an MLP for everything else, unless given.
+        architecture: a U-Net for images (C, H, W) from 16 x 16 up and an MLP for everything else, unless given.
         outputs: 1 for a prediction, 2 for a prediction and a scale.
         latent: size of the latent, 0 for none.
         variance: mean variance of the data over dimensions.

@@ -46,7 +46,9 @@ class Config(BaseModel):
     ema: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, itself warmed up")
     clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient of the loss in nats per dimension")
     preset: Preset = Preset.TINY
-    architecture: Architecture | None = Field(default=None, description="a U-Net for images and an MLP for vectors unless given")
+    architecture: Architecture | None = Field(
+        default=None, description="a U-Net for images from 16 x 16 up and an MLP for all else, unless given"
+    )
     any_time: bool = Field(default=True, description="deterministic and gaussian: train at all times")
     variance: Variance = Variance.OPTIMAL
     latent: int | None = Field(default=None, ge=0, description="size of the latent; a quarter of the data's, at most 128, unless given")

@@ -1,0 +1,321 @@
+"""Chains: exact kernels give exact samples and exact likelihoods, items are apart, and a folder holds all there is."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from scipy import integrate
+from torch import Tensor
+
+from checks import follows, mean_is, mixture_cdf
+from saltus.chain import Bound, Chain, OraclePrior, StandardNormal, bits_per_dim
+from saltus.kernels import DeterministicKernel, DiscretisedHead, GaussianHead, GaussianKernel, Kernel, OracleKernel, Terms
+from saltus.levels import Levels
+from saltus.mistakes import Mistake
+from saltus.networks import MLPEncoder, decoder
+from saltus.oracles import FiniteData, GaussianMixture
+from saltus.oracles.oracle import Oracle
+from stubs import OracleDenoiser, randomise, set_error, small_vae
+
+EXACT = 1e-9  # float64: sums of log densities of up to some hundreds of nats
+HEAD = GaussianHead(0.05)
+MANY = 10_000
+
+WEIGHTS = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
+MEANS = torch.tensor([[-1.0, 0.5], [1.0, 1.0], [0.3, -1.2]], dtype=torch.float64)
+COVARIANCES = torch.tensor([[[0.1, 0.05], [0.05, 0.1]], [[0.2, 0.0], [0.0, 0.02]], [[0.05, -0.02], [-0.02, 0.05]]], dtype=torch.float64)
+MIXTURE = GaussianMixture(WEIGHTS, MEANS, COVARIANCES)
+POINTS = FiniteData(MEANS)
+
+
+def grid(L: int) -> Levels:
+    return Levels.log_snr(L, 4.0, -3.0)
+
+
+def oracle_chain(oracle: Oracle, levels: Levels) -> Chain:
+    return Chain(OraclePrior(oracle), levels, OracleKernel(oracle))
+
+
+@pytest.mark.parametrize("L", [1, 2, 4, 32])
+def test_exact_kernels_sample_the_data_at_any_number_of_levels(L: int) -> None:
+    sample = oracle_chain(MIXTURE, grid(L)).sample(MANY, seed=1, batch=MANY)
+    for angle in (0.0, 0.7, 2.0):
+        direction = torch.tensor([math.cos(angle), math.sin(angle)], dtype=torch.float64)
+        spreads = torch.einsum("i,kij,j->k", direction, COVARIANCES, direction)
+        assert follows(sample @ direction, mixture_cdf(WEIGHTS, MEANS @ direction, spreads))
+        assert not follows(sample @ direction, mixture_cdf(WEIGHTS.roll(1), MEANS @ direction, spreads))  # the twin
+
+
+@pytest.mark.parametrize("L", [2, 4])
+def test_a_gaussian_step_does_not(L: int) -> None:
+    """The twin of the last test: around the perfect denoiser, but Gaussian, few steps leave the data."""
+    chain = Chain(OraclePrior(MIXTURE), grid(L), GaussianKernel(OracleDenoiser(MIXTURE), HEAD))
+    chain.calibrate(MIXTURE.sample(MANY, seed=2))
+    sample = chain.sample(MANY, seed=1, batch=MANY, last="draw")
+    assert not follows(sample[:, 0], mixture_cdf(WEIGHTS, MEANS[:, 0], COVARIANCES[:, 0, 0]))
+
+
+@pytest.mark.parametrize("L", [1, 2, 5])
+def test_every_path_of_exact_kernels_has_the_exact_likelihood(L: int) -> None:
+    y = MIXTURE.sample(20, seed=3)
+    assert torch.allclose(oracle_chain(MIXTURE, grid(L)).bound(y).total, -MIXTURE.log_prob(y, 0.0), rtol=EXACT, atol=EXACT)
+    assert oracle_chain(POINTS, grid(L)).bound(MEANS).total.tolist() == pytest.approx([math.log(3)] * 3, abs=EXACT)
+
+
+def test_a_standard_normal_prior_costs_its_divergence() -> None:
+    oracle = GaussianMixture(torch.tensor([0.5, 0.5]), torch.tensor([[-1.0], [1.0]]), torch.full((2, 1, 1), 0.01))
+    levels, y = Levels([0, 0.1, 0.3]), oracle.sample(4 * MANY, seed=4)
+    excess = Chain(StandardNormal(), levels, OracleKernel(oracle)).bound(y, batch=len(y)).total + oracle.log_prob(y, 0.0)
+
+    def integrand(z: float) -> float:
+        log_q = float(oracle.log_prob(torch.tensor([[z]], dtype=torch.float64), levels.last))
+        return math.exp(log_q) * (log_q + (z**2 + math.log(2 * math.pi)) / 2)
+
+    divergence, _ = integrate.quad(integrand, -8, 8)
+    assert mean_is(excess, divergence)
+    assert not mean_is(excess, 0.0)  # the twin
+
+
+def kernels() -> dict[str, Callable[[], Kernel | list[Kernel]]]:
+    """One chain's kernels of every kind; networks are untrained."""
+
+    def gaussian(times: Tensor) -> GaussianKernel:
+        kernel = GaussianKernel(decoder((2,)), HEAD)
+        set_error(kernel, times, torch.linspace(0.1, 0.9, len(times)))
+        return kernel
+
+    times = grid(3).times[1:]
+    return {
+        "deterministic": lambda: DeterministicKernel(decoder((2,)), bridge=True, any_time=False),
+        "gaussian": lambda: gaussian(times),
+        "uncalibrated": lambda: GaussianKernel(decoder((2,)), HEAD, variance="transition"),
+        "vae": lambda: small_vae((2,), MLPEncoder((2,), latent=3, width=16), HEAD),
+        "direct vae": lambda: small_vae((2,), MLPEncoder((2,), latent=3, width=16), HEAD, parametrisation="direct", encodes="y"),
+        "no latent": lambda: small_vae((2,), None, HEAD),
+        "one for each level": lambda: [gaussian(times[:1]), small_vae((2,), None, HEAD), gaussian(times[2:])],
+        "one thrice": lambda: [gaussian(times)] * 3,
+        "mixture": lambda: OracleKernel(MIXTURE),
+        "items": lambda: OracleKernel(POINTS),
+    }
+
+
+def chain_of(name: str) -> Chain:
+    torch.manual_seed(0)
+    prior = OraclePrior(MIXTURE) if name == "mixture" else StandardNormal()
+    chain = Chain(prior, grid(3), kernels()[name](), scaling=0.3)
+    randomise(chain)
+    return chain
+
+
+def data_for(name: str) -> Tensor:
+    return MEANS if name == "items" else MIXTURE.sample(7, seed=5).to(torch.float64 if name == "mixture" else torch.float32)
+
+
+@pytest.mark.parametrize("name", kernels())
+def test_a_folder_holds_the_whole_chain(name: str, tmp_path: Path) -> None:
+    chain = chain_of(name)
+    chain.save(tmp_path / "run")
+    before = torch.random.get_rng_state()
+    loaded = Chain.load(tmp_path / "run")
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert loaded.levels == chain.levels
+    assert torch.equal(loaded.sample(9, seed=1), chain.sample(9, seed=1))
+    if chain.has_bound:
+        y = data_for(name)
+        assert torch.equal(loaded.bound(y).total, chain.bound(y).total)
+    assert {file.suffix for file in (tmp_path / "run").iterdir()} == {".json", ".safetensors"}
+    loaded.save(tmp_path / "again")
+    for file in (tmp_path / "run").iterdir():
+        assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
+
+
+def forget(folder: Path, name: str) -> None:
+    (folder / name).unlink()
+
+
+def truncate(folder: Path, name: str) -> None:
+    (folder / name).write_bytes((folder / name).read_bytes()[:100])
+
+
+def another_format(folder: Path, _: str) -> None:
+    document = json.loads((folder / "chain.json").read_text())
+    (folder / "chain.json").write_text(json.dumps(document | {"format": 99}))
+
+
+def another_class(folder: Path, _: str) -> None:
+    (folder / "chain.json").write_text((folder / "chain.json").read_text().replace("saltus.levels.levels:Levels", "elsewhere:Levels"))
+
+
+def another_argument(folder: Path, _: str) -> None:
+    (folder / "chain.json").write_text((folder / "chain.json").read_text().replace('"levels":', '"grid":'))
+
+
+def fewer_numbers(folder: Path, _: str) -> None:
+    tensors = load_file(folder / "chain.safetensors")
+    tensors.popitem()
+    save_file(tensors, folder / "chain.safetensors")
+
+
+def not_a_chain(folder: Path, _: str) -> None:
+    document = json.loads((folder / "chain.json").read_text())
+    (folder / "chain.json").write_text(json.dumps(document | {"chain": document["chain"]["arguments"]["levels"]}))
+
+
+@pytest.mark.parametrize("damage", [forget, truncate])
+@pytest.mark.parametrize("name", ["chain.json", "chain.safetensors"])
+def test_damaged_files_are_a_mistake(damage: Callable[[Path, str], None], name: str, tmp_path: Path) -> None:
+    refuses(damage, name, tmp_path)
+
+
+@pytest.mark.parametrize("damage", [another_format, another_class, another_argument, fewer_numbers, not_a_chain])
+def test_files_that_do_not_fit_are_a_mistake(damage: Callable[[Path, str], None], tmp_path: Path) -> None:
+    refuses(damage, "", tmp_path)
+
+
+def refuses(damage: Callable[[Path, str], None], name: str, folder: Path) -> None:
+    chain_of("gaussian").save(folder)
+    damage(folder, name)
+    with pytest.raises(Mistake) as caught:
+        Chain.load(folder)
+    sentence = str(caught.value)
+    assert "\n" not in sentence
+    assert "; " in sentence  # what was found; what to do
+
+
+def test_a_missing_folder_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(Mistake, match="nowhere"):
+        Chain.load(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", kernels())
+def test_an_item_is_the_same_in_any_batch(name: str) -> None:
+    chain = chain_of(name)
+    whole = chain.sample(10, seed=3)
+    rounding = 0 if name in ("mixture", "items") else 1e-5  # float32 sums, in an order that depends on the batch
+    for part, rows in [
+        (chain.sample(10, seed=3, batch=3), slice(None)),
+        (chain.sample(4, seed=3, first_item=5), slice(5, 9)),
+        (chain.sample(1, seed=3, first_item=9, batch=1), slice(9, 10)),
+    ]:
+        assert torch.allclose(part, whole[rows], rtol=rounding, atol=rounding)
+    assert (chain.sample(10, seed=4) != whole).any()
+    if chain.has_bound:
+        y = data_for(name)
+        total = chain.bound(y).total
+        assert torch.allclose(chain.bound(y, batch=2).total, total, rtol=1e-4)
+        assert torch.allclose(chain.bound(y[1:], first_item=1).total, total[1:], rtol=1e-4)
+
+
+def test_paths_run_from_data_to_noise() -> None:
+    chain = oracle_chain(MIXTURE, grid(3))
+    path = chain.sample(MANY, seed=1, return_path=True, batch=MANY)
+    assert path.shape == (4, MANY, 2)
+    assert torch.equal(path[0], chain.sample(MANY, seed=1, batch=MANY))
+    for level, t in enumerate(chain.levels):
+        law = MIXTURE.marginal(t)
+        for dimension in (0, 1):
+            assert mean_is(path[level, :, dimension], float(law.mean[dimension]))
+            assert mean_is((path[level, :, dimension] - law.mean[dimension]) ** 2, float(law.variance[dimension]))
+
+
+def test_the_last_step_gives_a_mean_or_a_draw() -> None:
+    chain = chain_of("gaussian")
+    mean, draw = (chain.sample(MANY, seed=1, last=last, batch=MANY) for last in ("mean", "draw"))
+    step = (draw - mean).double()
+    assert mean_is(step.square(), 0.1)  # the error that it was given at the first level
+    assert not mean_is(step.square(), 0.11)  # the twin
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3, 7, 64])
+@pytest.mark.parametrize("name", ["vae", "gaussian", "one for each level"])
+def test_levels_of_a_batch_are_stratified(batch: int, name: str) -> None:
+    chain, y = chain_of(name), torch.zeros(batch, 2)
+    counts = torch.zeros(3, dtype=torch.long)
+    for first in range(0, 40 * batch, batch):
+        loss = chain.loss(y, seed=0, first_item=first)
+        in_batch = torch.bincount(loss.level - 1, minlength=3)
+        assert in_batch.max() - in_batch.min() <= 1
+        assert loss.total.shape == (batch,)
+        assert torch.allclose(loss.total, sum(loss.terms.values()))
+        counts += in_batch
+    assert counts.min() > 0  # every level has its turn, in batches of one item too
+
+
+def test_kernels_of_each_level_get_their_own_items() -> None:
+    """The same kernel three times is the same as the kernel once."""
+    torch.manual_seed(0)
+    kernel, y = small_vae((2,), MLPEncoder((2,), latent=3, width=16), HEAD), torch.randn(9, 2)
+    randomise(kernel)
+    one, three = Chain(StandardNormal(), grid(3), kernel), Chain(StandardNormal(), grid(3), [kernel] * 3)
+    assert torch.allclose(one.loss(y, seed=1).total, three.loss(y, seed=1).total, rtol=1e-4)
+    assert torch.equal(one.bound(y, seed=1).total, three.bound(y, seed=1).total)
+    assert torch.equal(one.sample(5, seed=1), three.sample(5, seed=1))
+
+
+def test_terms_of_a_bound_are_named_and_sum_to_it() -> None:
+    chain, y = chain_of("vae"), MIXTURE.sample(7, seed=5).float()
+    bound = chain.bound(y)
+    names = {f"level {l}/{term}" for l in (1, 2, 3) for term in ("kl", "decoder", "entropy")}
+    assert bound.terms.keys() == names | {"prior", "scaling"}
+    assert torch.allclose(sum(bound.terms.values()), bound.total)
+    assert torch.equal(bound.total, bound.prior + bound.per_level.sum(0) + bound.scaling)
+    assert torch.equal(bound.kl[1], bound.terms["level 2/kl"])
+    assert torch.allclose(chain.bits_per_dim(y), bound.total / (2 * math.log(2)))
+    assert [0 <= units <= 3 for units in bound.active_units] == [True] * 3
+    plain = chain_of("gaussian").bound(y)
+    assert plain.active_units == [None] * 3
+    assert not plain.kl.any()
+    assert float(bits_per_dim(torch.tensor(math.log(2) * 6, dtype=torch.float64), (2, 3))) == pytest.approx(1)
+
+
+def test_active_units_move_with_the_data() -> None:
+    class TwoUnits(OracleKernel):
+        def latent_mean(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: float, t: float) -> Tensor:
+            return torch.stack([y[:, 0], torch.full_like(y[:, 0], 3.0)], dim=1)
+
+    bound: Bound = Chain(StandardNormal(), grid(2), TwoUnits(MIXTURE)).bound(MIXTURE.sample(50, seed=1), batch=20)
+    assert bound.active_units == [1, 1]
+
+
+def test_modes_are_left_as_they_were() -> None:
+    chain, y = chain_of("gaussian"), torch.zeros(2, 2)
+    for mode in (True, False):
+        chain.train(mode)
+        chain.sample(1, seed=0)
+        chain.bound(y)
+        chain.calibrate(y)
+        assert chain.training is mode
+
+
+def terms_of(chain: Chain) -> Terms:
+    return chain.bound(torch.zeros(1, 2)).terms
+
+
+@pytest.mark.parametrize(
+    ("call", "kind", "given"),
+    [
+        (lambda: terms_of(chain_of("deterministic")), TypeError, "use GaussianKernel or VAEKernel"),
+        (lambda: chain_of("vae").bound(torch.zeros(3, 1)), ValueError, r"\(3, 1\)"),
+        (lambda: chain_of("vae").bound(torch.zeros(0, 2)), ValueError, r"\(0, 2\)"),
+        (lambda: chain_of("vae").sample(0, seed=0), ValueError, "n = 0"),
+        (lambda: chain_of("vae").sample(1, seed=0, batch=0), ValueError, "batch = 0"),
+        (lambda: chain_of("vae").sample(1, seed=-1), ValueError, "seed=-1"),
+        (lambda: chain_of("vae").sample(1, seed=0, first_item=-1), ValueError, "first_item=-1"),
+        (lambda: Chain(StandardNormal(), grid(3), [OracleKernel(MIXTURE)] * 2), ValueError, "2 kernels .* for 3 levels"),
+        (lambda: Chain(StandardNormal(), grid(3), []), ValueError, "0 kernels"),
+        (
+            lambda: Chain(StandardNormal(), grid(1), GaussianKernel(decoder((2,)), DiscretisedHead(17))).bound(torch.full((1, 2), 0.01)),
+            ValueError,
+            "17 bins",
+        ),
+    ],
+)
+def test_errors_say_what_was_given(call: Callable[[], object], kind: type[Exception], given: str) -> None:
+    with pytest.raises(kind, match=given):
+        call()

@@ -1,0 +1,145 @@
+"""Training: configuration, what a step sees, averaging, recovery, and the folder of a run."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from saltus import Chain, Mistake
+from saltus.data import DataSet, digits
+from saltus.training import Config, KernelName, Trainer, build_chain, load_encoding, make_config, train
+from saltus.training.trainer import _items
+
+STEPS = 40
+
+
+@pytest.fixture(scope="module")
+def data() -> DataSet:
+    return digits()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"levels": 0}, "option levels was given as 0: expected greater than or equal to 1"),
+        ({"kernel": "gan"}, "option kernel was given as 'gan': expected 'deterministic', 'gaussian' or 'vae'"),
+        ({"times": (0, 2, 1)}, r"option times was given as \(0, 2, 1\): levels \[0.0, 2.0, 1.0\]; expected"),
+        ({"step": 3}, "option step was given as 3: .*not permitted"),
+        ({"learning_rate": float("nan")}, "option learning_rate was given as nan"),
+    ],
+)
+def test_a_wrong_option_is_one_sentence(options: dict[str, object], says: str) -> None:
+    with pytest.raises(Mistake, match=says) as mistake:
+        make_config(**options)
+    assert "\n" not in str(mistake.value)
+
+
+def test_config_is_written_and_read_back_whole(tmp_path: Path) -> None:
+    config = Config(times=(0, 0.5, 3), kernel=KernelName.GAUSSIAN, seed=7)
+    config.save(tmp_path)
+    assert Config.model_validate_json((tmp_path / "config.json").read_text()) == config
+    assert list(config.grid) == [0, 0.5, 3]
+
+
+def test_items_are_whole_permutations_wherever_a_run_is_cut() -> None:
+    n, batch = 10, 7
+    stream = torch.cat([_items(n, first, batch, seed=3) for first in range(0, 5 * n * batch, batch)])
+    for epoch in stream[: len(stream) // n * n].split(n):
+        assert sorted(epoch.tolist()) == list(range(n))
+    assert torch.equal(_items(n, 4, 23, seed=3), stream[4:27])
+    assert not torch.equal(stream, torch.cat([_items(n, first, batch, seed=4) for first in range(0, 5 * n * batch, batch)]))
+
+
+@pytest.mark.parametrize("kernel", KernelName)
+def test_training_lowers_the_loss_and_is_reproducible(kernel: KernelName, data: DataSet) -> None:
+    config = Config(kernel=kernel, steps=STEPS)
+    runs = [list(Trainer(build_chain(config, data), data, config)) for _ in range(2)]
+    assert [p.loss for p in runs[0]] == [p.loss for p in runs[1]]
+    assert runs[0][-1].loss < 0.8 * runs[0][0].loss
+    last = runs[0][-1]
+    assert (last.step, last.skipped) == (STEPS, 0)
+    assert (last.validation.bits_per_dim is None) == (kernel is KernelName.DETERMINISTIC)
+    if kernel is KernelName.VAE:
+        assert set(last.terms) == {"kl", "decoder", "entropy"}
+        assert len(last.validation.kl) == len(last.validation.active_units) == config.levels
+
+
+def test_the_weight_of_the_kl_rises_from_zero(data: DataSet) -> None:
+    config = Config(steps=10, kl_warm_up=1.0)
+    first, *_, last = Trainer(build_chain(config, data), data, config)
+    assert first.terms["kl"] == 0 < last.terms["kl"]
+
+
+def test_the_averaged_chain_follows_the_recursion(data: DataSet) -> None:
+    config = Config(kernel=KernelName.DETERMINISTIC, steps=5, ema=0.5)
+    chain = build_chain(config, data)
+    trainer, expected = Trainer(chain, data, config), None
+    for update, _ in enumerate(trainer):
+        current = next(chain.parameters()).detach().clone()
+        decay = min(0.5, (1 + update) / (10 + update))
+        expected = current if expected is None else decay * expected + (1 - decay) * current
+    assert torch.allclose(next(trainer.averaged().parameters()), expected, atol=1e-6)
+    assert not torch.equal(next(chain.parameters()), next(trainer.averaged().parameters()))
+
+
+def test_updates_that_are_not_finite_are_skipped_counted_and_given_up(data: DataSet) -> None:
+    config = Config(kernel=KernelName.DETERMINISTIC, steps=200)
+    chain = build_chain(config, data)
+    before = [p.detach().clone() for p in chain.parameters()]
+    with torch.no_grad():
+        next(iter(chain.parameters()))[0] = torch.nan
+    counts = []
+    with pytest.raises(Mistake, match="not finite for 100 updates in a row"):
+        counts.extend(progress.skipped for progress in Trainer(chain, data, config))
+    assert counts == list(range(1, 100))
+    assert all(torch.equal(a, b) for a, b in zip(before[1:], list(chain.parameters())[1:], strict=True))
+
+
+def test_a_run_folder_is_all_that_is_needed_to_sample(tmp_path: Path, data: DataSet) -> None:
+    home = tmp_path / "run"
+    chain = train(data, Config(steps=STEPS), home, quiet=True)
+    assert {file.suffix for file in home.iterdir()} == {".json", ".jsonl", ".safetensors"}
+    again = Chain.load(home)
+    assert torch.equal(again.sample(3, seed=1), chain.sample(3, seed=1))
+    raw = load_encoding(home).decode(again.sample(3, seed=1))
+    assert (raw.shape, raw.dtype.name) == ((3, 8, 8), "uint8")
+    lines = [json.loads(line) for line in (home / "metrics.jsonl").read_text().splitlines()]
+    assert (lines[0]["step"], lines[-1]["step"]) == (1, STEPS)
+    assert len(lines[-1]["validation"]["active_units"]) == 4
+    with pytest.raises(Mistake, match="is already there"):
+        train(data, Config(steps=1), home, quiet=True)
+
+
+def test_an_interrupted_run_keeps_what_it_reached(tmp_path: Path, data: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    update = Trainer._update
+
+    def interrupted(self: Trainer, step: int) -> tuple[dict[str, float], float]:
+        if step == 3:
+            raise KeyboardInterrupt
+        return update(self, step)
+
+    monkeypatch.setattr(Trainer, "_update", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        train(data, Config(steps=STEPS), tmp_path / "run", quiet=True)
+    assert Chain.load(tmp_path / "run").sample(1, seed=0).shape == (1, 1, 8, 8)
+
+
+@pytest.mark.parametrize("option", ["bf16", "channels_last"])
+def test_speed_options_train(option: str, data: DataSet) -> None:
+    config = Config(**{option: True}, steps=3, batch=8, architecture="unet", latent=4)
+    *_, last = Trainer(build_chain(config, data), data, config)
+    assert last.skipped == 0
+    assert torch.isfinite(torch.tensor(last.loss))
+
+
+def test_chains_start_from_their_seed_alone(data: DataSet) -> None:
+    torch.manual_seed(1)
+    first = build_chain(Config(seed=5), data).state_dict()
+    torch.manual_seed(2)
+    state = torch.random.get_rng_state()
+    second = build_chain(Config(seed=5), data).state_dict()
+    assert torch.equal(state, torch.random.get_rng_state())
+    assert all(torch.equal(first[name], second[name]) for name in first)
