@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from scipy import integrate
 from torch import Tensor
 
+from chains import COVARIANCES, HEAD, MEANS, MIXTURE, POINTS, WEIGHTS, chain_of, data_for, grid, kernels
 from checks import follows, mean_is, mixture_cdf
 from saltus.chain import Bound, Chain, OraclePrior, StandardNormal, bits_per_dim
-from saltus.kernels import DeterministicKernel, DiscretisedHead, GaussianHead, GaussianKernel, Kernel, OracleKernel, Terms
+from saltus.kernels import DiscretisedHead, GaussianKernel, OracleKernel, Terms
 from saltus.levels import Levels
-from saltus.mistakes import Mistake
 from saltus.networks import MLPEncoder, decoder
-from saltus.oracles import FiniteData, GaussianMixture
+from saltus.oracles import GaussianMixture
 from saltus.oracles.oracle import Oracle
-from stubs import OracleDenoiser, randomise, set_error, small_vae
+from stubs import OracleDenoiser, randomise, small_vae
 
 EXACT = 1e-9  # float64: sums of log densities of up to some hundreds of nats
-HEAD = GaussianHead(0.05)
 MANY = 10_000
-
-WEIGHTS = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
-MEANS = torch.tensor([[-1.0, 0.5], [1.0, 1.0], [0.3, -1.2]], dtype=torch.float64)
-COVARIANCES = torch.tensor([[[0.1, 0.05], [0.05, 0.1]], [[0.2, 0.0], [0.0, 0.02]], [[0.05, -0.02], [-0.02, 0.05]]], dtype=torch.float64)
-MIXTURE = GaussianMixture(WEIGHTS, MEANS, COVARIANCES)
-POINTS = FiniteData(MEANS)
-
-
-def grid(L: int) -> Levels:
-    return Levels.log_snr(L, 4.0, -3.0)
 
 
 def oracle_chain(oracle: Oracle, levels: Levels) -> Chain:
@@ -80,117 +66,6 @@ def test_a_standard_normal_prior_costs_its_divergence() -> None:
     divergence, _ = integrate.quad(integrand, -8, 8)
     assert mean_is(excess, divergence)
     assert not mean_is(excess, 0.0)  # the twin
-
-
-def kernels() -> dict[str, Callable[[], Kernel | list[Kernel]]]:
-    """One chain's kernels of every kind; networks are untrained."""
-
-    def gaussian(times: Tensor) -> GaussianKernel:
-        kernel = GaussianKernel(decoder((2,)), HEAD)
-        set_error(kernel, times, torch.linspace(0.1, 0.9, len(times)))
-        return kernel
-
-    times = grid(3).times[1:]
-    return {
-        "deterministic": lambda: DeterministicKernel(decoder((2,)), bridge=True, any_time=False),
-        "gaussian": lambda: gaussian(times),
-        "uncalibrated": lambda: GaussianKernel(decoder((2,)), HEAD, variance="transition"),
-        "vae": lambda: small_vae((2,), MLPEncoder((2,), latent=3, width=16), HEAD),
-        "direct vae": lambda: small_vae((2,), MLPEncoder((2,), latent=3, width=16), HEAD, parametrisation="direct", encodes="y"),
-        "no latent": lambda: small_vae((2,), None, HEAD),
-        "one for each level": lambda: [gaussian(times[:1]), small_vae((2,), None, HEAD), gaussian(times[2:])],
-        "one thrice": lambda: [gaussian(times)] * 3,
-        "mixture": lambda: OracleKernel(MIXTURE),
-        "items": lambda: OracleKernel(POINTS),
-    }
-
-
-def chain_of(name: str) -> Chain:
-    torch.manual_seed(0)
-    prior = OraclePrior(MIXTURE) if name == "mixture" else StandardNormal()
-    chain = Chain(prior, grid(3), kernels()[name](), scaling=0.3)
-    randomise(chain)
-    return chain
-
-
-def data_for(name: str) -> Tensor:
-    return MEANS if name == "items" else MIXTURE.sample(7, seed=5).to(torch.float64 if name == "mixture" else torch.float32)
-
-
-@pytest.mark.parametrize("name", kernels())
-def test_a_folder_holds_the_whole_chain(name: str, tmp_path: Path) -> None:
-    chain = chain_of(name)
-    chain.save(tmp_path / "run")
-    before = torch.random.get_rng_state()
-    loaded = Chain.load(tmp_path / "run")
-    assert torch.equal(torch.random.get_rng_state(), before)
-    assert loaded.levels == chain.levels
-    assert torch.equal(loaded.sample(9, seed=1), chain.sample(9, seed=1))
-    if chain.has_bound:
-        y = data_for(name)
-        assert torch.equal(loaded.bound(y).total, chain.bound(y).total)
-    assert {file.suffix for file in (tmp_path / "run").iterdir()} == {".json", ".safetensors"}
-    loaded.save(tmp_path / "again")
-    for file in (tmp_path / "run").iterdir():
-        assert (tmp_path / "again" / file.name).read_bytes() == file.read_bytes()
-
-
-def forget(folder: Path, name: str) -> None:
-    (folder / name).unlink()
-
-
-def truncate(folder: Path, name: str) -> None:
-    (folder / name).write_bytes((folder / name).read_bytes()[:100])
-
-
-def another_format(folder: Path, _: str) -> None:
-    document = json.loads((folder / "chain.json").read_text())
-    (folder / "chain.json").write_text(json.dumps(document | {"format": 99}))
-
-
-def another_class(folder: Path, _: str) -> None:
-    (folder / "chain.json").write_text((folder / "chain.json").read_text().replace("saltus.levels.levels:Levels", "elsewhere:Levels"))
-
-
-def another_argument(folder: Path, _: str) -> None:
-    (folder / "chain.json").write_text((folder / "chain.json").read_text().replace('"levels":', '"grid":'))
-
-
-def fewer_numbers(folder: Path, _: str) -> None:
-    tensors = load_file(folder / "chain.safetensors")
-    tensors.popitem()
-    save_file(tensors, folder / "chain.safetensors")
-
-
-def not_a_chain(folder: Path, _: str) -> None:
-    document = json.loads((folder / "chain.json").read_text())
-    (folder / "chain.json").write_text(json.dumps(document | {"chain": document["chain"]["arguments"]["levels"]}))
-
-
-@pytest.mark.parametrize("damage", [forget, truncate])
-@pytest.mark.parametrize("name", ["chain.json", "chain.safetensors"])
-def test_damaged_files_are_a_mistake(damage: Callable[[Path, str], None], name: str, tmp_path: Path) -> None:
-    refuses(damage, name, tmp_path)
-
-
-@pytest.mark.parametrize("damage", [another_format, another_class, another_argument, fewer_numbers, not_a_chain])
-def test_files_that_do_not_fit_are_a_mistake(damage: Callable[[Path, str], None], tmp_path: Path) -> None:
-    refuses(damage, "", tmp_path)
-
-
-def refuses(damage: Callable[[Path, str], None], name: str, folder: Path) -> None:
-    chain_of("gaussian").save(folder)
-    damage(folder, name)
-    with pytest.raises(Mistake) as caught:
-        Chain.load(folder)
-    sentence = str(caught.value)
-    assert "\n" not in sentence
-    assert "; " in sentence  # what was found; what to do
-
-
-def test_a_missing_folder_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match="nowhere"):
-        Chain.load(tmp_path / "nowhere")
 
 
 @pytest.mark.parametrize("name", kernels())

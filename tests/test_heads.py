@@ -15,6 +15,7 @@ from saltus.kernels import DiscretisedHead, GaussianHead
 ROUNDING = 1e-10  # float64, through logarithms of probabilities down to e^-1000
 BINS = [17, 256]
 MEANS = [-40.0, -1.0, 0.013, 0.7, 1.0, 1.3, 40.0]
+OUTLIERS = [0.0, 1e-4, 0.3]
 DEVIATIONS = [1e-9, 0.03, 0.4, 5.0, 1e4]
 
 
@@ -25,11 +26,12 @@ def all_bins(head: DiscretisedHead, mean: float, std: float, dtype: torch.dtype 
 
 
 @pytest.mark.parametrize("bins", BINS)
+@pytest.mark.parametrize("outliers", OUTLIERS)
 @pytest.mark.parametrize("mean", MEANS)
 @pytest.mark.parametrize("std", DEVIATIONS)
-def test_bins_sum_to_one(bins: int, mean: float, std: float) -> None:
+def test_bins_sum_to_one(bins: int, outliers: float, mean: float, std: float) -> None:
     for dtype in (torch.float64, torch.float32):
-        log_prob = all_bins(DiscretisedHead(bins), mean, std, dtype)
+        log_prob = all_bins(DiscretisedHead(bins, outliers=outliers), mean, std, dtype)
         assert log_prob.isfinite().all()
         # each logarithm is rounded to its dtype: up to eps |ln p| of p, and p |ln p| < 1
         assert float(log_prob.double().exp().sum()) == pytest.approx(1, abs=max(ROUNDING, bins * torch.finfo(dtype).eps))
@@ -64,8 +66,9 @@ def test_far_tails_against_an_integral(bins: int) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("mean", [-30.0, -1.5, 0.5, 1.5, 30.0])
 @pytest.mark.parametrize("std", [1e-6, 0.01, 1.0, 1e4])
-def test_gradients_stay_finite(dtype: torch.dtype, mean: float, std: float) -> None:
-    head = DiscretisedHead(256)
+@pytest.mark.parametrize("outliers", OUTLIERS)
+def test_gradients_stay_finite(dtype: torch.dtype, mean: float, std: float, outliers: float) -> None:
+    head = DiscretisedHead(256, outliers=outliers)
     y = head.values.to(dtype)[:, None]
     means, variances = (torch.full_like(y, value).requires_grad_() for value in (mean, std**2))
     head.log_prob(y, means, variances).sum().backward()
@@ -86,21 +89,30 @@ def test_the_slope_of_a_far_tail(dtype: torch.dtype) -> None:
     assert float(mean.grad) == pytest.approx(away / std**2, rel=2 * (std / away) ** 2 + torch.finfo(dtype).eps)
 
 
+@pytest.mark.parametrize("outliers", OUTLIERS)
+@pytest.mark.parametrize("mean", [-2.0, 0.1, 0.9])
+def test_outliers_are_spread_evenly(outliers: float, mean: float) -> None:
+    plain, ours = (all_bins(DiscretisedHead(17, outliers=share), mean, 0.2).exp() for share in (0.0, outliers))
+    assert torch.allclose(ours, (1 - outliers) * plain + outliers / 17, rtol=ROUNDING)
+
+
 @pytest.mark.parametrize("std", [1e-9, 0.2, 3.0])
 @pytest.mark.parametrize("mean", [-2.0, 0.3, 1.0])
-def test_mean_is_that_of_the_bins(mean: float, std: float) -> None:
-    head = DiscretisedHead(17)
+@pytest.mark.parametrize("outliers", OUTLIERS)
+def test_mean_is_that_of_the_bins(mean: float, std: float, outliers: float) -> None:
+    head = DiscretisedHead(17, outliers=outliers)
     expected = float((all_bins(head, mean, std).exp() * head.values).sum())
     ours = head.mean(torch.full((1, 1), mean, dtype=torch.float64), torch.full((1, 1), std**2, dtype=torch.float64))
     assert float(ours) == pytest.approx(expected, abs=ROUNDING)
 
 
-def test_draws_have_the_frequencies_of_the_bins() -> None:
-    head, n = DiscretisedHead(17), 50_000
+@pytest.mark.parametrize("outliers", [0.0, 0.1])
+def test_draws_have_the_frequencies_of_the_bins(outliers: float) -> None:
+    head, n = DiscretisedHead(17, outliers=outliers), 50_000
     unit = torch.randn(n, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     drawn = head.draw(torch.full_like(unit, 0.3), torch.full_like(unit, 0.6**2), unit)
     head.check(drawn)
-    counts = (drawn == head.values).sum(0).numpy()
+    counts = ((drawn - head.values).abs() < head.width / 2).sum(0).numpy()
     expected, wrong = (n * all_bins(head, mean, 0.6).exp().numpy() for mean in (0.3, 0.35))
     assert stats.chisquare(counts, expected, sum_check=False).pvalue > 1e-6
     assert stats.chisquare(counts, wrong, sum_check=False).pvalue < 1e-6  # the twin
@@ -136,5 +148,8 @@ def test_heads_that_are_none() -> None:
     for bins, low, high in [(1, -1.0, 1.0), (2, 1.0, 1.0)]:
         with pytest.raises(ValueError, match=f"{bins} bins from {low} to {high}"):
             DiscretisedHead(bins, low, high)
+    for outliers in (-0.1, 1.0):
+        with pytest.raises(ValueError, match=f"outliers {outliers}"):
+            DiscretisedHead(17, outliers=outliers)
     with pytest.raises(ValueError, match="floor = 0"):
         GaussianHead(0.0)

@@ -63,7 +63,8 @@ def test_scales_are_finite_at_any_times(a: float, b: float) -> None:
 
 def test_a_fresh_network_is_its_skip_connection() -> None:
     for shape in [(3,), (1, 8, 8)]:
-        network, z = decoder(shape, outputs=2, latent=2, variance=0.5), images(*shape)[:, 0]
+        kind = Architecture.UNET if len(shape) == 3 else Architecture.MLP
+        network, z = decoder(shape, architecture=kind, outputs=2, latent=2, variance=0.5), images(*shape)[:, 0]
         latent = torch.ones(3, 2)
         for data in (True, False):
             prediction, (raw,), width = network(z, TIMES, latent, data=data)
@@ -154,17 +155,19 @@ def test_features_of_times() -> None:
 
 
 def test_presets() -> None:
-    for shape in [(2,), (1, 8, 8)]:
+    for shape in [(2,), (1, 16, 16)]:
         for make in (lambda shape, preset: decoder(shape, preset, latent=2), lambda shape, preset: encoder(shape, preset, latent=2)):
             sizes = [sum(p.numel() for p in make(shape, preset).parameters()) for preset in Preset]
             assert all(smaller < larger for smaller, larger in pairwise(sizes))
-    assert isinstance(decoder((1, 8, 8)).backbone, UNet)
-    assert isinstance(decoder((64,)).backbone, MLP)
-    assert isinstance(encoder((1, 8, 8), latent=1), ConvEncoder)
-    assert isinstance(encoder((64,), latent=1), MLPEncoder)
-    for architecture in (Architecture.MLP, "mlp"):
-        assert isinstance(decoder((1, 8, 8), architecture=architecture).backbone, MLP)
-    assert isinstance(decoder((1, 8, 8), "tiny", architecture="unet").backbone, UNet)
+    for image in [(1, 16, 16), (3, 28, 17)]:
+        assert isinstance(decoder(image).backbone, UNet)
+        assert isinstance(encoder(image, latent=1), ConvEncoder)
+    for small in [(64,), (1, 8, 8), (1, 15, 40), (2, 2)]:
+        assert isinstance(decoder(small).backbone, MLP)
+        assert isinstance(encoder(small, latent=1), MLPEncoder)
+    for architecture, kind in [(Architecture.MLP, MLP), ("mlp", MLP), (Architecture.UNET, UNet), ("unet", UNet)]:
+        assert isinstance(decoder((1, 16, 16), "tiny", architecture=architecture).backbone, kind)
+        assert isinstance(decoder((1, 8, 8), architecture=architecture).backbone, kind)
     with pytest.raises(ValueError, match="transformer"):
         decoder((1, 8, 8), architecture="transformer")
 

@@ -248,11 +248,16 @@ def test_items_that_are_none(items: Tensor) -> None:
 HUNGRY = """
 import resource, sys, torch
 from saltus.oracles import FiniteData
-oracle = FiniteData(torch.rand(60_000, 784))
-z = torch.rand(140, 784)  # one more than a block holds
-oracle.reverse(z, 0.1, 0.5).log_prob(z)
-oracle.reverse(z[:4], 0.1, 0.5).draw(torch.rand(4), torch.randn(4, 784))
-oracle.posterior_mean(z[:4], 0.5)
+
+z = torch.rand(4, 784)
+mnist = FiniteData(torch.rand(60_000, 784))
+mnist.posterior_mean(z, 0.5)
+law = mnist.reverse(z, 0.1, 0.5)
+law.log_prob(z)
+law.draw(torch.rand(4), torch.randn(4, 784))
+
+z = torch.rand(1_000, 2)  # a table of 1,000 x 60,000 numbers is 0.45 GiB, and a density needs several at a time
+FiniteData(torch.rand(60_000, 2)).reverse(z, 0.1, 0.5).log_prob(z)
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 print(peak if sys.platform == "darwin" else peak * 1024)
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import platform
 import sys
 from collections.abc import Callable
@@ -121,8 +122,14 @@ def sample(run: Path, n: int, out: Path, seed: int, last: Any, as_json: bool) ->
     _say(as_json, result, f"{n} samples, {chain.levels.L} network calls each: " + " and ".join(map(str, files)))
 
 
-def _keep_memory() -> None:
-    """Have glibc keep freed memory: training frees and asks for the same large arrays at every step."""
+def _settle_in() -> None:
+    """Set what libraries read only when they are loaded, so it belongs to a command and not to the library.
+
+    Threads that wait for each other sleep: spinning, they take the core that another program's thread holds, and a
+    small network on a busy machine trains twenty times slower.  And glibc keeps freed memory, since training frees
+    and asks for the same large arrays at every step.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     if platform.libc_ver()[0] == "glibc":
         libc = ctypes.CDLL(None)
         for parameter in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
@@ -131,7 +138,7 @@ def _keep_memory() -> None:
 
 def main() -> NoReturn:
     """Entry point: 0 for success, 1 for a failure, 2 for a wrong call; one sentence for a user's mistake."""
-    _keep_memory()
+    _settle_in()
     try:
         cli.main(prog_name="saltus", standalone_mode=False)
     except click.UsageError as error:

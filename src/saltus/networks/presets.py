@@ -31,11 +31,11 @@ class Architecture(StrEnum):
 
 _SMALLEST_UNET = 16  # pixels a side: below it an MLP learns more in the same time (docs/decisions/0006-networks.md)
 _UNET: dict[Preset, dict[str, Any]] = {
-    Preset.TINY: {"channels": (32, 64), "layers": 1},
+    Preset.TINY: {"channels": (16, 32, 64), "layers": 1},
     Preset.SMALL: {"channels": (64, 128, 128), "layers": 2, "attention": True},
 }
 _MLP: dict[Preset, dict[str, Any]] = {Preset.TINY: {"width": 128, "depth": 3}, Preset.SMALL: {"width": 512, "depth": 6}}
-_CONV_ENCODER: dict[Preset, dict[str, Any]] = {Preset.TINY: {"channels": (32, 64)}, Preset.SMALL: {"channels": (64, 128, 128)}}
+_CONV_ENCODER: dict[Preset, dict[str, Any]] = {Preset.TINY: {"channels": (16, 32, 64)}, Preset.SMALL: {"channels": (64, 128, 128)}}
 _MLP_ENCODER: dict[Preset, dict[str, Any]] = {Preset.TINY: {"width": 128}, Preset.SMALL: {"width": 512}}
 
 

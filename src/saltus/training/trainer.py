@@ -92,7 +92,6 @@ class Trainer:
                     module.compile()
         self._parameters = list(chain.parameters())
         self._optimiser = torch.optim.AdamW(self._parameters, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
-        self._schedule = torch.optim.lr_scheduler.LambdaLR(self._optimiser, self._learning_rate)
 
     def averaged(self) -> Chain:
         """The chain to sample from, at any moment: a copy with averaged weights, calibrated on the validation items."""
@@ -135,14 +134,15 @@ class Trainer:
         each_dim.backward()
         norm = float(nn.utils.clip_grad_norm_(self._parameters, config.clip))
         if math.isfinite(norm):
+            for group in self._optimiser.param_groups:
+                group["lr"] = self._learning_rate(step)
             self._optimiser.step()
             self._average.update_parameters(self.chain)
-        self._schedule.step()
         return {name: float(value.detach().mean()) / y[0].numel() for name, value in loss.terms.items()}, norm
 
     def _learning_rate(self, step: int) -> float:
         rise = max(1, round(self.config.warm_up * self.config.steps))
-        return min((step + 1) / rise, 0.5 * (1 + math.cos(math.pi * step / self.config.steps)))
+        return self.config.learning_rate * min((step + 1) / rise, 0.5 * (1 + math.cos(math.pi * step / self.config.steps)))
 
     def _validate(self) -> Validation:
         y = self.data.validation[:_VALIDATION_ITEMS]
