@@ -155,7 +155,7 @@ def table(results: dict[str, list[dict[str, Any]]], data: DataSet) -> str:
     lines += ["", "Nats per item of each step, cleanest first, and the latent's KL and active units (mean over seeds):", ""]
     lines += ["| arm | bound | KL | active units |", "|---|---|---|---|"]
     for arm, rows in results.items():
-        units = [r["active_units"] for r in rows]
+        units = "none" if rows[0]["active_units"][0] is None else _means(rows, "active_units")
         lines.append(f"| {arm} | {_means(rows, 'per_level')} | {_means(rows, 'kl')} | {units} |")
     return "\n".join(lines) + "\n"
 
