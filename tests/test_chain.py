@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 import torch
@@ -18,6 +19,7 @@ from saltus.levels import Levels
 from saltus.networks import MLPEncoder, decoder
 from saltus.oracles import GaussianMixture
 from saltus.oracles.oracle import Oracle
+from saltus.process import Noise, OrnsteinUhlenbeck
 from stubs import OracleDenoiser, randomise, small_vae
 
 EXACT = 1e-9  # float64: sums of log densities of up to some hundreds of nats
@@ -85,6 +87,33 @@ def test_an_item_is_the_same_in_any_batch(name: str) -> None:
         total = chain.bound(y).total
         assert torch.allclose(chain.bound(y, batch=2).total, total, rtol=1e-4)
         assert torch.allclose(chain.bound(y[1:], first_item=1).total, total[1:], rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", kernels())
+def test_no_random_number_is_used_twice(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps would depend on each other: a fault that hardly shows in samples."""
+    chain, y, asked, draw = chain_of(name), data_for(name), [], Noise.uniform
+
+    def record(noise: Noise, role: str, shape: Sequence[int] = ()) -> Tensor:
+        asked.append((noise.first_item, noise.level, role))
+        return draw(noise, role, shape)
+
+    monkeypatch.setattr(Noise, "uniform", record)
+    for use in (lambda: chain.sample(1, seed=0), lambda: chain.bound(y), lambda: chain.loss(y, seed=0)):
+        asked.clear()
+        with contextlib.suppress(TypeError):  # kernels without a bound, or nothing to train
+            use()
+        assert len(asked) == len(set(asked))
+
+
+def test_the_prior_of_an_oracle_is_its_law_at_the_last_time() -> None:
+    noise, t = Noise(1, 0, 5), 0.3
+    law = MIXTURE.marginal(torch.full((5,), t, dtype=torch.float64))
+    expected = law.draw(noise.uniform("prior component"), noise.normal("prior", (2,)))
+    assert torch.allclose(OraclePrior(MIXTURE).sample((2,), t, noise), expected, rtol=1e-12)  # float64, times included
+    y, z = MIXTURE.sample(2, seed=0), MIXTURE.sample(2, t, seed=1)
+    cost = OrnsteinUhlenbeck().marginal(y, t).log_prob(z) - MIXTURE.log_prob(z, t)
+    assert torch.allclose(OraclePrior(MIXTURE).cost(y, z, t), cost)
 
 
 def test_paths_run_from_data_to_noise() -> None:

@@ -23,6 +23,7 @@ def test_a_folder_holds_the_whole_chain(name: str, tmp_path: Path) -> None:
     loaded = Chain.load(tmp_path / "run")
     assert torch.equal(torch.random.get_rng_state(), before)
     assert loaded.levels == chain.levels
+    assert not loaded.training
     assert torch.equal(loaded.sample(9, seed=1), chain.sample(9, seed=1))
     if chain.has_bound:
         y = data_for(name)

@@ -14,6 +14,7 @@ from torch.distributions import Independent, Normal, kl_divergence
 
 from saltus.kernels import DiscretisedHead, GaussianHead, VAEKernel
 from saltus.networks import ConvEncoder, MLPEncoder, decoder
+from saltus.oracles import GaussianMixture
 from saltus.process import Noise, OrnsteinUhlenbeck
 from stubs import GivenNoise, randomise, small_vae
 
@@ -187,6 +188,20 @@ def test_the_bridge_is_the_least_variance() -> None:
         assert data.variance.isfinite().all()
         told = kernel.decoder(z_t, torch.stack([process.log_snr(t), process.log_snr(s)])[None], epsilon)
         assert float(step.mean) == pytest.approx(float(b * told[0]), rel=ROUNDING)
+
+
+@pytest.mark.parametrize("v", [0.3, 2.0])
+@pytest.mark.parametrize("parametrisation", ["bridge", "direct"])
+@torch.no_grad()
+def test_a_fresh_kernel_is_exact_on_isotropic_data(parametrisation: str, v: float) -> None:
+    """Training starts from the best Gaussian step, not from nothing."""
+    oracle = GaussianMixture(torch.ones(1), torch.zeros(1, 2), v * torch.eye(2, dtype=torch.float64)[None])
+    kernel = VAEKernel(decoder((2,), outputs=2, latent=1, variance=v).double(), None, HEAD, parametrisation=parametrisation)
+    z_t = torch.randn(3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for s, t in [(0.0, 0.5), (0.1, 0.3), (0.4, 4.0)]:
+        step, law = kernel.decode(torch.ones(3, 1, dtype=torch.float64), z_t, s, t), oracle.reverse(z_t, s, t)
+        assert torch.allclose(step.mean, law.mean, rtol=ROUNDING)
+        assert torch.allclose(step.variance, law.variance, rtol=ROUNDING)
 
 
 def test_loss_is_the_weighted_bound() -> None:
