@@ -107,6 +107,8 @@ def test_errors_between_calibrated_times() -> None:
     middle = process.time_at_log_snr((process.log_snr(0.1) + process.log_snr(0.5)) / 2)
     assert float(kernel.error(middle)) == pytest.approx(math.sqrt(0.02 * 0.3), rel=ROUNDING)
     assert torch.allclose(kernel.error(torch.tensor([1e-9, 0.0, 50.0])), errors[[0, 0, 2]], rtol=ROUNDING)
+    set_error(kernel, times, torch.zeros(3))  # constant data, perfectly predicted
+    assert torch.allclose(kernel.error(times), torch.zeros(3, dtype=torch.float64))
     set_error(kernel, times[:1], errors[:1])
     assert torch.allclose(kernel.error(times), errors[0].expand(3), rtol=ROUNDING)
 

@@ -6,6 +6,7 @@ Everything here asks nothing of a kernel but its contract.  Level l of the noise
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from saltus.chain.prior import Prior
 from saltus.kernels import Kernel, Last, Terms, Weights
 from saltus.levels import Levels
 from saltus.mistakes import Mistake
-from saltus.process import Noise, OrnsteinUhlenbeck, per_item
+from saltus.process import Noise, OrnsteinUhlenbeck, Time, per_item
 from saltus.storage import read, write
 
 __all__ = ["Chain", "Loss"]
@@ -101,10 +102,9 @@ class Chain(Buildable, nn.Module):
         """
         if n < 1 or batch < 1:
             raise ValueError(f"n = {n}, batch = {batch}; expected at least 1")
-        was_training = self.training
-        self.eval()
-        parts = [self._paths(Noise(seed, first_item + start, min(batch, n - start)), last, return_path) for start in range(0, n, batch)]
-        self.train(was_training)
+        starts = range(0, n, batch)
+        with self._evaluating():
+            parts = [self._paths(Noise(seed, first_item + start, min(batch, n - start)), last, return_path) for start in starts]
         path = torch.cat(parts, dim=1)
         return path if return_path else path[0]
 
@@ -164,24 +164,20 @@ class Chain(Buildable, nn.Module):
         """
         if tuple(y.shape[1:]) != self.event_shape or len(y) == 0:
             raise ValueError(f"y has shape {tuple(y.shape)}; expected (N, {', '.join(map(str, self.event_shape))}) with N >= 1")
-        head = getattr(self.kernel(1), "head", None)
-        if head is not None:
-            head.check(y)
-        was_training = self.training
-        self.eval()
+        self.kernel(1).check(y)
         prior: list[Tensor] = []
         terms: list[list[Terms]] = [[] for _ in range(self.levels.L)]
         means: list[list[Tensor]] = [[] for _ in range(self.levels.L)]
-        for start in range(0, len(y), batch):
-            part = y[start : start + batch]
-            noise = Noise(seed, first_item + start, len(part))
-            for level, (z_s, z_t, s, t) in self._forward_path(part, noise):
-                kernel = self.kernel(level)
-                terms[level - 1].append(kernel.terms(part, z_s, z_t, s, t, noise=noise.at(level)))
-                mean = kernel.latent_mean(part, z_s, z_t, s, t)
-                means[level - 1].extend([] if mean is None else [mean])
-            prior.append(self.prior.cost(part, z_t, self.levels.last))
-        self.train(was_training)
+        with self._evaluating():
+            for start in range(0, len(y), batch):
+                part = y[start : start + batch]
+                noise = Noise(seed, first_item + start, len(part))
+                for level, (z_s, z_t, s, t) in self._forward_path(part, noise):
+                    kernel = self.kernel(level)
+                    terms[level - 1].append(kernel.terms(part, z_s, z_t, s, t, noise=noise.at(level)))
+                    mean = kernel.latent_mean(part, z_s, z_t, s, t)
+                    means[level - 1].extend([] if mean is None else [mean])
+                prior.append(self.prior.cost(part, z_t, self.levels.last))
         joined = [{name: torch.cat([part[name] for part in parts]) for name in parts[0]} for parts in terms]
         return Bound(self.event_shape, torch.cat(prior), joined, self.scaling, [active_units(m) if m else None for m in means])
 
@@ -189,7 +185,7 @@ class Chain(Buildable, nn.Module):
         """(level, (z_s, z_t, s, t)) along one path of the noise process."""
         z_s = y
         for level, (s, t) in enumerate(self.levels.pairs(), 1):
-            z_t = _noised(z_s, torch.tensor(t - s), noise.at(level).normal("z_t", y.shape[1:], like=y))
+            z_t = _noised(z_s, t - s, noise.at(level).normal("z_t", y.shape[1:], like=y))
             yield level, (z_s, z_t, s, t)
             z_s = z_t
 
@@ -199,13 +195,21 @@ class Chain(Buildable, nn.Module):
 
     def calibrate(self, y: Tensor, *, seed: int = 0) -> None:
         """Fit what kernels do not learn by gradient (the optimal variance) on data (N, *E) held out of the updates."""
+        times = self.levels.times[1:].tolist()
+        with self._evaluating():
+            for index, module in enumerate(self.kernels):
+                assert isinstance(module, Kernel)
+                module.calibrate(y, times if len(self.kernels) == 1 else [times[index]], seed=seed)
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """Evaluation mode, and back to what it was."""
         was_training = self.training
         self.eval()
-        times = self.levels.times[1:].tolist()
-        for index, module in enumerate(self.kernels):
-            assert isinstance(module, Kernel)
-            module.calibrate(y, times if len(self.kernels) == 1 else [times[index]], seed=seed)
-        self.train(was_training)
+        try:
+            yield
+        finally:
+            self.train(was_training)
 
     def save(self, folder: str | Path) -> None:
         """Write everything that is needed to sample: `chain.json` and `chain.safetensors`."""
@@ -224,6 +228,6 @@ class Chain(Buildable, nn.Module):
         return chain
 
 
-def _noised(z: Tensor, dt: Tensor, unit: Tensor) -> Tensor:
+def _noised(z: Tensor, dt: Time, unit: Tensor) -> Tensor:
     """z after time dt, with the given unit noise: the draw of `OrnsteinUhlenbeck.transition`."""
     return per_item(_process.alpha(dt), z) * z + per_item(_process.sigma(dt), z) * unit

@@ -69,6 +69,9 @@ class GaussianKernel(Kernel):
         yhat: Tensor = self.network(z_t, call_times(0.0, t, z_t))[0]
         return yhat
 
+    def check(self, y: Tensor) -> None:
+        self.head.check(y)
+
     def sample(self, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, last: Last = "mean") -> Tensor:
         """A draw of N(A z_t + B yhat, variance I)."""
         refuse_condition(condition)
@@ -121,11 +124,12 @@ class GaussianKernel(Kernel):
         """
         if not len(self.calibrated_error):
             raise RuntimeError("the optimal variance is not calibrated; call chain.calibrate(y) with data held out of the updates")
-        grid, values = self.calibrated_log_snr.cpu(), self.calibrated_error.cpu().log()
+        tiny = torch.finfo(torch.float64).tiny
+        grid, values = self.calibrated_log_snr.cpu(), self.calibrated_error.cpu().clamp_min(tiny).log()  # an error may be 0
         at = _process.log_snr(t).clamp(grid[0], grid[-1])
         right = torch.searchsorted(grid, at).clamp(1, max(1, len(grid) - 1))
         left, right = right - 1, right.clamp_max(len(grid) - 1)
-        gap = (grid[right] - grid[left]).clamp_min(torch.finfo(torch.float64).tiny)
+        gap = (grid[right] - grid[left]).clamp_min(tiny)
         return torch.lerp(values[left], values[right], (at - grid[left]) / gap).exp()
 
     def _step(self, z_t: Tensor, s: Time, t: Time, bridge: Bridge) -> GaussianStep:

@@ -98,7 +98,7 @@ class DiscretisedHead(Head):
 
     def check(self, y: Tensor) -> None:
         off = (y - (self.low + self._index(y) * self.width)).abs().max()
-        if off > self.width / 100:
+        if not off <= self.width / 100:  # NaN too
             raise ValueError(
                 f"y is up to {float(off):.3g} away from the {self.bins} bins from {self.low} to {self.high}; expected values on the bins"
             )

@@ -65,6 +65,9 @@ class Kernel(Buildable, nn.Module, ABC):
     def calibrate(self, y: Tensor, times: Sequence[float], *, seed: int) -> None:
         """Fit what is not trained by gradient, at these times, on data (N, *E) held out of the updates."""
 
+    def check(self, y: Tensor) -> None:
+        """Raise ValueError if the step to data has no likelihood for values like these, (N, *E)."""
+
     def latent_mean(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time) -> Tensor | None:
         """The mean of the encoder, (B, latent), for counting active units; None without a latent."""
         return None

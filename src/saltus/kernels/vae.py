@@ -85,6 +85,9 @@ class VAEKernel(Kernel):
         """The size of epsilon."""
         return 0 if self.encoder is None else int(self.encoder.latent)  # type: ignore[arg-type]
 
+    def check(self, y: Tensor) -> None:
+        self.head.check(y)
+
     def sample(self, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, last: Last = "mean") -> Tensor:
         """z_s from epsilon ~ N(0, I), then the decoder; at s = 0 its mean unless `last` is "draw"."""
         refuse_condition(condition)

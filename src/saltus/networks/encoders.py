@@ -60,6 +60,7 @@ class ConvEncoder(Buildable, nn.Module):
 
     def forward(self, pair: Tensor, log_snr: Tensor) -> Tensor:
         told = self.tell(log_snr_features(log_snr, _FEATURES).to(pair.dtype))
-        h = self.stages(self.first(pair.flatten(1, 2)) + told[..., None, None])
+        # before the first norm comes a SiLU, or the norm would take out again what the times shift
+        h = self.stages(nn.functional.silu(self.first(pair.flatten(1, 2)) + told[..., None, None]))
         out: Tensor = self.last(h.flatten(1))
         return out.reshape(len(pair), 2, self.latent)

@@ -64,8 +64,8 @@ def decoder(
         variance: mean variance of the data over dimensions.
     """
     if _kind(event_shape, architecture) is Architecture.UNET:
-        return Scaled(UNet(event_shape, outputs=outputs, latent=latent, **_UNET[preset]), variance)
-    return Scaled(MLP(event_shape, outputs=outputs, latent=latent, **_MLP[preset]), variance)
+        return Scaled(UNet(event_shape, outputs=outputs, latent=latent, **_UNET[Preset(preset)]), variance)
+    return Scaled(MLP(event_shape, outputs=outputs, latent=latent, **_MLP[Preset(preset)]), variance)
 
 
 def encoder(
@@ -73,5 +73,5 @@ def encoder(
 ) -> nn.Module:
     """An encoder to a latent: convolutions where `decoder` gives a U-Net, an MLP elsewhere."""
     if _kind(event_shape, architecture) is Architecture.UNET:
-        return ConvEncoder(event_shape, latent=latent, **_CONV_ENCODER[preset])
-    return MLPEncoder(event_shape, latent=latent, **_MLP_ENCODER[preset])
+        return ConvEncoder(event_shape, latent=latent, **_CONV_ENCODER[Preset(preset)])
+    return MLPEncoder(event_shape, latent=latent, **_MLP_ENCODER[Preset(preset)])
