@@ -80,7 +80,8 @@ def test_a_table_is_trained_and_sampled(tmp_path: Path) -> None:
         (["train", "--data", "digits", "--out", "run"], 1, "run is already there"),
         (["sample", "nowhere", "--n", "1", "--out", "x"], 1, "nowhere holds no chain.json"),
         (["sample", "run", "--n", "0", "--out", "x"], 2, "0 is not in the range"),
-        (["sample", "run", "--n", "1", "--out", "run/chain.json"], 1, "run/chain.json"),
+        (["sample", "run", "--n", "1", "--out", "run/chain.json"], 1, "saltus: run/chain.json: File exists; give another place"),
+        (["train", "--data", "digits", "--out", "x", "--seed", "99999999999999999999"], 2, "99999999999999999999 is not in the range"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_no_traceback(arguments: list[str], code: int, says: str, home: Path) -> None:
@@ -89,6 +90,12 @@ def test_a_mistake_is_one_sentence_and_no_traceback(arguments: list[str], code: 
     assert says in done.stderr
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
+
+
+def test_a_wrong_call_with_json_is_json_too(home: Path) -> None:
+    done = saltus("train", "--data", "digits", "--out", "x", "--kernel", "gan", "--json", cwd=home)
+    assert done.returncode == 2
+    assert "option kernel was given as 'gan'" in json.loads(done.stdout)["error"]
 
 
 def test_a_failure_with_json_is_json_too(home: Path) -> None:

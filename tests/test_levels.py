@@ -101,14 +101,16 @@ def test_prior_cost_is_that_of_the_last_time() -> None:
     assert f"{float(levels.prior_cost(y).mean()):.3g} nats" in remark
 
 
-def test_spread_is_even_in_log_snr_from_the_earliest_time_to_the_last() -> None:
-    u = torch.arange(5) / 4
-    for levels in (Levels([0, 0.5, 3]), Levels([0, 1e-7, 3])):
-        first = min(-math.log1p(-1e-4) / 2, levels.pairs()[0][1])  # DDPM's beta_1 = 1e-4
-        times = levels.spread(u)
-        log_snr = process.log_snr(times)
-        assert times[[0, -1]].tolist() == pytest.approx([first, 3.0], rel=ROUNDING)
-        assert torch.allclose(log_snr.diff(), log_snr.diff().mean(), rtol=ROUNDING)
+def test_spread_gives_each_level_its_share_even_in_log_snr() -> None:
+    points = 5  # for each level
+    for levels in (Levels([0, 0.5, 3]), Levels([0, 1e-7, 3]), Levels.cosine(4, 3.0), Levels([0, 2])):
+        earliest = min(-math.log1p(-1e-4) / 2, levels.pairs()[0][1])  # DDPM's beta_1 = 1e-4
+        times = levels.spread(torch.arange(levels.L * points, dtype=torch.float64) / (levels.L * points)).reshape(levels.L, points)
+        edges = process.log_snr(torch.tensor([earliest, *(t for _, t in levels.pairs())], dtype=torch.float64))
+        shares = torch.arange(points) / points
+        expected = edges[:-1, None] + shares * (edges[1:] - edges[:-1])[:, None]
+        assert torch.allclose(process.log_snr(times.flatten()).reshape(times.shape), expected, rtol=1e-6)
+        assert float(levels.spread(torch.tensor(1.0))) == pytest.approx(levels.last)
 
 
 @pytest.mark.parametrize(

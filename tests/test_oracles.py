@@ -267,3 +267,26 @@ def test_mnist_fits_in_two_gibibytes() -> None:
     pytest.importorskip("resource")
     answer = subprocess.run([sys.executable, "-c", HUNGRY], capture_output=True, text=True, check=True)
     assert int(answer.stdout) < 2 * 2**30
+
+
+def test_finite_data_stays_exact_where_noise_is_all_but_gone() -> None:
+    """Raw-unit items far from the origin: the expanded square would lose all its digits."""
+    items = 3 + torch.randn(20, 50, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    for t in (1e-14, 1e-10, 1e-6, 1e-2):
+        z = FiniteData(items).sample(4, t, seed=1)
+        alpha, variance = process.alpha(t), process.sigma(t) ** 2
+        squares = (z[:, None] - alpha * items).square().sum(2)
+        expected = (-squares / (2 * variance)).logsumexp(1) - math.log(20) - 25 * torch.log(2 * math.pi * variance)
+        assert torch.allclose(FiniteData(items).log_prob(z, t), expected, rtol=1e-9, atol=0)
+
+
+def test_moments_of_finite_laws_are_those_of_their_draws() -> None:
+    items = torch.tensor([[0.0, 1.0], [2.0, 5.0], [3.0, 3.0]], dtype=torch.float64)
+    z = torch.tensor([[1.0, 1.0], [0.5, 2.0]], dtype=torch.float64)
+    law = FiniteData(items).reverse(z, 0.2, 0.9)
+    a, b, variance = process.bridge_coefficients(0.2, 0.9)
+    weights = (-(z[:, None] - process.alpha(0.9) * items).square().sum(2) / (2 * process.sigma(0.9) ** 2)).softmax(1)
+    means = a * z[:, None] + b * items
+    mean = (weights[..., None] * means).sum(1)
+    assert torch.allclose(law.mean, mean)
+    assert torch.allclose(law.variance, variance + (weights[..., None] * (means - mean[:, None]) ** 2).sum(1))

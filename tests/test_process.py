@@ -126,6 +126,14 @@ def test_mixed_times_may_hold_a_zero() -> None:
     assert torch.isfinite(bridge.log_prob(z)[2])
 
 
+def test_an_item_at_zero_that_agrees_in_part_has_no_density() -> None:
+    y = torch.tensor([[1.0, 2.0], [1.0, 2.0]], dtype=torch.float64)
+    value = torch.tensor([[1.0, 3.0], [1.0, 3.0]], dtype=torch.float64)
+    mixed = process.marginal(y, torch.tensor([0.0, 1.0])).log_prob(value)
+    assert float(mixed[0]) == -math.inf
+    assert torch.equal(mixed[1:], process.marginal(y[1:], 1.0).log_prob(value[1:]))
+
+
 def test_the_far_end_forgets_the_data() -> None:
     y = unit_noise(2, 4, 3)
     law = process.marginal(y, LAST)

@@ -11,8 +11,11 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from chains import chain_of, data_for, kernels
-from saltus.chain import Chain
+from saltus.chain import Chain, StandardNormal
+from saltus.kernels import GaussianHead, GaussianKernel, Variance
+from saltus.levels import Levels
 from saltus.mistakes import Mistake
+from saltus.networks import MLP, Scaled
 
 
 @pytest.mark.parametrize("name", kernels())
@@ -90,3 +93,39 @@ def refuses(damage: Callable[[Path, str], None], name: str, folder: Path) -> Non
 def test_a_missing_folder_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(Mistake, match="nowhere"):
         Chain.load(tmp_path / "nowhere")
+
+
+def test_what_was_changed_after_construction_is_kept(tmp_path: Path) -> None:
+    network = Scaled(MLP((2,), width=8, depth=1))
+    chain = Chain(StandardNormal(), Levels([0, 1]), GaussianKernel(network, GaussianHead(0.1), variance="transition"))
+    chain.levels = Levels([0, 0.5, 1, 2])
+    chain.kernel(1).variance = Variance.POSTERIOR
+    chain.save(tmp_path)
+    again = Chain.load(tmp_path)
+    assert again.levels == chain.levels
+    assert torch.equal(again.sample(3, seed=0), chain.sample(3, seed=0))
+
+
+def test_float64_stays_float64(tmp_path: Path) -> None:
+    network = Scaled(MLP((2,), width=8, depth=1))
+    chain = Chain(StandardNormal(), Levels([0, 1]), GaussianKernel(network, GaussianHead(0.1), variance="transition")).double()
+    chain.save(tmp_path)
+    again = Chain.load(tmp_path)
+    assert again.sample(3, seed=0).dtype == torch.float64
+    assert torch.equal(again.sample(3, seed=0), chain.sample(3, seed=0))
+    assert all(parameter.requires_grad for parameter in again.parameters())
+
+
+def test_a_kernel_that_serves_several_levels_of_a_list_is_one_and_is_calibrated_for_all(tmp_path: Path) -> None:
+    shared = GaussianKernel(Scaled(MLP((2,), width=8, depth=1)), GaussianHead(0.1))
+    alone = Chain(StandardNormal(), Levels([0, 0.5, 1, 2]), shared)
+    listed = Chain(StandardNormal(), Levels([0, 0.5, 1, 2]), [shared, shared, shared])
+    y = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
+    alone.calibrate(y)
+    expected = shared.error(listed.levels.times[1:])
+    listed.calibrate(y)
+    assert torch.equal(shared.error(listed.levels.times[1:]), expected)
+    listed.save(tmp_path)
+    again = Chain.load(tmp_path)
+    assert again.kernel(1) is again.kernel(3)
+    assert torch.equal(again.sample(3, seed=0), listed.sample(3, seed=0))

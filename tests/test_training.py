@@ -10,7 +10,7 @@ import torch
 
 from saltus import Chain, Mistake
 from saltus.data import DataSet, digits
-from saltus.training import Config, KernelName, Trainer, build_chain, load_encoding, make_config, train
+from saltus.training import Config, KernelName, Trainer, build_chain, load_encoding, train
 from saltus.training.trainer import _items
 
 STEPS = 40
@@ -27,13 +27,15 @@ def data() -> DataSet:
         ({"levels": 0}, "option levels was given as 0: expected greater than or equal to 1"),
         ({"kernel": "gan"}, "option kernel was given as 'gan': expected 'deterministic', 'gaussian' or 'vae'"),
         ({"times": (0, 2, 1)}, r"option times was given as \(0, 2, 1\): levels \[0.0, 2.0, 1.0\]; expected"),
+        ({"levels": 4, "times": (0, 1)}, "levels = 4 does not fit the 1 steps of times"),
+        ({"seed": 2**63}, "option seed was given as 9223372036854775808"),
         ({"step": 3}, "option step was given as 3: .*not permitted"),
         ({"learning_rate": float("nan")}, "option learning_rate was given as nan"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(options: dict[str, object], says: str) -> None:
     with pytest.raises(Mistake, match=says) as mistake:
-        make_config(**options)
+        Config(**options)
     assert "\n" not in str(mistake.value)
 
 
@@ -85,8 +87,9 @@ def test_the_averaged_chain_follows_the_recursion(data: DataSet) -> None:
     assert not torch.equal(next(chain.parameters()), next(trainer.averaged().parameters()))
 
 
-def test_updates_that_are_not_finite_are_skipped_counted_and_given_up(data: DataSet) -> None:
-    config = Config(kernel=KernelName.DETERMINISTIC, steps=200)
+@pytest.mark.parametrize("kernel", KernelName)
+def test_updates_that_are_not_finite_are_skipped_counted_and_given_up(kernel: KernelName, data: DataSet) -> None:
+    config = Config(kernel=kernel, steps=200, batch=16)
     chain = build_chain(config, data)
     before = [p.detach().clone() for p in chain.parameters()]
     with torch.no_grad():
@@ -125,6 +128,13 @@ def test_an_interrupted_run_keeps_what_it_reached(tmp_path: Path, data: DataSet,
     with pytest.raises(KeyboardInterrupt):
         train(data, Config(steps=STEPS), tmp_path / "run", quiet=True)
     assert Chain.load(tmp_path / "run").sample(1, seed=0).shape == (1, 1, 8, 8)
+
+
+def test_sizes_can_be_given(data: DataSet) -> None:
+    sizes = {width: sum(p.numel() for p in build_chain(Config(width=width), data).parameters()) for width in (None, 64)}
+    assert sizes[64] < sizes[None]
+    with pytest.raises(Mistake, match=r"channels are \(10, 20\); expected multiples of 8"):
+        build_chain(Config(architecture="unet", channels=(10, 20)), data)
 
 
 @pytest.mark.parametrize("option", ["bf16", "channels_last"])

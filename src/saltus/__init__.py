@@ -60,6 +60,8 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
+    if name in _rooms:
+        return importlib.import_module(f"saltus.{name}")
     if name not in _home:
         raise AttributeError(f"module 'saltus' has no attribute {name!r}")
     return getattr(importlib.import_module(f"saltus.{_home[name]}"), name)

@@ -32,6 +32,14 @@ class Buildable:
 
     _arguments: dict[str, Any] = {}  # noqa: RUF012 - replaced whole, for each object, by the constructor
 
+    _made = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """An argument that is changed afterwards is written down as it is now."""
+        super().__setattr__(name, value)
+        if self._made and name in self._arguments:
+            self._arguments[name] = value
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         _classes[_name(cls)] = cls
@@ -48,46 +56,60 @@ def _remembering(init: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(init)
     def wrapper(self: Any, *args: Any, **kwargs: Any) -> None:
-        if "_arguments" not in self.__dict__:  # the outermost class of the object speaks first
+        outermost = "_arguments" not in self.__dict__
+        if outermost:
             bound = signature.bind(self, *args, **kwargs)
             bound.apply_defaults()
             values = dict(bound.arguments)
             values.pop(next(iter(values)))
             object.__setattr__(self, "_arguments", values)
         init(self, *args, **kwargs)
+        if outermost:
+            object.__setattr__(self, "_made", True)
 
     return wrapper
 
 
 def describe(thing: Buildable) -> tuple[dict[str, Any], Tensors]:
-    """(plain JSON, tensors by name) from which `build` makes an equal object.
+    """(plain JSON, tensors by name) from which `build` makes an equal object; what is shared stays shared.
 
     Raises:
         TypeError: if an argument is none of the kinds a Buildable may hold.
     """
-    tensors: Tensors = {}
-    description: dict[str, Any] = _plain(thing, tensors)
-    return description, tensors
+    writer = _Writer()
+    description: dict[str, Any] = writer.plain(thing)
+    return description, writer.tensors
 
 
-def _plain(value: Any, tensors: Tensors) -> Any:
-    match value:
-        case Buildable():
-            return {"class": _name(type(value)), "arguments": _plain(value._arguments, tensors)}
-        case Tensor():
-            plain = value.detach().cpu().contiguous()
-            same = (key for key, known in tensors.items() if known.dtype == plain.dtype and known.is_set_to(plain))
-            key = next(same, f"argument.{len(tensors)}")  # written once, though a prior and a kernel may share an oracle
-            tensors[key] = plain
-            return {"tensor": key}
-        case dict():
-            return {str(key): _plain(item, tensors) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item, tensors) for item in value]
-        case None | bool() | int() | float() | str():
-            return value
-        case _:
-            raise TypeError(f"cannot write down {value!r} of type {type(value).__name__}; expected JSON values, tensors or Buildables")
+class _Writer:
+    def __init__(self) -> None:
+        self.tensors: Tensors = {}
+        self.seen: dict[int, int] = {}  # id of an object to its number, in the order of their first mention
+
+    def plain(self, value: Any) -> Any:
+        match value:
+            case Buildable() if id(value) in self.seen:
+                return {"same": self.seen[id(value)]}
+            case Buildable():
+                self.seen[id(value)] = len(self.seen)
+                return {"class": _name(type(value)), "arguments": self.plain(value._arguments)}
+            case Tensor():
+                return {"tensor": self._keep(value.detach().cpu().contiguous())}
+            case dict():
+                return {str(key): self.plain(item) for key, item in value.items()}
+            case list() | tuple():
+                return [self.plain(item) for item in value]
+            case None | bool() | int() | float() | str():
+                return value
+            case _:
+                raise TypeError(f"cannot write down {value!r} of type {type(value).__name__}; expected JSON values, tensors or Buildables")
+
+    def _keep(self, tensor: Tensor) -> str:
+        """The name of a tensor, which is written once though a prior and a kernel may share an oracle."""
+        same = (key for key, known in self.tensors.items() if known.dtype == tensor.dtype and known.is_set_to(tensor))
+        key = next(same, f"argument.{len(self.tensors)}")
+        self.tensors[key] = tensor
+        return key
 
 
 def build(description: Any, tensors: Tensors) -> Any:
@@ -96,17 +118,31 @@ def build(description: Any, tensors: Tensors) -> Any:
     Raises:
         Mistake: if a class is named that neither belongs to saltus nor was imported.
     """
-    match description:
-        case {"class": str(name), "arguments": dict(arguments), **rest} if not rest:
-            return _class(name)(**{key: build(item, tensors) for key, item in arguments.items()})
-        case {"tensor": str(key), **rest} if not rest:
-            return tensors[key]
-        case dict():
-            return {key: build(item, tensors) for key, item in description.items()}
-        case list():
-            return [build(item, tensors) for item in description]
-        case _:
-            return description
+    return _Reader(tensors).made(description)
+
+
+class _Reader:
+    def __init__(self, tensors: Tensors) -> None:
+        self.tensors = tensors
+        self.objects: list[Any] = []  # in the order of their first mention
+
+    def made(self, description: Any) -> Any:
+        match description:
+            case {"class": str(name), "arguments": dict(arguments), **rest} if not rest:
+                number = len(self.objects)
+                self.objects.append(None)
+                self.objects[number] = _class(name)(**self.made(arguments))
+                return self.objects[number]
+            case {"same": int(number), **rest} if not rest:
+                return self.objects[number]
+            case {"tensor": str(key), **rest} if not rest:
+                return self.tensors[key]
+            case dict():
+                return {key: self.made(item) for key, item in description.items()}
+            case list():
+                return [self.made(item) for item in description]
+            case _:
+                return description
 
 
 def _class(name: str) -> type[Buildable]:

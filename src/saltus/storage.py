@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -14,7 +16,7 @@ from torch import Tensor, nn
 from saltus.blueprint import Buildable, Tensors, build, describe
 from saltus.mistakes import Mistake
 
-__all__ = ["read", "write"]
+__all__ = ["read", "to_json", "write"]
 
 _FORMAT = 1
 _STATE = "state."
@@ -27,10 +29,27 @@ def write(thing: Buildable, folder: Path, name: str) -> None:
     learned = thing.state_dict() if isinstance(thing, nn.Module) else {}
     state = {_STATE + key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in learned.items()}
     numbers, made = folder / f"{name}.safetensors", folder / f"{name}.json"
-    save_file({**tensors, **state}, _partial(numbers))
-    _partial(made).write_text(json.dumps({"format": _FORMAT, name: description}, indent=1) + "\n")
+    save_file({**{key: value.clone() for key, value in tensors.items()}, **state}, _partial(numbers))  # views may overlap
+    _partial(made).write_text(to_json({"format": _FORMAT, name: description}, indent=1) + "\n")
     for file in (numbers, made):
         os.replace(_partial(file), file)
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """JSON as its standard has it, with null for numbers that are not finite."""
+    return json.dumps(_finite(value), indent=indent, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float() if not math.isfinite(value):
+            return None
+        case dict():
+            return {key: _finite(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+        case _:
+            return value
 
 
 def _partial(file: Path) -> Path:
@@ -72,5 +91,5 @@ def _restore(module: nn.Module, state: Tensors) -> None:
         owner, _, buffer = key.rpartition(".")
         if buffer in dict(module.get_submodule(owner).named_buffers(recurse=False)):
             setattr(module.get_submodule(owner), buffer, value)
-    module.load_state_dict(state)
+    module.load_state_dict(state, assign=True)  # in the dtype that was written
     module.eval()

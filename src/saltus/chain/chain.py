@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -98,8 +99,10 @@ class Chain(Buildable, nn.Module):
             batch: how many items at a time.
 
         Raises:
-            ValueError: if n or batch is below 1, or seed or first_item below 0.
+            ValueError: if n or batch is below 1, seed or first_item below 0, or `last` is another word.
         """
+        if last not in get_args(Last):
+            raise ValueError(f"last = {last!r}; expected one of {get_args(Last)}")
         if n < 1 or batch < 1:
             raise ValueError(f"n = {n}, batch = {batch}; expected at least 1")
         starts = range(0, n, batch)
@@ -120,11 +123,12 @@ class Chain(Buildable, nn.Module):
         """A tensor with the dtype and device of the parameters; float64 where there is none."""
         return next(self.parameters(), torch.zeros(0, dtype=torch.float64))
 
-    def loss(self, y: Tensor, *, seed: int, first_item: int = 0, weights: Weights | None = None) -> Loss:
+    def loss(self, y: Tensor, *, seed: int = 0, first_item: int = 0, weights: Weights | None = None) -> Loss:
         """The training loss of data (B, *E), each item at one level.
 
-        Levels are stratified over the batch, so that each has the probability 1/L and their counts differ by at most one.
-        Kernels with `any_time` that serve every level are given times over the whole range instead, even in log-SNR.
+        Levels are stratified: they ascend along the batch, whose items are assumed to come in random order, and their
+        counts differ by at most one.  A kernel with `any_time` that serves every level is given (0, t) with t anywhere
+        between the times of the level (`Levels.spread`).
         """
         noise = Noise(seed, first_item, len(y))
         strata = (torch.arange(len(y)) + noise.uniform("level")[0]) / len(y)
@@ -195,11 +199,12 @@ class Chain(Buildable, nn.Module):
 
     def calibrate(self, y: Tensor, *, seed: int = 0) -> None:
         """Fit what kernels do not learn by gradient (the optimal variance) on data (N, *E) held out of the updates."""
-        times = self.levels.times[1:].tolist()
+        times: dict[Kernel, list[float]] = {}
+        for level, (_, t) in enumerate(self.levels.pairs(), 1):
+            times.setdefault(self.kernel(level), []).append(t)
         with self._evaluating():
-            for index, module in enumerate(self.kernels):
-                assert isinstance(module, Kernel)
-                module.calibrate(y, times if len(self.kernels) == 1 else [times[index]], seed=seed)
+            for kernel, served in times.items():
+                kernel.calibrate(y, served, seed=seed)
 
     @contextmanager
     def _evaluating(self) -> Iterator[None]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from dataclasses import asdict
@@ -19,6 +18,7 @@ from saltus.evaluation import diversity, draw_levels, draw_rows, exact_decoder_p
 from saltus.kernels import Last
 from saltus.levels import Levels
 from saltus.oracles import FiniteData
+from saltus.storage import to_json
 from saltus.training import Config, KernelName, train
 
 __all__ = ["run_demo"]
@@ -35,8 +35,8 @@ _TITLES = {
 }
 
 
-def run_demo(out: Path, *, quick: bool, seed: int) -> dict[str, Any]:
-    """Train, sample, measure, draw; returns what `summary.json` holds."""
+def run_demo(out: Path, *, quick: bool, seed: int) -> tuple[dict[str, Any], str]:
+    """Train, sample, measure, draw; returns what `summary.json` holds, and its table in words."""
     start, data, console = time.monotonic(), digits(), Console(stderr=True)
     out.mkdir(parents=True, exist_ok=True)
     console.print(data.describe())
@@ -70,9 +70,10 @@ def run_demo(out: Path, *, quick: bool, seed: int) -> dict[str, Any]:
     rows |= {_TITLES[name]: chain.sample(_SHOWN, seed=seed, last=_LAST_STEP) for name, chain in chains.items()}
     draw_rows(rows, out / "samples.png", shown=data.encoding.shown)
     _draw_levels(out, summary)
-    (out / "summary.json").write_text(json.dumps(summary, indent=1) + "\n")
-    console.print(_table(summary), _words(summary), f"pictures and summary.json are in {out}/")
-    return summary
+    (out / "summary.json").write_text(to_json(summary, indent=1) + "\n")
+    with console.capture() as text:
+        console.print(_table(summary))
+    return summary, f"{text.get()}{_words(summary)}\nPictures and summary.json are in {out}/"
 
 
 def _one(name: KernelName, data: DataSet, *, quick: bool, seed: int, n: int) -> tuple[Chain, dict[str, Any]]:

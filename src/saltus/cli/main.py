@@ -18,6 +18,11 @@ from saltus.mistakes import Mistake
 __all__ = ["cli", "main"]
 
 _FAILURE, _WRONG_CALL, _INTERRUPTED = 1, 2, 130
+_SEED = click.IntRange(min=0, max=2**63 - 1)
+
+
+class _Interrupted(Exception):
+    """The user stopped a command that had something to keep."""
 
 
 def _json_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -25,7 +30,9 @@ def _json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _say(as_json: bool, result: dict[str, Any], words: str) -> None:
-    click.echo(json.dumps(result) if as_json else words, err=False)
+    from saltus.storage import to_json
+
+    click.echo(to_json(result) if as_json else words)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -43,7 +50,7 @@ def cli() -> None:
 @cli.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder for pictures and summary.")
 @click.option("--quick", is_flag=True, help="Half a minute, to see that everything works; the figures mean little.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@click.option("--seed", type=_SEED, default=0, show_default=True)
 @_json_option
 def demo(out: Path, quick: bool, seed: int, as_json: bool) -> None:
     """Train three kernels on handwritten digits and compare them, in a few minutes.
@@ -52,18 +59,17 @@ def demo(out: Path, quick: bool, seed: int, as_json: bool) -> None:
     """
     from saltus.cli.demo import run_demo
 
-    summary = run_demo(out, quick=quick, seed=seed)
-    if as_json:
-        click.echo(json.dumps(summary))
+    summary, words = run_demo(out, quick=quick, seed=seed)
+    _say(as_json, summary, words)
 
 
 @cli.command()
-@click.option("--data", required=True, help="A folder of images, an .npz or .npy file, or: digits.")
+@click.option("--data", required=True, help="A folder of images, an .npz or .npy file, or: digits (built in).")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run; new or empty.")
 @click.option("--kernel", default="vae", show_default=True, help="vae, gaussian or deterministic.")
 @click.option("--levels", type=int, default=4, show_default=True, help="Steps from noise to data: network calls of one sample.")
 @click.option("--steps", type=int, default=5000, show_default=True, help="Updates of the training.")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option("--seed", type=_SEED, default=0, show_default=True)
 @click.option("--preset", default="tiny", show_default=True, help="Size of the networks: tiny (minutes) or small (hours).")
 @click.option("--batch", type=int, default=128, show_default=True, help="Items in one update.")
 @click.option("--bf16", is_flag=True, help="bfloat16 autocast: faster where the machine has it.")
@@ -76,13 +82,16 @@ def train(data: str, out: Path, as_json: bool, **options: Any) -> None:
     from saltus.data import load
 
     try:
-        config = training.make_config(**options)
+        config = training.Config(**options)
     except Mistake as mistake:
         raise click.UsageError(str(mistake)) from None
     items = load(data)
     click.echo(items.describe(), err=True)
     click.echo(config.grid.remark(items.validation), err=True)
-    chain = training.train(items, config, out)
+    try:
+        chain = training.train(items, config, out)
+    except KeyboardInterrupt:
+        raise _Interrupted(f"stopped; what was reached is kept in {out} and can be sampled") from None
     result: dict[str, Any] = {"run": str(out), "kernel": config.kernel, "calls": chain.levels.L, "bits_per_dim": None}
     words = f"the run is in {out}; sample it with: saltus sample {out} --n 64 --out {out}-samples"
     if chain.has_bound:
@@ -98,7 +107,7 @@ def train(data: str, out: Path, as_json: bool, **options: Any) -> None:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--n", type=click.IntRange(min=1), required=True, help="How many.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for samples.npz and, for images, samples.png.")
-@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="The same seed gives the same items.")
+@click.option("--seed", type=_SEED, default=0, show_default=True, help="The same seed gives the same items.")
 @click.option("--last", type=click.Choice(["mean", "draw"]), default="mean", show_default=True, help="The last step: its mean, or a draw.")
 @_json_option
 def sample(run: Path, n: int, out: Path, seed: int, last: Any, as_json: bool) -> None:
@@ -113,8 +122,8 @@ def sample(run: Path, n: int, out: Path, seed: int, last: Any, as_json: bool) ->
     files = [out / "samples.npz"] + [out / "samples.png"] * encoding.layout.is_image
     if taken := [file for file in files if file.exists()]:
         raise Mistake(f"{taken[0]} is already there; give another folder with --out, or remove it first")
-    y = chain.sample(n, seed=seed, last=last)
     out.mkdir(parents=True, exist_ok=True)
+    y = chain.sample(n, seed=seed, last=last)
     np.savez_compressed(files[0], samples=encoding.decode(y))
     if encoding.layout.is_image:
         save_grid(y, files[1], shown=encoding.shown)
@@ -143,17 +152,25 @@ def main() -> NoReturn:
         cli.main(prog_name="saltus", standalone_mode=False)
     except click.UsageError as error:
         error.show()
-        sys.exit(_WRONG_CALL)
+        _end(error.format_message(), _WRONG_CALL)
+    except _Interrupted as error:
+        _fail(str(error), _INTERRUPTED)
     except click.exceptions.Abort:
-        _fail("stopped; what was reached is kept", _INTERRUPTED)
-    except (Mistake, OSError) as error:
+        _fail("stopped", _INTERRUPTED)
+    except Mistake as error:
         _fail(str(error), _FAILURE)
+    except OSError as error:
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}; give another place, or make room or way there", _FAILURE)
     sys.exit(0)
 
 
 def _fail(words: str, code: int) -> NoReturn:
     click.echo(f"saltus: {words}", err=True)
-    if "--json" in sys.argv:
+    _end(words, code)
+
+
+def _end(words: str, code: int) -> NoReturn:
+    if "--json" in sys.argv:  # the call may be too wrong for click to say which options it had
         click.echo(json.dumps({"error": words}))
     sys.exit(code)
 

@@ -24,7 +24,8 @@ def sliced_wasserstein(x: Tensor, y: Tensor, *, seed: int = 0) -> float:
     if x.shape[1:] != y.shape[1:]:
         raise ValueError(f"items of shape {tuple(x.shape[1:])} and {tuple(y.shape[1:])}; expected the same shape")
     a, b = (s.detach().cpu().flatten(1).double().numpy() for s in (x, y))
-    return float(sliced_wasserstein_distance(a, b, n_projections=_PROJECTIONS, seed=np.random.RandomState(seed)))
+    directions = np.random.RandomState(np.random.MT19937(np.random.SeedSequence(seed)))
+    return float(sliced_wasserstein_distance(a, b, n_projections=_PROJECTIONS, seed=directions))
 
 
 def mean_pairwise_distance(x: Tensor) -> float:

@@ -15,7 +15,7 @@ from torch import Tensor
 from saltus.kernels.kernel import Kernel, Last, Terms, Weights, call_times, refuse_condition
 from saltus.kernels.step import Bridge
 from saltus.networks import Scaled
-from saltus.process import Noise, Time
+from saltus.process import Noise, Time, sum_items
 
 __all__ = ["DeterministicKernel"]
 
@@ -59,7 +59,7 @@ class DeterministicKernel(Kernel):
     ) -> Terms:
         """Equation (1): {"error": |y - yhat|^2}, (B,)."""
         refuse_condition(condition)
-        return {"error": weights.get("error", 1.0) * (y - self._predict(z_t, s, t)).square().flatten(1).sum(1)}
+        return {"error": weights.get("error", 1.0) * sum_items((y - self._predict(z_t, s, t)).square())}
 
     def _predict(self, z_t: Tensor, s: Time, t: Time) -> Tensor:
         """yhat; a network for any grid is told that it is taken to the data, in training and afterwards."""

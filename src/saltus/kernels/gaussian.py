@@ -22,7 +22,7 @@ from saltus.kernels.head import Head
 from saltus.kernels.kernel import Kernel, Last, Terms, Weights, call_times, refuse_condition
 from saltus.kernels.step import Bridge, GaussianStep
 from saltus.networks import Scaled
-from saltus.process import Noise, OrnsteinUhlenbeck, Time, as_time, per_item
+from saltus.process import Noise, OrnsteinUhlenbeck, Time, as_time, per_item, sum_items
 
 __all__ = ["GaussianKernel", "Variance"]
 
@@ -89,7 +89,7 @@ class GaussianKernel(Kernel):
         """{"error": |y - yhat|^2 / (2 c_out^2)}, (B,): EDM's weight, the same effort at every time."""
         refuse_condition(condition)
         yhat, _, c_out = self.network(z_t, call_times(0.0, t, z_t))
-        return {"error": weights.get("error", 1.0) * 0.5 * ((y - yhat) / c_out).square().flatten(1).sum(1)}
+        return {"error": weights.get("error", 1.0) * 0.5 * sum_items(((y - yhat) / c_out).square())}
 
     @torch.no_grad()
     def calibrate(self, y: Tensor, times: Sequence[float], *, seed: int) -> None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.distributions import Normal
 
 from saltus.blueprint import Buildable
+from saltus.process import sum_items
 
 __all__ = ["DiscretisedHead", "GaussianHead", "Head"]
 
@@ -77,7 +78,7 @@ class DiscretisedHead(Head):
         if self.outliers:
             even = torch.full_like(mass, math.log(self.outliers / self.bins))
             mass = torch.logaddexp(mass + math.log1p(-self.outliers), even)
-        return mass.flatten(1).sum(1).to(y.dtype)
+        return sum_items(mass).to(y.dtype)
 
     def mean(self, mean: Tensor, variance: Tensor) -> Tensor:
         """low + width * sum_k P(y > value_k): inside the range even where the Gaussian's own mean is not."""
@@ -132,8 +133,7 @@ class GaussianHead(Head):
         self.floor = floor
 
     def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-        density: Tensor = Normal(mean, self._std(variance)).log_prob(y)
-        return density.flatten(1).sum(1)
+        return sum_items(Normal(mean, self._std(variance), validate_args=False).log_prob(y))
 
     def mean(self, mean: Tensor, variance: Tensor) -> Tensor:
         return mean

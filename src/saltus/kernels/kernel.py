@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from saltus.blueprint import Buildable
 from saltus.process import Noise, OrnsteinUhlenbeck, Time
 
-__all__ = ["Kernel", "Last", "Terms", "Weights", "call_times"]
+__all__ = ["Kernel", "Last", "Terms", "Weights", "call_times", "refuse_condition"]
 
 Last = Literal["mean", "draw"]
 """Whether the step to data returns the mean of its last Gaussian, or a draw from it."""

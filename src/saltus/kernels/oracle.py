@@ -8,7 +8,7 @@ from torch import Tensor
 
 from saltus.kernels.kernel import Kernel, Last, Terms, Weights, refuse_condition
 from saltus.oracles import Law, Oracle
-from saltus.process import Noise, OrnsteinUhlenbeck, Time
+from saltus.process import Noise, OrnsteinUhlenbeck, Time, as_time
 
 __all__ = ["OracleKernel"]
 
@@ -34,13 +34,13 @@ class OracleKernel(Kernel):
         law = self.oracle.reverse(z_t, s, t)
         if not isinstance(law, Law):
             return z_t
-        return law.draw(noise.uniform("component"), noise.normal("decoder", z_t.shape[1:])).to(z_t.dtype)
+        return law.draw(noise.uniform("reverse component"), noise.normal("decoder", z_t.shape[1:])).to(z_t)
 
     def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:
         """{"decoder": ln q(z_s | z_t, y) - ln q(z_s | z_t)}, (B,) nats; its mean over z_s is the KL.  At s = 0 -ln q(y | z_t)."""
         refuse_condition(condition)
         bridge = OrnsteinUhlenbeck().bridge(z_t, y, s, t).log_prob(z_s)
-        bridge = bridge.where(bridge.isfinite(), 0)  # at s = 0 the bridge is y itself
+        bridge = bridge.where(as_time(s, "s").to(bridge.device) > 0, 0)  # at s = 0 the bridge is y itself
         return {"decoder": bridge - self.oracle.reverse(z_t, s, t).log_prob(z_s)}
 
     def loss(

@@ -14,9 +14,14 @@ from torch.distributions import Normal, kl_divergence
 
 from saltus.kernels.head import Head
 from saltus.kernels.kernel import Last
-from saltus.process import OrnsteinUhlenbeck, Time, as_time, per_item
+from saltus.process import OrnsteinUhlenbeck, Time, as_time, per_item, sum_items
 
 __all__ = ["Bridge", "GaussianStep"]
+
+
+def _normal(mean: Tensor, variance: Tensor) -> Normal:
+    """Unchecked: training counts and skips what is not finite, and must not stop at it."""
+    return Normal(mean, variance.sqrt(), validate_args=False)
 
 
 @dataclass(frozen=True)
@@ -62,7 +67,7 @@ class GaussianStep:
         """-ln p(z_s | .), (B,) nats."""
         return self._by_item(
             lambda r: -self.head.log_prob(z_s[r], self.mean[r], self.variance[r]),
-            lambda r: -Normal(self.mean[r], self.variance[r].sqrt()).log_prob(z_s[r]).flatten(1).sum(1),
+            lambda r: -sum_items(_normal(self.mean[r], self.variance[r]).log_prob(z_s[r])),
         )
 
     def divergence(self, y: Tensor, z_t: Tensor, bridge: Bridge) -> Tensor:
@@ -71,7 +76,7 @@ class GaussianStep:
         spread = bridge.S.expand_as(truth)
         return self._by_item(
             lambda r: -self.head.log_prob(y[r], self.mean[r], self.variance[r]),
-            lambda r: kl_divergence(Normal(truth[r], spread[r].sqrt()), Normal(self.mean[r], self.variance[r].sqrt())).flatten(1).sum(1),
+            lambda r: sum_items(kl_divergence(_normal(truth[r], spread[r]), _normal(self.mean[r], self.variance[r]))),
         )
 
     def _by_item(self, final: Callable[[Tensor], Tensor], inner: Callable[[Tensor], Tensor]) -> Tensor:

@@ -108,12 +108,12 @@ class VAEKernel(Kernel):
         """q(epsilon | z_s, z_t) or q(epsilon | y, z_t), over (B, latent)."""
         times = call_times(s, t, z_t)
         if self.encoder is None:
-            return Normal(z_t.new_zeros(len(z_t), 0), z_t.new_ones(len(z_t), 0))
+            return Normal(z_t.new_zeros(len(z_t), 0), z_t.new_ones(len(z_t), 0), validate_args=False)
         seen_at = times[:, 1] if self.encodes is Encodes.Z_S else torch.full_like(times[:, 1], torch.inf)
         seen = z_s if self.encodes is Encodes.Z_S else y
         pair = torch.stack([self._unit(seen, seen_at), self._unit(z_t, times[:, 0])], dim=1)
         mean, raw = self.encoder(pair, times).to(z_t.dtype).unbind(1)
-        return Normal(mean, _positive(raw))
+        return Normal(mean, _positive(raw), validate_args=False)  # training skips what is not finite
 
     def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:
         """{"kl", "decoder", "entropy"} with the encoder of (z_s, z_t), {"kl", "decoder"} with that of (y, z_t); (B,) nats."""

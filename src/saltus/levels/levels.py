@@ -68,12 +68,15 @@ class Levels(Buildable):
         return list(pairwise(self._grid))
 
     def spread(self, u: Tensor) -> Tensor:
-        """Times for u in [0, 1), even in log-SNR from the earliest to t_L: where a network for any grid is trained.
+        """Times for u in [0, 1): u L = l - 1 + r is the share r of the way, in log-SNR, from t_{l-1} to t_l.
 
-        The earliest is the first level of DDPM, or t_1 if that is earlier.
+        Uniform u gives every level the same probability, as equation (1) does, and reaches all times between: a network
+        trained on them serves any grid.  The first level starts at the first of DDPM, or at t_1 if that is earlier.
         """
-        first, last = _process.log_snr(min(_EARLIEST, self._grid[1])), _process.log_snr(self.last)
-        return _process.time_at_log_snr(torch.lerp(first, last, u.to(torch.float64)))
+        log_snr = _process.log_snr(torch.tensor([min(_EARLIEST, self._grid[1]), *self._grid[1:]], dtype=torch.float64))
+        along = u.to(torch.float64) * self.L
+        level = along.floor().clamp(0, self.L - 1).long()
+        return _process.time_at_log_snr(torch.lerp(log_snr[level], log_snr[level + 1], along - level))
 
     def prior_cost(self, y: Tensor) -> Tensor:
         """KL(q(z_L | y) || N(0, I)) of each item, (B,) nats."""
@@ -158,7 +161,10 @@ class Levels(Buildable):
     @classmethod
     def from_json(cls, text: str) -> Levels:
         """The inverse of `to_json`."""
-        return cls(json.loads(text))
+        times = json.loads(text)
+        if not isinstance(times, list):
+            raise ValueError(f"{text!r}; expected a JSON list of times")
+        return cls(times)
 
     def __iter__(self) -> Iterator[float]:
         return iter(self._grid)

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from saltus.blueprint import Buildable
 from saltus.mistakes import Mistake
 from saltus.networks.conditioning import log_snr_features
+from saltus.networks.groups import GROUPS, check_channels
 
 __all__ = ["MLP", "UNet", "pad_to_multiple"]
 
@@ -114,7 +115,7 @@ class UNet(Buildable, nn.Module):
         attention: whether the coarsest resolution attends.
 
     Raises:
-        Mistake: for an event shape that is not such an image.
+        Mistake: for an event shape that is not such an image, or channels that are not such multiples.
     """
 
     def __init__(
@@ -131,6 +132,7 @@ class UNet(Buildable, nn.Module):
         from diffusers import UNet2DModel  # takes seconds to import
 
         super().__init__()
+        check_channels(channels)
         if len(event_shape) != 3 or not 1 <= event_shape[0] <= 4 or min(event_shape[1:]) < 8:
             raise Mistake(f"items have shape {tuple(event_shape)}; a U-Net takes images (C, H, W) with 1 to 4 channels, from 8 x 8 up")
         self.event_shape, self.outputs = tuple(event_shape), outputs
@@ -143,7 +145,7 @@ class UNet(Buildable, nn.Module):
             layers_per_block=layers,
             down_block_types=("DownBlock2D",) * plain + ("AttnDownBlock2D" if attention else "DownBlock2D",),
             up_block_types=("AttnUpBlock2D" if attention else "UpBlock2D",) + ("UpBlock2D",) * plain,
-            norm_num_groups=8,
+            norm_num_groups=GROUPS,
             attention_head_dim=8,
             add_attention=attention,
             resnet_time_scale_shift="scale_shift",

@@ -16,9 +16,9 @@ LOG_SNR_RANGE = 20.0
 def log_snr_features(log_snr: Tensor, width: int) -> Tensor:
     """Sines and cosines of log-SNRs (B, K), `width` for each of the K, as (B, K * width) float32.
 
-    Periods are spaced evenly in logarithm, from the whole range down to 1/100 of it.
+    Periods are spaced evenly in logarithm, from twice the range down to a fiftieth of it.
     """
     unit = log_snr.clamp(-LOG_SNR_RANGE, LOG_SNR_RANGE).to(torch.float32) / LOG_SNR_RANGE
-    frequencies = torch.logspace(0, 2, width // 2, device=log_snr.device) * math.pi / 2
+    frequencies = torch.logspace(0, 2, width // 2, dtype=torch.float32, device=log_snr.device) * math.pi / 2
     angles = unit[..., None] * frequencies
     return torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(1)

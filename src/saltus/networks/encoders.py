@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from saltus.blueprint import Buildable
 from saltus.networks.conditioning import log_snr_features
+from saltus.networks.groups import GROUPS, check_channels
 
 __all__ = ["ConvEncoder", "MLPEncoder"]
 
@@ -48,14 +49,15 @@ class ConvEncoder(Buildable, nn.Module):
 
     def __init__(self, event_shape: Sequence[int], *, latent: int, channels: Sequence[int] = (32, 64)) -> None:
         super().__init__()
+        check_channels(channels)
         self.latent = latent
         self.first = nn.Conv2d(2 * event_shape[0], channels[0], 3, padding=1)
         self.tell = nn.Linear(2 * _FEATURES, channels[0])
         stages, (height, width) = [], event_shape[1:]
         for before, after in zip([channels[0], *channels], channels, strict=False):
-            stages += [nn.GroupNorm(8, before), nn.SiLU(), nn.Conv2d(before, after, 3, stride=2, padding=1)]
+            stages += [nn.GroupNorm(GROUPS, before), nn.SiLU(), nn.Conv2d(before, after, 3, stride=2, padding=1)]
             height, width = (height + 1) // 2, (width + 1) // 2
-        self.stages = nn.Sequential(*stages, nn.GroupNorm(8, channels[-1]), nn.SiLU())
+        self.stages = nn.Sequential(*stages, nn.GroupNorm(GROUPS, channels[-1]), nn.SiLU())
         self.last = nn.Linear(channels[-1] * height * width, 2 * latent)
 
     def forward(self, pair: Tensor, log_snr: Tensor) -> Tensor:

@@ -52,6 +52,8 @@ def decoder(
     outputs: int = 1,
     latent: int = 0,
     variance: float = 1.0,
+    width: int | None = None,
+    channels: Sequence[int] | None = None,
 ) -> Scaled:
     """A network that predicts data, in EDM scaling.
 
@@ -62,16 +64,28 @@ def decoder(
         outputs: 1 for a prediction, 2 for a prediction and a scale.
         latent: size of the latent, 0 for none.
         variance: mean variance of the data over dimensions.
+        width: of an MLP, in place of the preset's.
+        channels: of a U-Net, in place of the preset's.
     """
     if _kind(event_shape, architecture) is Architecture.UNET:
-        return Scaled(UNet(event_shape, outputs=outputs, latent=latent, **_UNET[Preset(preset)]), variance)
-    return Scaled(MLP(event_shape, outputs=outputs, latent=latent, **_MLP[Preset(preset)]), variance)
+        return Scaled(UNet(event_shape, outputs=outputs, latent=latent, **_sized(_UNET[Preset(preset)], channels=channels)), variance)
+    return Scaled(MLP(event_shape, outputs=outputs, latent=latent, **_sized(_MLP[Preset(preset)], width=width)), variance)
 
 
 def encoder(
-    event_shape: Sequence[int], preset: Preset = Preset.TINY, *, architecture: Architecture | None = None, latent: int
+    event_shape: Sequence[int],
+    preset: Preset = Preset.TINY,
+    *,
+    architecture: Architecture | None = None,
+    latent: int,
+    width: int | None = None,
+    channels: Sequence[int] | None = None,
 ) -> nn.Module:
     """An encoder to a latent: convolutions where `decoder` gives a U-Net, an MLP elsewhere."""
     if _kind(event_shape, architecture) is Architecture.UNET:
-        return ConvEncoder(event_shape, latent=latent, **_CONV_ENCODER[Preset(preset)])
-    return MLPEncoder(event_shape, latent=latent, **_MLP_ENCODER[Preset(preset)])
+        return ConvEncoder(event_shape, latent=latent, **_sized(_CONV_ENCODER[Preset(preset)], channels=channels))
+    return MLPEncoder(event_shape, latent=latent, **_sized(_MLP_ENCODER[Preset(preset)], width=width))
+
+
+def _sized(preset: dict[str, Any], **sizes: Any) -> dict[str, Any]:
+    return preset | {name: size for name, size in sizes.items() if size is not None}

@@ -23,6 +23,7 @@ from saltus.process import Delta, OrnsteinUhlenbeck, Time, as_time
 __all__ = ["FiniteData"]
 
 _process = OrnsteinUhlenbeck()
+_ROUNDING = 1e-7  # a variance below this share of |x|^2 turns float64's rounding into 1e-9 nats
 _BLOCK = 2**23  # float64 numbers in one block: 64 MiB
 
 
@@ -58,8 +59,18 @@ class FiniteLaw(Law):
     @property
     def mean(self) -> Tensor:
         offset, scale, _ = self._rows(max(1, self.batch_shape.numel()))
-        means = [offset[r] + scale[r] * _average(self._log_weights(r), self._items) for r in self._slices(len(scale))]
-        return torch.cat(means).reshape(*self.batch_shape, *self.event_shape)
+        return (offset + scale * self._average(self._items)).reshape(*self.batch_shape, *self.event_shape)
+
+    @property
+    def variance(self) -> Tensor:
+        _, scale, variance = self._rows(max(1, self.batch_shape.numel()))
+        inner = self._average(self._items.double() ** 2) - self._average(self._items) ** 2
+        return (variance + scale**2 * inner).reshape(*self.batch_shape, *self.event_shape)
+
+    def _average(self, items: Tensor) -> Tensor:
+        """The average of `items` under q(i), (B, d)."""
+        n = max(1, self.batch_shape.numel())
+        return torch.cat([_average(self._log_weights(r), items) for r in self._slices(n)])
 
     def log_prob(self, value: Tensor) -> Tensor:
         x = value.to(torch.float64).reshape(-1, self._items.shape[1])
@@ -106,7 +117,7 @@ def _average(log_weights: Tensor, items: Tensor) -> Tensor:
 def _log_density(x: Tensor, items: Tensor, scale: Tensor, variance: Tensor) -> Tensor:
     """ln N(x; scale y_i, variance I) of queries x (B, d) for every item, (B, n); ln [x = scale y_i] at variance 0."""
     safe = torch.where(variance > 0, variance, torch.ones_like(variance))
-    squares = torch.cat([_squared_distance(x, scale, block) for block in _blocks(items)], dim=1)
+    squares = torch.cat([_squared_distance(x, scale, block, safe) for block in _blocks(items)], dim=1)
     density = -0.5 * (squares / safe + x.shape[1] * torch.log(2 * math.pi * safe))
     for row in torch.nonzero(variance[:, 0] == 0).flatten().tolist():
         hits = torch.cat([(scale[row] * block == x[row]).all(1) for block in _blocks(items)])
@@ -114,9 +125,15 @@ def _log_density(x: Tensor, items: Tensor, scale: Tensor, variance: Tensor) -> T
     return density
 
 
-def _squared_distance(x: Tensor, scale: Tensor, block: Tensor) -> Tensor:
-    cross = x @ block.T
-    return (x**2).sum(1, keepdim=True) - 2 * scale * cross + scale**2 * (block**2).sum(1)
+def _squared_distance(x: Tensor, scale: Tensor, block: Tensor, safe: Tensor) -> Tensor:
+    """|x - scale y_i|^2, (B, n): expanded, which is quick, unless its rounding would show against the variance."""
+    squares = (x**2).sum(1, keepdim=True)
+    expanded = (squares - 2 * scale * (x @ block.T) + scale**2 * (block**2).sum(1)).clamp_min(0)
+    exact = torch.nonzero((safe < _ROUNDING * squares).flatten()).flatten()
+    if len(exact):
+        apart = torch.cdist(x[exact] / scale[exact], block, compute_mode="donot_use_mm_for_euclid_dist")
+        expanded[exact] = (scale[exact] * apart) ** 2
+    return expanded
 
 
 class FiniteData(Oracle):
@@ -156,7 +173,8 @@ class FiniteData(Oracle):
             ValueError: if the items' shape differs from that of `z`.
         """
         x, time = self._check(z).flatten(1), as_time(t).expand(len(z))
-        law = FiniteLaw(self._items, self.event_shape, torch.ones_like(time), time, None, self._given(x, time))
+        ones = torch.ones_like(time)
+        law = FiniteLaw(self._items, self.event_shape, ones, 0 * ones, None, self._given(x, time))  # q(y | z_t)
         clean = (time == 0).reshape(-1, *(1,) * (z.ndim - 1))
         return torch.where(clean, z, law.mean.to(z.dtype))
 

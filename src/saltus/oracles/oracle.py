@@ -4,7 +4,7 @@ r"""What an oracle is: a law of data for which every law of the noise process is
     E[y | z_t]      the perfect denoiser,       `posterior_mean`
     q(z_s | z_t)    the exact reverse kernel,   `reverse`
 
-All computation is in float64: an oracle is the truth that learned kernels, samplers and bounds are tested against.
+All computation is in float64, on the CPU: an oracle is the truth that learned kernels, samplers and bounds are tested against.
 """
 
 from __future__ import annotations

@@ -2,6 +2,6 @@
 
 from saltus.process.delta import Delta
 from saltus.process.noise import Noise
-from saltus.process.ornstein_uhlenbeck import ConstantAlpha, OrnsteinUhlenbeck, Time, as_time, per_item
+from saltus.process.ornstein_uhlenbeck import ConstantAlpha, OrnsteinUhlenbeck, Time, as_time, per_item, sum_items
 
-__all__ = ["ConstantAlpha", "Delta", "Noise", "OrnsteinUhlenbeck", "Time", "as_time", "per_item"]
+__all__ = ["ConstantAlpha", "Delta", "Noise", "OrnsteinUhlenbeck", "Time", "as_time", "per_item", "sum_items"]

@@ -56,16 +56,17 @@ class Delta(Distribution):
         return f"Delta(batch_shape={tuple(self.batch_shape)}, event_shape={tuple(self.event_shape)})"
 
 
-class _NormalWithPoints(Normal):
-    """A Normal of which some items have scale 0: a batch of times that holds t = 0 beside others."""
+class _SomePoints(Independent):  # type: ignore[type-arg]  # not subscriptable at run time
+    """Normals of which some items have scale 0: a batch of times that holds t = 0 beside others."""
 
-    arg_constraints = {"loc": constraints.real, "scale": constraints.nonnegative}  # noqa: RUF012
+    def __init__(self, mean: Tensor, std: Tensor, event_dims: int) -> None:
+        self._point = (std == 0).reshape(len(mean), -1).all(1)
+        self._delta = Delta(mean, event_dims)
+        self._safe = Independent(Normal(mean, torch.where(std > 0, std, torch.ones_like(std)).expand(mean.shape)), event_dims)
+        super().__init__(Normal(mean, std.expand(mean.shape), validate_args=False), event_dims, validate_args=False)
 
     def log_prob(self, value: Tensor) -> Tensor:
-        inf = torch.full_like(self.loc, torch.inf)
-        point = torch.where(value == self.loc, inf, -inf)
-        safe = Normal(self.loc, torch.where(self.scale > 0, self.scale, torch.ones_like(self.scale)))
-        return torch.where(self.scale > 0, safe.log_prob(value), point)
+        return torch.where(self._point, self._delta.log_prob(value), self._safe.log_prob(value))
 
 
 def normal_or_delta(mean: Tensor, std: Tensor) -> Distribution:
@@ -73,10 +74,11 @@ def normal_or_delta(mean: Tensor, std: Tensor) -> Distribution:
 
     Args:
         mean: (B, *E).
-        std: broadcasts against `mean` and is constant within an item; >= 0.
+        std: (B, 1, ..., 1) or (1, ..., 1); >= 0.
     """
     event_dims = mean.ndim - 1
     if bool((std == 0).all()):
         return Delta(mean, event_dims)
-    kind = Normal if bool((std > 0).all()) else _NormalWithPoints
-    return Independent(kind(mean, std.expand(mean.shape)), event_dims)
+    if bool((std > 0).all()):
+        return Independent(Normal(mean, std.expand(mean.shape)), event_dims)
+    return _SomePoints(mean, std, event_dims)

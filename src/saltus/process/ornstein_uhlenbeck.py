@@ -27,7 +27,7 @@ from torch.distributions import Distribution, Normal, kl_divergence
 
 from saltus.process.delta import normal_or_delta
 
-__all__ = ["ConstantAlpha", "OrnsteinUhlenbeck", "Time", "as_time", "per_item"]
+__all__ = ["ConstantAlpha", "OrnsteinUhlenbeck", "Time", "as_time", "per_item", "sum_items"]
 
 Time = float | Tensor
 
@@ -53,8 +53,13 @@ def per_item(coefficient: Tensor, z: Tensor) -> Tensor:
         ValueError: if it has neither one value nor one for each item of `z`.
     """
     if coefficient.ndim and coefficient.shape[0] != z.shape[0]:
-        raise ValueError(f"{coefficient.shape[0]} times were given for a batch of {z.shape[0]} items; expected one, or one each")
+        raise ValueError(f"{coefficient.shape[0]} times were given for a batch of {z.shape[0]} items; expected a number, or one time each")
     return coefficient.to(z.device, z.dtype).reshape(-1, *(1,) * (z.ndim - 1))
+
+
+def sum_items(values: Tensor) -> Tensor:
+    """The sum over the event dimensions, (B,), of values (B, *E)."""
+    return values.reshape(len(values), -1).sum(1)
 
 
 def _ordered(s: Time, t: Time) -> tuple[Tensor, Tensor]:
@@ -172,7 +177,7 @@ class OrnsteinUhlenbeck:
             raise ValueError(f"t = {as_time(t).tolist()}; a standard normal prior has a finite cost only at t > 0")
         mean, std = per_item(self.alpha(t), y) * y, per_item(self.sigma(t), y).expand_as(y)
         cost = kl_divergence(Normal(mean, std), Normal(torch.zeros_like(y), torch.ones_like(y)))
-        return cost.flatten(1).sum(1) if y.ndim > 1 else cost
+        return sum_items(cost)
 
     def drift(self, z: Tensor) -> Tensor:
         """-z, the drift of the SDE (Problem 1(e)); the shape of `z`."""

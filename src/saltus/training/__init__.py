@@ -1,8 +1,8 @@
 """Training: a loop that is an iterator, its configuration, and the folder that keeps a run."""
 
 from saltus.training.build import build_chain
-from saltus.training.config import Config, KernelName, make_config
+from saltus.training.config import Config, KernelName
 from saltus.training.run import load_encoding, train
 from saltus.training.trainer import Progress, Trainer, Validation
 
-__all__ = ["Config", "KernelName", "Progress", "Trainer", "Validation", "build_chain", "load_encoding", "make_config", "train"]
+__all__ = ["Config", "KernelName", "Progress", "Trainer", "Validation", "build_chain", "load_encoding", "train"]

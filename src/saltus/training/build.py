@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from functools import partial
+from typing import Any
 
 import torch
 
@@ -27,7 +28,8 @@ def build_chain(config: Config, data: DataSet) -> Chain:
 
 def _kernel(config: Config, data: DataSet) -> Kernel:
     shape, head = data.event_shape, data.encoding.head()
-    network = partial(decoder, shape, config.preset, architecture=config.architecture, variance=data.variance)
+    sizes: dict[str, Any] = {"architecture": config.architecture, "width": config.width, "channels": config.channels}
+    network = partial(decoder, shape, config.preset, variance=data.variance, **sizes)
     match config.kernel:
         case KernelName.DETERMINISTIC:
             return DeterministicKernel(network(), any_time=config.any_time)
@@ -35,5 +37,5 @@ def _kernel(config: Config, data: DataSet) -> Kernel:
             return GaussianKernel(network(), head, variance=config.variance, any_time=config.any_time)
         case KernelName.VAE:
             latent = min(_LARGEST_LATENT, max(1, math.prod(shape) // 4)) if config.latent is None else config.latent
-            coder = encoder(shape, config.preset, architecture=config.architecture, latent=latent) if latent else None
+            coder = encoder(shape, config.preset, latent=latent, **sizes) if latent else None
             return VAEKernel(network(outputs=2, latent=latent), coder, head, parametrisation=config.parametrisation, encodes=config.encodes)

@@ -6,14 +6,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from saltus.kernels import Encodes, Parametrisation, Variance
 from saltus.levels import Levels
 from saltus.mistakes import Mistake
 from saltus.networks import Architecture, Preset
 
-__all__ = ["Config", "KernelName", "make_config"]
+__all__ = ["Config", "KernelName"]
 
 _LAST = 3.0  # leaves about 0.002 bits/dim of the data in z_L at unit variance
 
@@ -29,6 +29,9 @@ class KernelName(StrEnum):
 class Config(BaseModel):
     """A training run.
 
+    Raises:
+        Mistake: in one sentence, for an option that is unknown, of another type or out of range.
+
     The grid of `levels` steps is the cosine schedule up to t = 3, or `times` if they are given.  The deterministic and
     the Gaussian kernel are trained at all times unless `any_time` is false.
     """
@@ -40,15 +43,18 @@ class Config(BaseModel):
     times: tuple[float, ...] | None = Field(default=None, description="the grid itself, 0 = t_0 < ... < t_L")
     steps: int = Field(default=5000, ge=1, description="optimiser updates")
     batch: int = Field(default=128, ge=1)
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**63)
     learning_rate: float = Field(default=1e-3, gt=0, description="of AdamW after warm-up; falls to 0 along a half cosine")
     warm_up: float = Field(default=0.05, ge=0, lt=1, description="share of the steps over which the learning rate rises")
+    weight_decay: float = Field(default=0.01, ge=0, description="of AdamW")
     ema: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, itself warmed up")
     clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient of the loss in nats per dimension")
     preset: Preset = Preset.TINY
     architecture: Architecture | None = Field(
         default=None, description="a U-Net for images from 16 x 16 up and an MLP for all else, unless given"
     )
+    width: int | None = Field(default=None, ge=1, description="neurons in a layer of an MLP, in place of the preset's")
+    channels: tuple[int, ...] | None = Field(default=None, description="of each resolution of a U-Net, in place of the preset's")
     any_time: bool = Field(default=True, description="deterministic and gaussian: train at all times")
     variance: Variance = Variance.OPTIMAL
     latent: int | None = Field(default=None, ge=0, description="size of the latent; a quarter of the data's, at most 128, unless given")
@@ -61,12 +67,28 @@ class Config(BaseModel):
     channels_last: bool = False
     compile: bool = Field(default=False, description="torch.compile the networks")
 
+    def __init__(self, **options: Any) -> None:
+        try:
+            super().__init__(**options)
+        except ValidationError as error:
+            raise Mistake(_sentence(error)) from None
+
     @field_validator("times")
     @classmethod
     def _a_grid(cls, times: tuple[float, ...] | None) -> tuple[float, ...] | None:
         if times is not None:
             Levels(times)
         return times
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_many_levels_as_times(cls, options: Any) -> Any:
+        if isinstance(options, dict) and options.get("times") is not None:
+            steps = len(options["times"]) - 1
+            if options.get("levels", steps) != steps:
+                raise ValueError(f"levels = {options['levels']} does not fit the {steps} steps of times; leave levels out")
+            return {**options, "levels": steps}
+        return options
 
     @property
     def grid(self) -> Levels:
@@ -78,16 +100,10 @@ class Config(BaseModel):
         (folder / "config.json").write_text(self.model_dump_json(indent=1) + "\n")
 
 
-def make_config(**options: Any) -> Config:
-    """A `Config`, whose mistakes are one sentence.
-
-    Raises:
-        Mistake: naming the option, what was given and what was expected.
-    """
-    try:
-        return Config(**options)
-    except ValidationError as error:
-        first = error.errors()[0]
-        option = ".".join(map(str, first["loc"]))
-        expected = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
-        raise Mistake(f"option {option} was given as {first['input']!r}: {expected}; correct it and try again") from None
+def _sentence(error: ValidationError) -> str:
+    """The first mistake, with the option, what was given and what was expected."""
+    first = error.errors()[0]
+    expected = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
+    if not first["loc"]:
+        return expected
+    return f"option {'.'.join(map(str, first['loc']))} was given as {first['input']!r}: {expected}; correct it and try again"

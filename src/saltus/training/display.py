@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
@@ -19,18 +19,19 @@ class _ItemsPerSecond(ProgressColumn):
         return Text(f"{(task.speed or 0) * task.fields['batch']:,.0f} items/s")
 
 
+class _TwoLines(Bar):
+    """The bar, and the numbers on a line of their own: together they are wider than many terminals."""
+
+    def get_renderables(self) -> Iterator[RenderableType]:
+        yield self.make_tasks_table(self.tasks)
+        yield from (Text.from_markup(f"  {task.fields['numbers']}") for task in self.tasks)
+
+
 def show(trainer: Trainer, title: str) -> Iterator[Progress]:
     """Drive a trainer, with a progress bar."""
-    columns = [
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=20),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[numbers]}"),
-        _ItemsPerSecond(),
-        TimeRemainingColumn(),
-    ]
+    columns = [TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(), _ItemsPerSecond(), TimeRemainingColumn()]
     config = trainer.config
-    with Bar(*columns, console=Console(stderr=True)) as bar:
+    with _TwoLines(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(title, total=config.steps, batch=config.batch, numbers="")
         for progress in trainer:
             bar.update(task, completed=progress.step, numbers=_numbers(progress))

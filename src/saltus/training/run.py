@@ -8,7 +8,6 @@ metrics.jsonl                  one JSON object a line, from the first update to 
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -86,6 +85,6 @@ def _recorded(updates: Iterator[Progress], file: Path, config: Config) -> Iterat
             if progress.step % every == 0 or progress.step in (1, config.steps):
                 seconds = time.monotonic() - start
                 rate = progress.step * config.batch / max(seconds, 1e-9)
-                lines.write(json.dumps({**asdict(progress), "seconds": round(seconds, 3), "items_per_second": round(rate, 1)}) + "\n")
+                lines.write(storage.to_json({**asdict(progress), "seconds": round(seconds, 3), "items_per_second": round(rate, 1)}) + "\n")
                 lines.flush()
             yield progress

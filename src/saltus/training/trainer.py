@@ -14,9 +14,11 @@ import copy
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
@@ -34,7 +36,7 @@ _PATIENCE = 100  # updates that may be skipped in a row before the run is given 
 
 @dataclass(frozen=True)
 class Validation:
-    """The averaged chain on held-out data.
+    """The averaged chain on up to 256 validation items, which it was calibrated on too: a figure to watch, not to report.
 
     Attributes:
         bits_per_dim: the bound; None where the kernel has none.
@@ -74,7 +76,7 @@ class Trainer:
     """AdamW with warm-up and cosine decay, gradient clipping, averaged weights, and the KL's weight raised from 0.
 
     Args:
-        chain: trained in place.
+        chain: trained in place, on the device that it is on.
         data: updates use `data.train`; the variances and the progress `data.validation`.
         config: see `Config`.
     """
@@ -91,13 +93,17 @@ class Trainer:
                 if isinstance(module, _networks()):
                     module.compile()
         self._parameters = list(chain.parameters())
-        self._optimiser = torch.optim.AdamW(self._parameters, lr=config.learning_rate, betas=(0.9, 0.99), fused=True)
+        self._device = self._parameters[0].device
+        self._optimiser = torch.optim.AdamW(self._parameters, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True)
 
     def averaged(self) -> Chain:
         """The chain to sample from, at any moment: a copy with averaged weights, calibrated on the validation items."""
+        return self._calibrated(self.data.validation.to(self._device))
+
+    def _calibrated(self, y: Tensor) -> Chain:
         chain = copy.deepcopy(self._average.module)
         assert isinstance(chain, Chain)
-        chain.calibrate(self.data.validation, seed=self.config.seed)
+        chain.calibrate(y, seed=self.config.seed)
         return chain.eval()
 
     def __iter__(self) -> Iterator[Progress]:
@@ -124,7 +130,7 @@ class Trainer:
     def _update(self, step: int) -> tuple[dict[str, float], float]:
         """One step of the optimiser, unless the gradient is not finite: the terms of the loss, and the gradient's norm."""
         config, first = self.config, step * self.config.batch
-        y = self.data.train[_items(len(self.data.train), first, config.batch, config.seed)]
+        y = self.data.train[_items(len(self.data.train), first, config.batch, config.seed)].to(self._device)
         ramp = config.kl_warm_up * config.steps
         weights = {"kl": min(1.0, step / ramp)} if ramp else {}
         with torch.autocast(y.device.type, torch.bfloat16, enabled=config.bf16):
@@ -145,10 +151,10 @@ class Trainer:
         return self.config.learning_rate * min((step + 1) / rise, 0.5 * (1 + math.cos(math.pi * step / self.config.steps)))
 
     def _validate(self) -> Validation:
-        y = self.data.validation[:_VALIDATION_ITEMS]
-        chain = self.averaged()
-        if not chain.has_bound:
+        if not self.chain.has_bound:
             return Validation()
+        y = self.data.validation[:_VALIDATION_ITEMS].to(self._device)
+        chain = self._calibrated(y)
         bound = chain.bound(y, seed=self.config.seed)
         bits = bits_per_dim(bound.total.mean(), chain.event_shape)
         return Validation(float(bits), bound.per_level.mean(1).tolist(), bound.kl.mean(1).tolist(), bound.active_units)
@@ -157,9 +163,14 @@ class Trainer:
 def _items(n: int, first: int, count: int, seed: int) -> Tensor:
     """Places of the items that follow after `first` items were seen: one permutation of the data after another."""
     epochs = range(first // n, (first + count - 1) // n + 1)
-    order = np.concatenate([np.random.default_rng([seed, epoch]).permutation(n) for epoch in epochs])
+    order = np.concatenate([_permutation(n, epoch, seed) for epoch in epochs])
     start = first - epochs[0] * n
     return torch.from_numpy(order[start : start + count])
+
+
+@lru_cache(maxsize=2)  # a batch may straddle two epochs
+def _permutation(n: int, epoch: int, seed: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, epoch]).permutation(n)
 
 
 _Tensors = tuple[Tensor, ...] | list[Tensor]
