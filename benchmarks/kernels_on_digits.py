@@ -35,7 +35,7 @@ from saltus.training import Config, Trainer
 
 ARMS = ("gaussian", "no latent", "vae")
 SEEDS = range(5)
-SECONDS = 100.0  # of training, as measured at the start
+SECONDS = 60.0  # of training, as measured at the start
 LATENT, WIDTH, DEPTH = 16, 128, 3
 CONFIG = Config(steps=1, any_time=False)
 TIMING_UPDATES = 60
