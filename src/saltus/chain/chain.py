@@ -164,10 +164,13 @@ class Chain(Buildable, nn.Module):
 
         Raises:
             TypeError: if a kernel has no bound.
-            ValueError: if the shape of `y` is not (N, *E), or its values are not the head's.
+            ValueError: if the shape of `y` is not (N, *E), its type is not that of the parameters, or its values are not the head's.
         """
         if tuple(y.shape[1:]) != self.event_shape or len(y) == 0:
             raise ValueError(f"y has shape {tuple(y.shape)}; expected (N, {', '.join(map(str, self.event_shape))}) with N >= 1")
+        parameter = next(self.parameters(), y)
+        if y.dtype != parameter.dtype or batch < 1:
+            raise ValueError(f"y is of {y.dtype} and batch = {batch}; expected {parameter.dtype}, as the parameters are, and batch >= 1")
         self.kernel(1).check(y)
         prior: list[Tensor] = []
         terms: list[list[Terms]] = [[] for _ in range(self.levels.L)]
