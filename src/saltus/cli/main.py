@@ -135,7 +135,7 @@ def _settle_in() -> None:
     """Set what libraries read only when they are loaded, so it belongs to a command and not to the library.
 
     Threads that wait for each other sleep: spinning, they take the core that another program's thread holds, and a
-    small network on a busy machine trains twenty times slower.  And glibc keeps freed memory, since training frees
+    small network on a busy machine trains several times slower.  And glibc keeps freed memory, since training frees
     and asks for the same large arrays at every step.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
