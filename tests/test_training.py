@@ -28,6 +28,7 @@ def data() -> DataSet:
         ({"kernel": "gan"}, "option kernel was given as 'gan': expected 'deterministic', 'gaussian' or 'vae'"),
         ({"times": (0, 2, 1)}, r"option times was given as \(0, 2, 1\): levels \[0.0, 2.0, 1.0\]; expected"),
         ({"levels": 4, "times": (0, 1)}, "levels = 4 does not fit the 1 steps of times"),
+        ({"times": 5}, "option times was given as 5"),
         ({"seed": 2**63}, "option seed was given as 9223372036854775808"),
         ({"step": 3}, "option step was given as 3: .*not permitted"),
         ({"learning_rate": float("nan")}, "option learning_rate was given as nan"),

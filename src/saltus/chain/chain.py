@@ -20,7 +20,7 @@ from saltus.chain.prior import Prior
 from saltus.kernels import Kernel, Last, Terms, Weights
 from saltus.levels import Levels
 from saltus.mistakes import Mistake
-from saltus.process import Noise, OrnsteinUhlenbeck, Time, per_item
+from saltus.process import Noise, OrnsteinUhlenbeck
 from saltus.storage import read, write
 
 __all__ = ["Chain", "Loss"]
@@ -148,8 +148,8 @@ class Chain(Buildable, nn.Module):
 
     @staticmethod
     def _step_loss(kernel: Kernel, y: Tensor, s: Tensor, t: Tensor, noise: Noise, weights: Weights) -> Terms:
-        z_s = _noised(y, s, noise.normal("z_s", y.shape[1:], like=y))
-        z_t = _noised(z_s, t - s, noise.normal("z_t", y.shape[1:], like=y))
+        z_s = _process.noised(y, s, noise.normal("z_s", y.shape[1:], like=y))
+        z_t = _process.noised(z_s, t - s, noise.normal("z_t", y.shape[1:], like=y))
         return kernel.loss(y, z_s, z_t, s, t, noise=noise, weights=weights)
 
     @torch.no_grad()
@@ -192,7 +192,7 @@ class Chain(Buildable, nn.Module):
         """(level, (z_s, z_t, s, t)) along one path of the noise process."""
         z_s = y
         for level, (s, t) in enumerate(self.levels.pairs(), 1):
-            z_t = _noised(z_s, t - s, noise.at(level).normal("z_t", y.shape[1:], like=y))
+            z_t = _process.noised(z_s, t - s, noise.at(level).normal("z_t", y.shape[1:], like=y))
             yield level, (z_s, z_t, s, t)
             z_s = z_t
 
@@ -234,8 +234,3 @@ class Chain(Buildable, nn.Module):
         if not isinstance(chain, cls):
             raise Mistake(f"{folder} holds a {type(chain).__name__}, not a chain; give the folder that training wrote")
         return chain
-
-
-def _noised(z: Tensor, dt: Time, unit: Tensor) -> Tensor:
-    """z after time dt, with the given unit noise: the draw of `OrnsteinUhlenbeck.transition`."""
-    return per_item(_process.alpha(dt), z) * z + per_item(_process.sigma(dt), z) * unit

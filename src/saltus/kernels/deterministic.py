@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from torch import Tensor
 
-from saltus.kernels.kernel import Kernel, Last, Terms, Weights, call_times, refuse_condition
+from saltus.kernels.kernel import Kernel, Last, Terms, Weights, call_times, refuse_condition, weighted
 from saltus.kernels.step import Bridge
 from saltus.networks import Scaled
 from saltus.process import Noise, Time, sum_items
@@ -59,7 +59,7 @@ class DeterministicKernel(Kernel):
     ) -> Terms:
         """Equation (1): {"error": |y - yhat|^2}, (B,)."""
         refuse_condition(condition)
-        return {"error": weights.get("error", 1.0) * sum_items((y - self._predict(z_t, s, t)).square())}
+        return weighted({"error": sum_items((y - self._predict(z_t, s, t)).square())}, weights)
 
     def _predict(self, z_t: Tensor, s: Time, t: Time) -> Tensor:
         """yhat; a network for any grid is told that it is taken to the data, in training and afterwards."""

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from saltus.kernels.head import Head
-from saltus.kernels.kernel import Kernel, Last, Terms, Weights, call_times, refuse_condition
+from saltus.kernels.kernel import Kernel, Last, Terms, Weights, call_times, refuse_condition, weighted
 from saltus.kernels.step import Bridge, GaussianStep
 from saltus.networks import Scaled
 from saltus.process import Noise, OrnsteinUhlenbeck, Time, as_time, per_item, sum_items
@@ -89,7 +89,7 @@ class GaussianKernel(Kernel):
         """{"error": |y - yhat|^2 / (2 c_out^2)}, (B,): EDM's weight, the same effort at every time."""
         refuse_condition(condition)
         yhat, _, c_out = self.network(z_t, call_times(0.0, t, z_t))
-        return {"error": weights.get("error", 1.0) * 0.5 * sum_items(((y - yhat) / c_out).square())}
+        return weighted({"error": 0.5 * sum_items(((y - yhat) / c_out).square())}, weights)
 
     @torch.no_grad()
     def calibrate(self, y: Tensor, times: Sequence[float], *, seed: int) -> None:
@@ -106,12 +106,11 @@ class GaussianKernel(Kernel):
             for start in range(0, len(y), _BATCH):
                 clean = y[start : start + _BATCH]
                 unit = Noise(seed, start, len(clean), index).normal("calibration", clean.shape[1:], like=clean)
-                z_t = per_item(_process.alpha(t), clean) * clean + per_item(_process.sigma(t), clean) * unit
-                total += float((clean - self.predict(z_t, t)).double().square().sum())
+                total += float((clean - self.predict(_process.noised(clean, t, unit), t)).double().square().sum())
             errors.append(total / y.numel())
-        order = torch.argsort(_process.log_snr(torch.tensor(times, dtype=torch.float64)))
+        log_snr, order = _process.log_snr(torch.tensor(times, dtype=torch.float64)).sort()
         device = self.calibrated_error.device
-        self.calibrated_log_snr = _process.log_snr(torch.tensor(times, dtype=torch.float64))[order].to(device)
+        self.calibrated_log_snr = log_snr.to(device)
         self.calibrated_error = torch.tensor(errors, dtype=torch.float64)[order].to(device)
 
     def error(self, t: Time) -> Tensor:

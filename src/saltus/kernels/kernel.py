@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from saltus.blueprint import Buildable
 from saltus.process import Noise, OrnsteinUhlenbeck, Time
 
-__all__ = ["Kernel", "Last", "Terms", "Weights", "call_times", "refuse_condition"]
+__all__ = ["Kernel", "Last", "Terms", "Weights", "call_times", "refuse_condition", "weighted"]
 
 Last = Literal["mean", "draw"]
 """Whether the step to data returns the mean of its last Gaussian, or a draw from it."""
@@ -78,6 +78,11 @@ def call_times(s: Time, t: Time, z: Tensor) -> Tensor:
     process = OrnsteinUhlenbeck()
     pair = torch.stack([process.log_snr(t).expand(len(z)), process.log_snr(s).expand(len(z))], dim=1)
     return pair.to(z.device)
+
+
+def weighted(terms: Terms, weights: Weights) -> Terms:
+    """Each term times its weight; a name without one has weight 1."""
+    return {name: weights.get(name, 1.0) * value for name, value in terms.items()}
 
 
 def refuse_condition(condition: Tensor | None) -> None:

@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
 from saltus.kernels.head import Head
-from saltus.kernels.kernel import Kernel, Last, Terms, Weights, call_times, refuse_condition
+from saltus.kernels.kernel import Kernel, Last, Terms, Weights, call_times, refuse_condition, weighted
 from saltus.kernels.step import Bridge, GaussianStep
 from saltus.networks import Scaled, scales
 from saltus.process import Noise, Time
@@ -132,8 +132,7 @@ class VAEKernel(Kernel):
         self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, weights: Weights
     ) -> Terms:
         """The joint objective of Problem 3: the terms of the bound, each times its weight."""
-        terms = self.terms(y, z_s, z_t, s, t, noise=noise, condition=condition)
-        return {name: weights.get(name, 1.0) * value for name, value in terms.items()}
+        return weighted(self.terms(y, z_s, z_t, s, t, noise=noise, condition=condition), weights)
 
     def latent_mean(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time) -> Tensor | None:
         """The encoder's mean, (B, latent); None without a latent."""

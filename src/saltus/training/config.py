@@ -29,11 +29,11 @@ class KernelName(StrEnum):
 class Config(BaseModel):
     """A training run.
 
-    Raises:
-        Mistake: in one sentence, for an option that is unknown, of another type or out of range.
-
     The grid of `levels` steps is the cosine schedule up to t = 3, or `times` if they are given.  The deterministic and
     the Gaussian kernel are trained at all times unless `any_time` is false.
+
+    Raises:
+        Mistake: in one sentence, for an option that is unknown, of another type or out of range.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -83,7 +83,7 @@ class Config(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _as_many_levels_as_times(cls, options: Any) -> Any:
-        if isinstance(options, dict) and options.get("times") is not None:
+        if isinstance(options, dict) and isinstance(options.get("times"), list | tuple):
             steps = len(options["times"]) - 1
             if options.get("levels", steps) != steps:
                 raise ValueError(f"levels = {options['levels']} does not fit the {steps} steps of times; leave levels out")

@@ -25,10 +25,12 @@ from torch.optim.swa_utils import AveragedModel
 from saltus.chain import Chain, bits_per_dim
 from saltus.data import DataSet
 from saltus.mistakes import Mistake
+from saltus.networks import MLP, ConvEncoder, MLPEncoder, UNet
 from saltus.training.config import Config
 
 __all__ = ["Progress", "Trainer", "Validation"]
 
+_NETWORKS = (MLP, UNet, MLPEncoder, ConvEncoder)  # what is compiled
 _VALIDATIONS = 20  # over a run
 _VALIDATION_ITEMS = 256
 _PATIENCE = 100  # updates that may be skipped in a row before the run is given up
@@ -90,7 +92,7 @@ class Trainer:
         self._average = AveragedModel(chain, multi_avg_fn=_ema(config.ema))
         if config.compile:
             for module in chain.modules():
-                if isinstance(module, _networks()):
+                if isinstance(module, _NETWORKS):
                     module.compile()
         self._parameters = list(chain.parameters())
         self._device = self._parameters[0].device
@@ -183,9 +185,3 @@ def _ema(decay: float) -> Callable[[_Tensors, _Tensors, Tensor | int], None]:
         torch._foreach_lerp_(averaged, current, 1 - min(decay, warm))
 
     return update
-
-
-def _networks() -> tuple[type[nn.Module], ...]:
-    from saltus.networks import MLP, ConvEncoder, MLPEncoder, UNet
-
-    return MLP, UNet, MLPEncoder, ConvEncoder
