@@ -8,32 +8,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from saltus.kernels import GaussianKernel, Head, VAEKernel
+from saltus.kernels import GaussianKernel, Head, OracleDenoiser, VAEKernel
 from saltus.networks import MLP, Scaled
-from saltus.oracles import Oracle
 from saltus.process import Noise, OrnsteinUhlenbeck
 
 __all__ = ["GivenNoise", "OracleDenoiser", "randomise", "set_error", "small_vae"]
 
 process = OrnsteinUhlenbeck()
-
-
-class OracleDenoiser(Scaled):
-    """E[y | z_t] of an oracle, in the place of a trained network."""
-
-    def __init__(self, oracle: Oracle) -> None:
-        super().__init__(nn.Identity())
-        self.oracle = oracle
-
-    @property
-    def event_shape(self) -> Sequence[int]:
-        return tuple(self.oracle.event_shape)
-
-    def forward(
-        self, z: Tensor, log_snr: Tensor, latent: Tensor | None = None, *, data: bool = True
-    ) -> tuple[Tensor, list[Tensor], Tensor]:
-        times = process.time_at_log_snr(log_snr[:, 0])
-        return self.oracle.posterior_mean(z, times), [], torch.ones_like(z)
 
 
 @dataclass(frozen=True)

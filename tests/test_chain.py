@@ -226,3 +226,14 @@ def terms_of(chain: Chain) -> Terms:
 def test_errors_say_what_was_given(call: Callable[[], object], kind: type[Exception], given: str) -> None:
     with pytest.raises(kind, match=given):
         call()
+
+
+@torch.no_grad()
+def test_latents_tighten_only_kernels_that_have_one() -> None:
+    y = MIXTURE.sample(200, seed=1).float()
+    for name, tightens in (("vae", True), ("gaussian", False)):
+        plain, tight = (chain_of(name).bound(y, latents=latents).total for latents in (1, 8))
+        assert (float(tight.mean()) < float(plain.mean())) is tightens
+        assert bool((tight == plain).all()) is not tightens
+    with pytest.raises(ValueError, match="latents = 0"):
+        chain_of("vae").bound(y, latents=0)

@@ -100,6 +100,31 @@ def test_terms_bound_the_exact_divergence(options: dict[str, str], s: float, t: 
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=IDS)
+@pytest.mark.parametrize(("s", "t"), [(0.0, 0.5), (0.4, 2.0)])
+@torch.no_grad()
+def test_more_latents_tighten_the_bound_towards_the_divergence(options: dict[str, str], s: float, t: float) -> None:
+    """One latent: the bound itself.  Two: between it and the divergence.  The mean weight is p(z_s | z_t), without bias."""
+    step = Step(kernel_1d(**options), 0.8, 0.3, s, t)
+    gamma = step.noise.normals["encoder"]
+
+    def tightened(*units: Tensor) -> dict[str, Tensor]:
+        noise = GivenNoise(0, 0, len(gamma), normals={"importance": torch.stack(units, dim=1)})
+        return step.kernel.tightened(step.ys, step.z_ss, step.z_ts, s, t, noise=noise, latents=len(units))
+
+    one = tightened(gamma)
+    nodes, log_weight = unit_nodes(121)
+    two = sum(
+        float(w) * step.average(sum(tightened(gamma, torch.full_like(gamma, float(node))).values()))
+        for node, w in zip(nodes, log_weight.exp(), strict=True)
+    )
+    assert step.average(sum(one.values())) == pytest.approx(step.bound(), abs=ROUNDING)
+    assert step.exact() - ROUNDING < two < step.bound() - 100 * ROUNDING
+    weights = (-one["marginal"]).reshape(-1, len(nodes))
+    marginal = -step.average((weights + log_weight).logsumexp(1)[:, None].expand_as(weights))
+    assert marginal + step.average(one["entropy"]) == pytest.approx(step.exact(), abs=1e-6)  # an encoder's tail may be cut at 9
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=IDS)
 @torch.no_grad()
 def test_the_bound_is_tight_where_the_encoder_is_exact(options: dict[str, str]) -> None:
     """A fresh decoder makes nothing of its latent, so the exact encoder is the prior: a fresh encoder with its last layer at zero."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import get_args
 
@@ -153,13 +154,14 @@ class Chain(Buildable, nn.Module):
         return kernel.loss(y, z_s, z_t, s, t, noise=noise, weights=weights)
 
     @torch.no_grad()
-    def bound(self, y: Tensor, *, seed: int = 0, first_item: int = 0, batch: int = 256) -> Bound:
+    def bound(self, y: Tensor, *, seed: int = 0, first_item: int = 0, latents: int = 1, batch: int = 256) -> Bound:
         """The chain bound of data (N, *E) on one path each, q(z_1 ... z_L | y), in its named terms.
 
         Args:
             y: data, in the dtype of the parameters.
             seed: of the paths and latents.
             first_item: number of the first item, for its noise.
+            latents: with more than 1, each step is tightened by importance weighting with so many latents.
             batch: how many items at a time.
 
         Raises:
@@ -169,8 +171,10 @@ class Chain(Buildable, nn.Module):
         if tuple(y.shape[1:]) != self.event_shape or len(y) == 0:
             raise ValueError(f"y has shape {tuple(y.shape)}; expected (N, {', '.join(map(str, self.event_shape))}) with N >= 1")
         parameter = next(self.parameters(), y)
-        if y.dtype != parameter.dtype or batch < 1:
-            raise ValueError(f"y is of {y.dtype} and batch = {batch}; expected {parameter.dtype}, as the parameters are, and batch >= 1")
+        if y.dtype != parameter.dtype or batch < 1 or latents < 1:
+            raise ValueError(
+                f"y is of {y.dtype} with batch = {batch} and latents = {latents}; expected {parameter.dtype}, and at least 1 of each"
+            )
         self.kernel(1).check(y)
         prior: list[Tensor] = []
         terms: list[list[Terms]] = [[] for _ in range(self.levels.L)]
@@ -181,7 +185,8 @@ class Chain(Buildable, nn.Module):
                 noise = Noise(seed, first_item + start, len(part))
                 for level, (z_s, z_t, s, t) in self._forward_path(part, noise):
                     kernel = self.kernel(level)
-                    terms[level - 1].append(kernel.terms(part, z_s, z_t, s, t, noise=noise.at(level)))
+                    step = kernel.terms if latents == 1 else partial(kernel.tightened, latents=latents)
+                    terms[level - 1].append(step(part, z_s, z_t, s, t, noise=noise.at(level)))
                     mean = kernel.latent_mean(part, z_s, z_t, s, t)
                     means[level - 1].extend([] if mean is None else [mean])
                 prior.append(self.prior.cost(part, z_t, self.levels.last))

@@ -7,32 +7,17 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
+from saltus.cli.common import LAST_OPTION, SEED, Interrupted, json_option, say
 from saltus.mistakes import Mistake
 
 __all__ = ["cli", "main"]
 
 _FAILURE, _WRONG_CALL, _INTERRUPTED = 1, 2, 130
-_SEED = click.IntRange(min=0, max=2**63 - 1)
-
-
-class _Interrupted(Exception):
-    """The user stopped a command that had something to keep."""
-
-
-def _json_option(command: Callable[..., Any]) -> Callable[..., Any]:
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout; all else goes to stderr.")(command)
-
-
-def _say(as_json: bool, result: dict[str, Any], words: str) -> None:
-    from saltus.storage import to_json
-
-    click.echo(to_json(result) if as_json else words)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -50,8 +35,8 @@ def cli() -> None:
 @cli.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder for pictures and summary.")
 @click.option("--quick", is_flag=True, help="Half a minute, to see that everything works; the figures mean little.")
-@click.option("--seed", type=_SEED, default=0, show_default=True)
-@_json_option
+@click.option("--seed", type=SEED, default=0, show_default=True)
+@json_option
 def demo(out: Path, quick: bool, seed: int, as_json: bool) -> None:
     """Train three kernels on handwritten digits and compare them, in a few minutes.
 
@@ -60,7 +45,7 @@ def demo(out: Path, quick: bool, seed: int, as_json: bool) -> None:
     from saltus.cli.demo import run_demo
 
     summary, words = run_demo(out, quick=quick, seed=seed)
-    _say(as_json, summary, words)
+    say(as_json, summary, words)
 
 
 @cli.command()
@@ -69,13 +54,13 @@ def demo(out: Path, quick: bool, seed: int, as_json: bool) -> None:
 @click.option("--kernel", default="vae", show_default=True, help="vae, gaussian or deterministic.")
 @click.option("--levels", type=int, default=4, show_default=True, help="Steps from noise to data: network calls of one sample.")
 @click.option("--steps", type=int, default=5000, show_default=True, help="Updates of the training.")
-@click.option("--seed", type=_SEED, default=0, show_default=True)
+@click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option("--preset", default="tiny", show_default=True, help="Size of the networks: tiny (minutes) or small (hours).")
 @click.option("--batch", type=int, default=128, show_default=True, help="Items in one update.")
 @click.option("--bf16", is_flag=True, help="bfloat16 autocast: faster where the machine has it.")
 @click.option("--channels-last", is_flag=True, help="Memory layout of images: often faster.")
 @click.option("--compile", is_flag=True, help="torch.compile the networks: slow to start, then faster.")
-@_json_option
+@json_option
 def train(data: str, out: Path, as_json: bool, **options: Any) -> None:
     """Learn from your images or table; the folder OUT then holds all that is needed to sample."""
     from saltus import training
@@ -91,7 +76,7 @@ def train(data: str, out: Path, as_json: bool, **options: Any) -> None:
     try:
         chain = training.train(items, config, out)
     except KeyboardInterrupt:
-        raise _Interrupted(f"stopped; what was reached is kept in {out} and can be sampled") from None
+        raise Interrupted(f"stopped; what was reached is kept in {out} and can be sampled") from None
     result: dict[str, Any] = {"run": str(out), "kernel": config.kernel, "calls": chain.levels.L, "bits_per_dim": None}
     words = f"the run is in {out}; sample it with: saltus sample {out} --n 64 --out {out}-samples"
     if chain.has_bound:
@@ -100,16 +85,16 @@ def train(data: str, out: Path, as_json: bool, **options: Any) -> None:
         result["nats"] = {name: float(value.mean()) for name, value in bound.terms.items()}
         result["active_units"] = bound.active_units
         words = f"bound on {len(items.test)} test items: {result['bits_per_dim']:.3f} bits/dim\n" + words
-    _say(as_json, result, words)
+    say(as_json, result, words)
 
 
 @cli.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--n", type=click.IntRange(min=1), required=True, help="How many.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for samples.npz and, for images, samples.png.")
-@click.option("--seed", type=_SEED, default=0, show_default=True, help="The same seed gives the same items.")
-@click.option("--last", type=click.Choice(["mean", "draw"]), default="mean", show_default=True, help="The last step: its mean, or a draw.")
-@_json_option
+@click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed gives the same items.")
+@LAST_OPTION
+@json_option
 def sample(run: Path, n: int, out: Path, seed: int, last: Any, as_json: bool) -> None:
     """Generate N items from the training run in the folder RUN."""
     import numpy as np
@@ -128,7 +113,7 @@ def sample(run: Path, n: int, out: Path, seed: int, last: Any, as_json: bool) ->
     if encoding.layout.is_image:
         save_grid(y, files[1], shown=encoding.shown)
     result = {"samples": n, "seed": seed, "last": last, "calls": chain.levels.L, "files": [str(file) for file in files]}
-    _say(as_json, result, f"{n} samples, {chain.levels.L} network calls each: " + " and ".join(map(str, files)))
+    say(as_json, result, f"{n} samples, {chain.levels.L} network calls each: " + " and ".join(map(str, files)))
 
 
 def _settle_in() -> None:
@@ -153,7 +138,7 @@ def main() -> NoReturn:
     except click.UsageError as error:
         error.show()
         _end(error.format_message(), _WRONG_CALL)
-    except _Interrupted as error:
+    except Interrupted as error:
         _fail(str(error), _INTERRUPTED)
     except click.exceptions.Abort:
         _fail("stopped", _INTERRUPTED)

@@ -61,6 +61,10 @@ class DeterministicKernel(Kernel):
         refuse_condition(condition)
         return weighted({"error": sum_items((y - self._predict(z_t, s, t)).square())}, weights)
 
+    def predict(self, z_t: Tensor, t: Time) -> Tensor:
+        """yhat(z_t, t), (B, *E), of a network for any grid: it is told that it is taken to the data."""
+        return self._predict(z_t, 0.0, t)
+
     def _predict(self, z_t: Tensor, s: Time, t: Time) -> Tensor:
         """yhat; a network for any grid is told that it is taken to the data, in training and afterwards."""
         yhat: Tensor = self.network(z_t, call_times(0.0 if self.any_time else s, t, z_t))[0]

@@ -62,6 +62,10 @@ class Kernel(Buildable, nn.Module, ABC):
     ) -> Terms:
         """What training minimises, in named terms (B,), already weighted."""
 
+    def tightened(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, latents: int) -> Terms:
+        """Terms whose bound is tightened by importance weighting with `latents` latents; without a latent, `terms`."""
+        return self.terms(y, z_s, z_t, s, t, noise=noise)
+
     def calibrate(self, y: Tensor, times: Sequence[float], *, seed: int) -> None:
         """Fit what is not trained by gradient, at these times, on data (N, *E) held out of the updates."""
 

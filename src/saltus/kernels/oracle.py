@@ -1,16 +1,45 @@
-"""The exact reverse kernel q(z_s | z_t) of a law of data that is known."""
+"""What a perfect network and a perfect kernel would do, for a law of data that is known.
+
+`OracleDenoiser` gives E[y | z_t] in the place of a network: the kind of step is then all that is wrong.
+`OracleKernel` is the exact reverse kernel q(z_s | z_t): nothing is wrong.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from saltus.kernels.kernel import Kernel, Last, Terms, Weights, refuse_condition
+from saltus.networks import Scaled
 from saltus.oracles import Law, Oracle
 from saltus.process import Noise, OrnsteinUhlenbeck, Time, as_time
 
-__all__ = ["OracleKernel"]
+__all__ = ["OracleDenoiser", "OracleKernel"]
+
+
+class OracleDenoiser(Scaled):
+    """E[y | z_t] of an oracle, to be called as a network is.
+
+    Args:
+        oracle: the law of data.
+    """
+
+    def __init__(self, oracle: Oracle) -> None:
+        super().__init__(nn.Identity())
+        self.oracle = oracle
+
+    @property
+    def event_shape(self) -> Sequence[int]:
+        return tuple(self.oracle.event_shape)
+
+    def forward(
+        self, z: Tensor, log_snr: Tensor, latent: Tensor | None = None, *, data: bool = True
+    ) -> tuple[Tensor, list[Tensor], Tensor]:
+        """The posterior mean, no further outputs, and scale 1."""
+        times = OrnsteinUhlenbeck().time_at_log_snr(log_snr[:, 0])
+        return self.oracle.posterior_mean(z, times), [], torch.ones_like(z)
 
 
 class OracleKernel(Kernel):

@@ -124,9 +124,23 @@ class VAEKernel(Kernel):
         step, bridge = self.decode(epsilon, z_t, s, t), Bridge.between(s, t, z_t)
         if self.encodes is Encodes.Y:
             return {"kl": kl, "decoder": step.divergence(y, z_t, bridge)}
-        spread = torch.where(step.final, 1 / (2 * math.pi * math.e), bridge.S.flatten())  # no entropy at s = 0
-        entropy = -0.5 * z_t[0].numel() * torch.log(2 * math.pi * math.e * spread)
-        return {"kl": kl, "decoder": step.negative_log_prob(z_s), "entropy": entropy}
+        return {"kl": kl, "decoder": step.negative_log_prob(z_s), "entropy": _less_entropy(bridge, z_t)}
+
+    def tightened(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, latents: int) -> Terms:
+        """{"marginal": -ln of the mean over K latents of p(z_s | epsilon, z_t) p(epsilon) / q(epsilon | .), "entropy"}, (B,) nats.
+
+        With either encoder the mean estimates p(z_s | z_t) without bias, so the bound only tightens with K (Burda et al. 2016).
+        """
+        posterior = self.encode(y, z_s, z_t, s, t)
+        prior = Normal(torch.zeros_like(posterior.loc), torch.ones_like(posterior.loc))
+        units = noise.normal("importance", (latents, self.latent), like=z_t)
+        log_weights = []
+        for unit in units.unbind(1):  # one at a time: memory stays that of a single latent
+            epsilon = posterior.loc + posterior.scale * unit
+            ratio = (prior.log_prob(epsilon) - posterior.log_prob(epsilon)).sum(1)
+            log_weights.append(ratio - self.decode(epsilon, z_t, s, t).negative_log_prob(z_s))
+        marginal = math.log(latents) - torch.stack(log_weights).logsumexp(0)
+        return {"marginal": marginal, "entropy": _less_entropy(Bridge.between(s, t, z_t), z_t)}
 
     def loss(
         self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, weights: Weights
@@ -142,6 +156,12 @@ class VAEKernel(Kernel):
         """z at about unit variance."""
         factor = scales(log_snr, log_snr, self.decoder.variance).input
         return z * factor.to(z.dtype).reshape(-1, *(1,) * (z.ndim - 1))
+
+
+def _less_entropy(bridge: Bridge, z_t: Tensor) -> Tensor:
+    """Minus the entropy of the bridge, -(d/2) ln(2 pi e S), (B,); nothing at s = 0."""
+    spread = torch.where(bridge.final, 1 / (2 * math.pi * math.e), bridge.S.flatten())
+    return -0.5 * z_t[0].numel() * torch.log(2 * math.pi * math.e * spread)
 
 
 def _positive(raw: Tensor) -> Tensor:

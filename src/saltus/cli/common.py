@@ -1,0 +1,31 @@
+"""What every command shares: the options of all, and how results and interruptions are told."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+__all__ = ["LAST_OPTION", "SEED", "Interrupted", "json_option", "say"]
+
+SEED = click.IntRange(min=0, max=2**63 - 1)
+LAST_OPTION = click.option(
+    "--last", type=click.Choice(["mean", "draw"]), default="mean", show_default=True, help="The last step: its mean, or a draw."
+)
+
+
+class Interrupted(Exception):
+    """The user stopped a command that had something to keep; the message says what."""
+
+
+def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--json`, which the command receives as `as_json`."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout; all else goes to stderr.")(command)
+
+
+def say(as_json: bool, result: dict[str, Any], words: str) -> None:
+    """Print the result on stdout, as JSON or in words."""
+    from saltus.storage import to_json
+
+    click.echo(to_json(result) if as_json else words)
