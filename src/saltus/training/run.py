@@ -1,6 +1,7 @@
 """A training run in a folder, with everything that is needed to sample:
 
 config.json                    what was asked for
+source.json                    where the data came from, and their fingerprint
 data.json, data.safetensors    how values map to the data and back
 chain.json, chain.safetensors  the averaged, calibrated chain
 metrics.jsonl                  one JSON object a line, from the first update to the last
@@ -8,21 +9,23 @@ metrics.jsonl                  one JSON object a line, from the first update to 
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from saltus import storage
+from saltus.blueprint import describe
 from saltus.chain import Chain
-from saltus.data import DataSet, Encoding
+from saltus.data import DataSet, Encoding, load
 from saltus.mistakes import Mistake
 from saltus.training.build import build_chain
 from saltus.training.config import Config
 from saltus.training.display import show
 from saltus.training.trainer import Progress, Trainer
 
-__all__ = ["load_encoding", "train"]
+__all__ = ["load_data", "load_encoding", "train"]
 
 _LINES = 200  # of metrics over a run
 
@@ -49,6 +52,7 @@ def train(data: DataSet, config: Config, folder: str | Path | None = None, *, qu
         if home is not None:
             config.save(home)
             storage.write(data.encoding, home, "data")
+            (home / "source.json").write_text(storage.to_json({"source": data.source, "fingerprint": data.fingerprint}) + "\n")
             updates = _recorded(updates, home / "metrics.jsonl", config)
         for _ in updates:
             pass
@@ -69,6 +73,36 @@ def load_encoding(folder: str | Path) -> Encoding:
     if not isinstance(encoding, Encoding):
         raise Mistake(f"{Path(folder) / 'data.json'} holds a {type(encoding).__name__}; give the folder that training wrote")
     return encoding
+
+
+def load_data(folder: str | Path, given: str | Path | None = None) -> DataSet:
+    """The data set of a run: from where it was trained from, or from where it is now.
+
+    Args:
+        folder: of the run.
+        given: the data, if they have moved.
+
+    Raises:
+        Mistake: if the folder does not say where its data are, they are not there, or they are others.
+    """
+    encoding, source = load_encoding(folder), _source(Path(folder))
+    place = given or source.get("source")
+    if not place:
+        raise Mistake(f"{folder} does not say where its data are; give them with --data")
+    data = load(place)
+    same = data.fingerprint == source["fingerprint"] if source else describe(data.encoding)[0] == describe(encoding)[0]
+    if not same:
+        raise Mistake(f"{place} holds other data than those that {folder} was trained on; give the same file with --data")
+    return data
+
+
+def _source(folder: Path) -> dict[str, str]:
+    file = folder / "source.json"
+    try:
+        source: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+    except json.JSONDecodeError:
+        raise Mistake(f"{file} is damaged; remove it, and give the data with --data") from None
+    return source
 
 
 def _new(folder: Path) -> Path:

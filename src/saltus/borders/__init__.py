@@ -1,0 +1,5 @@
+"""Where other libraries are met: one file for each, which translates directions, indices and scalings."""
+
+from saltus.borders.diffusers import Denoiser, SchedulerSampler, Solver
+
+__all__ = ["Denoiser", "SchedulerSampler", "Solver"]

@@ -1,0 +1,129 @@
+"""`saltus compare`: every kernel and every rival at equal numbers of network calls."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from saltus.cli.common import Interrupted, json_option, say
+from saltus.mistakes import Mistake
+
+if TYPE_CHECKING:
+    from saltus.data import DataSet
+    from saltus.studies.compare import Comparison
+
+__all__ = ["compare"]
+
+_ALL = "all"
+_TABLE = ("frechet", "sliced_wasserstein")
+
+
+class _Calls(click.ParamType):
+    name = "numbers"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        if value == _ALL:
+            return ()
+        try:
+            calls = tuple(sorted({int(part) for part in str(value).split(",")}))
+        except ValueError:
+            calls = ()
+        if not calls or calls[0] < 1:
+            self.fail(f"{value!r} was given where numbers of calls from 1 up were expected; write them as 1,2,4,8", param, ctx)
+        return calls
+
+
+@click.command()
+@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--data", help="The runs' data set, if it is no longer where they were trained from.")
+@click.option("--calls", type=_Calls(), default="1,2,4,8,16,50,250", show_default=True, help="Numbers of network calls.")
+@click.option("--n", type=click.IntRange(min=1), default=2000, show_default=True, help="Samples of each figure.")
+@click.option(
+    "--oracle", type=_Calls(), is_flag=False, flag_value=_ALL, help="Also the headroom: a perfect denoiser, at all calls or at those given."
+)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for compare.json, compare.html and finished figures.")
+@json_option
+def compare(
+    runs: tuple[Path, ...], data: str | None, calls: tuple[int, ...], n: int, oracle: tuple[int, ...] | None, out: Path, as_json: bool
+) -> None:
+    """Compare the training RUNs, and every rival sampler on their networks, at equal network calls.
+
+    Runs that differ only in their seed make one row.  Stopped, the same command continues.
+    """
+    from rich.console import Console
+
+    from saltus.evaluation import Suite
+    from saltus.studies.compare import COMPARED, Comparison, load_models, perfect_model
+    from saltus.training import load_data
+
+    start, console = time.monotonic(), Console(stderr=True)
+    items = load_data(runs[0], data)
+    models = load_models(runs, items)
+    if oracle is not None:
+        last = max(contender.last for model in models for contender in model.contenders[0])
+        models.append(perfect_model(items, last, calls=oracle or calls))
+    rows: list[dict[str, Any]] = []
+    summary: dict[str, Any] = {}
+    with console.status("measuring the floor") as status:
+        try:
+            suite = Suite(items, n, metrics=COMPARED)
+            comparison = Comparison(models, items, n=n, folder=out / "figures", suite=suite, progress=status.update)
+            for number in calls:  # written after each: a long comparison can be read while it goes on
+                for row in comparison.rows(number):
+                    rows.append(row)
+                    console.print(f"{row['model']}, {row['way']}, {number} calls: {_words(row)}", highlight=False)
+                if rows:
+                    summary = comparison.summary(rows, time.monotonic() - start)
+                    _write(comparison, summary, items, out)
+        except KeyboardInterrupt:
+            raise Interrupted(f"stopped; {len(rows)} rows are kept in {out}, and the same command continues") from None
+    if not rows:
+        asked = ", ".join(map(str, calls))
+        raise Mistake(f"no run takes part at {asked} calls, since all have fixed levels; add their number of levels to --calls")
+    say(as_json, summary, f"{_table(summary)}\ncompare.json and compare.html are in {out}/")
+
+
+def _write(comparison: Comparison, summary: dict[str, Any], items: DataSet, out: Path) -> None:
+    from saltus.storage import to_json
+    from saltus.studies.compare_page import write_page
+
+    (out / "compare.json").write_text(to_json(summary, indent=1) + "\n")
+    pictured = comparison.pictured if items.encoding.layout.is_image else None
+    write_page(summary, out / "compare.html", pictured=pictured, shown=items.encoding.shown)
+
+
+def _words(row: dict[str, Any]) -> str:
+    from saltus.evaluation import METRICS
+
+    parts = [f"{METRICS[name].title} {row['metrics'][name]['mean']:.3g}" for name in _TABLE if name in row["metrics"]]
+    if row["bound"]:
+        parts.append(f"{row['bound']['bits_per_dim']['mean']:.3f} bits/dim")
+    return ", ".join(parts)
+
+
+def _table(summary: dict[str, Any]) -> str:
+    from rich.console import Console
+    from rich.table import Table
+
+    from saltus.evaluation import METRICS
+
+    calls = sorted({row["calls"] for row in summary["rows"]})
+    console = Console(width=max(80, 40 + 18 * len(calls)))
+    with console.capture() as text:
+        for name in (name for name in _TABLE if name in summary["rows"][0]["metrics"]):
+            floor = summary["floor"][name]
+            table = Table(
+                title=f"{METRICS[name].title}, floor {floor['mean']:.3g} ± {floor['spread']:.1g}, {summary['n_generated']} samples"
+            )
+            table.add_column("network: step")
+            for n in calls:
+                table.add_column(f"{n} calls", justify="right")
+            cells = {(row["model"], row["way"], row["calls"]): row["metrics"][name] for row in summary["rows"]}
+            for model, way in dict.fromkeys(key[:2] for key in cells):
+                at = [cells.get((model, way, n)) for n in calls]
+                table.add_row(f"{model}: {way}", *("" if f is None else f"{f['mean']:.3g} ± {f['spread']:.1g}" for f in at))
+            console.print(table)
+    return text.get()

@@ -1,0 +1,1 @@
+"""Long comparisons and experiments, kept in a folder with a page to read."""

@@ -1,0 +1,130 @@
+"""`compare.html`: curves of each figure over network calls, tables, samples side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from saltus.evaluation import METRICS
+from saltus.studies.compare import PERFECT
+from saltus.studies.page import Raw, image, page, paragraph, plot, section, table
+
+__all__ = ["cell", "curves", "table_of", "write_page"]
+
+Row = dict[str, Any]
+
+
+def write_page(summary: dict[str, Any], file: Path, *, pictured: Callable[[Row], Tensor] | None, shown: tuple[float, float]) -> None:
+    """Write the page; `pictured` gives the samples of a row, None for data that are no images."""
+    parts = [paragraph(line) for line in _conventions(summary)]
+    for name in _metrics(summary):
+        parts += [section(METRICS[name].title), plot(curves(summary, name), _caption(name)), _numbers(summary, name)]
+    if any(row["bound"] for row in summary["rows"]):
+        parts += [section("Bound on the negative log-likelihood, bits/dim"), _bounds(summary)]
+    parts += [section("Seconds for 1000 samples"), table_of(summary, lambda row: f"{row['seconds_per_1000']:.2f}")]
+    if pictured is not None:
+        parts += [section("Samples, the same noise in every cell of a column"), _pictures(summary, pictured, shown)]
+    file.write_text(page(f"Samplers at equal network calls: {summary['data'].split(':')[0]}", parts))
+
+
+def table_of(summary: dict[str, Any], value: Callable[[Row], str]) -> Raw:
+    """A table over models, ways and calls; blank where a way does not take part."""
+    calls = sorted({row["calls"] for row in summary["rows"]})
+    cells = {(row["model"], row["way"], row["calls"]): row for row in summary["rows"]}
+    rows = [
+        [f"{model}: {way}"] + [value(cells[model, way, n]) if (model, way, n) in cells else "" for n in calls]
+        for model, way in _lines(summary)
+    ]
+    return table(["network: step", *(f"{n} calls" for n in calls)], rows)
+
+
+def cell(row: Row, name: str) -> str:
+    """A figure and its spread, at the digits that the spread allows."""
+    figure = row["metrics"][name]
+    return f"{figure['mean']:.4g} ± {figure['spread']:.2g}"
+
+
+def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
+    return list(dict.fromkeys((row["model"], row["way"]) for row in summary["rows"]))
+
+
+def _metrics(summary: dict[str, Any]) -> list[str]:
+    return [name for name in METRICS if name in summary["rows"][0]["metrics"]]
+
+
+def _conventions(summary: dict[str, Any]) -> list[str]:
+    some, most = (f(row["figures"] for row in summary["rows"]) for f in (min, max))
+    figures = f"{some}" if some == most else f"{some} to {most}"
+    return [
+        f"{summary['data']}.",
+        f"{summary['n_generated']} samples against {summary['n_real']} test items; the last step gives its mean. Each figure is a mean "
+        f"over {figures} sets of samples, with their standard deviation: of networks that differ in their seed, or of sampling seeds where "
+        f"runs are few.",
+        f"Chosen on validation items: {summary['choice']}. A chain of fixed levels has its own grid. Heun, which calls twice a step, "
+        f"takes the steps that fit.",
+        f"{summary['features']}",
+        f"“{PERFECT}” has no error of a network: what is left of a distance there is the fault of the kind of step alone. "
+        f"The floor is the figure of real training items in place of samples.",
+        f"Machine: {summary['machine']}; {summary['seconds']:.0f} seconds since the command was last started.",
+    ]
+
+
+def _caption(name: str) -> str:
+    better = {True: "Smaller is better.", False: "Larger is better.", None: "Best at the level of real items."}[
+        METRICS[name].smaller_is_better
+    ]
+    return f"{better} Dashed: a perfect denoiser. Dotted: real items."
+
+
+def curves(summary: dict[str, Any], name: str) -> Any:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    axes = figure.subplots()
+    ways = list(dict.fromkeys(row["way"] for row in summary["rows"]))
+    several = len({row["model"] for row in summary["rows"]} - {PERFECT}) > 1
+    for model, way in _lines(summary):
+        rows = [row for row in summary["rows"] if (row["model"], row["way"]) == (model, way)]
+        perfect = model == PERFECT
+        axes.errorbar(
+            [row["network_calls"] for row in rows],
+            [row["metrics"][name]["mean"] for row in rows],
+            [row["metrics"][name]["spread"] for row in rows],
+            color=f"C{ways.index(way)}" if len(ways) <= 10 else f"C{ways.index(way) % 10}",
+            linestyle="--" if perfect else "-",
+            marker="." if len(rows) > 1 else "o",
+            alpha=0.6 if perfect else 1.0,
+            label=f"{model}: {way}" if several or perfect else way,
+        )
+    axes.axhline(summary["floor"][name]["mean"], color="0.4", linestyle=":", label="real items")
+    axes.set(xlabel="network calls", ylabel=METRICS[name].title, xscale="log")
+    if min(row["metrics"][name]["mean"] for row in summary["rows"]) > 0 and METRICS[name].is_distance:
+        axes.set_yscale("log")
+    calls = sorted({row["network_calls"] for row in summary["rows"]})
+    axes.set_xticks(calls, [str(n) for n in calls], minor=False)
+    axes.minorticks_off()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    return figure
+
+
+def _numbers(summary: dict[str, Any], name: str) -> Raw:
+    floor = summary["floor"][name]
+    written = table_of(summary, lambda row: cell(row, name))
+    return Raw(written + paragraph(f"Floor: {floor['mean']:.4g} ± {floor['spread']:.2g}."))
+
+
+def _bounds(summary: dict[str, Any]) -> Raw:
+    def value(row: Row) -> str:
+        bound = row["bound"]
+        return f"{bound['bits_per_dim']['mean']:.3f} ± {bound['bits_per_dim']['spread']:.3f}" if bound else ""
+
+    with_bound: dict[str, Any] = {**summary, "rows": [row for row in summary["rows"] if row["bound"]]}
+    return table_of(with_bound, value)
+
+
+def _pictures(summary: dict[str, Any], pictured: Callable[[Row], Tensor], shown: tuple[float, float]) -> Raw:
+    return table_of(summary, lambda row: image(pictured(row), shown=shown, alt=f"{row['way']}, {row['calls']} calls"))

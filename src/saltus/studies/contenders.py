@@ -1,0 +1,143 @@
+"""Who takes part in a comparison: every way to sample with a trained network, or with a perfect one.
+
+A *way* is a kind of step around a network: one of our kernels, or a scheduler of diffusers.  A chain that was trained
+for its own levels takes part on these alone; a network that was trained at all times takes part on any grid.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from saltus.borders.diffusers import SchedulerSampler, Solver
+from saltus.chain import Chain, OraclePrior, StandardNormal
+from saltus.evaluation import Sampler
+from saltus.kernels import DeterministicKernel, GaussianKernel, Head, Kernel, OracleDenoiser, OracleKernel
+from saltus.levels import Levels
+from saltus.networks import Scaled
+from saltus.oracles import Oracle
+from saltus.process import OrnsteinUhlenbeck
+
+__all__ = ["Contender", "Part", "grids", "of_chain", "of_oracle"]
+
+_SOLVERS = {
+    Solver.DDPM: "DDPM",
+    Solver.DDIM: "DDIM",
+    Solver.DPM_2: "DPM-Solver++ 2M",
+    Solver.UNIPC: "UniPC",
+    Solver.HEUN: "Heun",
+    Solver.DEIS: "DEIS",
+}
+"""DPM-Solver++ of order 1 is DDIM, to rounding: it would be the same row twice."""
+_DETERMINISTIC = {"equation (2)": False, "bridge step": True}
+_CALIBRATED = 64  # times, even in log-SNR: between them the squared error of a prediction is interpolated
+_CLEANEST = 12.0  # the log-SNR where they start: beyond it a step to data is smaller than a grey value
+_CALIBRATION_ITEMS = 512
+_LOG_SNR_STARTS = (4.0, 8.0)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A sampler on a grid, and its chain if it has one with a bound."""
+
+    sampler: Sampler
+    calls: int
+    bound: Chain | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Contender:
+    """One way to sample with one network.
+
+    Attributes:
+        way: its name, such as "DDIM".
+        own: the only grid that it is made for; None for any.
+        last: t_L that its network was trained up to.
+        on: the sampler on a grid.
+        steps: the most steps that a number of calls pays for.
+    """
+
+    way: str
+    own: Levels | None
+    last: float
+    on: Callable[[Levels], Part]
+    steps: Callable[[int], int] = lambda calls: calls
+
+    def grids(self, calls: int) -> dict[str, Levels]:
+        """The grids that it may choose from at so many calls, by name; none where it does not take part."""
+        if self.own is None:
+            return grids(self.steps(calls), self.last)
+        return {"own": self.own} if calls == self.own.L else {}
+
+
+def grids(L: int, last: float) -> dict[str, Levels]:
+    """The grids among which every rival chooses, all with the same last time; equal ones once."""
+    noisiest = float(OrnsteinUhlenbeck().log_snr(last))
+    named = {"cosine": Levels.cosine(L, last), "constant alpha": Levels([last * l / L for l in range(L + 1)])}
+    named |= {f"log-SNR from {start:g}": Levels.log_snr(L, start, noisiest) for start in _LOG_SNR_STARTS}
+    return {name: grid for i, (name, grid) in enumerate(named.items()) if L > 1 or i == 0}
+
+
+def of_chain(chain: Chain, held_out: Tensor) -> list[Contender]:
+    """The ways to sample with a trained chain; variances are calibrated on items held out of its updates (N, *E)."""
+    kernel, last, prior = chain.kernel(1), chain.levels.last, chain.prior
+    if len(chain.kernels) > 1 or not kernel.any_time:
+        return [Contender(_described(kernel), chain.levels, last, lambda _: _part(chain))]
+
+    def ours(way: str, step: Kernel) -> Contender:
+        return Contender(way, None, last, lambda grid: _part(Chain(prior, grid, step, scaling=chain.scaling)))
+
+    if isinstance(kernel, DeterministicKernel):
+        return [ours(way, DeterministicKernel(kernel.network, bridge=bridge)) for way, bridge in _DETERMINISTIC.items()]
+    assert isinstance(kernel, GaussianKernel)
+    return [ours("Gaussian step", _calibrated(kernel.network, kernel.head, last, held_out)), *_rivals(kernel, last)]
+
+
+def of_oracle(oracle: Oracle, items: Tensor, head: Head, last: float, *, exact_bound: bool) -> list[Contender]:
+    """The headroom: the same ways with the perfect denoiser of a law of data, and the exact reverse kernel.
+
+    Args:
+        oracle: the law.
+        items: drawn from it, to calibrate variances on, (N, *E).
+        head: of the step to data.
+        last: t_L.
+        exact_bound: whether the law is that of the population, so that likelihoods of unseen items mean something.
+    """
+
+    def ours(way: str, step: Kernel) -> Contender:
+        prior = OraclePrior(oracle) if isinstance(step, OracleKernel) else StandardNormal()
+        return Contender(way, None, last, lambda grid: _part(Chain(prior, grid, step), bound=exact_bound))
+
+    step = _calibrated(OracleDenoiser(oracle), head, last, items.double())
+    return [ours("exact kernel", OracleKernel(oracle)), ours("Gaussian step", step), *_rivals(step, last)]
+
+
+def _rivals(kernel: GaussianKernel, last: float) -> list[Contender]:
+    def rival(solver: Solver) -> Contender:
+        def on(grid: Levels) -> Part:
+            sampler = SchedulerSampler(kernel, grid, solver)
+            return Part(sampler, sampler.calls)
+
+        return Contender(_SOLVERS[solver], None, last, on, solver.steps)
+
+    return [rival(solver) for solver in _SOLVERS]
+
+
+def _part(chain: Chain, *, bound: bool = True) -> Part:
+    return Part(chain, chain.levels.L, chain if bound and chain.has_bound else None)
+
+
+def _calibrated(network: Scaled, head: Head, last: float, held_out: Tensor) -> GaussianKernel:
+    """The optimal Gaussian step for any grid up to the last time."""
+    process = OrnsteinUhlenbeck()
+    log_snr = torch.linspace(float(process.log_snr(last)), _CLEANEST, _CALIBRATED, dtype=torch.float64)
+    kernel = GaussianKernel(network, head)
+    kernel.calibrate(held_out[:_CALIBRATION_ITEMS], process.time_at_log_snr(log_snr).tolist(), seed=0)
+    return kernel.eval()
+
+
+def _described(kernel: Kernel) -> str:
+    return {"VAEKernel": "VAE step", "GaussianKernel": "Gaussian step", "DeterministicKernel": "equation (2)"}[type(kernel).__name__]

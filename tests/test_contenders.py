@@ -1,0 +1,118 @@
+"""Who takes part in a comparison and on which grids; pieces of work that are kept; pages that need nothing else."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from chains import HEAD, MIXTURE, chain_of, grid
+from saltus.chain import Chain, StandardNormal
+from saltus.kernels import DeterministicKernel, GaussianKernel
+from saltus.levels import Levels
+from saltus.networks import decoder
+from saltus.studies.cells import Cells
+from saltus.studies.contenders import Contender, grids, of_chain, of_oracle
+from saltus.studies.page import page, paragraph, table
+from stubs import randomise
+
+ITEMS = MIXTURE.sample(40, seed=1).float()
+
+
+def any_time(kernel: type[GaussianKernel] | type[DeterministicKernel]) -> Chain:
+    torch.manual_seed(0)
+    built = GaussianKernel(decoder((2,)), HEAD) if kernel is GaussianKernel else DeterministicKernel(decoder((2,)))
+    randomise(built)
+    return Chain(StandardNormal(), grid(3), built)
+
+
+def test_every_rival_chooses_among_grids_of_its_own_length_and_one_last_time() -> None:
+    for L in (1, 2, 5, 250):
+        candidates = grids(L, 2.5)
+        assert all(g.L == L and g.last == pytest.approx(2.5, rel=1e-9) for g in candidates.values())
+        assert len(set(candidates.values())) == len(candidates) == (1 if L == 1 else 4)
+
+
+def test_a_chain_of_fixed_levels_takes_part_at_its_own_number_of_calls_only() -> None:
+    chain = chain_of("vae")
+    (contender,) = of_chain(chain, ITEMS)
+    assert [calls for calls in range(1, 6) if contender.grids(calls)] == [3]
+    part = contender.on(chain.levels)
+    assert part.calls == 3
+    assert part.bound is chain
+    assert torch.equal(part.sampler.sample(5, seed=1), chain.sample(5, seed=1))
+
+
+def test_a_network_for_all_times_takes_part_with_every_way_on_any_grid() -> None:
+    contenders = of_chain(any_time(GaussianKernel), ITEMS)
+    assert [c.way for c in contenders] == ["Gaussian step", "DDPM", "DDIM", "DPM-Solver++ 2M", "UniPC", "Heun", "DEIS"]
+    for contender in contenders:
+        for calls in (1, 2, 5):
+            for levels in contender.grids(calls).values():
+                part = contender.on(levels)
+                assert part.calls <= calls
+                assert part.calls == calls or (contender.way == "Heun" and calls % 2 == 0)
+                assert part.sampler.sample(3, seed=0).isfinite().all()
+                assert (part.bound is not None) is (contender.way == "Gaussian step")
+    assert [c.way for c in of_chain(any_time(DeterministicKernel), ITEMS)] == ["equation (2)", "bridge step"]
+
+
+def test_all_ways_start_from_the_same_noise() -> None:
+    """One step of DDIM, of the bridge and of the Gaussian kernel is yhat(z_L) of the same z_L."""
+    contenders = of_chain(any_time(GaussianKernel), ITEMS)
+    levels = Levels([0.0, 2.0])
+    first, *others = [c.on(levels).sampler.sample(4, seed=3) for c in contenders]
+    assert all(torch.allclose(first, other, atol=1e-5) for other in others)
+    assert not torch.allclose(first, contenders[0].on(levels).sampler.sample(4, seed=4), atol=1e-5)
+
+
+def test_the_optimal_variance_is_calibrated_for_every_grid() -> None:
+    chain = any_time(GaussianKernel)
+    kernel = of_chain(chain, ITEMS)[0].on(Levels([0.0, 0.4, 1.7])).bound.kernel(1)
+    assert isinstance(kernel, GaussianKernel)
+    direct = GaussianKernel(kernel.network, HEAD)
+    direct.calibrate(ITEMS, [0.4, 1.7], seed=5)
+    times = torch.tensor([0.4, 1.7])
+    error = direct.calibrated_error.flip(0) * (2 / len(ITEMS)) ** 0.5  # one draw of the noise an item: relative error of a mean square
+    assert bool(((kernel.error(times) - direct.error(times)).abs() < 5 * error).all())
+    assert not torch.allclose(kernel.error(times[:1]), kernel.error(times[1:]), rtol=0.1)
+
+
+def test_the_perfect_denoiser_has_the_exact_kernel_too() -> None:
+    contenders: dict[str, Contender] = {c.way: c for c in of_oracle(MIXTURE, ITEMS, HEAD, 3.0, exact_bound=True)}
+    exact = contenders["exact kernel"].on(Levels([0.0, 3.0])).bound
+    y = MIXTURE.sample(20, seed=4)
+    assert torch.allclose(exact.bound(y).total, -MIXTURE.log_prob(y, 0.0), atol=1e-9)
+    without = of_oracle(MIXTURE, ITEMS, HEAD, 3.0, exact_bound=False)
+    assert all(c.on(Levels([0.0, 3.0])).bound is None for c in without)
+
+
+def test_a_piece_is_made_once_and_named_by_all_that_decides_it(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def make() -> dict[str, float]:
+        made.append(1)
+        return {"value": 0.1 + 0.2}
+
+    for _ in range(2):
+        cells = Cells(tmp_path / "cells")
+        assert cells.get({"n": 1}, make) == {"value": 0.1 + 0.2}
+    assert len(made) == 1
+    cells.get({"n": 2}, make)
+    assert len(made) == 2
+
+    def interrupted() -> dict[str, float]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        cells.get({"n": 3}, interrupted)
+    assert cells.get({"n": 3}, make)["value"] == 0.1 + 0.2
+
+
+def test_a_page_is_escaped_and_needs_no_other_file() -> None:
+    text = page("a < b", [paragraph("x & y"), table(["way", "1 call"], [["<script>", "2"]])])
+    assert "a &lt; b" in text
+    assert "x &amp; y" in text
+    assert "<script>" not in text
+    assert "http" not in text
