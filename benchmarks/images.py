@@ -134,7 +134,7 @@ def updates(case: Case, data: DataSet) -> dict[str, int]:
 
 def train_case(folder: Path, name: str) -> None:
     case, data = CASES[name], load(place(folder, name))
-    for seed, (kernel, steps) in itertools.product(case.seeds, updates(case, data).items()):
+    for (kernel, steps), seed in itertools.product(updates(case, data).items(), case.seeds):
         run, unfinished = KEPT / name / f"{kernel}-{seed}", KEPT / name / f"{kernel}-{seed}.unfinished"
         if run.exists():
             continue

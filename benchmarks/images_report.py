@@ -80,7 +80,7 @@ def _figure(figure: dict[str, float], digits: int) -> str:
 def _table(summary: dict[str, Any], value: Any) -> list[str]:
     calls = sorted({row["calls"] for row in summary["rows"]})
     rows = {(row["model"], row["way"], row["calls"]): value(row) for row in summary["rows"]}
-    lines = ["| network: step | " + " | ".join(f"{n} calls" for n in calls) + " |", "|---|" + "---|" * len(calls)]
+    lines = ["| network: step | " + " | ".join(f"{n} call{'s' * (n > 1)}" for n in calls) + " |", "|---|" + "---|" * len(calls)]
     for model, way in dict.fromkeys(key[:2] for key in rows):
         cells = [rows.get((model, way, n), "") for n in calls]
         if any(cells):

@@ -24,7 +24,9 @@ ROOMS = {
     "data": {"process", "levels", "oracles", "networks", "kernels", "chain"},
     "training": {"process", "levels", "oracles", "networks", "kernels", "chain", "data"},
     "evaluation": {"process", "levels", "oracles", "networks", "kernels", "chain", "data"},
-    "cli": {"process", "levels", "oracles", "networks", "kernels", "chain", "data", "training", "evaluation"},
+    "borders": {"process", "levels", "oracles", "networks", "kernels", "chain", "data", "training", "evaluation"},
+    "studies": {"process", "levels", "oracles", "networks", "kernels", "chain", "data", "training", "evaluation", "borders"},
+    "cli": {"process", "levels", "oracles", "networks", "kernels", "chain", "data", "training", "evaluation", "borders", "studies"},
 }
 """For each room the rooms that it may import from, besides the ground floor and itself."""
 

@@ -21,7 +21,7 @@ _ALL = "all"
 _TABLE = ("frechet", "sliced_wasserstein")
 
 
-class _Calls(click.ParamType):
+class _Calls(click.ParamType[tuple[int, ...]]):
     name = "numbers"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
@@ -74,7 +74,7 @@ def compare(
             for number in calls:  # written after each: a long comparison can be read while it goes on
                 for row in comparison.rows(number):
                     rows.append(row)
-                    console.print(f"{row['model']}, {row['way']}, {number} calls: {_words(row)}", highlight=False)
+                    console.print(f"{row['model']}, {row['way']}, {number} calls: {_words(row)}", highlight=False, soft_wrap=True)
                 if rows:
                     summary = comparison.summary(rows, time.monotonic() - start)
                     _write(comparison, summary, items, out)
@@ -120,7 +120,7 @@ def _table(summary: dict[str, Any]) -> str:
             )
             table.add_column("network: step")
             for n in calls:
-                table.add_column(f"{n} calls", justify="right")
+                table.add_column(f"{n} call{'s' * (n > 1)}", justify="right")
             cells = {(row["model"], row["way"], row["calls"]): row["metrics"][name] for row in summary["rows"]}
             for model, way in dict.fromkeys(key[:2] for key in cells):
                 at = [cells.get((model, way, n)) for n in calls]

@@ -13,6 +13,9 @@ from typing import Any, NoReturn
 import click
 
 from saltus.cli.common import LAST_OPTION, SEED, Interrupted, json_option, say
+from saltus.cli.compare import compare
+from saltus.cli.evaluate import evaluate_command
+from saltus.cli.study import study
 from saltus.mistakes import Mistake
 
 __all__ = ["cli", "main"]
@@ -30,6 +33,10 @@ def cli() -> None:
     then          saltus train --data FOLDER --out my-run
     and           saltus sample my-run --n 64 --out my-samples
     """
+
+
+for command in (evaluate_command, compare, study):
+    cli.add_command(command)
 
 
 @cli.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,22 +14,30 @@ from saltus.mistakes import Mistake
 
 __all__ = ["Parts", "read_arrays"]
 
-_SPLITS = (
-    ("train_images", "validation_images", "test_images"),
-    ("x_train", "x_val", "x_test"),
-    ("train", "validation", "test"),
-)
-_WHOLES = ("images", "data", "x")
+_LABELS = ("train_labels", "validation_labels", "test_labels")
+_SPLITS = {
+    ("train_images", "validation_images", "test_images"): _LABELS,
+    ("x_train", "x_val", "x_test"): ("y_train", "y_val", "y_test"),
+    ("train", "validation", "test"): _LABELS,
+}
+_WHOLES = ("images", "data", "x", "samples")
+_LABELS_OF_A_WHOLE = ("labels",)
 
 
 @dataclass(frozen=True, eq=False)
 class Parts:
-    """Raw items (N, ...) as a file divides them: all in `train` if it does not; `columns` names those of a table."""
+    """Raw items (N, ...) as a file divides them: all in `train` if it does not.
+
+    Attributes:
+        columns: the names of a table's columns.
+        labels: the classes of the items, int64 (N,), divided as they are.
+    """
 
     train: Array
     validation: Array | None = None
     test: Array | None = None
     columns: tuple[str, ...] = ()
+    labels: Parts | None = None
 
     def given(self) -> list[Array]:
         """The parts that the file has."""
@@ -54,12 +62,12 @@ def read_arrays(path: Path) -> Parts:
 
 
 def _parts(file: Mapping[str, Array]) -> Parts:
-    name, *others = _chosen(list(file))
+    (name, *others), labels = _chosen(list(file))
     train = checked(file[name], f"the array {name}")
     validation, test = (
         None if other is None else _like(train, name, checked(file[other], f"the array {other}"), other) for other in others
     )
-    return Parts(train, validation, test, _columns(file, train))
+    return Parts(train, validation, test, _columns(file, train), _labels(file, labels, (train, validation, test)))
 
 
 def _like(train: Array, name: str, part: Array, other: str) -> Array:
@@ -71,14 +79,14 @@ def _like(train: Array, name: str, part: Array, other: str) -> Array:
     return part
 
 
-def _chosen(names: list[str]) -> tuple[str, str | None, str | None]:
-    """The names of (train, validation, test)."""
-    for train, validation, test in _SPLITS:
+def _chosen(names: list[str]) -> tuple[tuple[str, str | None, str | None], Sequence[str]]:
+    """The names of (train, validation, test), and what their labels would be called."""
+    for (train, validation, test), labels in _SPLITS.items():
         if train in names:
-            return train, validation if validation in names else None, test if test in names else None
+            return (train, validation if validation in names else None, test if test in names else None), labels
     wholes = [name for name in _WHOLES if name in names] or (names if len(names) == 1 else [])
     if wholes:
-        return wholes[0], None, None
+        return (wholes[0], None, None), _LABELS_OF_A_WHOLE
     expected = ", ".join([train for train, _, _ in _SPLITS] + list(_WHOLES))
     raise Mistake(
         f"the names of the arrays are {', '.join(names) or 'missing'}; expected one of {expected}, or a single array: rename yours"
@@ -92,3 +100,20 @@ def _columns(file: Mapping[str, Array], train: Array) -> tuple[str, ...]:
     except (KeyError, ValueError):  # none, or pickled
         return ()
     return tuple(map(str, names)) if names.shape == train.shape[1:] else ()
+
+
+def _labels(file: Mapping[str, Array], names: Sequence[str], parts: Sequence[Array | None]) -> Parts | None:
+    """The labels, if every part that is there has them, one integer for each item."""
+    found: list[Array | None] = [None, None, None]
+    for place, part in enumerate(parts):
+        if part is None:
+            continue
+        try:
+            labels = file[names[place]]
+        except (KeyError, ValueError):  # none, or pickled
+            return None
+        if labels.shape != (len(part),) or labels.dtype.kind not in "bui":
+            return None
+        found[place] = labels.astype(np.int64)
+    train, validation, test = found
+    return None if train is None else Parts(train, validation, test)

@@ -7,6 +7,7 @@ company it comes, and copies of it never straddle two parts.  A tenth is test an
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,15 +16,27 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from saltus.blueprint import describe
 from saltus.data.encoding import Encoding
 from saltus.data.layout import Array
 from saltus.mistakes import Mistake
+from saltus.oracles import Oracle
 
-__all__ = ["DataSet", "split"]
+__all__ = ["DataSet", "Labels", "Places", "places", "split"]
 
 _FEWEST = 50  # items: with fewer, a tenth of them is too often nothing
 _TENTH = 2**64 // 10
 _CHUNK = 1024  # items copied at a time
+_DIGEST = 8  # bytes of a fingerprint
+
+
+@dataclass(frozen=True, eq=False)
+class Labels:
+    """The classes of the items of the three parts, int64 (N,) each, in the order of the items."""
+
+    train: Tensor
+    validation: Tensor
+    test: Tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +49,12 @@ class DataSet:
         train: what parameters are learned from.
         validation: for choices, such as level grids, variances and presets.
         test: for what is reported, and nothing else.
+        labels: the items' classes, where the file has them; used to measure, never to learn a chain.
+        source: what `load` was given, as a whole path, or "digits"; "" for data that come from elsewhere.
+        law: that y was drawn from, where it is known.
 
     Raises:
-        Mistake: if a part is empty, or is not of the encoding's event shape and float32.
+        Mistake: if a part is empty, or is not of the encoding's event shape and float32, or its labels are not int64, one an item.
     """
 
     name: str
@@ -46,6 +62,9 @@ class DataSet:
     train: Tensor
     validation: Tensor
     test: Tensor
+    labels: Labels | None = None
+    source: str = ""
+    law: Oracle | None = None
 
     def __post_init__(self) -> None:
         for part in ("train", "validation", "test"):
@@ -54,6 +73,12 @@ class DataSet:
                 raise Mistake(
                     f"the {part} part of {self.name} is {y.dtype} of shape {tuple(y.shape)}; "
                     f"expected float32 items of shape {self.event_shape}, at least one: make it with the encoding"
+                )
+            labels: Tensor | None = getattr(self.labels, part, None)
+            if labels is not None and (labels.shape != y.shape[:1] or labels.dtype != torch.int64):
+                raise Mistake(
+                    f"the {part} labels of {self.name} are {labels.dtype} of shape {tuple(labels.shape)}; "
+                    f"expected int64 of shape ({len(y)},): give one class for each item, or none"
                 )
 
     @property
@@ -66,30 +91,71 @@ class DataSet:
         """The variance of the training items, averaged over dimensions."""
         return float(self.train.var(0, correction=0).mean())
 
+    @cached_property
+    def fingerprint(self) -> str:
+        """16 hexadecimal digits, a hash of the encoding and of the bytes of all items in their order: equal for equal data."""
+        hashed = hashlib.blake2b(json.dumps(describe(self.encoding)[0], sort_keys=True).encode(), digest_size=_DIGEST)
+        for y in (self.train, self.validation, self.test):
+            hashed.update(str(tuple(y.shape)).encode())
+            for start in range(0, len(y), _CHUNK):
+                hashed.update(y[start : start + _CHUNK].contiguous().numpy().astype("<f4", copy=False).data)
+        return hashed.hexdigest()
+
     def describe(self) -> str:
         """One line for humans."""
         sizes = f"{len(self.train)} training, {len(self.validation)} validation and {len(self.test)} test"
         return f"{self.name}: {sizes} {self.encoding.summary()}"
 
 
-def split(raw: Array, *, validation: Array | None = None, test: Array | None = None) -> tuple[Array, Array, Array]:
-    """Raw items (N, ...) as (train, validation, test); parts that are given are kept as they are.
+@dataclass(frozen=True, eq=False)
+class Places:
+    """The part that each of N items goes to: three masks (N,), of which a part that is given has none of the items."""
+
+    train: Array
+    validation: Array
+    test: Array
+
+    def divide(self, raw: Array, *, validation: Array | None = None, test: Array | None = None) -> tuple[Array, Array, Array]:
+        """Items, or what belongs to them, as (train, validation, test); parts that are given are kept as they are."""
+        return (
+            raw if self.train.all() else raw[self.train],
+            raw[self.validation] if validation is None else validation,
+            raw[self.test] if test is None else test,
+        )
+
+
+def places(raw: Array, *, validation: bool = True, test: bool = True) -> Places:
+    """The split of raw items (N, ...).
+
+    Args:
+        raw: the items.
+        validation, test: whether that part is wanted of them; if not, it is given.
 
     Raises:
         Mistake: for fewer than 50 items to split, or so few different ones that a part stays empty.
     """
-    if validation is not None and test is not None:
-        return raw, validation, test
+    nowhere = np.zeros(len(raw), dtype=np.bool_)
+    if not (validation or test):
+        return Places(~nowhere, nowhere, nowhere)
     if len(raw) < _FEWEST:
         raise Mistake(f"{len(raw)} items are too few to split; expected at least {_FEWEST}: give more, or all three parts in an .npz file")
-    for_test, for_validation = _draws(raw)
-    if test is None:
-        test, raw, for_validation = raw[for_test], raw[~for_test], for_validation[~for_test]
-    if validation is None:
-        validation, raw = raw[for_validation], raw[~for_validation]
-    if not min(len(raw), len(validation), len(test)):
+    drawn_test, drawn_validation = _draws(raw)
+    for_test = drawn_test if test else nowhere
+    for_validation = drawn_validation & ~for_test if validation else nowhere
+    for_train = ~(for_test | for_validation)
+    wanted = [for_train, *[for_validation] * validation, *[for_test] * test]
+    if not all(mask.any() for mask in wanted):
         raise Mistake("so few items differ that a part of the split stays empty; give more, or all three parts in an .npz file")
-    return raw, validation, test
+    return Places(for_train, for_validation, for_test)
+
+
+def split(raw: Array, *, validation: Array | None = None, test: Array | None = None) -> tuple[Array, Array, Array]:
+    """Raw items (N, ...) as (train, validation, test); parts that are given are kept as they are.
+
+    Raises:
+        Mistake: as `places`.
+    """
+    return places(raw, validation=validation is None, test=test is None).divide(raw, validation=validation, test=test)
 
 
 def _draws(raw: Array) -> tuple[Array, Array]:

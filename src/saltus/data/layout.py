@@ -62,6 +62,15 @@ class Layout(StrEnum):
             case _:
                 return np.ascontiguousarray(items)
 
+    def like(self, raw: Array, shape: Sequence[int]) -> Array:
+        """Raw items (N, ...) in this layout, if only the order of their axes tells them from raw items of `shape`; if not, as they are."""
+        if raw.shape[1:] == tuple(shape):
+            return raw
+        for other in Layout:
+            if raw.ndim == 1 + _AXES[other] and other.event_shape(raw.shape[1:]) == self.event_shape(shape):
+                return self.to_raw(other.to_event(raw))
+        return raw
+
     @classmethod
     def of(cls, shape: Sequence[int]) -> Layout:
         """The layout of an array of `shape`, N first: no two fit, since channels are few and sides are not.

@@ -1,18 +1,71 @@
-"""Measuring what was made: distances, diversity, and the collapse of Problem 2."""
+"""Measuring what was made: distances to real items with their floor, likelihood, diversity, memorisation, and the collapse of Problem 2."""
 
-from saltus.evaluation.collapse import Collapse, exact_decoder_path, measure_collapse, spread
-from saltus.evaluation.distances import diversity, mean_pairwise_distance, sliced_wasserstein
+from saltus.evaluation.collapse import (
+    Collapse,
+    Step,
+    decoder_path,
+    exact_decoder_path,
+    measure_collapse,
+    pair_growth,
+    small_growth,
+    spread,
+)
+from saltus.evaluation.distances import diversity, energy_distance, mean_distance, mean_pairwise_distance, sliced_wasserstein
+from saltus.evaluation.features import Features, features_for
+from saltus.evaluation.inception import inception_features, inception_network
+from saltus.evaluation.likelihood import Likelihood, likelihood
+from saltus.evaluation.metrics import DEFAULT_METRICS, FEATURE_METRICS, INCEPTION_METRICS, METRICS, Metric
+from saltus.evaluation.moments import frechet_distance, kernel_distance, vendi_score
+from saltus.evaluation.neighbours import Fidelity, Memorisation, fidelity, memorisation, nearest_distances, neighbour_radii
 from saltus.evaluation.pictures import draw_levels, draw_rows, save_grid
+from saltus.evaluation.report import Report, Result, Sampler, evaluate, evaluate_items
+from saltus.evaluation.suite import MOST_ITEMS, Figures, Suite
+from saltus.evaluation.two_sample import two_sample_accuracy
 
 __all__ = [
+    "DEFAULT_METRICS",
+    "FEATURE_METRICS",
+    "INCEPTION_METRICS",
+    "METRICS",
+    "MOST_ITEMS",
     "Collapse",
+    "Features",
+    "Fidelity",
+    "Figures",
+    "Likelihood",
+    "Memorisation",
+    "Metric",
+    "Report",
+    "Result",
+    "Sampler",
+    "Step",
+    "Suite",
+    "decoder_path",
     "diversity",
     "draw_levels",
     "draw_rows",
+    "energy_distance",
+    "evaluate",
+    "evaluate_items",
     "exact_decoder_path",
+    "features_for",
+    "fidelity",
+    "frechet_distance",
+    "inception_features",
+    "inception_network",
+    "kernel_distance",
+    "likelihood",
+    "mean_distance",
     "mean_pairwise_distance",
     "measure_collapse",
+    "memorisation",
+    "nearest_distances",
+    "neighbour_radii",
+    "pair_growth",
     "save_grid",
     "sliced_wasserstein",
+    "small_growth",
     "spread",
+    "two_sample_accuracy",
+    "vendi_score",
 ]

@@ -3,10 +3,18 @@ r"""The collapse of Problem 2, seen and measured.
 With t_L so late that z_L tells nothing of y, the exact optimum of equation (1) is E[y | z_L] = E y, so equation (2)
 gives z_{L-1} = E y whatever the noise was, and every later step is a function of it: all samples coincide.  A trained
 network is not the optimum: what is left of its dependence on z_L is carried on, or amplified, level by level.
+
+With f_l the step of level l, J its Jacobian at the z_l that the sampler meets and d_{l-1} = J d_l from a Gaussian d_L,
+
+    pairs   rms |f_l(z) - f_l(z')| / rms |z - z'|      over two samples z, z' of level l: a ratio of spreads
+    small   rms |d_{l-1}| / rms |d_l|                  over samples; from level to level the ratios multiply
+
+say how a difference grows at level l: above 1 it is amplified.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -16,7 +24,12 @@ from saltus.levels import Levels
 from saltus.oracles import Oracle
 from saltus.process import Noise
 
-__all__ = ["Collapse", "exact_decoder_path", "measure_collapse", "spread"]
+__all__ = ["Collapse", "Step", "decoder_path", "exact_decoder_path", "measure_collapse", "pair_growth", "small_growth", "spread"]
+
+Step = Callable[[Tensor, float, float], Tensor]
+"""z_s from z_t (n, *E), s and t, with no noise of its own: a step of equation (2)."""
+
+_SMALL = 1e-5  # rms of a small difference: in float64 neither rounding nor curvature shows
 
 
 @dataclass(frozen=True)
@@ -34,12 +47,17 @@ class Collapse:
     final_from_mean: float
 
 
+def decoder_path(step: Step, levels: Levels, z_L: Tensor) -> Tensor:
+    """z_0 ... z_L of equation (2) from z_L (n, *E): (L + 1, n, *E)."""
+    path = [z_L]
+    for s, t in reversed(levels.pairs()):
+        path.insert(0, step(path[0], s, t))
+    return torch.stack(path)
+
+
 def exact_decoder_path(oracle: Oracle, levels: Levels, n: int, *, seed: int) -> Tensor:
     """z_0 ... z_L of equation (2) with the exact optimum of equation (1), z_{l-1} = E[y | z_l], from N(0, I): (L + 1, n, *E)."""
-    path = [Noise(seed, 0, n).normal("prior", oracle.event_shape)]
-    for _, t in reversed(levels.pairs()):
-        path.insert(0, oracle.posterior_mean(path[0], t))
-    return torch.stack(path)
+    return decoder_path(lambda z, _, t: oracle.posterior_mean(z, t), levels, Noise(seed, 0, n).normal("prior", oracle.event_shape))
 
 
 def measure_collapse(path: Tensor, mean: Tensor) -> Collapse:
@@ -52,3 +70,32 @@ def measure_collapse(path: Tensor, mean: Tensor) -> Collapse:
 def spread(path: Tensor) -> list[float]:
     """The root mean square deviation of items from their mean, per dimension, at z_0 ... z_L of a path (L + 1, n, *E)."""
     return [float(v) for v in path.flatten(2).var(1, correction=0).mean(1).sqrt()]
+
+
+def pair_growth(path: Tensor) -> list[float]:
+    """How the difference of two samples grows at levels 1 ... L of a path (L + 1, n, *E); NaN where they coincide before."""
+    width = torch.tensor(spread(path), dtype=torch.float64)
+    return (width[:-1] / width[1:]).tolist()
+
+
+def small_growth(step: Step, levels: Levels, path: Tensor, *, seed: int) -> list[float]:
+    """How a small difference grows at levels 1 ... L of a path (L + 1, n, *E) of that step; NaN once nothing is left of it.
+
+    J d is a central difference over directions that are Gaussian at z_L and carried down from there.
+
+    Raises:
+        ValueError: if the path is not float64, where rounding would pass for a difference.
+    """
+    if path.dtype != torch.float64:
+        raise ValueError(f"a path of {path.dtype}; expected torch.float64, so that small differences are told from rounding: convert it")
+    direction = Noise(seed, 0, path.shape[1]).normal("direction", path.shape[2:])
+    growth: list[float] = []
+    for (s, t), z in reversed(list(zip(levels.pairs(), path[1:], strict=True))):
+        small = _SMALL * direction / _rms(direction)
+        direction = (step(z + small, s, t) - step(z - small, s, t)) / 2
+        growth.insert(0, float(_rms(direction) / _rms(small)))
+    return growth
+
+
+def _rms(x: Tensor) -> Tensor:
+    return x.square().mean().sqrt()

@@ -33,7 +33,7 @@ __all__ = ["CHOSEN_BY", "COMPARED", "PERFECT", "Comparison", "Model", "load_mode
 
 CHOSEN_BY = "sliced_wasserstein"
 """What grids for samples are chosen by: it needs no features, which are kept for what is reported."""
-COMPARED = ("frechet", "kernel", "sliced_wasserstein", "energy", "precision", "recall", "density", "coverage", "vendi", "diversity")
+COMPARED = ("frechet", "kernel_mmd", "sliced_wasserstein", "energy", "precision", "recall", "density", "coverage", "vendi", "diversity")
 """What is measured: all that tells samplers apart; the two-sample test and memorisation are for single runs."""
 PERFECT = "perfect denoiser"
 _SEEDS = 3  # figures of each row, at least

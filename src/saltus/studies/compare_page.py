@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
 from saltus.evaluation import METRICS
 from saltus.studies.compare import PERFECT
 from saltus.studies.page import Raw, image, page, paragraph, plot, section, table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["cell", "curves", "table_of", "write_page"]
 
@@ -38,7 +41,7 @@ def table_of(summary: dict[str, Any], value: Callable[[Row], str]) -> Raw:
         [f"{model}: {way}"] + [value(cells[model, way, n]) if (model, way, n) in cells else "" for n in calls]
         for model, way in _lines(summary)
     ]
-    return table(["network: step", *(f"{n} calls" for n in calls)], rows)
+    return table(["network: step", *(f"{n} call{'s' * (n > 1)}" for n in calls)], rows)
 
 
 def cell(row: Row, name: str) -> str:
@@ -79,36 +82,49 @@ def _caption(name: str) -> str:
     return f"{better} Dashed: a perfect denoiser. Dotted: real items."
 
 
-def curves(summary: dict[str, Any], name: str) -> Any:
+def curves(summary: dict[str, Any], name: str) -> Figure:
+    """A figure of matplotlib: one metric over network calls, a colour for each way."""
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
+    from matplotlib.ticker import LogLocator
 
     figure = Figure(figsize=(9, 4.2), layout="constrained")
     axes = figure.subplots()
-    ways = list(dict.fromkeys(row["way"] for row in summary["rows"]))
-    several = len({row["model"] for row in summary["rows"]} - {PERFECT}) > 1
-    for model, way in _lines(summary):
+    lines = _lines(summary)
+    colours = {key: colormaps["tab20"](i % 20) for i, key in enumerate(dict.fromkeys(_coloured(*line) for line in lines))}
+    for model, way in lines:
         rows = [row for row in summary["rows"] if (row["model"], row["way"]) == (model, way)]
         perfect = model == PERFECT
+        named = not perfect or way not in {other for trained, other in lines if trained != PERFECT}
         axes.errorbar(
             [row["network_calls"] for row in rows],
             [row["metrics"][name]["mean"] for row in rows],
             [row["metrics"][name]["spread"] for row in rows],
-            color=f"C{ways.index(way)}" if len(ways) <= 10 else f"C{ways.index(way) % 10}",
+            color=colours[_coloured(model, way)],
             linestyle="--" if perfect else "-",
-            marker="." if len(rows) > 1 else "o",
-            alpha=0.6 if perfect else 1.0,
-            label=f"{model}: {way}" if several or perfect else way,
+            linewidth=1.2,
+            marker="." if len(rows) > 1 else "*",
+            markersize=6 if len(rows) > 1 else 12,
+            label=f"{model}: {way}" if named else None,
         )
     axes.axhline(summary["floor"][name]["mean"], color="0.4", linestyle=":", label="real items")
     axes.set(xlabel="network calls", ylabel=METRICS[name].title, xscale="log")
-    if min(row["metrics"][name]["mean"] for row in summary["rows"]) > 0 and METRICS[name].is_distance:
+    if METRICS[name].is_distance and min(row["metrics"][name]["mean"] for row in summary["rows"]) > 0:
         axes.set_yscale("log")
-    calls = sorted({row["network_calls"] for row in summary["rows"]})
-    axes.set_xticks(calls, [str(n) for n in calls], minor=False)
-    axes.minorticks_off()
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_formatter("")
+    calls = sorted({row["network_calls"] for row in summary["rows"] if row["network_calls"] == row["calls"]})
+    axes.set_xticks(calls, [str(n) for n in calls])
+    axes.xaxis.minorticks_off()
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+def _coloured(model: str, way: str) -> str:
+    """What has a colour: a way, whoever's network it is around; but chains of fixed levels each have their own."""
+    return f"{model}: {way}" if "levels" in model else way
 
 
 def _numbers(summary: dict[str, Any], name: str) -> Raw:

@@ -1,0 +1,185 @@
+"""`saltus evaluate`: a training run, or samples made by anything, measured against real items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from saltus.cli.common import LAST_OPTION, json_option, say
+from saltus.mistakes import Mistake
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from saltus.chain import Chain
+    from saltus.data import DataSet
+    from saltus.evaluation import Figures, Likelihood, Report, Suite
+    from saltus.kernels import Last
+
+__all__ = ["evaluate_command"]
+
+_FILE = "evaluation.json"
+_THIRDS = 3
+
+
+def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
+    try:
+        seeds = tuple(int(word) for word in value.split(","))
+    except ValueError:
+        seeds = ()
+    if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
+        raise click.BadParameter(f"{value!r} are no seeds; expected different numbers from 0 on with commas between them, such as 0,1,2")
+    return seeds
+
+
+@click.command("evaluate")
+@click.argument("target", metavar="RUN_OR_SAMPLES", type=click.Path(path_type=Path))
+@click.option("--data", help="What to compare with: as for train. A run knows its own.")
+@click.option("--n", type=click.IntRange(min=1), help="Items to generate each time. [default: as many as there are test items]")
+@click.option("--seeds", callback=_seeds, default="0,1,2", show_default=True, help="Of a run: one set of samples each.")
+@LAST_OPTION
+@click.option("--inception", is_flag=True, help="Inception FID and KID too; needs the package torch-fidelity and its weights.")
+@click.option("--out", type=click.Path(path_type=Path), help=f"Folder for {_FILE}.")
+@json_option
+def evaluate_command(
+    target: Path, data: str | None, n: int | None, seeds: tuple[int, ...], last: Last, inception: bool, out: Path | None, as_json: bool
+) -> None:
+    """Measure a run, or samples in a file or folder, against test items and against real items in their place.
+
+    RUN_OR_SAMPLES is a folder that train wrote; or a .npz or .npy file, or a folder of images, made by anything: samples
+    are then measured in three thirds.
+    """
+    from saltus.storage import to_json
+
+    if out is not None and (out / _FILE).exists():
+        raise Mistake(f"{out / _FILE} is already there; give another folder with --out, or remove it first")
+    if (target / "chain.json").exists():
+        result, words = _run(target, data, n, seeds, last, inception)
+    else:
+        result, words = _samples(target, data, n, inception)
+    if out is not None:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / _FILE).write_text(to_json(result, indent=1) + "\n")
+        words += f"\nThe figures are in {out / _FILE}"
+    say(as_json, result, words)
+
+
+@dataclass(frozen=True)
+class _Ending:
+    """A chain as a sampler whose last step is chosen."""
+
+    chain: Chain
+    last: Last
+
+    def sample(self, n: int, *, seed: int) -> Tensor:
+        return self.chain.sample(n, seed=seed, last=self.last)
+
+
+def _run(run: Path, data: str | None, n: int | None, seeds: Sequence[int], last: Last, inception: bool) -> tuple[dict[str, Any], str]:
+    from saltus.chain import Chain
+    from saltus.evaluation import evaluate, likelihood
+    from saltus.training import load_data
+
+    chain, items = Chain.load(run), load_data(run, data)
+    suite = _suite(items, n or _default(items), inception)
+    report = evaluate(_Ending(chain, last), suite, seeds, progress=_progress)
+    _progress(f"the likelihood bound of {suite.n_real} {suite.part} items")
+    bound = likelihood(chain, suite.real, items.encoding)
+    made = {"run": str(run), "calls": chain.levels.L, "last": last}
+    return _result(made, report, bound), _words(f"{chain.levels.L} network calls a sample, last step: {last}", report, bound)
+
+
+def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> tuple[dict[str, Any], str]:
+    from saltus.data import load
+    from saltus.evaluation import evaluate_items
+
+    if not place.exists():
+        raise Mistake(f"{place} is not there; give a folder that train wrote, or a file or folder of samples")
+    if not data:
+        raise Mistake(f"{place} holds no run, which would know its data; give what its samples are compared with as --data")
+    items = load(data)
+    y = _encoded(place, items)
+    suite = _suite(items, n or min(len(y) // _THIRDS, _default(items)), inception)
+    report = evaluate_items(y, suite, progress=_progress)
+    return _result({"samples": str(place)}, report, None), _words(f"samples of {place}, in thirds", report, None)
+
+
+def _encoded(place: Path, items: DataSet) -> Tensor:
+    """The samples of a file or folder as items of a data set."""
+    from saltus.data import read_items
+
+    raw, encoding = read_items(place), items.encoding
+    try:
+        return encoding.encode(encoding.layout.like(raw, encoding.shape))
+    except Mistake as mistake:
+        raise Mistake(f"{place} does not fit the data set {items.name}: {mistake}") from mistake
+
+
+def _default(items: DataSet) -> int:
+    """How many items are generated if nobody says."""
+    from saltus.evaluation import MOST_ITEMS
+
+    return min(len(items.test), len(items.train), MOST_ITEMS)
+
+
+def _suite(items: DataSet, n: int, inception: bool) -> Suite:
+    from saltus.evaluation import DEFAULT_METRICS, INCEPTION_METRICS, Suite
+
+    return Suite(items, n, metrics=DEFAULT_METRICS + INCEPTION_METRICS * inception, progress=_progress)
+
+
+def _progress(words: str) -> None:
+    click.echo(words, err=True)
+
+
+def _result(made: dict[str, Any], report: Report, bound: Likelihood | None) -> dict[str, Any]:
+    return {**made, **asdict(report), "likelihood": None if bound is None else asdict(bound)}
+
+
+def _words(how: str, report: Report, bound: Likelihood | None) -> str:
+    from rich.console import Console
+    from rich.table import Table
+
+    from saltus.evaluation import METRICS
+
+    table = Table(
+        caption="± is the standard deviation over repeats; the floor is what real items get in place of samples", caption_style=""
+    )
+    table.add_column("metric")
+    for heading in ("value", "floor", "above the floor"):
+        table.add_column(heading, justify="right")
+    for name, result in report.metrics.items():
+        above = "" if result.above_floor is None else f"{result.above_floor:.3g}"
+        table.add_row(METRICS[name].title, _number(result.generated), _number(result.floor), above)
+    console = Console(width=120)
+    with console.capture() as text:
+        console.print(table)
+    return "\n".join([report.data, *_protocol(how, report), text.get().rstrip(), *_bound_words(bound)])
+
+
+def _protocol(how: str, report: Report) -> list[str]:
+    repeats = f"{report.repeats} {', '.join(map(str, report.seeds))}"
+    return [
+        f"{report.n_real} real items (the {report.part} part), {report.n_generated} generated, {repeats}; {how}; {report.seconds:.0f} s",
+        report.features,
+    ]
+
+
+def _number(figures: Figures) -> str:
+    spread = "" if len(figures.values) < 2 else f" ± {figures.spread:.1g}"
+    return f"{figures.mean:.3g}{spread}"
+
+
+def _bound_words(bound: Likelihood | None) -> list[str]:
+    if bound is None:
+        return []
+    levels = ", ".join(f"{nats:.2f}" for nats in bound.per_level)
+    bits = f"{bound.bits_per_dim:.4f} ± {bound.standard_error:.4f} bits/dim"
+    return [
+        f"bound: {bits} (standard error over {bound.items} items), {bound.convention}",
+        f"nats of each step, cleanest first: {levels}; of the prior: {bound.nats['prior']:.3g}",
+    ]

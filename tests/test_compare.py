@@ -1,0 +1,146 @@
+"""A comparison: the perfect kernel is at the floor, grids are chosen on validation items alone, and finished figures are kept."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from click.testing import CliRunner
+
+from chains import MIXTURE
+from saltus.cli.main import cli
+from saltus.data import DataSet, Standardised
+from saltus.evaluation import Suite
+from saltus.storage import to_json
+from saltus.studies.compare import CHOSEN_BY, Comparison, Model, load_models, perfect_model
+from saltus.studies.compare_page import write_page
+from saltus.training import Config, train
+
+METRICS = (CHOSEN_BY, "energy")
+SIZES = {"train": 450, "validation": 150, "test": 150}
+
+
+@pytest.fixture(scope="module")
+def data() -> DataSet:
+    plain = Standardised("vector", (2,), torch.zeros(2), torch.ones(2))
+    parts = MIXTURE.sample(sum(SIZES.values()), seed=11).float().split(list(SIZES.values()))
+    return DataSet("mixture", plain, *parts, law=MIXTURE)
+
+
+@pytest.fixture(scope="module")
+def runs(data: DataSet, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two Gaussian runs that differ in their seed, and a VAE of two levels."""
+    folder = tmp_path_factory.mktemp("runs")
+    options = [{"kernel": "gaussian", "seed": 0}, {"kernel": "gaussian", "seed": 1}, {"kernel": "vae", "levels": 2}]
+    places = [folder / str(i) for i in range(len(options))]
+    for place, option in zip(places, options, strict=True):
+        train(data, Config(steps=15, width=16, **option), place, quiet=True)
+    return places
+
+
+def comparison(models: list[Model], data: DataSet, folder: Path, n: int = 150) -> Comparison:
+    return Comparison(models, data, n=n, folder=folder, suite=Suite(data, n, metrics=METRICS))
+
+
+def pieces(folder: Path) -> list[dict[str, dict[str, object]]]:
+    """What is kept of a comparison."""
+    return [json.loads(file.read_text()) for file in folder.glob("*.json")]
+
+
+def test_the_exact_kernel_is_at_the_floor_and_one_gaussian_step_is_not(data: DataSet, tmp_path: Path) -> None:
+    found = {row["way"]: row for row in comparison([perfect_model(data, 3.0)], data, tmp_path).rows(1)}
+    floor = Suite(data, 150, metrics=METRICS).floor["energy"]
+    exact, gaussian = (found[way]["metrics"]["energy"] for way in ("exact kernel", "Gaussian step"))
+    assert exact["mean"] < floor.mean + 5 * max(floor.spread, exact["spread"])
+    assert gaussian["mean"] > floor.mean + 5 * max(floor.spread, gaussian["spread"])
+    nats = found["exact kernel"]["bound"]["nats"]["mean"]
+    assert nats == pytest.approx(float(-MIXTURE.log_prob(data.test, 0.0).mean()), abs=1e-5)  # the data are float32
+    assert found["Gaussian step"]["bound"]["nats"]["mean"] > nats
+
+
+def test_rows_are_of_runs_that_differ_in_their_seed(runs: list[Path], data: DataSet, tmp_path: Path) -> None:
+    models = load_models(runs, data)
+    assert [(model.name, len(model.hashes)) for model in models] == [("gaussian", 2), ("VAE, 2 levels", 1)]
+    assert len({digest for model in models for digest in model.hashes}) == 3
+    rows = list(comparison(models, data, tmp_path).rows(2))
+    assert [row["way"] for row in rows] == ["Gaussian step", "DDPM", "DDIM", "DPM-Solver++ 2M", "UniPC", "Heun", "DEIS", "VAE step"]
+    for row in rows:
+        assert (row["figures"], row["network_calls"]) == (4 if row["model"] == "gaussian" else 3, 1 if row["way"] == "Heun" else 2)
+        assert (row["bound"] is not None) is (row["way"] in ("Gaussian step", "VAE step"))
+    assert [row["way"] for row in comparison(models, data, tmp_path).rows(3)][-1] == "DEIS"
+
+
+def test_figures_are_kept_and_test_items_choose_nothing(
+    runs: list[Path], data: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = load_models(runs[:1], data)
+    first = list(comparison(models, data, tmp_path / "a").rows(2))
+    other_test = replace(data, test=data.test + 3)
+    chosen = [row["grid"] for row in comparison(load_models(runs[:1], other_test), other_test, tmp_path / "b").rows(2)]
+    assert chosen == [row["grid"] for row in first]
+    other_validation = replace(data, validation=data.validation * 4)
+    list(comparison(load_models(runs[:1], other_validation), other_validation, tmp_path / "c").rows(2))
+    judged = [[piece["value"] for piece in pieces(tmp_path / folder) if "choice" in piece["key"]] for folder in ("a", "b", "c")]
+    assert sorted(map(str, judged[0])) == sorted(map(str, judged[1])) != sorted(map(str, judged[2]))
+    monkeypatch.setattr(Suite, "measure", lambda *_: pytest.fail("measured again"))
+    assert list(comparison(models, data, tmp_path / "a").rows(2)) == first
+
+
+def test_the_page_says_what_was_measured(runs: list[Path], data: DataSet, tmp_path: Path) -> None:
+    models = [*load_models(runs, data), perfect_model(data, 3.0, calls=[1])]
+    compared = comparison(models, data, tmp_path)
+    rows = [row for calls in (1, 2) for row in compared.rows(calls)]
+    summary = json.loads(to_json(compared.summary(rows, 1.0)))
+    write_page(summary, tmp_path / "compare.html", pictured=None, shown=(-1.0, 1.0))
+    text = (tmp_path / "compare.html").read_text()
+    assert text.count("<svg") == len(METRICS)
+    assert "src=" not in text
+    assert 'href="http' not in text.replace('xlink:href="http', "")
+    for row in rows:
+        assert f"{row['model']}: {row['way']}" in text
+        assert f"{row['metrics']['energy']['mean']:.4g}" in text
+    assert [row for row in rows if row["calls"] == 2 and row["model"] == "perfect denoiser"] == []
+
+
+def test_the_command_compares_continues_and_explains(tmp_path: Path) -> None:
+    for seed in (0, 1):
+        command = [
+            "train",
+            "--data",
+            "digits",
+            "--kernel",
+            "gaussian",
+            "--steps",
+            "2",
+            "--seed",
+            str(seed),
+            "--out",
+            str(tmp_path / f"g{seed}"),
+        ]
+        assert CliRunner().invoke(cli, command).exit_code == 0
+    out = tmp_path / "out"
+    call = ["compare", str(tmp_path / "g0"), str(tmp_path / "g1"), "--calls", "1", "--n", "128", "--out", str(out), "--json"]
+    first = CliRunner().invoke(cli, call)
+    assert first.exit_code == 0, first.output
+    kept = {file: file.stat().st_mtime_ns for file in (out / "figures").iterdir()}
+    assert CliRunner().invoke(cli, call).exit_code == 0
+    assert kept == {file: file.stat().st_mtime_ns for file in (out / "figures").iterdir()}
+    summary = json.loads((out / "compare.json").read_text())
+    assert {row["runs"] for row in summary["rows"]} == {2}
+    assert summary["n_generated"] == 128
+    assert "img alt" in (out / "compare.html").read_text()
+
+
+def test_mistakes_are_one_sentence(runs: list[Path], tmp_path: Path) -> None:
+    def said(*arguments: str) -> str:
+        result = CliRunner().invoke(cli, ["compare", *arguments, "--out", str(tmp_path / "out")])
+        assert result.exit_code != 0
+        return f"{result.output} {result.exception}"
+
+    assert "does not say where its data are" in said(str(runs[0]))
+    assert "other data" in said(str(runs[0]), "--data", "digits")
+    assert "numbers of calls from 1 up" in said(str(runs[0]), "--calls", "1,0")
+    assert "numbers of calls from 1 up" in said(str(runs[0]), "--calls", "few")

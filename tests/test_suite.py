@@ -1,0 +1,291 @@
+"""The protocol: what is compared with what, floors, refusals; and that bad samples look bad and good ones good."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+import saltus.evaluation.suite as suite_module
+from chains import MIXTURE, chain_of, data_for
+from saltus.chain import Chain
+from saltus.data import Binned, DataSet, Labels, Standardised
+from saltus.evaluation import DEFAULT_METRICS, METRICS, Report, Sampler, Suite, evaluate, evaluate_items, likelihood, sliced_wasserstein
+from saltus.mistakes import Mistake
+from saltus.storage import to_json
+
+N = 150
+QUICK = ("sliced_wasserstein", "energy", "copies")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("SALTUS_CACHE", str(folder))
+        yield folder
+
+
+def rows(n: int, seed: int) -> np.ndarray:
+    return MIXTURE.sample(n, seed=seed).float().numpy()
+
+
+def table(train: int = 600, validation: int = 140, test: int = 160) -> DataSet:
+    """Rows of two numbers whose law is known."""
+    raw = [rows(n, seed) for seed, n in enumerate((train, validation, test))]
+    encoding = Standardised.fit("vector", raw[0])
+    return DataSet("table", encoding, *(encoding.encode(part) for part in raw))
+
+
+def images(train: int = 400, validation: int = 140, test: int = 160) -> DataSet:
+    encoding, rng = Binned("gray", (8, 8), 0, 16, "uint8"), np.random.default_rng(0)
+    return DataSet(
+        "images", encoding, *(encoding.encode(rng.integers(0, 17, (n, 8, 8), dtype=np.uint8)) for n in (train, validation, test))
+    )
+
+
+class Fresh:
+    """A perfect sampler."""
+
+    def sample(self, n: int, *, seed: int) -> Tensor:
+        return table().encoding.encode(rows(n, 100 + seed))
+
+
+@pytest.fixture(scope="module")
+def suite() -> Suite:
+    return Suite(table(), N)
+
+
+@pytest.fixture(scope="module")
+def fresh(suite: Suite) -> Report:
+    return evaluate(Fresh(), suite)
+
+
+def test_a_perfect_sampler_is_at_the_floor(fresh: Report) -> None:
+    assert list(fresh.metrics) == list(DEFAULT_METRICS)
+    for name, result in fresh.metrics.items():
+        assert len(result.generated.values) == len(result.floor.values) == 3
+        spread = max(result.generated.spread, result.floor.spread)
+        difference = result.generated.mean - result.floor.mean
+        assert abs(difference) <= 6 * spread + 1e-9, name
+        assert result.above_floor == (pytest.approx(difference) if METRICS[name].is_distance else None)
+    assert abs(fresh.metrics["two_sample"].generated.mean - 0.5) < 0.1
+    assert fresh.metrics["memorisation"].floor.mean == pytest.approx(0.5, abs=0.1)
+    assert fresh.metrics["diversity"].floor.mean == pytest.approx(1, abs=0.15)
+
+
+def test_the_report_says_what_was_compared(fresh: Report, suite: Suite) -> None:
+    assert (fresh.n_real, fresh.n_generated, fresh.part, fresh.repeats, fresh.seeds) == (160, N, "test", "seeds", (0, 1, 2))
+    assert fresh.fingerprint == suite.data.fingerprint
+    assert suite.features is not None
+    assert (fresh.feature_accuracy, fresh.feature_hash) == (suite.features.accuracy, suite.features.hash)
+    assert fresh.features == suite.features_note
+    again = json.loads(to_json(asdict(fresh)))
+    assert again["metrics"]["energy"]["generated"]["mean"] == fresh.metrics["energy"].generated.mean
+
+
+WRONG: dict[str, tuple[Callable[[Tensor], Tensor], dict[str, str]]] = {
+    "shifted": (lambda y: y + 0.7, dict.fromkeys(("frechet", "kernel_mmd", "sliced_wasserstein", "energy", "two_sample"), "above")),
+    "collapsed": (
+        lambda y: y[:1].expand_as(y),
+        {"recall": "below", "coverage": "below", "vendi": "below", "diversity": "below", "frechet": "above", "two_sample": "above"},
+    ),
+    "wide": (lambda y: 3 * y, {"precision": "below", "density": "below", "diversity": "above", "nearest_ratio": "above"}),
+}
+
+
+@pytest.mark.parametrize("fault", WRONG)
+def test_faults_are_seen(fault: str, suite: Suite) -> None:
+    change, expected = WRONG[fault]
+    found = suite.measure(change(Fresh().sample(N, seed=0)))
+    for name, side in expected.items():
+        floor = suite.floor[name]
+        distance = (found[name] - floor.mean) * (1 if side == "above" else -1)
+        assert distance > 4 * floor.spread, name
+
+
+def test_copies_of_the_training_items_are_found_out(suite: Suite) -> None:
+    found = suite.measure(suite.data.train[-N:])
+    assert found["memorisation"] == 1
+    assert found["copies"] == 1
+    assert found["nearest_ratio"] < 1e-4
+    assert suite.floor["copies"].mean == 0
+
+
+def test_the_floor_is_that_of_disjoint_training_items() -> None:
+    suite = Suite(table(), N, metrics=("sliced_wasserstein",), seed=3)
+    order = torch.from_numpy(np.random.default_rng(3).permutation(600))
+    expected = [sliced_wasserstein(suite.data.train[order[i * N : (i + 1) * N]], suite.data.test, seed=3) for i in range(3)]
+    assert suite.floor["sliced_wasserstein"].values == pytest.approx(tuple(expected), rel=1e-9)
+    assert suite.floor["sliced_wasserstein"].mean == pytest.approx(np.mean(expected))
+    assert suite.floor["sliced_wasserstein"].spread == pytest.approx(np.std(expected, ddof=1))
+    assert len(Suite(table(), 250, metrics=QUICK).floor["energy"].values) == 2
+    one = Suite(table(), 400, metrics=QUICK).floor["energy"]
+    assert len(one.values) == 1
+    assert math.isnan(one.spread)
+
+
+def test_the_floor_of_memorisation_is_of_items_held_out() -> None:
+    """Training items in its place would all be copies."""
+    for part in ("test", "validation"):
+        floor = Suite(table(), N, part=part, metrics=("memorisation", "copies")).floor  # type: ignore[arg-type]
+        assert floor["memorisation"].mean == pytest.approx(0.5, abs=0.1)
+        assert floor["copies"].mean == 0
+
+
+def test_the_real_side_is_the_part(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = table()
+    assert torch.equal(Suite(data, N, metrics=QUICK).real, data.test)
+    assert torch.equal(Suite(data, N, part="validation", metrics=QUICK).real, data.validation)
+    monkeypatch.setattr(suite_module, "MOST_ITEMS", 50)
+    some = Suite(data, N, metrics=QUICK, seed=1)
+    assert some.n_real == 50
+    assert {tuple(y) for y in some.real.tolist()} < {tuple(y) for y in data.test.tolist()}
+    assert torch.equal(some.real, Suite(data, N, metrics=QUICK, seed=1).real)
+    assert not torch.equal(some.real, Suite(data, N, metrics=QUICK, seed=2).real)
+
+
+def test_a_quick_suite_trains_no_features(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SALTUS_CACHE", str(tmp_path))
+    suite = Suite(images(), N, metrics=QUICK)
+    found = suite.measure(suite.data.train[:N])
+    assert tuple(found) == tuple(suite.floor) == QUICK
+    assert suite.features is None
+    assert suite.features_note == "no features"
+    assert not any(tmp_path.iterdir())
+
+
+def test_generated_items_are_compared_as_they_would_be_written() -> None:
+    data = images()
+    suite = Suite(data, N, metrics=("sliced_wasserstein", "two_sample", "copies"))
+    rough = data.train[:N] + 0.05 * torch.rand(N, 1, 8, 8, generator=torch.Generator().manual_seed(0))  # less than half a bin
+    assert suite.measure(rough) == suite.measure(data.train[:N])
+    assert suite.measure(rough)["copies"] == 1
+    assert abs(suite.measure(rough)["two_sample"] - 0.5) < 0.15
+
+
+def test_figures_are_the_same_again(suite: Suite) -> None:
+    x = Fresh().sample(N, seed=5)
+    assert suite.measure(x) == suite.measure(x) == Suite(table(), N).measure(x)
+
+
+def test_a_file_is_measured_in_thirds(suite: Suite) -> None:
+    x = Fresh().sample(3 * N + 5, seed=0)
+    quick = Suite(table(), N, metrics=QUICK)
+    report = evaluate_items(x, quick)
+    assert report.repeats == "thirds"
+    assert report.metrics["energy"].generated.values == tuple(quick.measure(x[i * N : (i + 1) * N])["energy"] for i in range(3))
+    with pytest.raises(Mistake, match=r"449 samples make no 3 sets of 150; expected at least 450"):
+        evaluate_items(x[: 3 * N - 1], quick)
+
+
+def test_progress_is_told() -> None:
+    told: list[str] = []
+    suite = Suite(table(), N, metrics=QUICK, progress=told.append)
+    evaluate(Fresh(), suite, (4, 9), progress=told.append)
+    assert [words for words in told if "seed" in words] == ["seed 4: 150 samples", "seed 9: 150 samples"]
+    assert sum("floor" in words for words in told) == 4
+
+
+def test_the_seeds_are_the_samplers() -> None:
+    suite = Suite(table(), N, metrics=QUICK)
+    report = evaluate(Fresh(), suite, (4, 9))
+    assert report.metrics["energy"].generated.values == tuple(suite.measure(Fresh().sample(N, seed=seed))["energy"] for seed in (4, 9))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (lambda: Suite(table(), 127), "127 generated items are too few for the Fréchet distance; expected at least 128"),
+        (lambda: Suite(table(test=99), N), "99 test items are too few for the Fréchet distance; expected at least 128"),
+        (lambda: Suite(table(validation=99), N, part="validation"), "99 validation items are too few"),
+        (
+            lambda: Suite(table(), 5, metrics=("precision", "energy")),
+            "5 generated items are too few for the precision; expected at least 6",
+        ),
+        (lambda: Suite(table(), 601), "601 generated items are more than the 600 training items of table"),
+        (lambda: Suite(table(), N, metrics=("inception_frechet",)), "table holds rows of 2 columns, standardised, and Inception"),
+        (lambda: Suite(table(), N, metrics=QUICK).measure(torch.zeros(N - 1, 2)), "149 generated items where 150 were expected"),
+        (lambda: Suite(table(), N, metrics=QUICK).measure(torch.full((N, 2), math.nan)), "y holds 300 NaN"),
+        (lambda: Suite(table(), N, metrics=QUICK).measure(torch.zeros(N, 3)), r"y has shape \(150, 3\) where \(N, 2\)"),
+        (lambda: evaluate(Fresh(), Suite(table(), N, metrics=QUICK), ()), "there is no seed"),
+    ],
+)
+def test_refusals_are_one_sentence(wrong: Callable[[], object], says: str) -> None:
+    with pytest.raises(Mistake, match=says) as caught:
+        wrong()
+    assert ". " not in str(caught.value)
+
+
+def test_programmers_mistakes() -> None:
+    for wrong in ({"metrics": ("fid",)}, {"metrics": ()}, {"part": "train"}):
+        with pytest.raises(ValueError, match="expected one of"):
+            Suite(table(), N, **wrong)  # type: ignore[arg-type]
+
+
+def test_inception_with_a_stand_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Means(nn.Module):
+        def forward(self, pixels: Tensor) -> Tensor:
+            return pixels[:, :2].float().flatten(1)[:, [0, 9, 70]]
+
+    monkeypatch.setattr(suite_module, "inception_network", Means)
+    data, n = images(train=2100, test=2100), 2060
+    suite = Suite(data, n, metrics=("inception_frechet",))
+    floor = suite.floor["inception_frechet"].mean
+    assert suite.measure(-data.train[:n])["inception_frechet"] < 20 + 3 * floor  # a symmetric law
+    assert suite.measure((data.train[:n] + 1) / 2)["inception_frechet"] > 2000
+    with pytest.raises(
+        Mistake, match=r"160 generated items are too few for the Inception Fréchet distance \(FID\); expected at least 2049"
+    ):
+        Suite(data, 160, metrics=("inception_frechet",))
+
+
+def test_a_chain_is_a_sampler() -> None:
+    chain: Sampler = chain_of("gaussian")
+    report = evaluate(chain, Suite(table(), N, metrics=QUICK), (0,))
+    assert report.metrics["energy"].generated.mean > report.metrics["energy"].floor.mean
+    assert math.isnan(report.metrics["energy"].generated.spread)
+
+
+# ---------------------------------------------------------------------------------------------- likelihood
+
+
+@pytest.mark.parametrize("name", ["gaussian", "vae", "mixture"])
+def test_the_likelihood_is_the_chains_bound(name: str) -> None:
+    chain, y = chain_of(name), data_for(name)
+    found = likelihood(chain, y, table().encoding, seed=2)
+    bound = chain.bound(y, seed=2)
+    assert found is not None
+    assert found.items == len(y)
+    assert found.bits_per_dim == pytest.approx(float(bound.total.double().mean()) / (2 * math.log(2)), rel=1e-6)
+    assert found.standard_error == pytest.approx(float(bound.bits_per_dim.double().std()) / math.sqrt(len(y)), rel=1e-6)
+    assert sum(found.nats.values()) == pytest.approx(found.bits_per_dim * 2 * math.log(2), rel=1e-5)
+    assert len(found.per_level) == len(found.active_units) == chain.levels.L
+    assert sum(found.per_level) + found.nats["prior"] + found.nats["scaling"] == pytest.approx(sum(found.nats.values()), rel=1e-5)
+    assert found.convention == "density in the units of the file, by a Gaussian whose standard deviation is at least 0.01 of the data's"
+
+
+def test_the_convention_of_bins_is_told() -> None:
+    from saltus.evaluation.likelihood import convention
+
+    assert convention(images().encoding) == "probability of 17 values, by a discretised Gaussian with an outlier share of 0.0001"
+
+
+def test_a_chain_without_a_bound_has_no_likelihood() -> None:
+    chain: Chain = chain_of("deterministic")
+    assert likelihood(chain, data_for("deterministic"), table().encoding) is None
+    with pytest.raises(Mistake, match="1 items have no standard error"):
+        likelihood(chain, data_for("deterministic")[:1], table().encoding)
+
+
+def test_labels_do_not_change_the_data() -> None:
+    data = table()
+    labels = Labels(*(torch.zeros(len(part), dtype=torch.int64) for part in (data.train, data.validation, data.test)))
+    assert replace(data, labels=labels).fingerprint == data.fingerprint
