@@ -39,9 +39,11 @@ def test_saltus_commands_run_in_their_order(tmp_path: Path) -> None:
     commands = [shlex.split(command) for command in COMMANDS if command.startswith("saltus")]
     assert ["saltus", "demo"] in commands
     for command in commands:
-        run([*command, "--quick"] if command[1] == "demo" else command, tmp_path)
+        run([*command, "--quick"] if command[1] in ("demo", "study") else command, tmp_path)
     assert {"summary.json", "samples.png", "levels.png"} <= {file.name for file in (tmp_path / "demo").iterdir()}
     assert (tmp_path / "my-samples" / "samples.png").is_file()
+    assert (tmp_path / "my-comparison" / "compare.html").is_file()
+    assert (tmp_path / "my-study" / "index.html").is_file()
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("make")])

@@ -21,7 +21,7 @@ import torch
 
 from saltus.chain import Chain, bits_per_dim
 from saltus.data import DataSet
-from saltus.evaluation import Suite
+from saltus.evaluation import METRICS, Suite
 from saltus.levels import Levels
 from saltus.mistakes import Mistake
 from saltus.oracles import FiniteData
@@ -135,11 +135,16 @@ class Comparison:
             "grid": grid,
             "runs": len(model.hashes),
             "figures": len(cells),
-            "metrics": {name: _spread([cell["metrics"][name] for cell in cells]) for name in cells[0]["metrics"]},
+            "metrics": {name: self._figures(name, [cell["metrics"][name] for cell in cells]) for name in cells[0]["metrics"]},
             "seconds_per_1000": statistics.median(cell["seconds_per_1000"] for cell in cells),
             "bound": self._bounds(model, way, calls) if part.bound is not None else None,
             "pictured": self._sample_file(model, way, calls, grid).name,
         }
+
+    def _figures(self, name: str, values: Sequence[float]) -> dict[str, float | None]:
+        """Mean and spread, and for a distance what it has above the floor."""
+        mean = statistics.fmean(values)
+        return {**_spread(values), "above_floor": mean - self.suite.floor[name].mean if METRICS[name].is_distance else None}
 
     def _key(self, model: Model, network: int, way: int, calls: int, **more: Any) -> dict[str, Any]:
         contender = model.contenders[network][way]

@@ -45,9 +45,10 @@ def table_of(summary: dict[str, Any], value: Callable[[Row], str]) -> Raw:
 
 
 def cell(row: Row, name: str) -> str:
-    """A figure and its spread, at the digits that the spread allows."""
+    """A figure and its spread, and for a distance what it has above the floor."""
     figure = row["metrics"][name]
-    return f"{figure['mean']:.4g} ± {figure['spread']:.2g}"
+    above = "" if figure["above_floor"] is None else f" ({figure['above_floor']:+.3g})"
+    return f"{figure['mean']:.4g} ± {figure['spread']:.2g}{above}"
 
 
 def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
@@ -130,7 +131,7 @@ def _coloured(model: str, way: str) -> str:
 def _numbers(summary: dict[str, Any], name: str) -> Raw:
     floor = summary["floor"][name]
     written = table_of(summary, lambda row: cell(row, name))
-    return Raw(written + paragraph(f"Floor: {floor['mean']:.4g} ± {floor['spread']:.2g}."))
+    return Raw(written + paragraph(f"Floor: {floor['mean']:.4g} ± {floor['spread']:.2g}; in brackets, what is above it."))
 
 
 def _bounds(summary: dict[str, Any]) -> Raw:
