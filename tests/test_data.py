@@ -17,7 +17,7 @@ from PIL import Image
 from torch.distributions import MultivariateNormal, Normal
 
 from saltus.blueprint import build, describe
-from saltus.data import Binned, DataSet, Encoding, Layout, Standardised, digits, load
+from saltus.data import Binned, DataSet, Encoding, Labels, Layout, Standardised, digits, load, read_items
 from saltus.data.dataset import split
 from saltus.kernels import DiscretisedHead, GaussianHead
 from saltus.mistakes import Mistake
@@ -331,6 +331,122 @@ def test_transparent_palettes_and_turned_photographs(tmp_path: Path) -> None:
         exif[274] = 6
         Image.fromarray(item).save(turned / f"{index:02}.jpg", exif=exif)
     assert load(turned).event_shape == (1, 8, 9)
+
+
+# ---------------------------------------------------------------------------------------------- labels, fingerprints, samples
+
+
+def classes_of(raw: np.ndarray) -> np.ndarray:
+    """A class that can be read off the item."""
+    return raw.reshape(len(raw), -1)[:, 0].astype(np.int64) // 26
+
+
+@pytest.mark.parametrize(
+    ("names", "labels"),
+    [
+        (["train_images", "test_images"], ["train_labels", "test_labels"]),
+        (["x_train", "x_val", "x_test"], ["y_train", "y_val", "y_test"]),
+        (["train", "validation", "test"], ["train_labels", "validation_labels", "test_labels"]),
+        (["images"], ["labels"]),
+    ],
+)
+def test_labels_go_with_their_items(tmp_path: Path, names: list[str], labels: list[str]) -> None:
+    raws = [integers(200, seed=seed) for seed in range(len(names))]
+    np.savez(
+        tmp_path / "a.npz", **dict(zip(names, raws, strict=True)), **{name: classes_of(raw) for name, raw in zip(labels, raws, strict=True)}
+    )
+    data = load(tmp_path / "a.npz")
+    assert data.labels is not None
+    for part in ("train", "validation", "test"):
+        found = getattr(data.labels, part)
+        assert found.dtype == torch.int64
+        np.testing.assert_array_equal(found.numpy(), classes_of(data.encoding.decode(getattr(data, part))))
+
+
+def test_the_digits_have_labels() -> None:
+    data = digits()
+    assert data.labels is not None
+    assert data.labels.train.unique().tolist() == list(range(10))
+    centres = torch.stack([data.train[data.labels.train == k].mean(0) for k in range(10)])
+    nearest = torch.cdist(data.test.flatten(1), centres.flatten(1)).argmin(1)
+    assert (nearest == data.labels.test).double().mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        {"train_labels": np.arange(79), "test_labels": np.arange(60)},
+        {"train_labels": np.arange(80.0), "test_labels": np.arange(60)},
+        {"train_labels": np.arange(80)},
+        {"train_labels": np.array([None] * 80), "test_labels": np.arange(60)},
+        {"labels": np.arange(80)},
+    ],
+    ids=["too few", "floats", "of one part", "objects", "another name"],
+)
+def test_labels_that_do_not_fit_are_passed_over(tmp_path: Path, labels: dict[str, np.ndarray]) -> None:
+    np.savez(tmp_path / "a.npz", train_images=integers(80), test_images=integers(60, seed=1), **labels)
+    assert load(tmp_path / "a.npz").labels is None
+
+
+@pytest.mark.parametrize("wrong", [torch.zeros(2, dtype=torch.int64), torch.zeros(3)])
+def test_a_data_set_refuses_labels_that_do_not_fit(wrong: torch.Tensor) -> None:
+    right = torch.zeros(3, dtype=torch.int64)
+    y = torch.zeros(3, 5)
+    assert DataSet("mine", ENCODINGS[2], y, y, y, labels=Labels(right, right, right)).labels is not None
+    with pytest.raises(Mistake, match="the validation labels of mine are") as caught:
+        DataSet("mine", ENCODINGS[2], y, y, y, labels=Labels(right, wrong, right))
+    assert_one_sentence(caught.value)
+
+
+def test_the_source_is_where_data_came_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    np.save("a.npy", integers())
+    assert load("a.npy").source == str(tmp_path.resolve() / "a.npy")
+    assert digits().source == load("digits").source == "digits"
+
+
+def test_the_fingerprint_is_of_the_data_and_nothing_else(tmp_path: Path) -> None:
+    assert digits().fingerprint == "21306347a63339cb"  # on every machine
+    raw = integers(80)
+    changed = raw.copy()
+    changed[7, 3, 3] ^= 1
+    found = []
+    for name, array in {"a": raw, "b": raw, "changed": changed, "other type": raw.astype(np.int64)}.items():
+        np.save(tmp_path / f"{name}.npy", array)
+        found.append(load(tmp_path / f"{name}.npy").fingerprint)
+    assert found[0] == found[1]
+    assert len(set(found)) == 3
+    parts = dict(zip(("train", "validation", "test"), (torch.zeros(n, 5) for n in (3, 4, 3)), strict=True))
+    other = {**parts, "train": parts["validation"], "validation": parts["train"]}
+    assert DataSet("a", ENCODINGS[2], **parts).fingerprint == DataSet("b", ENCODINGS[2], **parts).fingerprint
+    assert DataSet("a", ENCODINGS[2], **parts).fingerprint != DataSet("a", ENCODINGS[2], **other).fingerprint
+
+
+def test_samples_of_any_number_are_read(tmp_path: Path) -> None:
+    raw = integers(3)
+    np.savez(tmp_path / "a.npz", samples=raw, more=integers(5))
+    np.testing.assert_array_equal(read_items(tmp_path / "a.npz"), raw)
+    np.save(tmp_path / "a.npy", raw[:1])
+    np.testing.assert_array_equal(read_items(str(tmp_path / "a.npy")), raw[:1])
+    save_images(tmp_path / "folder", raw)
+    np.testing.assert_array_equal(read_items(tmp_path / "folder"), raw)
+    with pytest.raises(Mistake, match=r"none\.npy: there is no such file"):
+        read_items(tmp_path / "none.npy")
+
+
+@pytest.mark.parametrize("layout", [Layout.GRAY, Layout.CHANNELS_LAST, Layout.CHANNELS_FIRST])
+@pytest.mark.parametrize("other", [Layout.GRAY, Layout.CHANNELS_LAST, Layout.CHANNELS_FIRST])
+def test_images_in_another_order_of_axes_are_turned(layout: Layout, other: Layout) -> None:
+    channels = 1 if Layout.GRAY in (layout, other) else 3
+    items = np.random.default_rng(0).normal(size=(4, channels, 9, 8))
+    wanted, given = layout.to_raw(items), other.to_raw(items)
+    np.testing.assert_array_equal(layout.like(given, wanted.shape[1:]), wanted)
+
+
+def test_other_images_stay_as_they_are() -> None:
+    colour, larger, row = np.zeros((4, 9, 8, 3)), np.zeros((4, 9, 9)), np.zeros((4, 72))
+    for raw in (colour, larger, row):
+        assert Layout.GRAY.like(raw, (9, 8)) is raw
 
 
 # ---------------------------------------------------------------------------------------------- mistakes

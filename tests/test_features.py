@@ -25,7 +25,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(scope="module")
-def of_digits(cache: Path) -> Features:
+def of_digits() -> Features:
     return features_for(digits())
 
 
@@ -130,7 +130,7 @@ def test_a_class_that_training_never_saw_is_never_right() -> None:
     assert data.labels is not None
     full = features_for(data).accuracy
     assert full > 0.85
-    strange = torch.where(data.labels.test == 3, 4, data.labels.test)
+    strange = torch.where(data.labels.test == 3, 2, data.labels.test)  # between two known ones
     expected = full - float((data.labels.test == 3).double().mean())
     assert features_for(replace(data, labels=replace(data.labels, test=strange))).accuracy == pytest.approx(expected, abs=0.1)
 

@@ -42,11 +42,20 @@ def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
 @click.option("--n", type=click.IntRange(min=1), help="Items to generate each time. [default: as many as there are test items]")
 @click.option("--seeds", callback=_seeds, default="0,1,2", show_default=True, help="Of a run: one set of samples each.")
 @LAST_OPTION
+@click.option("--latents", type=click.IntRange(min=1), default=1, show_default=True, help="Tighten each step of the bound with so many.")
 @click.option("--inception", is_flag=True, help="Inception FID and KID too; needs the package torch-fidelity and its weights.")
 @click.option("--out", type=click.Path(path_type=Path), help=f"Folder for {_FILE}.")
 @json_option
 def evaluate_command(
-    target: Path, data: str | None, n: int | None, seeds: tuple[int, ...], last: Last, inception: bool, out: Path | None, as_json: bool
+    target: Path,
+    data: str | None,
+    n: int | None,
+    seeds: tuple[int, ...],
+    last: Last,
+    latents: int,
+    inception: bool,
+    out: Path | None,
+    as_json: bool,
 ) -> None:
     """Measure a run, or samples in a file or folder, against test items and against real items in their place.
 
@@ -58,7 +67,7 @@ def evaluate_command(
     if out is not None and (out / _FILE).exists():
         raise Mistake(f"{out / _FILE} is already there; give another folder with --out, or remove it first")
     if (target / "chain.json").exists():
-        result, words = _run(target, data, n, seeds, last, inception)
+        result, words = _run(target, data, n, seeds, last, latents, inception)
     else:
         result, words = _samples(target, data, n, inception)
     if out is not None:
@@ -79,7 +88,9 @@ class _Ending:
         return self.chain.sample(n, seed=seed, last=self.last)
 
 
-def _run(run: Path, data: str | None, n: int | None, seeds: Sequence[int], last: Last, inception: bool) -> tuple[dict[str, Any], str]:
+def _run(
+    run: Path, data: str | None, n: int | None, seeds: Sequence[int], last: Last, latents: int, inception: bool
+) -> tuple[dict[str, Any], str]:
     from saltus.chain import Chain
     from saltus.evaluation import evaluate, likelihood
     from saltus.training import load_data
@@ -88,7 +99,7 @@ def _run(run: Path, data: str | None, n: int | None, seeds: Sequence[int], last:
     suite = _suite(items, n or _default(items), inception)
     report = evaluate(_Ending(chain, last), suite, seeds, progress=_progress)
     _progress(f"the likelihood bound of {suite.n_real} {suite.part} items")
-    bound = likelihood(chain, suite.real, items.encoding)
+    bound = likelihood(chain, suite.real, items.encoding, latents=latents)
     made = {"run": str(run), "calls": chain.levels.L, "last": last}
     return _result(made, report, bound), _words(f"{chain.levels.L} network calls a sample, last step: {last}", report, bound)
 
@@ -179,7 +190,8 @@ def _bound_words(bound: Likelihood | None) -> list[str]:
         return []
     levels = ", ".join(f"{nats:.2f}" for nats in bound.per_level)
     bits = f"{bound.bits_per_dim:.4f} ± {bound.standard_error:.4f} bits/dim"
+    tightened = f", tightened with {bound.latents} latents a step" if bound.latents > 1 else ""
     return [
-        f"bound: {bits} (standard error over {bound.items} items), {bound.convention}",
+        f"bound: {bits} (standard error over {bound.items} items), {bound.convention}{tightened}",
         f"nats of each step, cleanest first: {levels}; of the prior: {bound.nats['prior']:.3g}",
     ]

@@ -97,7 +97,8 @@ def _read(place: Path) -> Parts:
         return read_folder(place)
     if not os.path.exists(place):
         raise Mistake(
-            f'there is no such file or folder; expected a .npy or .npz file, a folder of images, "{_DIGITS}" or "{DIGITS_MIXTURE}": check the path'
+            f"there is no such file or folder; expected a .npy or .npz file, a folder of images, "
+            f'"{_DIGITS}" or "{DIGITS_MIXTURE}": check the path'
         )
     if place.suffix.lower() in EXTENSIONS:
         raise Mistake("one image is not a data set; expected the folder that holds many: give that folder")

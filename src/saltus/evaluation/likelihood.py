@@ -27,6 +27,7 @@ class Likelihood:
         nats: the mean of every term, by its name.
         per_level: nats of each step, cleanest first.
         active_units: of the latent at each step; None where there is none.
+        latents: of the importance weighting at each step; 1 is the plain bound.
         convention: what kind of likelihood it is, in words.
     """
 
@@ -36,10 +37,11 @@ class Likelihood:
     nats: dict[str, float]
     per_level: list[float]
     active_units: list[int | None]
+    latents: int
     convention: str
 
 
-def likelihood(chain: Chain, y: Tensor, encoding: Encoding, *, seed: int = 0) -> Likelihood | None:
+def likelihood(chain: Chain, y: Tensor, encoding: Encoding, *, seed: int = 0, latents: int = 1) -> Likelihood | None:
     """The bound of a chain on items (N, *E), N >= 2, one path each; None if the chain has no bound.
 
     Args:
@@ -47,6 +49,7 @@ def likelihood(chain: Chain, y: Tensor, encoding: Encoding, *, seed: int = 0) ->
         y: items that were not trained on.
         encoding: how values became y.
         seed: of the paths and latents.
+        latents: with more than 1, each step is tightened by importance weighting with so many latents.
 
     Raises:
         Mistake: for fewer than 2 items.
@@ -56,10 +59,10 @@ def likelihood(chain: Chain, y: Tensor, encoding: Encoding, *, seed: int = 0) ->
     if not chain.has_bound:
         return None
     dtype = next(chain.parameters(), torch.zeros(0, dtype=torch.float64)).dtype
-    return _summary(chain.bound(y.to(dtype), seed=seed), convention(encoding))
+    return _summary(chain.bound(y.to(dtype), seed=seed, latents=latents), latents, convention(encoding))
 
 
-def _summary(bound: Bound, words: str) -> Likelihood:
+def _summary(bound: Bound, latents: int, words: str) -> Likelihood:
     bits = bound.bits_per_dim.double()
     return Likelihood(
         items=len(bits),
@@ -68,6 +71,7 @@ def _summary(bound: Bound, words: str) -> Likelihood:
         nats={name: float(value.double().mean()) for name, value in bound.terms.items()},
         per_level=bound.per_level.double().mean(1).tolist(),
         active_units=bound.active_units,
+        latents=latents,
         convention=words,
     )
 

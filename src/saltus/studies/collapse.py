@@ -229,12 +229,12 @@ class _Scene:
         rng = np.random.default_rng(self._seed)
         train, n = self._data.train, min(self._plan.generated, len(self._data.train))
         real = train[torch.from_numpy(rng.permutation(len(train))[:n])]
-        return [self._judged(Source.REAL, Way.NONE, None, 0, real), *self._sampled(Source.EXACT, OracleDenoiser(self._oracle), None)]
+        return [self._judged(Source.REAL, Way.NONE, None, 0, real), *self._sampled(Source.EXACT, OracleDenoiser(self._oracle), None, train)]
 
     def network_sampled(self, seed: int) -> list[Record]:
         levels = Levels.cosine(_LEVELS, self._plan.late)
         kernel = self._train(levels, self._plan.widths[-1], self._plan.updates[-1], seed, any_time=True)
-        return self._sampled(Source.NETWORK, kernel.network, seed)
+        return self._sampled(Source.NETWORK, kernel.network, seed, self._data.validation)
 
     def _train(self, levels: Levels, width: int, updates: int, seed: int, *, any_time: bool) -> DeterministicKernel:
         """A network of equation (1), told (t, s) at the steps of the grid, or (t, 0) at all times."""
@@ -270,11 +270,14 @@ class _Scene:
     def _relative(self, difference: Tensor) -> float:
         return float(difference.square().mean().sqrt()) / self._unit
 
-    def _sampled(self, source: Source, network: Scaled, seed: int | None) -> list[Record]:
-        """The four samplers around one prediction, on the same levels and the same noise z_L."""
+    def _sampled(self, source: Source, network: Scaled, seed: int | None, unbiased: Tensor) -> list[Record]:
+        """The four samplers around one prediction, on the same levels and the same noise z_L.
+
+        `unbiased` are the items that its error is measured on: held out for a network, the law itself for its optimum.
+        """
         levels, n = Levels.cosine(_LEVELS, self._plan.late), self._plan.generated
         gaussian = GaussianKernel(network, self._data.encoding.head())
-        gaussian.calibrate(self._data.validation[:_CALIBRATION_ITEMS], list(levels)[1:], seed=self._seed)
+        gaussian.calibrate(unbiased[:_CALIBRATION_ITEMS], list(levels)[1:], seed=self._seed)
         samplers: dict[Way, Chain | SchedulerSampler] = {
             Way.EQUATION_2: Chain(StandardNormal(), levels, DeterministicKernel(network)),
             Way.DDIM: SchedulerSampler(gaussian, levels, Solver.DDIM),
