@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
-
-import numpy as np
-import torch
 
 from saltus.chain import Chain
 from saltus.evaluation import METRICS, draw_rows
 from saltus.kernels import VAEKernel
+from saltus.studies.cells import Cells
 from saltus.studies.compare import PERFECT
+from saltus.studies.compare_page import curves, plus_minus, tabulated
 
 TABLES = ("frechet", "sliced_wasserstein", "recall")
 CURVE = "frechet"
@@ -23,12 +22,13 @@ PICTURED_CALLS, PICTURED = 4, 12
 INTRODUCTION = f"""# Kernels and rivals at equal network calls
 
 Made by `python benchmarks/images.py train FOLDER`, `... compare FOLDER` and `... report`; its docstring says how sizes and
-times are matched. Every figure is a mean ± standard deviation over networks trained with different seeds (over three
-sampling seeds where there is one network). Grids are chosen for each rival and number of calls on validation items, by
-sliced Wasserstein distance for samples and by the bound for bits/dim; figures are taken on test items. The last step gives
-its mean. The Fréchet distance is in the features of a classifier trained for each data set, by which nothing here was
-chosen. "{PERFECT}" replaces the network by E[y | z_t] of the training items (of the true law for digits-mixture): what it
-leaves is the fault of the kind of step. Heun takes as many steps as the calls pay for."""
+times are matched. Every figure is a mean ± standard deviation over networks trained with different seeds, each sampled
+with another seed (where there are fewer than three, in turns until there are three figures). Grids are chosen for each rival
+and number of calls on validation items, by sliced Wasserstein distance for samples and by the bound for likelihoods; figures
+are taken on test items. The last step gives its mean. The Fréchet distance is in the features of a classifier trained for
+each data set, by which nothing here was chosen. "{PERFECT}" replaces the network by E[y | z_t] of the training items (of the
+true law for digits-mixture): what it leaves is the fault of the kind of step. Heun takes as many steps as the calls pay for.
+"""
 
 
 def write_report(kept: Path, names: Sequence[str], report: Path) -> None:
@@ -49,15 +49,17 @@ def _case(folder: Path, name: str, summary: dict[str, Any], out: Path) -> list[s
         "",
         f"{summary['data']}. {summary['n_generated']} samples against {summary['n_real']} test items. {summary['features']}",
     ]
-    lines += [f"Machine: {summary['machine']}.", "", *_runs(folder)]
+    lines += [f"Machine: {'; '.join(summary['machines'])}.", "", *_runs(folder)]
     for metric in (metric for metric in TABLES if metric in summary["floor"]):
         floor = summary["floor"][metric]
-        lines += ["", f"{METRICS[metric].title}; real training items: {floor['mean']:.3g} ± {floor['spread']:.1g}", ""]
-        lines += _table(summary, lambda row, metric=metric: _figure(row["metrics"][metric], 3))
-    lines += ["", "Bound, bits/dim", "", *_table(summary, lambda row: _figure(row["bound"]["bits_per_dim"], 4) if row["bound"] else "")]
+        lines += ["", f"{METRICS[metric].title}; real training items: {plus_minus(floor, 3)}", ""]
+        lines += _table(summary, lambda row, metric=metric: plus_minus(row["metrics"][metric], 3))
+    bounds = [row["bound"] for row in summary["rows"] if row["bound"]]
+    lines += ["", f"Bound, {bounds[0]['unit']}, on {bounds[0]['items']} test items: {bounds[0]['convention']}", ""]
+    lines += _table(summary, lambda row: plus_minus(row["bound"]["value"]) if row["bound"] else "")
     lines += ["", "Seconds for 1000 samples, on a machine that did other work too", ""]
     lines += _table(summary, lambda row: f"{row['seconds_per_1000']:.2g}")
-    _draw_curves(summary, out / f"images_{name}.png")
+    curves(summary, CURVE).savefig(out / f"images_{name}.png", dpi=110)
     lines += ["", f"![{METRICS[CURVE].title} over network calls](images_{name}.png)"]
     _draw_samples(folder, summary, out / f"images_{name}_samples.png")
     return [*lines, "", f"Samples at {PICTURED_CALLS} calls:", "", f"![samples](images_{name}_samples.png)"]
@@ -70,36 +72,16 @@ def _runs(folder: Path) -> list[str]:
         total = sum(p.numel() for p in kernel.parameters())
         decoder = sum(p.numel() for p in kernel.decoder.parameters()) if isinstance(kernel, VAEKernel) else total
         lines.append(f"| {run.parent.name} | {decoder} | {total - decoder or ''} | {time['updates']} | {time['cpu_seconds']:.0f} |")
-    return lines
+    missing = [run.name for run in folder.glob("*.unfinished")]
+    return [*lines, *([f"Not finished: {', '.join(missing)}."] if missing else [])]
 
 
-def _figure(figure: dict[str, float], digits: int) -> str:
-    return f"{figure['mean']:.{digits}g} ± {figure['spread']:.1g}"
-
-
-def _table(summary: dict[str, Any], value: Any) -> list[str]:
-    calls = sorted({row["calls"] for row in summary["rows"]})
-    rows = {(row["model"], row["way"], row["calls"]): value(row) for row in summary["rows"]}
-    lines = ["| network: step | " + " | ".join(f"{n} call{'s' * (n > 1)}" for n in calls) + " |", "|---|" + "---|" * len(calls)]
-    for model, way in dict.fromkeys(key[:2] for key in rows):
-        cells = [rows.get((model, way, n), "") for n in calls]
-        if any(cells):
-            lines.append(f"| {model}: {way} | " + " | ".join(cells) + " |")
-    return lines
-
-
-def _draw_curves(summary: dict[str, Any], file: Path) -> None:
-    from saltus.studies.compare_page import curves
-
-    curves(summary, CURVE).savefig(file, dpi=110)
+def _table(summary: dict[str, Any], value: Callable[[dict[str, Any]], str]) -> list[str]:
+    headings, *rows = tabulated(summary, value)
+    return ["| " + " | ".join(headings) + " |", "|---" * len(headings) + "|", *("| " + " | ".join(row) + " |" for row in rows)]
 
 
 def _draw_samples(folder: Path, summary: dict[str, Any], file: Path) -> None:
+    kept = Cells(folder / "compare" / "figures")
     rows = [row for row in summary["rows"] if row["calls"] == PICTURED_CALLS]
-    pictures = {f"{row['model']}: {row['way']}": _pictured(folder / "compare" / "figures" / row["pictured"]) for row in rows}
-    draw_rows(pictures, file, shown=(-1.0, 1.0))
-
-
-def _pictured(file: Path) -> torch.Tensor:
-    with np.load(file) as kept:
-        return torch.from_numpy(kept["samples"][:PICTURED])
+    draw_rows({f"{row['model']}: {row['way']}": kept.load(row["pictured"])[:PICTURED] for row in rows}, file, shown=(-1.0, 1.0))

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from chains import MIXTURE
 from saltus.cli.main import cli
-from saltus.data import DataSet, Standardised
+from saltus.data import DataSet, Standardised, digits
 from saltus.evaluation import Suite
 from saltus.storage import to_json
 from saltus.studies.compare import CHOSEN_BY, Comparison, Model, load_models, perfect_model
@@ -56,19 +56,23 @@ def test_the_exact_kernel_is_at_the_floor_and_one_gaussian_step_is_not(data: Dat
     exact, gaussian = (found[way]["metrics"]["energy"] for way in ("exact kernel", "Gaussian step"))
     assert exact["mean"] < floor.mean + 5 * max(floor.spread, exact["spread"])
     assert gaussian["mean"] > floor.mean + 5 * max(floor.spread, gaussian["spread"])
-    nats = found["exact kernel"]["bound"]["nats"]["mean"]
+    assert found["exact kernel"]["bound"]["unit"] == "nats an item"
+    nats = found["exact kernel"]["bound"]["value"]["mean"]
     assert nats == pytest.approx(float(-MIXTURE.log_prob(data.test, 0.0).mean()), abs=1e-5)  # the data are float32
-    assert found["Gaussian step"]["bound"]["nats"]["mean"] > nats
+    assert found["Gaussian step"]["bound"]["value"]["mean"] > nats
 
 
 def test_rows_are_of_runs_that_differ_in_their_seed(runs: list[Path], data: DataSet, tmp_path: Path) -> None:
     models = load_models(runs, data)
-    assert [(model.name, len(model.hashes)) for model in models] == [("gaussian", 2), ("VAE, 2 levels", 1)]
-    assert len({digest for model in models for digest in model.hashes}) == 3
+    assert [(model.name, len(model.networks)) for model in models] == [("gaussian", 2), ("VAE, 2 levels", 1)]
+    assert len({network.hash for model in models for network in model.networks}) == 3
     rows = list(comparison(models, data, tmp_path).rows(2))
     assert [row["way"] for row in rows] == ["Gaussian step", "DDPM", "DDIM", "DPM-Solver++ 2M", "UniPC", "Heun", "DEIS", "VAE step"]
     for row in rows:
-        assert (row["figures"], row["network_calls"]) == (4 if row["model"] == "gaussian" else 3, 1 if row["way"] == "Heun" else 2)
+        turns = [0, 1, 0] if row["model"] == "gaussian" else [2, 2, 2]
+        assert row["figures"] == [{"run": str(runs[i]), "seed": seed} for seed, i in enumerate(turns)]
+        assert row["network_calls"] == (1 if row["way"] == "Heun" else 2)
+        assert len(row["metrics"]["energy"]["values"]) == len(turns)
         assert (row["bound"] is not None) is (row["way"] in ("Gaussian step", "VAE step"))
     assert [row["way"] for row in comparison(models, data, tmp_path).rows(3)][-1] == "DEIS"
 
@@ -79,10 +83,10 @@ def test_figures_are_kept_and_test_items_choose_nothing(
     models = load_models(runs[:1], data)
     first = list(comparison(models, data, tmp_path / "a").rows(2))
     other_test = replace(data, test=data.test + 3)
-    chosen = [row["grid"] for row in comparison(load_models(runs[:1], other_test), other_test, tmp_path / "b").rows(2)]
+    chosen = [row["grid"] for row in comparison(models, other_test, tmp_path / "b").rows(2)]
     assert chosen == [row["grid"] for row in first]
     other_validation = replace(data, validation=data.validation * 4)
-    list(comparison(load_models(runs[:1], other_validation), other_validation, tmp_path / "c").rows(2))
+    list(comparison(models, other_validation, tmp_path / "c").rows(2))
     judged = [[piece["value"] for piece in pieces(tmp_path / folder) if "choice" in piece["key"]] for folder in ("a", "b", "c")]
     assert sorted(map(str, judged[0])) == sorted(map(str, judged[1])) != sorted(map(str, judged[2]))
     monkeypatch.setattr(Suite, "measure", lambda *_: pytest.fail("measured again"))
@@ -101,7 +105,7 @@ def test_the_page_says_what_was_measured(runs: list[Path], data: DataSet, tmp_pa
     assert 'href="http' not in text.replace('xlink:href="http', "")
     for row in rows:
         assert f"{row['model']}: {row['way']}" in text
-        assert f"{row['metrics']['energy']['mean']:.4g}" in text
+        assert f"{row['metrics']['energy']['mean']:.4g} ± " in text
     assert [row for row in rows if row["calls"] == 2 and row["model"] == "perfect denoiser"] == []
 
 
@@ -126,15 +130,24 @@ def test_the_command_compares_continues_and_explains(tmp_path: Path) -> None:
     first = CliRunner().invoke(cli, call)
     assert first.exit_code == 0, first.output
     kept = {file: file.stat().st_mtime_ns for file in (out / "figures").iterdir()}
+    assert CliRunner().invoke(cli, [*call[:1], call[2], call[1], *call[3:]]).exit_code == 0  # the runs in another order: other pictures
+    assert kept.items() <= {file: file.stat().st_mtime_ns for file in (out / "figures").iterdir()}.items()
+    kept = {file: file.stat().st_mtime_ns for file in (out / "figures").iterdir()}
     assert CliRunner().invoke(cli, call).exit_code == 0
     assert kept == {file: file.stat().st_mtime_ns for file in (out / "figures").iterdir()}
     summary = json.loads((out / "compare.json").read_text())
-    assert {row["runs"] for row in summary["rows"]} == {2}
+    assert [len(networks) for networks in summary["models"].values()] == [2]
+    assert {len(row["figures"]) for row in summary["rows"]} == {3}
     assert summary["n_generated"] == 128
     assert "img alt" in (out / "compare.html").read_text()
 
 
 def test_mistakes_are_one_sentence(runs: list[Path], tmp_path: Path) -> None:
+    train(digits(), Config(kernel="gaussian", steps=2), tmp_path / "g", quiet=True)
+
+    def said_of_digits(folder: Path, *runs: str) -> str:
+        return said(*(str(folder / run) for run in runs))
+
     def said(*arguments: str) -> str:
         result = CliRunner().invoke(cli, ["compare", *arguments, "--out", str(tmp_path / "out")])
         assert result.exit_code != 0
@@ -142,5 +155,9 @@ def test_mistakes_are_one_sentence(runs: list[Path], tmp_path: Path) -> None:
 
     assert "does not say where its data are" in said(str(runs[0]))
     assert "other data" in said(str(runs[0]), "--data", "digits")
+    assert "the same network" in said_of_digits(tmp_path, "g", "g")
+    assert "other data" in said_of_digits(tmp_path, "g", str(runs[0]))
+    assert "is not among --calls 1,2" in said(str(runs[0]), "--calls", "1,2", "--oracle", "4")
+    assert "numbers of calls from 1 up" in said(str(runs[0]), "--calls", "all")
     assert "numbers of calls from 1 up" in said(str(runs[0]), "--calls", "1,0")
     assert "numbers of calls from 1 up" in said(str(runs[0]), "--calls", "few")

@@ -79,6 +79,16 @@ def test_the_optimal_variance_is_calibrated_for_every_grid() -> None:
     assert not torch.allclose(kernel.error(times[:1]), kernel.error(times[1:]), rtol=0.1)
 
 
+def test_a_chosen_variance_is_kept_and_late_grids_have_no_schedulers() -> None:
+    torch.manual_seed(0)
+    kernel = GaussianKernel(decoder((2,)), HEAD, variance="posterior")
+    first, *_ = of_chain(Chain(StandardNormal(), grid(3), kernel), ITEMS)
+    assert first.way == "Gaussian step, posterior variance"
+    assert first.on(grid(2)).bound.kernel(1) is kernel
+    late = of_chain(Chain(StandardNormal(), Levels([0.0, 1.0, 25.0]), GaussianKernel(decoder((2,)), HEAD)), ITEMS)
+    assert [c.way for c in late] == ["Gaussian step"]
+
+
 def test_the_perfect_denoiser_has_the_exact_kernel_too() -> None:
     contenders: dict[str, Contender] = {c.way: c for c in of_oracle(MIXTURE, ITEMS, HEAD, 3.0, exact_bound=True)}
     exact = contenders["exact kernel"].on(Levels([0.0, 3.0])).bound
@@ -108,6 +118,13 @@ def test_a_piece_is_made_once_and_named_by_all_that_decides_it(tmp_path: Path) -
     with pytest.raises(KeyboardInterrupt):
         cells.get({"n": 3}, interrupted)
     assert cells.get({"n": 3}, make)["value"] == 0.1 + 0.2
+
+
+def test_a_tensor_is_made_once(tmp_path: Path) -> None:
+    cells = Cells(tmp_path)
+    file = cells.tensor({"n": 1}, lambda: torch.arange(3.0))
+    assert cells.tensor({"n": 1}, lambda: pytest.fail("made again")) == file
+    assert torch.equal(cells.load(file.name), torch.arange(3.0))
 
 
 def test_a_page_is_escaped_and_needs_no_other_file() -> None:

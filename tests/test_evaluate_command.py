@@ -68,7 +68,8 @@ def test_a_run_knows_its_data(home: Path) -> None:
         "features of a classifier of 25 clusters",
         "Fréchet distance",
         "memorisation (nearer to training, 0.5 is none)",
-        "standard error over 140 items), density in the units of the file",
+        "nats an item (standard error over 140 items), density in the units of the file",
+        "level 1/kl ",
         "The figures are in figures/evaluation.json",
     ):
         assert words in done.stdout
@@ -80,7 +81,8 @@ def test_a_run_knows_its_data(home: Path) -> None:
     data = load("table.npz")
     assert kept["fingerprint"] == data.fingerprint
     expected = float(Chain.load("run").bound(data.test).bits_per_dim.double().mean())
-    assert kept["likelihood"]["bits_per_dim"] == pytest.approx(expected, rel=1e-9)
+    assert kept["likelihood"]["bits_per_dim"] == pytest.approx(expected, rel=1e-6)
+    assert kept["likelihood"]["per_item"] == pytest.approx(Chain.load("run").bound(data.test).total.tolist())
     with pytest.raises(Mistake, match=r"figures/evaluation\.json is already there"):
         raise evaluate("run", "--out", "figures").exception or AssertionError
 
@@ -120,7 +122,7 @@ def test_samples_in_files_and_folders(home: Path) -> None:
         (pictures(600, 0) / 255, r"bad\.npy does not fit the data set pictures: the array is of type float64 where uint8 was expected"),
         (np.full((600, 8, 9), np.nan), r"bad\.npy: the array holds 43200 NaN"),
         (table(600, 0), r"shape \(600, 2\) where \(N, 8, 9\) was expected"),
-        (pictures(383, 0), r"127 generated items are too few for the Fréchet distance; expected at least 128"),
+        (pictures(383, 0), r"bad\.npy holds 383 samples, which are measured in thirds; expected at least 384"),
     ],
 )
 def test_samples_that_do_not_fit_are_refused(home: Path, raw: np.ndarray, says: str) -> None:
@@ -149,6 +151,36 @@ def test_mistakes(arguments: list[str], says: str) -> None:
     assert ". " not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("raw", "says"),
+    [
+        (table(600, 5) * 255, r"other\.npy does not fit the data set table: the values of column 0 go from .* where the data go from"),
+        (table(600, 5) / 1e4, "convert them to the units of the data"),
+        (table(600, 5).astype(int), "of type int64 where float32 was expected"),
+    ],
+)
+def test_samples_in_other_units_are_refused(home: Path, raw: np.ndarray, says: str) -> None:
+    np.save(home / "other.npy", raw)
+    with pytest.raises(Mistake, match=says):
+        raise evaluate("other.npy", "--data", "table.npz").exception or AssertionError
+
+
+@pytest.mark.usefixtures("home", "quick")
+def test_options_of_a_run_and_a_file_in_the_way_are_told_before_the_work() -> None:
+    done = evaluate("table.npz", "--data", "table.npz", "--seeds", "0")
+    assert done.exit_code == 2
+    assert "--seeds is for a training run, and table.npz holds none" in done.stderr
+    assert isinstance(evaluate("run", "--out", "table.npz").exception, OSError)
+
+
+@pytest.mark.usefixtures("home", "quick")
+def test_more_latents_tighten_the_likelihood() -> None:
+    plain, tight = (figures("run", "--seeds", "0", "--latents", k)["likelihood"] for k in ("1", "4"))
+    assert (plain["latents"], tight["latents"]) == (1, 4)
+    assert "level 1/marginal" in tight["nats"]
+    assert tight["total"] != plain["total"]
+
+
 @pytest.mark.parametrize("seeds", ["", "a", "1,,2", "-1", "1,1"])
 def test_seeds_are_numbers(seeds: str) -> None:
     done = evaluate("run", "--seeds", seeds)
@@ -162,4 +194,4 @@ def test_inception_that_is_not_there_is_told_at_once(monkeypatch: pytest.MonkeyP
 
     monkeypatch.setattr(fid, "_TORCH_FIDELITY_AVAILABLE", False)
     with pytest.raises(Mistake, match="pip install torch-fidelity"):
-        raise evaluate("pictures.npz", "--data", "pictures.npz", "--inception").exception or AssertionError
+        raise evaluate("pictures.npz", "--data", "pictures.npz", "--n", "130", "--inception").exception or AssertionError

@@ -11,7 +11,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "saltus"
 
-GROUND = {"mistakes", "blueprint", "storage"}
+GROUND = {"mistakes", "blueprint", "storage", "machine"}
 """Small modules that anything may use."""
 
 ROOMS = {

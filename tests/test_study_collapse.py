@@ -192,12 +192,12 @@ def test_residual_information_and_the_network_are_told_apart(late: float, says: 
 def test_the_ingredient_that_brings_diversity_back_is_the_one_that_does() -> None:
     kept = collapse_claims.ingredients(Source.NETWORK, [*samples(Source.NETWORK, 0.1, 0.95, 0.9, 0.7), *samples(Source.EXACT, 0, 0, 0, 0)])
     assert "0.10 by equation (2), 0.95 by DDIM" in kept
-    assert "keeping what is left of z_t (DDIM) brings most of it back (+0.85); at least 0.9 of real items: DDIM and bridge step" in kept
+    assert "to DDIM, which keeps what is left of z_t, brings most of it back (+0.85); at least 0.9 of real items: DDIM and bridge" in kept
     assert "Nearest to real items is DDIM (sliced Wasserstein 0.525, real 0.100)" in kept
     drawn = collapse_claims.ingredients(Source.EXACT, samples(Source.EXACT, 0.1, 0.3, 0.8, 0.85))
-    assert "the bridge's fresh noise brings most of it back (+0.50); at least 0.9 of real items: none" in drawn
+    assert "which keeps less of z_t and draws noise, brings most of it back (+0.50); at least 0.9 of real items: none" in drawn
     assert "room for the error" in collapse_claims.ingredients(Source.EXACT, samples(Source.EXACT, 0.1, 0.1, 0.1, 0.9))
-    assert "no ingredient adds" in collapse_claims.ingredients(Source.EXACT, samples(Source.EXACT, 0.4, 0.3, 0.2, 0.1))
+    assert "no change of sampler adds" in collapse_claims.ingredients(Source.EXACT, samples(Source.EXACT, 0.4, 0.3, 0.2, 0.1))
 
 
 # the study

@@ -271,6 +271,9 @@ def test_the_likelihood_is_the_chains_bound(name: str) -> None:
     assert sum(found.nats.values()) == pytest.approx(found.bits_per_dim * 2 * math.log(2), rel=1e-5)
     assert len(found.per_level) == len(found.active_units) == chain.levels.L
     assert sum(found.per_level) + found.nats["prior"] + found.nats["scaling"] == pytest.approx(sum(found.nats.values()), rel=1e-5)
+    assert found.per_item == pytest.approx(bound.total.tolist())
+    assert found.figure == (found.total, found.total_error, "nats an item")
+    assert found.total_error == pytest.approx(found.standard_error * 2 * math.log(2))
     assert found.convention == "density in the units of the file, by a Gaussian whose standard deviation is at least 0.01 of the data's"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,18 @@ import torch
 
 from saltus import Chain, Mistake
 from saltus.data import DataSet, digits
-from saltus.training import Config, KernelName, Trainer, build_chain, load_encoding, train
+from saltus.training import (
+    Config,
+    KernelName,
+    Trainer,
+    build_chain,
+    check_data,
+    load_config,
+    load_data,
+    load_encoding,
+    train,
+    updates_done,
+)
 from saltus.training.trainer import _items
 
 STEPS = 40
@@ -129,6 +141,24 @@ def test_an_interrupted_run_keeps_what_it_reached(tmp_path: Path, data: DataSet,
     with pytest.raises(KeyboardInterrupt):
         train(data, Config(steps=STEPS), tmp_path / "run", quiet=True)
     assert Chain.load(tmp_path / "run").sample(1, seed=0).shape == (1, 1, 8, 8)
+    assert updates_done(tmp_path / "run") == 3
+    assert load_config(tmp_path / "run") == Config(steps=STEPS)
+
+
+def test_a_run_knows_its_data_and_tells_others(tmp_path: Path, data: DataSet) -> None:
+    train(data, Config(steps=1), tmp_path / "run", quiet=True)
+    check_data(tmp_path / "run", data)
+    other = replace(data, train=data.train.flip(0))
+    with pytest.raises(Mistake, match="other data than those"):
+        check_data(tmp_path / "run", other)
+    assert load_data(tmp_path / "run", "digits").fingerprint == load_data(tmp_path / "run").fingerprint
+    for name, says in (("config.json", "is damaged; train again"), ("source.json", "is damaged; train again")):
+        (tmp_path / "run" / name).write_text("{")
+        with pytest.raises(Mistake, match=says):
+            load_config(tmp_path / "run") if name == "config.json" else check_data(tmp_path / "run", data)
+    (tmp_path / "run" / "source.json").unlink()
+    with pytest.raises(Mistake, match="does not say where its data are"):
+        load_data(tmp_path / "run")
 
 
 def test_sizes_can_be_given(data: DataSet) -> None:

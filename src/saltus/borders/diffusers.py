@@ -37,10 +37,11 @@ from saltus.levels import Levels
 from saltus.mistakes import Mistake
 from saltus.process import Noise, OrnsteinUhlenbeck, Time
 
-__all__ = ["Denoiser", "SchedulerSampler", "Solver"]
+__all__ = ["LATEST", "Denoiser", "SchedulerSampler", "Solver"]
 
 _process = OrnsteinUhlenbeck()
-_LATEST = 20.0  # alpha = 2e-9: schedulers divide by it, and float64 keeps seven digits of yhat
+LATEST = 20.0
+"""The last time of a grid, at most: alpha = 2e-9, schedulers divide by it, and float64 keeps seven digits of yhat."""
 _ALMOST_CLEAN = 1e-10  # sigma / alpha at the end of DEIS, which takes its logarithm
 
 
@@ -109,10 +110,10 @@ class SchedulerSampler:
     """
 
     def __init__(self, denoiser: Denoiser, levels: Levels, solver: Solver | str) -> None:
-        if levels.last > _LATEST:
+        if levels.last > LATEST:
             raise Mistake(
                 f"the last level is t = {levels.last:g}, where diffusers' schedulers lose y to rounding; "
-                f"give levels that end at {_LATEST:g} or earlier"
+                f"give levels that end at {LATEST:g} or earlier"
             )
         self.denoiser, self.levels, self.solver = denoiser, levels, Solver(solver)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,14 +19,21 @@ if TYPE_CHECKING:
 __all__ = ["compare"]
 
 _ALL = "all"
+_WIDTH = 160  # columns of the terminal, at most: a table of eight numbers of calls
+_SAMPLES = 2000
 _TABLE = ("frechet", "sliced_wasserstein")
 
 
 class _Calls(click.ParamType[tuple[int, ...]]):
+    """Numbers of network calls; an `everything` word stands for those of --calls."""
+
     name = "numbers"
 
+    def __init__(self, everything: str | None = None) -> None:
+        self._everything = everything
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        if value == _ALL:
+        if value == self._everything:
             return ()
         try:
             calls = tuple(sorted({int(part) for part in str(value).split(",")}))
@@ -40,14 +48,24 @@ class _Calls(click.ParamType[tuple[int, ...]]):
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--data", help="The runs' data set, if it is no longer where they were trained from.")
 @click.option("--calls", type=_Calls(), default="1,2,4,8,16,50,250", show_default=True, help="Numbers of network calls.")
-@click.option("--n", type=click.IntRange(min=1), default=2000, show_default=True, help="Samples of each figure.")
+@click.option("--n", type=click.IntRange(min=1), help="Samples of each figure. [default: 2000, or a third of the training items]")
 @click.option(
-    "--oracle", type=_Calls(), is_flag=False, flag_value=_ALL, help="Also the headroom: a perfect denoiser, at all calls or at those given."
+    "--oracle",
+    type=_Calls(_ALL),
+    is_flag=False,
+    flag_value=_ALL,
+    help="Also the headroom: a perfect denoiser, at all calls or at those given.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for compare.json, compare.html and finished figures.")
 @json_option
 def compare(
-    runs: tuple[Path, ...], data: str | None, calls: tuple[int, ...], n: int, oracle: tuple[int, ...] | None, out: Path, as_json: bool
+    runs: tuple[Path, ...],
+    data: str | None,
+    calls: tuple[int, ...],
+    n: int | None,
+    oracle: tuple[int, ...] | None,
+    out: Path,
+    as_json: bool,
 ) -> None:
     """Compare the training RUNs, and every rival sampler on their networks, at equal network calls.
 
@@ -55,15 +73,21 @@ def compare(
     """
     from rich.console import Console
 
+    from saltus.borders import LATEST
     from saltus.evaluation import Suite
     from saltus.studies.compare import COMPARED, Comparison, load_models, perfect_model
     from saltus.training import load_data
 
+    if oracle and not set(oracle) <= set(calls):
+        raise click.UsageError(f"--oracle {','.join(map(str, oracle))} is not among --calls {','.join(map(str, calls))}; add it there")
     start, console = time.monotonic(), Console(stderr=True)
     items = load_data(runs[0], data)
-    models = load_models(runs, items)
+    models, n = load_models(runs, items), n or min(_SAMPLES, max(1, len(items.train) // 3))
+    for model in models:
+        if model.networks[0].contenders[0].own is None and model.networks[0].contenders[0].last > LATEST:
+            console.print(f"{model.name}: its grid ends later than t = {LATEST:g}, so no scheduler of diffusers takes part")
     if oracle is not None:
-        last = max(contender.last for model in models for contender in model.contenders[0])
+        last = max(contender.last for model in models for contender in model.networks[0].contenders)
         models.append(perfect_model(items, last, calls=oracle or calls))
     rows: list[dict[str, Any]] = []
     summary: dict[str, Any] = {}
@@ -100,8 +124,14 @@ def _words(row: dict[str, Any]) -> str:
 
     parts = [f"{METRICS[name].title} {row['metrics'][name]['mean']:.3g}" for name in _TABLE if name in row["metrics"]]
     if row["bound"]:
-        parts.append(f"{row['bound']['bits_per_dim']['mean']:.3f} bits/dim")
+        parts.append(f"{row['bound']['value']['mean']:.3f} {row['bound']['unit']}")
     return ", ".join(parts)
+
+
+def _figure(name: str, row: dict[str, Any]) -> str:
+    from saltus.studies.compare_page import plus_minus
+
+    return plus_minus(row["metrics"][name], 3)
 
 
 def _table(summary: dict[str, Any]) -> str:
@@ -109,21 +139,16 @@ def _table(summary: dict[str, Any]) -> str:
     from rich.table import Table
 
     from saltus.evaluation import METRICS
+    from saltus.studies.compare_page import plus_minus, tabulated
 
-    calls = sorted({row["calls"] for row in summary["rows"]})
-    console = Console(width=max(80, 40 + 18 * len(calls)))
+    console = Console(width=_WIDTH)
     with console.capture() as text:
-        for name in (name for name in _TABLE if name in summary["rows"][0]["metrics"]):
-            floor = summary["floor"][name]
-            table = Table(
-                title=f"{METRICS[name].title}, floor {floor['mean']:.3g} ± {floor['spread']:.1g}, {summary['n_generated']} samples"
-            )
-            table.add_column("network: step")
-            for n in calls:
-                table.add_column(f"{n} call{'s' * (n > 1)}", justify="right")
-            cells = {(row["model"], row["way"], row["calls"]): row["metrics"][name] for row in summary["rows"]}
-            for model, way in dict.fromkeys(key[:2] for key in cells):
-                at = [cells.get((model, way, n)) for n in calls]
-                table.add_row(f"{model}: {way}", *("" if f is None else f"{f['mean']:.3g} ± {f['spread']:.1g}" for f in at))
+        for name in (name for name in _TABLE if name in summary["floor"]):
+            headings, *rows = tabulated(summary, partial(_figure, name))
+            table = Table(title=f"{METRICS[name].title}, floor {plus_minus(summary['floor'][name], 3)}, {summary['n_generated']} samples")
+            for heading in headings:
+                table.add_column(heading, justify="left" if heading == headings[0] else "right")
+            for row in rows:
+                table.add_row(*row)
             console.print(table)
     return text.get()

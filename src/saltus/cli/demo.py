@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import torch
 from rich.console import Console
 from rich.table import Table
 
@@ -17,6 +15,7 @@ from saltus.data import DataSet, digits
 from saltus.evaluation import diversity, draw_levels, draw_rows, exact_decoder_path, measure_collapse, sliced_wasserstein, spread
 from saltus.kernels import Last
 from saltus.levels import Levels
+from saltus.machine import describe_machine
 from saltus.oracles import FiniteData
 from saltus.storage import to_json
 from saltus.training import Config, KernelName, train
@@ -63,7 +62,7 @@ def run_demo(out: Path, *, quick: bool, seed: int) -> tuple[dict[str, Any], str]
         "sliced_wasserstein_floor": floor,
         "kernels": kernels,
         "collapse": collapse,
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
+        "machine": describe_machine(),
         "seconds": round(time.monotonic() - start, 1),
     }
     rows = {"real digits": real[:_SHOWN], "exact decoder": exact[0]}

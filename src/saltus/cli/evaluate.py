@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["evaluate_command"]
 
 _FILE = "evaluation.json"
+_RUN_OPTIONS = ("seeds", "last", "latents")
 _THIRDS = 3
 
 
@@ -64,17 +65,27 @@ def evaluate_command(
     """
     from saltus.storage import to_json
 
-    if out is not None and (out / _FILE).exists():
-        raise Mistake(f"{out / _FILE} is already there; give another folder with --out, or remove it first")
+    if out is not None:  # before the work, not after it
+        if (out / _FILE).exists():
+            raise Mistake(f"{out / _FILE} is already there; give another folder with --out, or remove it first")
+        out.mkdir(parents=True, exist_ok=True)
     if (target / "chain.json").exists():
         result, words = _run(target, data, n, seeds, last, latents, inception)
     else:
+        _refuse(_RUN_OPTIONS, target)
         result, words = _samples(target, data, n, inception)
     if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
         (out / _FILE).write_text(to_json(result, indent=1) + "\n")
         words += f"\nThe figures are in {out / _FILE}"
     say(as_json, result, words)
+
+
+def _refuse(options: Sequence[str], target: Path) -> None:
+    """Say so when an option was given that samples cannot follow: they are made already."""
+    context = click.get_current_context()
+    for option in options:
+        if context.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{option} is for a training run, and {target} holds none; leave it out")
 
 
 @dataclass(frozen=True)
@@ -106,7 +117,7 @@ def _run(
 
 def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> tuple[dict[str, Any], str]:
     from saltus.data import load
-    from saltus.evaluation import evaluate_items
+    from saltus.evaluation import METRICS, evaluate_items
 
     if not place.exists():
         raise Mistake(f"{place} is not there; give a folder that train wrote, or a file or folder of samples")
@@ -114,6 +125,9 @@ def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> t
         raise Mistake(f"{place} holds no run, which would know its data; give what its samples are compared with as --data")
     items = load(data)
     y = _encoded(place, items)
+    fewest = max(METRICS[name].fewest for name in _metrics(inception))
+    if n is None and len(y) < _THIRDS * fewest:
+        raise Mistake(f"{place} holds {len(y)} samples, which are measured in thirds; expected at least {_THIRDS * fewest}: give more")
     suite = _suite(items, n or min(len(y) // _THIRDS, _default(items)), inception)
     report = evaluate_items(y, suite, progress=_progress)
     return _result({"samples": str(place)}, report, None), _words(f"samples of {place}, in thirds", report, None)
@@ -125,9 +139,29 @@ def _encoded(place: Path, items: DataSet) -> Tensor:
 
     raw, encoding = read_items(place), items.encoding
     try:
-        return encoding.encode(encoding.layout.like(raw, encoding.shape))
+        if encoding.dtype.kind == "f" and raw.dtype.kind != "f":
+            raise Mistake(f"the array is of type {raw.dtype} where {encoding.dtype} was expected; convert it to the units of the data")
+        y = encoding.encode(encoding.layout.like(raw, encoding.shape))
+        if encoding.dtype.kind == "f":  # of integers the encoding knows the range
+            _check_range(y, items)
     except Mistake as mistake:
         raise Mistake(f"{place} does not fit the data set {items.name}: {mistake}") from mistake
+    return y
+
+
+def _check_range(y: Tensor, items: DataSet) -> None:
+    """Refuse samples that leave the range of the data by more than its width, or fill less than a hundredth of it: other units."""
+    shape = (-1, 1) if items.encoding.layout.is_image else (-1, y.shape[1])  # images have one unit, a table one for each column
+    (low, high), (least, most) = ((part.reshape(shape).amin(0), part.reshape(shape).amax(0)) for part in (items.train, y))
+    width = high - low
+    wrong = (least < low - width) | (most > high + width) | (most - least < width / 100)
+    if bool(wrong.any()):
+        at = int(wrong.nonzero()[0])
+        where = "the samples" if items.encoding.layout.is_image else f"the values of column {at}"
+        raise Mistake(
+            f"{where} go from {float(least[at]):.4g} to {float(most[at]):.4g} where the data go from {float(low[at]):.4g} to "
+            f"{float(high[at]):.4g}, both in standard deviations of the data; convert them to the units of the data"
+        )
 
 
 def _default(items: DataSet) -> int:
@@ -138,9 +172,15 @@ def _default(items: DataSet) -> int:
 
 
 def _suite(items: DataSet, n: int, inception: bool) -> Suite:
-    from saltus.evaluation import DEFAULT_METRICS, INCEPTION_METRICS, Suite
+    from saltus.evaluation import Suite
 
-    return Suite(items, n, metrics=DEFAULT_METRICS + INCEPTION_METRICS * inception, progress=_progress)
+    return Suite(items, n, metrics=_metrics(inception), progress=_progress)
+
+
+def _metrics(inception: bool) -> tuple[str, ...]:
+    from saltus.evaluation import DEFAULT_METRICS, INCEPTION_METRICS
+
+    return DEFAULT_METRICS + INCEPTION_METRICS * inception
 
 
 def _progress(words: str) -> None:
@@ -188,10 +228,9 @@ def _number(figures: Figures) -> str:
 def _bound_words(bound: Likelihood | None) -> list[str]:
     if bound is None:
         return []
-    levels = ", ".join(f"{nats:.2f}" for nats in bound.per_level)
-    bits = f"{bound.bits_per_dim:.4f} ± {bound.standard_error:.4f} bits/dim"
+    mean, error, unit = bound.figure
     tightened = f", tightened with {bound.latents} latents a step" if bound.latents > 1 else ""
     return [
-        f"bound: {bits} (standard error over {bound.items} items), {bound.convention}{tightened}",
-        f"nats of each step, cleanest first: {levels}; of the prior: {bound.nats['prior']:.3g}",
+        f"bound: {mean:.4f} ± {error:.4f} {unit} (standard error over {bound.items} items), {bound.convention}{tightened}",
+        f"nats: {', '.join(f'{name} {nats:.4g}' for name, nats in bound.nats.items())}",
     ]

@@ -22,7 +22,7 @@ from saltus.data.layout import Array
 from saltus.mistakes import Mistake
 from saltus.oracles import Oracle
 
-__all__ = ["DataSet", "Labels", "Places", "places", "split"]
+__all__ = ["DataSet", "Labels", "Places", "drawn", "places", "split"]
 
 _FEWEST = 50  # items: with fewer, a tenth of them is too often nothing
 _TENTH = 2**64 // 10
@@ -105,6 +105,13 @@ class DataSet:
         """One line for humans."""
         sizes = f"{len(self.train)} training, {len(self.validation)} validation and {len(self.test)} test"
         return f"{self.name}: {sizes} {self.encoding.summary()}"
+
+
+def drawn(items: Tensor, n: int, *, seed: int = 0) -> Tensor:
+    """n items drawn without replacement, or all in their order if there are no more: files may be sorted."""
+    if len(items) <= n:
+        return items
+    return items[torch.from_numpy(np.random.default_rng(seed).permutation(len(items))[:n])]
 
 
 @dataclass(frozen=True, eq=False)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from saltus.chain import Bound, Chain
+from saltus.chain import Bound, Chain, bits_per_dim
 from saltus.data import Encoding
 from saltus.kernels import DiscretisedHead, GaussianHead
 from saltus.mistakes import Mistake
@@ -22,8 +22,10 @@ class Likelihood:
 
     Attributes:
         items: how many.
-        bits_per_dim: the mean.
-        standard_error: of the mean, over items.
+        bits_per_dim: the mean, and `standard_error` that of it, over items.
+        total: the mean in nats per item, and `total_error` the standard error of it.
+        discrete: whether it is of a probability, whose unit is bits/dim; if not, of a density, whose unit is nats.
+        per_item: nats of each item, in their order.
         nats: the mean of every term, by its name.
         per_level: nats of each step, cleanest first.
         active_units: of the latent at each step; None where there is none.
@@ -34,11 +36,22 @@ class Likelihood:
     items: int
     bits_per_dim: float
     standard_error: float
+    total: float
+    total_error: float
+    discrete: bool
+    per_item: list[float]
     nats: dict[str, float]
     per_level: list[float]
     active_units: list[int | None]
     latents: int
     convention: str
+
+    @property
+    def figure(self) -> tuple[float, float, str]:
+        """The mean, its standard error, and their unit: bits/dim of a probability, nats of a density."""
+        if self.discrete:
+            return self.bits_per_dim, self.standard_error, "bits/dim"
+        return self.total, self.total_error, "nats an item"
 
 
 def likelihood(chain: Chain, y: Tensor, encoding: Encoding, *, seed: int = 0, latents: int = 1) -> Likelihood | None:
@@ -59,20 +72,26 @@ def likelihood(chain: Chain, y: Tensor, encoding: Encoding, *, seed: int = 0, la
     if not chain.has_bound:
         return None
     dtype = next(chain.parameters(), torch.zeros(0, dtype=torch.float64)).dtype
-    return _summary(chain.bound(y.to(dtype), seed=seed, latents=latents), latents, convention(encoding))
+    return _summary(chain.bound(y.to(dtype), seed=seed, latents=latents), latents, encoding)
 
 
-def _summary(bound: Bound, latents: int, words: str) -> Likelihood:
-    bits = bound.bits_per_dim.double()
+def _summary(bound: Bound, latents: int, encoding: Encoding) -> Likelihood:
+    nats = bound.total.double()
+    means = torch.stack([nats.mean(), nats.std() / math.sqrt(len(nats))])
+    bits = bits_per_dim(means, bound.event_shape)
     return Likelihood(
-        items=len(bits),
-        bits_per_dim=float(bits.mean()),
-        standard_error=float(bits.std()) / math.sqrt(len(bits)),
+        items=len(nats),
+        bits_per_dim=float(bits[0]),
+        standard_error=float(bits[1]),
+        total=float(means[0]),
+        total_error=float(means[1]),
+        discrete=isinstance(encoding.head(), DiscretisedHead),
+        per_item=nats.tolist(),
         nats={name: float(value.double().mean()) for name, value in bound.terms.items()},
         per_level=bound.per_level.double().mean(1).tolist(),
         active_units=bound.active_units,
         latents=latents,
-        convention=words,
+        convention=convention(encoding),
     )
 
 

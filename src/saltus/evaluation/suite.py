@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saltus.data import DataSet
+from saltus.data import DataSet, drawn
 from saltus.evaluation.features import Features, features_for
 from saltus.evaluation.inception import inception_features, inception_network
 from saltus.evaluation.metrics import DEFAULT_METRICS, FEATURE_METRICS, INCEPTION_METRICS, MEMORISATION_METRICS, METRICS, Side, measure
@@ -94,7 +94,7 @@ class Suite:
             )
         self.data, self.n, self.part, self.seed, self.metrics, self._progress = data, n, part, seed, tuple(metrics), progress
         parts: dict[Part, Tensor] = {"test": data.test, "validation": data.validation}
-        self._real_items, self._other_items = (_some(parts[name], seed) for name in (part, *(set(parts) - {part})))
+        self._real_items, self._other_items = (drawn(parts[name], MOST_ITEMS, seed=seed) for name in (part, *(set(parts) - {part})))
         self._inception = _inception(data) if set(metrics) & set(INCEPTION_METRICS) else None
         self._check()
 
@@ -104,6 +104,10 @@ class Suite:
         for count, what in ((self.n, "generated"), (self.n_real, self.part)):
             if count < fewest:
                 raise Mistake(f"{count} {what} items are too few for the {METRICS[dearest].title}; expected at least {fewest}: give more")
+        others, needed = len(self._other_items), _DRAWS * METRICS[MEMORISATION_METRICS[0]].fewest
+        if set(self.metrics) & set(MEMORISATION_METRICS) and others < needed:
+            other = "validation" if self.part == "test" else "test"
+            raise Mistake(f"{others} {other} items are too few for the floor of memorisation; expected at least {needed}: give more")
         if self.n > len(self.data.train):
             raise Mistake(
                 f"{self.n} generated items are more than the {len(self.data.train)} training items of {self.data.name}, of which "
@@ -185,10 +189,3 @@ def _inception(data: DataSet) -> nn.Module:
     if not data.encoding.layout.is_image:
         raise Mistake(f"{data.name} holds {data.encoding.summary()}, and Inception distances are of images; leave them out")
     return inception_network()
-
-
-def _some(items: Tensor, seed: int) -> Tensor:
-    """All items, or 10,000 drawn by the seed."""
-    if len(items) <= MOST_ITEMS:
-        return items
-    return items[torch.from_numpy(np.random.default_rng(seed).permutation(len(items))[:MOST_ITEMS])]

@@ -12,13 +12,18 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
 from saltus.storage import to_json
 
 __all__ = ["Cells"]
 
+_TENSOR = "tensor"
+
 
 class Cells:
-    """A folder of JSON files, one a piece.
+    """A folder of files, one a piece.
 
     Args:
         folder: made if it is not there.
@@ -42,3 +47,16 @@ class Cells:
             os.replace(partial, file)
         value: dict[str, Any] = json.loads(file.read_text())["value"]
         return value
+
+    def tensor(self, key: Mapping[str, Any], make: Callable[[], Tensor]) -> Path:
+        """The file of a piece that is one tensor, made if it is not there."""
+        file = self.file(key, "safetensors")
+        if not file.exists():
+            partial = file.with_suffix(".partial")
+            save_file({_TENSOR: make().contiguous()}, partial)
+            os.replace(partial, file)
+        return file
+
+    def load(self, name: str) -> Tensor:
+        """The tensor in a file of this folder."""
+        return load_file(self.folder / name)[_TENSOR]

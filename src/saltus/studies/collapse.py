@@ -17,23 +17,22 @@ Spreads are root mean square deviations over items and dimensions, in units of t
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from functools import cached_property, partial
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from saltus.borders import SchedulerSampler, Solver
 from saltus.chain import Chain, StandardNormal
-from saltus.data import DataSet
+from saltus.data import DataSet, drawn
 from saltus.evaluation import Step, decoder_path, diversity, measure_collapse, pair_growth, sliced_wasserstein, small_growth, spread
 from saltus.kernels import DeterministicKernel, GaussianKernel, OracleDenoiser
 from saltus.levels import Levels
+from saltus.machine import describe_machine
 from saltus.networks import Architecture, Scaled
 from saltus.oracles import FiniteData
 from saltus.process import Noise
@@ -189,7 +188,7 @@ def summary(data: DataSet, plan: Plan, records: list[Record], *, seed: int, seco
         "plan": asdict(plan),
         **{name: [_numbers(record) for record in records if isinstance(record, kind)] for name, kind in kinds.items()},
         "seconds": round(seconds, 1),
-        "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
+        "machine": describe_machine(),
     }
 
 
@@ -202,7 +201,7 @@ class _Scene:
 
     def __init__(self, data: DataSet, plan: Plan, seed: int) -> None:
         self._data, self._plan, self._seed = data, plan, seed
-        self._oracle, self._real = FiniteData(data.train), data.test[: plan.generated]
+        self._oracle, self._real = FiniteData(data.train), drawn(data.test, plan.generated, seed=seed)
         self._z_L = Noise(seed, 0, plan.paths).normal("prior", data.event_shape)
 
     @cached_property
@@ -226,9 +225,8 @@ class _Scene:
         return [Trained(list(levels), width, parameters, updates, seed, apart, descent, path[0][:_SHOWN])]
 
     def exact_sampled(self) -> list[Record]:
-        rng = np.random.default_rng(self._seed)
-        train, n = self._data.train, min(self._plan.generated, len(self._data.train))
-        real = train[torch.from_numpy(rng.permutation(len(train))[:n])]
+        train = self._data.train
+        real = drawn(train, self._plan.generated, seed=self._seed)
         return [self._judged(Source.REAL, Way.NONE, None, 0, real), *self._sampled(Source.EXACT, OracleDenoiser(self._oracle), None, train)]
 
     def network_sampled(self, seed: int) -> list[Record]:
@@ -277,7 +275,7 @@ class _Scene:
         """
         levels, n = Levels.cosine(_LEVELS, self._plan.late), self._plan.generated
         gaussian = GaussianKernel(network, self._data.encoding.head())
-        gaussian.calibrate(unbiased[:_CALIBRATION_ITEMS], list(levels)[1:], seed=self._seed)
+        gaussian.calibrate(drawn(unbiased, _CALIBRATION_ITEMS, seed=self._seed), list(levels)[1:], seed=self._seed)
         samplers: dict[Way, Chain | SchedulerSampler] = {
             Way.EQUATION_2: Chain(StandardNormal(), levels, DeterministicKernel(network)),
             Way.DDIM: SchedulerSampler(gaussian, levels, Solver.DDIM),

@@ -53,7 +53,7 @@ def collapse(exact: Sequence[Exact]) -> str:
 
 
 def residual(exact: Sequence[Exact]) -> str:
-    """What the last time alone does to the exact optimum."""
+    """What the exact optimum does on cosine grids that end at different times: residual information, and nothing else."""
     ordered = sorted(exact, key=lambda e: e.levels[-1])
     spreads = [e.descent.spread[0] for e in ordered]
     times, values = _listed(f"{e.levels[-1]:g}" for e in ordered), _listed(map(_shown, spreads))
@@ -129,7 +129,7 @@ def training(trained: Sequence[Trained]) -> str:
 
 
 def last_level(early: Exact, again: Sequence[Trained], late: Exact, same: Sequence[Trained]) -> str:
-    """Residual information against the network's own part, for networks that differ in the last time only."""
+    """Residual information against the network's own part, for networks of one size whose grids end at different times."""
     (a, b), (c, d) = ((e.descent.spread[0], fmean(r.descent.spread[0] for r in rs)) for e, rs in ((early, again), (late, same)))
     found = (
         f"Width {same[0].width} spreads {_shown(b)} from t_L = {early.levels[-1]:g}, where the optimum spreads {_shown(a)}, "
@@ -142,20 +142,20 @@ def last_level(early: Exact, again: Sequence[Trained], late: Exact, same: Sequen
 
 
 def ingredients(source: Source, sampled: Sequence[Sampled]) -> str:
-    """Which ingredient brings diversity back, around one prediction at equal calls."""
+    """Which change of sampler brings diversity back, around one prediction at equal calls."""
     diversity, distance = (
         {way: fmean(getattr(r, name) for r in sampled if (r.source, r.way) == (source, way)) for way in Way if way is not Way.NONE}
         for name in ("diversity", "sliced_wasserstein")
     )
     floor = next(r.sliced_wasserstein for r in sampled if r.source is Source.REAL)
     gains = {
-        "keeping what is left of z_t (DDIM)": diversity[Way.DDIM] - diversity[Way.EQUATION_2],
-        "the bridge's fresh noise": diversity[Way.BRIDGE] - diversity[Way.DDIM],
-        "room for the error of yhat (the Gaussian step)": diversity[Way.GAUSSIAN] - diversity[Way.BRIDGE],
+        "from equation (2) to DDIM, which keeps what is left of z_t,": diversity[Way.DDIM] - diversity[Way.EQUATION_2],
+        "from DDIM to the bridge, which keeps less of z_t and draws noise,": diversity[Way.BRIDGE] - diversity[Way.DDIM],
+        "from the bridge to the Gaussian step, which has room for the error of yhat,": diversity[Way.GAUSSIAN] - diversity[Way.BRIDGE],
     }
     most, best = max(gains, key=gains.__getitem__), min(distance, key=distance.__getitem__)
     found = f"Around the {source}'s prediction diversity is " + _listed(f"{value:.2f} by {way}" for way, value in diversity.items())
-    verdict = f"{most} brings most of it back ({gains[most]:+.2f})" if gains[most] > 0 else "no ingredient adds to it"
+    verdict = f"the change {most} brings most of it back ({gains[most]:+.2f})" if gains[most] > 0 else "no change of sampler adds to it"
     restored = [way.value for way, value in diversity.items() if value >= _RESTORED]
     reach = f"at least {_RESTORED:g} of real items: {_listed(restored) if restored else 'none'}"
     return f"{found}: {verdict}; {reach}. Nearest to real items is {best} (sliced Wasserstein {distance[best]:.3f}, real {floor:.3f})."

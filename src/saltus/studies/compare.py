@@ -1,63 +1,78 @@
 """Every kernel and every rival at equal numbers of network calls, on the same networks, with the headroom of a perfect one.
 
 For each network, way to sample and number of calls: the grid is chosen on validation items (by sliced Wasserstein
-distance for samples, by the bound for likelihoods), and the figures are then taken once, on test items.  A row's
-spread is over training seeds, or over sampling seeds where there are fewer than three runs of a kind.
+distance for samples, by the bound for likelihoods), and the figures are then taken, at least three times, on test items.
+Network i is sampled with seed i, so a row's spread is of training and of sampling; where there are fewer than three
+networks of a kind, they take turns.
 """
 
 from __future__ import annotations
 
 import hashlib
-import platform
 import statistics
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 
-from saltus.chain import Chain, bits_per_dim
-from saltus.data import DataSet
-from saltus.evaluation import METRICS, Suite
+from saltus.chain import Chain
+from saltus.data import DataSet, drawn
+from saltus.evaluation import METRICS, Suite, likelihood
+from saltus.kernels import VAEKernel
 from saltus.levels import Levels
+from saltus.machine import describe_machine
 from saltus.mistakes import Mistake
 from saltus.oracles import FiniteData
-from saltus.storage import to_json
 from saltus.studies.cells import Cells
-from saltus.studies.contenders import Contender, of_chain, of_oracle
+from saltus.studies.contenders import Contender, Part, of_chain, of_oracle
+from saltus.training import check_data, load_config, updates_done
 
-__all__ = ["CHOSEN_BY", "COMPARED", "PERFECT", "Comparison", "Model", "load_models", "perfect_model"]
+__all__ = ["CHOSEN_BY", "COMPARED", "PERFECT", "Comparison", "Model", "Network", "load_models", "perfect_model"]
 
 CHOSEN_BY = "sliced_wasserstein"
 """What grids for samples are chosen by: it needs no features, which are kept for what is reported."""
 COMPARED = ("frechet", "kernel_mmd", "sliced_wasserstein", "energy", "precision", "recall", "density", "coverage", "vendi", "diversity")
 """What is measured: all that tells samplers apart; the two-sample test and memorisation are for single runs."""
 PERFECT = "perfect denoiser"
-_SEEDS = 3  # figures of each row, at least
+_FIGURES = 3  # of each row, at least
 _CHOICE_ITEMS = 500  # samples for the choice of a grid
 _CHOICE_SEED = 2**32  # no reported figure has it
 _BOUND_ITEMS = 2000  # test items whose bound is reported
 _BOUND_CHOICE_ITEMS = 200
 _PICTURED = 16
+_RECIPE = 1  # to be raised when the same key would give another figure
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A trained network, or a perfect one.
+
+    Attributes:
+        run: where it is from.
+        hash: of its weights, or of what else it is made of.
+        contenders: the ways to sample with it.
+    """
+
+    run: str
+    hash: str
+    contenders: list[Contender]
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """Networks that differ in nothing but their training seed, with the ways to sample each.
+    """Networks that differ in nothing but their training seed.
 
     Attributes:
         name: for humans.
-        hashes: what tells the networks apart, one each.
-        contenders: for each network its ways, in the same order.
+        networks: one for each seed, with the same ways in the same order.
         calls: at which it takes part; None for all.
     """
 
     name: str
-    hashes: list[str]
-    contenders: list[list[Contender]]
+    networks: list[Network] = field(default_factory=list)
     calls: Collection[int] | None = None
 
 
@@ -65,20 +80,20 @@ def load_models(runs: Sequence[Path], data: DataSet) -> list[Model]:
     """The runs, those that differ only in their seed together.
 
     Raises:
-        Mistake: if a folder holds no run, or one of other data.
+        Mistake: if a folder holds no run, or one of other data, or a run is given twice.
     """
     groups: dict[str, Model] = {}
     for run in runs:
         chain = Chain.load(run)
-        if chain.event_shape != data.event_shape:
-            raise Mistake(
-                f"{run} makes items of shape {chain.event_shape}, and those of {data.name} have {data.event_shape}; give runs of these data"
-            )
-        kind = _kind(run)
-        number = sum(model.name.split(" #")[0] == _words(chain) for model in groups.values())
-        model = groups.setdefault(kind, Model(_words(chain) + (f" #{number + 1}" if number else ""), [], []))
-        model.hashes.append(_digest((run / "chain.json").read_bytes(), (run / "chain.safetensors").read_bytes()))
-        model.contenders.append(of_chain(chain, data.validation))
+        check_data(run, data)
+        kind = f"{load_config(run).model_copy(update={'seed': 0}).model_dump_json()} {updates_done(run)}"
+        name = _words(chain)
+        namesakes = sum(model.name.split(" #")[0] == name for model in groups.values())
+        model = groups.setdefault(kind, Model(name + f" #{namesakes + 1}" * bool(namesakes)))
+        digest = _digest((run / "chain.json").read_bytes(), (run / "chain.safetensors").read_bytes())
+        if twin := next((network.run for model in groups.values() for network in model.networks if network.hash == digest), None):
+            raise Mistake(f"{run} and {twin} hold the same network; give each run once")
+        model.networks.append(Network(str(run), digest, of_chain(chain, data.validation)))
     return list(groups.values())
 
 
@@ -86,7 +101,7 @@ def perfect_model(data: DataSet, last: float, *, calls: Collection[int] | None =
     """What a network without error would give: the law that the data were drawn from, or else the training items themselves."""
     oracle = data.law or FiniteData(data.train)
     ways = of_oracle(oracle, data.train, data.encoding.head(), last, exact_bound=data.law is not None)
-    return Model(PERFECT, [_digest(data.fingerprint.encode(), repr(last).encode())], [ways], calls)
+    return Model(PERFECT, [Network("", _digest(data.fingerprint.encode(), repr(last).encode()), ways)], calls)
 
 
 class Comparison:
@@ -114,18 +129,21 @@ class Comparison:
         self.models, self.data, self.n, self.suite, self._progress = models, data, n, suite, progress
         self._cells = Cells(folder)
         self._choice = Suite(data, min(_CHOICE_ITEMS, len(data.validation)), part="validation", metrics=(CHOSEN_BY,))
+        self._test = drawn(data.test, _BOUND_ITEMS)
+        self._machines: set[str] = set()
 
     def rows(self, calls: int) -> Iterator[dict[str, Any]]:
         """One row for each model and way that takes part at so many calls, as soon as it is measured."""
         for model in (model for model in self.models if model.calls is None or calls in model.calls):
-            for way, contenders in enumerate(zip(*model.contenders, strict=True)):
-                if contenders[0].grids(calls):
+            for way, contender in enumerate(model.networks[0].contenders):
+                if contender.grids(calls):
                     yield self._row(model, way, calls)
 
     def _row(self, model: Model, way: int, calls: int) -> dict[str, Any]:
-        first = model.contenders[0][way]
+        first = model.networks[0].contenders[way]
         grid = self._chosen(model, way, calls, "samples")
-        cells = [self._sampled(model, network, way, calls, grid, seed) for network, seed in _networks_and_seeds(len(model.hashes))]
+        turns = _turns(len(model.networks))
+        cells = [self._sampled(model, i, way, calls, grid, seed) for i, seed in turns]
         part = first.on(first.grids(calls)[grid])
         return {
             "model": model.name,
@@ -133,29 +151,29 @@ class Comparison:
             "calls": calls,
             "network_calls": part.calls,
             "grid": grid,
-            "runs": len(model.hashes),
-            "figures": len(cells),
+            "figures": [{"run": model.networks[i].run, "seed": seed} for i, seed in turns],
             "metrics": {name: self._figures(name, [cell["metrics"][name] for cell in cells]) for name in cells[0]["metrics"]},
             "seconds_per_1000": statistics.median(cell["seconds_per_1000"] for cell in cells),
             "bound": self._bounds(model, way, calls) if part.bound is not None else None,
-            "pictured": self._sample_file(model, way, calls, grid).name,
+            "pictured": self._pictures(model, way, calls, grid),
         }
 
-    def _figures(self, name: str, values: Sequence[float]) -> dict[str, float | None]:
+    def _figures(self, name: str, values: Sequence[float]) -> dict[str, Any]:
         """Mean and spread, and for a distance what it has above the floor."""
-        mean = statistics.fmean(values)
-        return {**_spread(values), "above_floor": mean - self.suite.floor[name].mean if METRICS[name].is_distance else None}
+        above = statistics.fmean(values) - self.suite.floor[name].mean if METRICS[name].is_distance else None
+        return {**_spread(values), "above_floor": above}
 
     def _key(self, model: Model, network: int, way: int, calls: int, **more: Any) -> dict[str, Any]:
-        contender = model.contenders[network][way]
-        return {"data": self.data.fingerprint, "network": model.hashes[network], "way": contender.way, "calls": calls, **more}
+        part = model.networks[network]
+        key = {"recipe": _RECIPE, "data": self.data.fingerprint, "network": part.hash, "way": part.contenders[way].way, "calls": calls}
+        return key | more
 
     def _say(self, model: Model, way: int, calls: int, what: str) -> None:
-        self._progress(f"{model.name}, {model.contenders[0][way].way}, {calls} calls: {what}")
+        self._progress(f"{model.name}, {model.networks[0].contenders[way].way}, {calls} calls: {what}")
 
     def _chosen(self, model: Model, way: int, calls: int, purpose: str) -> str:
         """The name of the best grid, by the first network on validation items."""
-        contender = model.contenders[0][way]
+        contender = model.networks[0].contenders[way]
         candidates = contender.grids(calls)
         if len(candidates) == 1:
             return next(iter(candidates))
@@ -163,72 +181,85 @@ class Comparison:
         def make() -> dict[str, float]:
             self._say(model, way, calls, f"choosing a grid for {purpose}")
             judge = self._distance if purpose == "samples" else self._validation_bound
-            return {name: judge(contender, grid) for name, grid in candidates.items()}
+            return {name: judge(contender.on(grid)) for name, grid in candidates.items()}
 
-        values = self._cells.get(self._key(model, 0, way, calls, choice=purpose, grids={k: list(v) for k, v in candidates.items()}), make)
+        key = self._key(model, 0, way, calls, choice=purpose, grids={name: list(grid) for name, grid in candidates.items()})
+        values = self._cells.get(key, make)
         return min(values, key=values.__getitem__)
 
-    def _distance(self, contender: Contender, grid: Levels) -> float:
-        samples = contender.on(grid).sampler.sample(self._choice.n, seed=_CHOICE_SEED)
-        return self._choice.measure(samples)[CHOSEN_BY]
+    def _distance(self, part: Part) -> float:
+        return self._choice.measure(part.sampler.sample(self._choice.n, seed=_CHOICE_SEED).float())[CHOSEN_BY]
 
-    def _validation_bound(self, contender: Contender, grid: Levels) -> float:
-        chain = contender.on(grid).bound
-        assert chain is not None
-        return float(chain.bound(_typed(self.data.validation[:_BOUND_CHOICE_ITEMS], chain), seed=_CHOICE_SEED).total.mean())
+    def _validation_bound(self, part: Part) -> float:
+        assert part.bound is not None
+        found = likelihood(part.bound, drawn(self.data.validation, _BOUND_CHOICE_ITEMS), self.data.encoding, seed=_CHOICE_SEED)
+        assert found is not None
+        return found.total
 
     def _sampled(self, model: Model, network: int, way: int, calls: int, grid: str, seed: int) -> dict[str, Any]:
-        contender = model.contenders[network][way]
-        levels = contender.grids(calls)[grid]
+        levels, contender = self._levels(model, network, way, calls, grid)
 
         def make() -> dict[str, Any]:
-            self._say(model, way, calls, f"samples, network {network + 1} of {len(model.hashes)}, seed {seed}")
-            start = time.perf_counter()
-            samples = contender.on(levels).sampler.sample(self.n, seed=seed).float()
+            self._say(model, way, calls, f"samples, network {network + 1} of {len(model.networks)}, seed {seed}")
+            sampler, start = contender.on(levels).sampler, time.perf_counter()
+            samples = sampler.sample(self.n, seed=seed).float()
             seconds = time.perf_counter() - start
-            if network == 0 and seed == 0:
-                np.savez_compressed(self._sample_file(model, way, calls, grid), samples=samples[:_PICTURED].numpy())
             return {"metrics": self.suite.measure(samples), "seconds_per_1000": 1000 * seconds / self.n}
 
-        return self._cells.get(self._key(model, network, way, calls, n=self.n, seed=seed, levels=list(levels)), make)
+        features = self.suite.features.hash if self.suite.features else None
+        more = {"n": self.n, "seed": seed, "levels": list(levels), "features": features, "measured": list(self.suite.metrics)}
+        return self._kept(self._key(model, network, way, calls, **more), make)
 
-    def _sample_file(self, model: Model, way: int, calls: int, grid: str) -> Path:
-        return self._cells.file(self._key(model, 0, way, calls, grid=grid, pictured=_PICTURED), "npz")
+    def _kept(self, key: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """A figure, and that it was made on its machine."""
+        value = self._cells.get(key, lambda: {**make(), "machine": describe_machine()})
+        self._machines.add(value["machine"])
+        return value
+
+    def _levels(self, model: Model, network: int, way: int, calls: int, grid: str) -> tuple[Levels, Contender]:
+        contender = model.networks[network].contenders[way]
+        return contender.grids(calls)[grid], contender
+
+    def _pictures(self, model: Model, way: int, calls: int, grid: str) -> str:
+        """The name of the file of the first samples of the first network."""
+        levels, contender = self._levels(model, 0, way, calls, grid)
+        key = self._key(model, 0, way, calls, pictured=_PICTURED, levels=list(levels))
+        return self._cells.tensor(key, lambda: contender.on(levels).sampler.sample(_PICTURED, seed=0).float()).name
+
+    def pictured(self, row: dict[str, Any]) -> torch.Tensor:
+        """The first samples of a row, (16, *E)."""
+        return self._cells.load(row["pictured"])
 
     def _bounds(self, model: Model, way: int, calls: int) -> dict[str, Any]:
         """The bound on test items, on the grid that is best for it on validation items."""
         grid = self._chosen(model, way, calls, "the bound")
-        cells = [self._bound(model, network, way, calls, grid) for network in range(len(model.hashes))]
+        cells = [self._bound(model, network, way, calls, grid, seed) for network, seed in _turns(len(model.networks))]
         return {
             "grid": grid,
-            "items": min(_BOUND_ITEMS, len(self.data.test)),
-            "bits_per_dim": _spread([cell["bits_per_dim"] for cell in cells]),
-            "nats": _spread([cell["nats"] for cell in cells]),
+            "items": len(self._test),
+            "convention": cells[0]["convention"],
+            "unit": cells[0]["unit"],
+            "value": _spread([cell["value"] for cell in cells]),
+            "standard_error_over_items": statistics.fmean(cell["error"] for cell in cells),
             "per_level": [statistics.fmean(level) for level in zip(*(cell["per_level"] for cell in cells), strict=True)],
         }
 
-    def _bound(self, model: Model, network: int, way: int, calls: int, grid: str) -> dict[str, Any]:
-        contender = model.contenders[network][way]
-        levels = contender.grids(calls)[grid]
+    def _bound(self, model: Model, network: int, way: int, calls: int, grid: str, seed: int) -> dict[str, Any]:
+        levels, contender = self._levels(model, network, way, calls, grid)
 
         def make() -> dict[str, Any]:
-            self._say(model, way, calls, f"bound, network {network + 1} of {len(model.hashes)}")
+            self._say(model, way, calls, f"bound, network {network + 1} of {len(model.networks)}, seed {seed}")
             chain = contender.on(levels).bound
-            assert chain is not None
-            bound = chain.bound(_typed(self.data.test[:_BOUND_ITEMS], chain), seed=0)
-            nats = bound.total.double().mean()
-            bits = float(bits_per_dim(nats, chain.event_shape))
-            return {"nats": float(nats), "bits_per_dim": bits, "per_level": bound.per_level.double().mean(1).tolist()}
+            found = None if chain is None else likelihood(chain, self._test, self.data.encoding, seed=seed)
+            assert found is not None
+            value, error, unit = found.figure
+            return {"value": value, "error": error, "unit": unit, "per_level": found.per_level, "convention": found.convention}
 
-        return self._cells.get(self._key(model, network, way, calls, bound=_BOUND_ITEMS, levels=list(levels)), make)
-
-    def pictured(self, row: dict[str, Any]) -> torch.Tensor:
-        """The first samples of a row, (16, *E)."""
-        with np.load(self._cells.folder / row["pictured"]) as file:
-            return torch.from_numpy(file["samples"])
+        return self._kept(self._key(model, network, way, calls, bound=len(self._test), seed=seed, levels=list(levels)), make)
 
     def summary(self, rows: Sequence[dict[str, Any]], seconds: float) -> dict[str, Any]:
         """What `compare.json` holds."""
+        chosen_by = f"by {METRICS[CHOSEN_BY].title} of {self._choice.n} samples, and for the bound by that of {_BOUND_CHOICE_ITEMS} items"
         return {
             "data": self.data.describe(),
             "fingerprint": self.data.fingerprint,
@@ -236,41 +267,30 @@ class Comparison:
             "n_real": self.suite.n_real,
             "part": "test",
             "last_step": "mean",
-            "choice": f"grids, by {CHOSEN_BY} of {self._choice.n} samples, and for the bound by that of {_BOUND_CHOICE_ITEMS} items",
-            "floor": {name: {"mean": floor.mean, "spread": floor.spread} for name, floor in self.suite.floor.items()},
+            "choice": f"grids, {chosen_by}",
+            "models": {m.name: [{"run": network.run, "hash": network.hash} for network in m.networks] for m in self.models},
+            "floor": {name: _spread(floor.values) for name, floor in self.suite.floor.items()},
             "features": self.suite.features_note,
             "rows": list(rows),
-            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}",
+            "machines": sorted(self._machines),
             "seconds": round(seconds, 1),
         }
 
 
-def _networks_and_seeds(networks: int) -> list[tuple[int, int]]:
-    """At least three figures: each network once, or as often as it takes."""
-    return [(network, seed) for seed in range(-(-_SEEDS // networks)) for network in range(networks)]
+def _turns(networks: int) -> list[tuple[int, int]]:
+    """(network, sampling seed) of each figure: every network once, or in turns until there are three figures."""
+    return [(number % networks, number) for number in range(max(_FIGURES, networks))]
 
 
-def _spread(values: Sequence[float]) -> dict[str, float]:
-    return {"mean": statistics.fmean(values), "spread": statistics.stdev(values) if len(values) > 1 else 0.0}
-
-
-def _typed(y: torch.Tensor, chain: Chain) -> torch.Tensor:
-    """Items in the dtype of the chain: float64 where nothing is learned."""
-    return y.to(next(chain.parameters(), torch.zeros(0, dtype=torch.float64)).dtype)
-
-
-def _kind(run: Path) -> str:
-    """What runs have in common that differ only in their seed."""
-    import json
-
-    config = json.loads((run / "config.json").read_text())
-    return to_json({name: value for name, value in config.items() if name != "seed"})
+def _spread(values: Sequence[float]) -> dict[str, Any]:
+    """Mean, standard deviation (None for one value) and the values."""
+    return {"mean": statistics.fmean(values), "spread": statistics.stdev(values) if len(values) > 1 else None, "values": list(values)}
 
 
 def _words(chain: Chain) -> str:
+    """What a chain is, for humans."""
     kernel = chain.kernel(1)
-    name = type(kernel).__name__.removesuffix("Kernel")
-    name = name if name.isupper() else name.lower()
+    name = "VAE" if isinstance(kernel, VAEKernel) else type(kernel).__name__.removesuffix("Kernel").lower()
     return name if kernel.any_time and len(chain.kernels) == 1 else f"{name}, {chain.levels.L} levels"
 
 

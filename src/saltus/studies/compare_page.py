@@ -15,7 +15,7 @@ from saltus.studies.page import Raw, image, page, paragraph, plot, section, tabl
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["cell", "curves", "table_of", "write_page"]
+__all__ = ["cell", "curves", "plus_minus", "tabulated", "write_page"]
 
 Row = dict[str, Any]
 
@@ -26,29 +26,33 @@ def write_page(summary: dict[str, Any], file: Path, *, pictured: Callable[[Row],
     for name in _metrics(summary):
         parts += [section(METRICS[name].title), plot(curves(summary, name), _caption(name)), _numbers(summary, name)]
     if any(row["bound"] for row in summary["rows"]):
-        parts += [section("Bound on the negative log-likelihood, bits/dim"), _bounds(summary)]
-    parts += [section("Seconds for 1000 samples"), table_of(summary, lambda row: f"{row['seconds_per_1000']:.2f}")]
+        parts += [section("Bound on the negative log-likelihood"), _bounds(summary)]
+    parts += [section("Seconds for 1000 samples"), _table(summary, lambda row: f"{row['seconds_per_1000']:.2f}")]
     if pictured is not None:
         parts += [section("Samples, the same noise in every cell of a column"), _pictures(summary, pictured, shown)]
     file.write_text(page(f"Samplers at equal network calls: {summary['data'].split(':')[0]}", parts))
 
 
-def table_of(summary: dict[str, Any], value: Callable[[Row], str]) -> Raw:
-    """A table over models, ways and calls; blank where a way does not take part."""
+def tabulated(summary: dict[str, Any], value: Callable[[Row], str]) -> list[list[str]]:
+    """A table over models, ways and calls, its first row the headings; blank where a way does not take part."""
     calls = sorted({row["calls"] for row in summary["rows"]})
-    cells = {(row["model"], row["way"], row["calls"]): row for row in summary["rows"]}
-    rows = [
-        [f"{model}: {way}"] + [value(cells[model, way, n]) if (model, way, n) in cells else "" for n in calls]
-        for model, way in _lines(summary)
-    ]
-    return table(["network: step", *(f"{n} call{'s' * (n > 1)}" for n in calls)], rows)
+    cells = {(row["model"], row["way"], row["calls"]): value(row) for row in summary["rows"]}
+    headings = ["network: step", *(f"{n} call{'s' * (n > 1)}" for n in calls)]
+    rows = [[f"{model}: {way}", *(cells.get((model, way, n), "") for n in calls)] for model, way in _lines(summary)]
+    return [headings, *(row for row in rows if any(row[1:]))]
 
 
 def cell(row: Row, name: str) -> str:
     """A figure and its spread, and for a distance what it has above the floor."""
     figure = row["metrics"][name]
     above = "" if figure["above_floor"] is None else f" ({figure['above_floor']:+.3g})"
-    return f"{figure['mean']:.4g} ± {figure['spread']:.2g}{above}"
+    return plus_minus(figure) + above
+
+
+def plus_minus(figure: dict[str, Any], digits: int = 4) -> str:
+    """A mean and its spread, if there is one."""
+    spread = "" if figure["spread"] is None else f" ± {figure['spread']:.1g}"
+    return f"{figure['mean']:.{digits}g}{spread}"
 
 
 def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
@@ -60,19 +64,23 @@ def _metrics(summary: dict[str, Any]) -> list[str]:
 
 
 def _conventions(summary: dict[str, Any]) -> list[str]:
-    some, most = (f(row["figures"] for row in summary["rows"]) for f in (min, max))
+    some, most = (f(len(row["figures"]) for row in summary["rows"]) for f in (min, max))
     figures = f"{some}" if some == most else f"{some} to {most}"
+    runs = (
+        f"{name}: {', '.join(network['run'] for network in networks)}" for name, networks in summary["models"].items() if name != PERFECT
+    )
     return [
         f"{summary['data']}.",
         f"{summary['n_generated']} samples against {summary['n_real']} test items; the last step gives its mean. Each figure is a mean "
-        f"over {figures} sets of samples, with their standard deviation: of networks that differ in their seed, or of sampling seeds where "
-        f"runs are few.",
+        f"over {figures} sets of samples, with their standard deviation: of networks that differ in their seed, in turns where they are "
+        f"fewer, each sampled with another seed.",
+        f"Runs: {'; '.join(runs)}.",
         f"Chosen on validation items: {summary['choice']}. A chain of fixed levels has its own grid. Heun, which calls twice a step, "
         f"takes the steps that fit.",
         f"{summary['features']}",
         f"“{PERFECT}” has no error of a network: what is left of a distance there is the fault of the kind of step alone. "
         f"The floor is the figure of real training items in place of samples.",
-        f"Machine: {summary['machine']}; {summary['seconds']:.0f} seconds since the command was last started.",
+        f"Machine: {'; '.join(summary['machines'])}; {summary['seconds']:.0f} seconds since the command was last started.",
     ]
 
 
@@ -100,7 +108,7 @@ def curves(summary: dict[str, Any], name: str) -> Figure:
         axes.errorbar(
             [row["network_calls"] for row in rows],
             [row["metrics"][name]["mean"] for row in rows],
-            [row["metrics"][name]["spread"] for row in rows],
+            [row["metrics"][name]["spread"] or 0 for row in rows],
             color=colours[_coloured(model, way)],
             linestyle="--" if perfect else "-",
             linewidth=1.2,
@@ -130,18 +138,23 @@ def _coloured(model: str, way: str) -> str:
 
 def _numbers(summary: dict[str, Any], name: str) -> Raw:
     floor = summary["floor"][name]
-    written = table_of(summary, lambda row: cell(row, name))
-    return Raw(written + paragraph(f"Floor: {floor['mean']:.4g} ± {floor['spread']:.2g}; in brackets, what is above it."))
+    above = "; in brackets, what is above it" if METRICS[name].is_distance else ""
+    return Raw(_table(summary, lambda row: cell(row, name)) + paragraph(f"Floor: {plus_minus(floor)}{above}."))
+
+
+def _table(summary: dict[str, Any], value: Callable[[Row], str]) -> Raw:
+    headings, *rows = tabulated(summary, value)
+    return table(headings, rows)
 
 
 def _bounds(summary: dict[str, Any]) -> Raw:
-    def value(row: Row) -> str:
-        bound = row["bound"]
-        return f"{bound['bits_per_dim']['mean']:.3f} ± {bound['bits_per_dim']['spread']:.3f}" if bound else ""
-
-    with_bound: dict[str, Any] = {**summary, "rows": [row for row in summary["rows"] if row["bound"]]}
-    return table_of(with_bound, value)
+    bounds = [row["bound"] for row in summary["rows"] if row["bound"]]
+    error = max(bound["standard_error_over_items"] for bound in bounds)
+    first = bounds[0]
+    note = f"In {first['unit']}, on {first['items']} test items: {first['convention']}. Standard error over items: at most {error:.2g}."
+    written = _table(summary, lambda row: plus_minus(row["bound"]["value"]) if row["bound"] else "")
+    return Raw(written + paragraph(note))
 
 
 def _pictures(summary: dict[str, Any], pictured: Callable[[Row], Tensor], shown: tuple[float, float]) -> Raw:
-    return table_of(summary, lambda row: image(pictured(row), shown=shown, alt=f"{row['way']}, {row['calls']} calls"))
+    return _table(summary, lambda row: image(pictured(row), shown=shown, alt=f"{row['way']}, {row['calls']} calls"))

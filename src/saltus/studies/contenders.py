@@ -12,10 +12,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from saltus.borders.diffusers import SchedulerSampler, Solver
+from saltus.borders import LATEST, SchedulerSampler, Solver
 from saltus.chain import Chain, OraclePrior, StandardNormal
+from saltus.data import drawn
 from saltus.evaluation import Sampler
-from saltus.kernels import DeterministicKernel, GaussianKernel, Head, Kernel, OracleDenoiser, OracleKernel
+from saltus.kernels import DeterministicKernel, GaussianKernel, Head, Kernel, OracleDenoiser, OracleKernel, Variance
 from saltus.levels import Levels
 from saltus.networks import Scaled
 from saltus.oracles import Oracle
@@ -32,6 +33,7 @@ _SOLVERS = {
     Solver.DEIS: "DEIS",
 }
 """DPM-Solver++ of order 1 is DDIM, to rounding: it would be the same row twice."""
+_GAUSSIAN = "Gaussian step"
 _DETERMINISTIC = {"equation (2)": False, "bridge step": True}
 _CALIBRATED = 64  # times, even in log-SNR: between them the squared error of a prediction is interpolated
 _CLEANEST = 12.0  # the log-SNR where they start: beyond it a step to data is smaller than a grey value
@@ -93,7 +95,9 @@ def of_chain(chain: Chain, held_out: Tensor) -> list[Contender]:
     if isinstance(kernel, DeterministicKernel):
         return [ours(way, DeterministicKernel(kernel.network, bridge=bridge)) for way, bridge in _DETERMINISTIC.items()]
     assert isinstance(kernel, GaussianKernel)
-    return [ours("Gaussian step", _calibrated(kernel.network, kernel.head, last, held_out)), *_rivals(kernel, last)]
+    if kernel.variance is Variance.OPTIMAL:
+        return [ours(_GAUSSIAN, _calibrated(kernel.network, kernel.head, last, held_out)), *_rivals(kernel, last)]
+    return [ours(f"{_GAUSSIAN}, {kernel.variance} variance", kernel), *_rivals(kernel, last)]
 
 
 def of_oracle(oracle: Oracle, items: Tensor, head: Head, last: float, *, exact_bound: bool) -> list[Contender]:
@@ -112,10 +116,12 @@ def of_oracle(oracle: Oracle, items: Tensor, head: Head, last: float, *, exact_b
         return Contender(way, None, last, lambda grid: _part(Chain(prior, grid, step), bound=exact_bound))
 
     step = _calibrated(OracleDenoiser(oracle), head, last, items.double())
-    return [ours("exact kernel", OracleKernel(oracle)), ours("Gaussian step", step), *_rivals(step, last)]
+    return [ours("exact kernel", OracleKernel(oracle)), ours(_GAUSSIAN, step), *_rivals(step, last)]
 
 
 def _rivals(kernel: GaussianKernel, last: float) -> list[Contender]:
+    """The schedulers of diffusers; none where the grid ends later than they can."""
+
     def rival(solver: Solver) -> Contender:
         def on(grid: Levels) -> Part:
             sampler = SchedulerSampler(kernel, grid, solver)
@@ -123,7 +129,7 @@ def _rivals(kernel: GaussianKernel, last: float) -> list[Contender]:
 
         return Contender(_SOLVERS[solver], None, last, on, solver.steps)
 
-    return [rival(solver) for solver in _SOLVERS]
+    return [rival(solver) for solver in _SOLVERS] if last <= LATEST else []
 
 
 def _part(chain: Chain, *, bound: bool = True) -> Part:
@@ -135,9 +141,9 @@ def _calibrated(network: Scaled, head: Head, last: float, held_out: Tensor) -> G
     process = OrnsteinUhlenbeck()
     log_snr = torch.linspace(float(process.log_snr(last)), _CLEANEST, _CALIBRATED, dtype=torch.float64)
     kernel = GaussianKernel(network, head)
-    kernel.calibrate(held_out[:_CALIBRATION_ITEMS], process.time_at_log_snr(log_snr).tolist(), seed=0)
+    kernel.calibrate(drawn(held_out, _CALIBRATION_ITEMS), process.time_at_log_snr(log_snr).tolist(), seed=0)
     return kernel.eval()
 
 
 def _described(kernel: Kernel) -> str:
-    return {"VAEKernel": "VAE step", "GaussianKernel": "Gaussian step", "DeterministicKernel": "equation (2)"}[type(kernel).__name__]
+    return {"VAEKernel": "VAE step", "GaussianKernel": _GAUSSIAN, "DeterministicKernel": "equation (2)"}[type(kernel).__name__]

@@ -2,7 +2,20 @@
 
 from saltus.training.build import build_chain
 from saltus.training.config import Config, KernelName
-from saltus.training.run import load_data, load_encoding, train
+from saltus.training.run import check_data, load_config, load_data, load_encoding, train, updates_done
 from saltus.training.trainer import Progress, Trainer, Validation
 
-__all__ = ["Config", "KernelName", "Progress", "Trainer", "Validation", "build_chain", "load_data", "load_encoding", "train"]
+__all__ = [
+    "Config",
+    "KernelName",
+    "Progress",
+    "Trainer",
+    "Validation",
+    "build_chain",
+    "check_data",
+    "load_config",
+    "load_data",
+    "load_encoding",
+    "train",
+    "updates_done",
+]

@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from saltus import storage
 from saltus.blueprint import describe
@@ -25,7 +26,7 @@ from saltus.training.config import Config
 from saltus.training.display import show
 from saltus.training.trainer import Progress, Trainer
 
-__all__ = ["load_data", "load_encoding", "train"]
+__all__ = ["check_data", "load_config", "load_data", "load_encoding", "train", "updates_done"]
 
 _LINES = 200  # of metrics over a run
 
@@ -85,24 +86,55 @@ def load_data(folder: str | Path, given: str | Path | None = None) -> DataSet:
     Raises:
         Mistake: if the folder does not say where its data are, they are not there, or they are others.
     """
-    encoding, source = load_encoding(folder), _source(Path(folder))
-    place = given or source.get("source")
+    place = given or _source(Path(folder)).get("source")
     if not place:
         raise Mistake(f"{folder} does not say where its data are; give them with --data")
     data = load(place)
+    check_data(folder, data)
+    return data
+
+
+def check_data(folder: str | Path, data: DataSet) -> None:
+    """Whether a run was trained on these data, by their fingerprint, or where it has none by their encoding.
+
+    Raises:
+        Mistake: if it was not.
+    """
+    encoding, source = load_encoding(folder), _source(Path(folder))
     same = data.fingerprint == source["fingerprint"] if source else describe(data.encoding)[0] == describe(encoding)[0]
     if not same:
-        raise Mistake(f"{place} holds other data than those that {folder} was trained on; give the same file with --data")
-    return data
+        raise Mistake(f"{data.source or data.name} holds other data than those that {folder} was trained on; give the same data")
+
+
+def load_config(folder: str | Path) -> Config:
+    """What a run was asked for.
+
+    Raises:
+        Mistake: if the folder holds no run, or the file is damaged.
+    """
+    return Config(**_json(Path(folder) / "config.json"))
+
+
+def updates_done(folder: str | Path) -> int:
+    """How many updates a run has reached: fewer than its configuration asks for if it was stopped."""
+    file = Path(folder) / "metrics.jsonl"
+    lines = file.read_text().splitlines() if file.exists() else []
+    return int(json.loads(lines[-1])["step"]) if lines else 0
 
 
 def _source(folder: Path) -> dict[str, str]:
     file = folder / "source.json"
+    return _json(file) if file.exists() else {}
+
+
+def _json(file: Path) -> dict[str, Any]:
     try:
-        source: dict[str, str] = json.loads(file.read_text()) if file.exists() else {}
+        content: dict[str, Any] = json.loads(file.read_text())
+    except FileNotFoundError:
+        raise Mistake(f"{file} is not there; give the folder that training wrote") from None
     except json.JSONDecodeError:
-        raise Mistake(f"{file} is damaged; remove it, and give the data with --data") from None
-    return source
+        raise Mistake(f"{file} is damaged; train again, or take the file from a copy of the run") from None
+    return content
 
 
 def _new(folder: Path) -> Path:
