@@ -1,9 +1,22 @@
-"""One thread for each process, subprocesses included: the tests run in parallel, and threads that share a core wait for each other."""
+"""One thread for each process, subprocesses included: the tests run in parallel, and threads that share a core wait for each other.
+
+What is kept between runs, such as the features of a data set, is kept in a folder of this run of the tests alone.
+"""
 
 import os
+import shutil
+import tempfile
 
 os.environ["OMP_NUM_THREADS"] = "1"
+_CACHE = None if "PYTEST_XDIST_WORKER" in os.environ else tempfile.mkdtemp(prefix="saltus-tests-")
+if _CACHE:  # workers inherit it
+    os.environ["SALTUS_CACHE"] = _CACHE
 
-import torch
+import torch  # noqa: E402 - it reads the number of threads
 
 torch.set_num_threads(1)
+
+
+def pytest_unconfigure() -> None:
+    if _CACHE:
+        shutil.rmtree(_CACHE, ignore_errors=True)
