@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help venv demo test slow check format bench clean
+.PHONY: help venv demo test slow check format bench images clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -36,6 +36,11 @@ format: venv ## put the code in shape
 
 bench: venv ## the five-seed comparison of the kernels on digits (continues where it was interrupted)
 	$(BIN)/python benchmarks/kernels_on_digits.py
+
+images: venv ## kernels and rivals on digits, MNIST and Fashion-MNIST (hours, continues; DATA=folder of mnist.npz and fashion_mnist.npz)
+	$(BIN)/python benchmarks/images.py train $(DATA)
+	$(BIN)/python benchmarks/images.py compare $(DATA)
+	$(BIN)/python benchmarks/images.py report
 
 clean: ## remove what the other targets made
 	rm -rf .venv demo build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 import saltus.evaluation.suite as suite_module
 from chains import MIXTURE, chain_of, data_for
+from checks import STANDARD_ERRORS, standard_error
 from saltus.chain import Chain
 from saltus.data import Binned, DataSet, Labels, Standardised
 from saltus.evaluation import DEFAULT_METRICS, METRICS, Report, Sampler, Suite, evaluate, evaluate_items, likelihood, sliced_wasserstein
@@ -80,6 +81,19 @@ def test_a_perfect_sampler_is_at_the_floor(fresh: Report) -> None:
     assert abs(fresh.metrics["two_sample"].generated.mean - 0.5) < 0.1
     assert fresh.metrics["memorisation"].floor.mean == pytest.approx(0.5, abs=0.1)
     assert fresh.metrics["diversity"].floor.mean == pytest.approx(1, abs=0.15)
+
+
+@pytest.mark.parametrize(("shift", "alike"), [(0.0, True), (0.3, False)])
+def test_fresh_draws_measure_as_training_items_do(shift: float, alike: bool) -> None:
+    """What the floor rests on, by twenty draws of each; the twin: draws of a law that is shifted a little."""
+    draws = 20
+    suite = Suite(table(train=draws * N), N, metrics=("energy", "diversity"))
+    fresh = [suite.data.encoding.encode(rows(N, 100 + i)) + shift for i in range(draws)]
+    training, ours = ([suite.measure(y) for y in side] for side in (suite.data.train.split(N), fresh))
+    for name in suite.metrics:
+        a, b = (torch.tensor([values[name] for values in side], dtype=torch.float64) for side in (training, ours))
+        near = abs(float(a.mean() - b.mean())) <= STANDARD_ERRORS * math.hypot(standard_error(a), standard_error(b))
+        assert near is (alike or name == "diversity"), name  # a shift does not change diversity
 
 
 def test_the_report_says_what_was_compared(fresh: Report, suite: Suite) -> None:

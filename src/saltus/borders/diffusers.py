@@ -23,15 +23,14 @@ last of every one but `deis` are of order 1; with 15 steps or more diffusers tak
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from saltus.chain import StandardNormal
+from saltus.chain import StandardNormal, evaluating, like
 from saltus.kernels import Last
 from saltus.levels import Levels
 from saltus.mistakes import Mistake
@@ -150,20 +149,19 @@ class SchedulerSampler:
             raise Mistake(f"last = {last!r} was given, but the last step of a scheduler is its mean; leave it out, or give last='mean'")
         if n < 1 or batch < 1:
             raise ValueError(f"n = {n}, batch = {batch}; expected at least 1")
-        with _evaluating(_module(self.denoiser)):
+        with evaluating(self.denoiser):
             return torch.cat([self._solve(Noise(seed, first_item + i, min(batch, n - i))) for i in range(0, n, batch)])
 
     def _solve(self, noise: Noise) -> Tensor:
-        scheduler, times = _scheduler(self.solver, self.levels), self.levels.times
-        like = next(_module(self.denoiser).parameters(), torch.zeros(0, dtype=torch.float64))
+        scheduler, times, kind = _scheduler(self.solver, self.levels), self.levels.times, like(self.denoiser)
         x: Tensor = StandardNormal().sample(self.event_shape, self.levels.last, noise.at(self.levels.L)) * scheduler.init_noise_sigma
         for timestep in scheduler.timesteps:
             level = int(timestep) + 1
             z, t = scheduler.scale_model_input(x, timestep), float(times[level])
-            yhat = self.denoiser.predict(z.to(like), t).to(z)
+            yhat = self.denoiser.predict(z.to(kind), t).to(z)
             eps = (z - _process.alpha(t) * yhat) / _process.sigma(t)
             x = scheduler.step(eps, timestep, x, **self._draws(noise.at(level - 1))).prev_sample
-        return x.to(like)
+        return x.to(kind)
 
     def _draws(self, noise: Noise) -> dict[str, Any]:
         """What a stochastic scheduler draws at a step."""
@@ -188,19 +186,3 @@ def _scheduler(solver: Solver, levels: Levels) -> Any:
     end = _ALMOST_CLEAN if solver is Solver.DEIS else 0.0
     scheduler.sigmas = torch.cat([ratio, ratio.new_tensor([end])])
     return scheduler
-
-
-def _module(denoiser: Denoiser) -> nn.Module:
-    """What holds the parameters and the mode of a denoiser; empty where it has none."""
-    return denoiser if isinstance(denoiser, nn.Module) else nn.Identity()
-
-
-@contextmanager
-def _evaluating(module: nn.Module) -> Iterator[None]:
-    """Evaluation mode, and back to what it was."""
-    was_training = module.training
-    module.eval()
-    try:
-        yield
-    finally:
-        module.train(was_training)

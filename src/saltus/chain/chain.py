@@ -6,7 +6,6 @@ Everything here asks nothing of a kernel but its contract.  Level l of the noise
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -17,6 +16,7 @@ from torch import Tensor, nn
 
 from saltus.blueprint import Buildable
 from saltus.chain.bound import Bound, active_units
+from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import Prior
 from saltus.kernels import Kernel, Last, Terms, Weights
 from saltus.levels import Levels
@@ -107,22 +107,18 @@ class Chain(Buildable, nn.Module):
         if n < 1 or batch < 1:
             raise ValueError(f"n = {n}, batch = {batch}; expected at least 1")
         starts = range(0, n, batch)
-        with self._evaluating():
+        with evaluating(self):
             parts = [self._paths(Noise(seed, first_item + start, min(batch, n - start)), last, return_path) for start in starts]
         path = torch.cat(parts, dim=1)
         return path if return_path else path[0]
 
     def _paths(self, noise: Noise, last: Last, keep: bool) -> Tensor:
-        z = self.prior.sample(self.event_shape, self.levels.last, noise.at(self.levels.L)).to(self._like())
+        z = self.prior.sample(self.event_shape, self.levels.last, noise.at(self.levels.L)).to(like(self))
         path = [z]
         for level, (s, t) in reversed(list(enumerate(self.levels.pairs(), 1))):
             z = self.kernel(level).sample(z, s, t, noise=noise.at(level - 1), last=last)
             path = [z, *path] if keep else [z]
         return torch.stack(path)
-
-    def _like(self) -> Tensor:
-        """A tensor with the dtype and device of the parameters; float64 where there is none."""
-        return next(self.parameters(), torch.zeros(0, dtype=torch.float64))
 
     def loss(self, y: Tensor, *, seed: int = 0, first_item: int = 0, weights: Weights | None = None) -> Loss:
         """The training loss of data (B, *E), each item at one level.
@@ -179,7 +175,7 @@ class Chain(Buildable, nn.Module):
         prior: list[Tensor] = []
         terms: list[list[Terms]] = [[] for _ in range(self.levels.L)]
         means: list[list[Tensor]] = [[] for _ in range(self.levels.L)]
-        with self._evaluating():
+        with evaluating(self):
             for start in range(0, len(y), batch):
                 part = y[start : start + batch]
                 noise = Noise(seed, first_item + start, len(part))
@@ -210,19 +206,9 @@ class Chain(Buildable, nn.Module):
         times: dict[Kernel, list[float]] = {}
         for level, (_, t) in enumerate(self.levels.pairs(), 1):
             times.setdefault(self.kernel(level), []).append(t)
-        with self._evaluating():
+        with evaluating(self):
             for kernel, served in times.items():
                 kernel.calibrate(y, served, seed=seed)
-
-    @contextmanager
-    def _evaluating(self) -> Iterator[None]:
-        """Evaluation mode, and back to what it was."""
-        was_training = self.training
-        self.eval()
-        try:
-            yield
-        finally:
-            self.train(was_training)
 
     def save(self, folder: str | Path) -> None:
         """Write everything that is needed to sample: `chain.json` and `chain.safetensors`."""

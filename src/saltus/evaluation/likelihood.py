@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from saltus.chain import Bound, Chain, bits_per_dim
+from saltus.chain import Bound, Chain, bits_per_dim, like
 from saltus.data import Encoding
 from saltus.kernels import DiscretisedHead, GaussianHead
 from saltus.mistakes import Mistake
@@ -71,8 +71,7 @@ def likelihood(chain: Chain, y: Tensor, encoding: Encoding, *, seed: int = 0, la
         raise Mistake(f"{len(y)} items have no standard error; expected at least 2: give more")
     if not chain.has_bound:
         return None
-    dtype = next(chain.parameters(), torch.zeros(0, dtype=torch.float64)).dtype
-    return _summary(chain.bound(y.to(dtype), seed=seed, latents=latents), latents, encoding)
+    return _summary(chain.bound(y.to(like(chain)), seed=seed, latents=latents), latents, encoding)
 
 
 def _summary(bound: Bound, latents: int, encoding: Encoding) -> Likelihood:
