@@ -20,14 +20,14 @@ import torch
 
 from saltus.chain import Chain
 from saltus.data import DataSet, drawn
-from saltus.evaluation import METRICS, Suite, likelihood
+from saltus.evaluation import METRICS, Likelihood, Sampler, Suite, likelihood
 from saltus.kernels import VAEKernel
 from saltus.levels import Levels
 from saltus.machine import describe_machine
 from saltus.mistakes import Mistake
 from saltus.oracles import FiniteData
 from saltus.studies.cells import Cells
-from saltus.studies.contenders import Contender, Part, of_chain, of_oracle
+from saltus.studies.contenders import Contender, of_chain, of_oracle
 from saltus.training import check_data, load_config, updates_done
 
 __all__ = ["CHOSEN_BY", "COMPARED", "PERFECT", "Comparison", "Model", "Network", "load_models", "perfect_model"]
@@ -144,17 +144,16 @@ class Comparison:
         grid = self._chosen(model, way, calls, "samples")
         turns = _turns(len(model.networks))
         cells = [self._sampled(model, i, way, calls, grid, seed) for i, seed in turns]
-        part = first.on(first.grids(calls)[grid])
         return {
             "model": model.name,
             "way": first.way,
             "calls": calls,
-            "network_calls": part.calls,
+            "network_calls": first.network_calls(first.grids(calls)[grid].L),
             "grid": grid,
             "figures": [{"run": model.networks[i].run, "seed": seed} for i, seed in turns],
             "metrics": {name: self._figures(name, [cell["metrics"][name] for cell in cells]) for name in cells[0]["metrics"]},
             "seconds_per_1000": statistics.median(cell["seconds_per_1000"] for cell in cells),
-            "bound": self._bounds(model, way, calls) if part.bound is not None else None,
+            "bound": self._bounds(model, way, calls) if first.has_bound else None,
             "pictured": self._pictures(model, way, calls, grid),
         }
 
@@ -187,21 +186,24 @@ class Comparison:
         values = self._cells.get(key, make)
         return min(values, key=values.__getitem__)
 
-    def _distance(self, part: Part) -> float:
-        return self._choice.measure(part.sampler.sample(self._choice.n, seed=_CHOICE_SEED).float())[CHOSEN_BY]
+    def _distance(self, sampler: Sampler) -> float:
+        return self._choice.measure(sampler.sample(self._choice.n, seed=_CHOICE_SEED).float())[CHOSEN_BY]
 
-    def _validation_bound(self, part: Part) -> float:
-        assert part.bound is not None
-        found = likelihood(part.bound, drawn(self.data.validation, _BOUND_CHOICE_ITEMS), self.data.encoding, seed=_CHOICE_SEED)
+    def _validation_bound(self, sampler: Sampler) -> float:
+        return self._likelihood(sampler, drawn(self.data.validation, _BOUND_CHOICE_ITEMS), _CHOICE_SEED).total
+
+    def _likelihood(self, sampler: Sampler, y: torch.Tensor, seed: int) -> Likelihood:
+        assert isinstance(sampler, Chain)
+        found = likelihood(sampler, y, self.data.encoding, seed=seed)
         assert found is not None
-        return found.total
+        return found
 
     def _sampled(self, model: Model, network: int, way: int, calls: int, grid: str, seed: int) -> dict[str, Any]:
         levels, contender = self._levels(model, network, way, calls, grid)
 
         def make() -> dict[str, Any]:
             self._say(model, way, calls, f"samples, network {network + 1} of {len(model.networks)}, seed {seed}")
-            sampler, start = contender.on(levels).sampler, time.perf_counter()
+            sampler, start = contender.on(levels), time.perf_counter()
             samples = sampler.sample(self.n, seed=seed).float()
             seconds = time.perf_counter() - start
             return {"metrics": self.suite.measure(samples), "seconds_per_1000": 1000 * seconds / self.n}
@@ -224,7 +226,7 @@ class Comparison:
         """The name of the file of the first samples of the first network."""
         levels, contender = self._levels(model, 0, way, calls, grid)
         key = self._key(model, 0, way, calls, pictured=_PICTURED, levels=list(levels))
-        return self._cells.tensor(key, lambda: contender.on(levels).sampler.sample(_PICTURED, seed=0).float()).name
+        return self._cells.tensor(key, lambda: contender.on(levels).sample(_PICTURED, seed=0).float()).name
 
     def pictured(self, row: dict[str, Any]) -> torch.Tensor:
         """The first samples of a row, (16, *E)."""
@@ -249,9 +251,7 @@ class Comparison:
 
         def make() -> dict[str, Any]:
             self._say(model, way, calls, f"bound, network {network + 1} of {len(model.networks)}, seed {seed}")
-            chain = contender.on(levels).bound
-            found = None if chain is None else likelihood(chain, self._test, self.data.encoding, seed=seed)
-            assert found is not None
+            found = self._likelihood(contender.on(levels), self._test, seed)
             value, error, unit = found.figure
             return {"value": value, "error": error, "unit": unit, "per_level": found.per_level, "convention": found.convention}
 

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache, partial
 
 import torch
 from torch import Tensor
 
 from saltus.borders import LATEST, SchedulerSampler, Solver
-from saltus.chain import Chain, OraclePrior, StandardNormal
+from saltus.chain import Chain, OraclePrior, Prior, StandardNormal
 from saltus.data import drawn
 from saltus.evaluation import Sampler
 from saltus.kernels import DeterministicKernel, GaussianKernel, Head, Kernel, OracleDenoiser, OracleKernel, Variance
@@ -22,7 +23,7 @@ from saltus.networks import Scaled
 from saltus.oracles import Oracle
 from saltus.process import OrnsteinUhlenbeck
 
-__all__ = ["Contender", "Part", "grids", "of_chain", "of_oracle"]
+__all__ = ["Contender", "grids", "of_chain", "of_oracle"]
 
 _SOLVERS = {
     Solver.DDPM: "DDPM",
@@ -42,15 +43,6 @@ _LOG_SNR_STARTS = (4.0, 8.0)
 
 
 @dataclass(frozen=True, eq=False)
-class Part:
-    """A sampler on a grid, and its chain if it has one with a bound."""
-
-    sampler: Sampler
-    calls: int
-    bound: Chain | None = None
-
-
-@dataclass(frozen=True, eq=False)
 class Contender:
     """One way to sample with one network.
 
@@ -58,15 +50,19 @@ class Contender:
         way: its name, such as "DDIM".
         own: the only grid that it is made for; None for any.
         last: t_L that its network was trained up to.
-        on: the sampler on a grid.
+        on: the sampler on a grid; a `Chain` where it has a bound.  What has to be calibrated is so when it is first asked for.
+        has_bound: whether it has a bound.
         steps: the most steps that a number of calls pays for.
+        network_calls: what a number of steps costs.
     """
 
     way: str
     own: Levels | None
     last: float
-    on: Callable[[Levels], Part]
+    on: Callable[[Levels], Sampler]
+    has_bound: bool = False
     steps: Callable[[int], int] = lambda calls: calls
+    network_calls: Callable[[int], int] = lambda steps: steps
 
     def grids(self, calls: int) -> dict[str, Levels]:
         """The grids that it may choose from at so many calls, by name; none where it does not take part."""
@@ -87,17 +83,17 @@ def of_chain(chain: Chain, held_out: Tensor) -> list[Contender]:
     """The ways to sample with a trained chain; variances are calibrated on items held out of its updates (N, *E)."""
     kernel, last, prior = chain.kernel(1), chain.levels.last, chain.prior
     if len(chain.kernels) > 1 or not kernel.any_time:
-        return [Contender(_described(kernel), chain.levels, last, lambda _: _part(chain))]
+        return [Contender(_described(kernel), chain.levels, last, lambda _: chain, chain.has_bound)]
 
-    def ours(way: str, step: Kernel) -> Contender:
-        return Contender(way, None, last, lambda grid: _part(Chain(prior, grid, step, scaling=chain.scaling)))
+    def ours(way: str, step: Callable[[], Kernel]) -> Contender:
+        return Contender(way, None, last, lambda grid: Chain(prior, grid, step(), scaling=chain.scaling), kernel.has_bound)
 
     if isinstance(kernel, DeterministicKernel):
-        return [ours(way, DeterministicKernel(kernel.network, bridge=bridge)) for way, bridge in _DETERMINISTIC.items()]
+        return [ours(way, partial(DeterministicKernel, kernel.network, bridge=bridge)) for way, bridge in _DETERMINISTIC.items()]
     assert isinstance(kernel, GaussianKernel)
     if kernel.variance is Variance.OPTIMAL:
         return [ours(_GAUSSIAN, _calibrated(kernel.network, kernel.head, last, held_out)), *_rivals(kernel, last)]
-    return [ours(f"{_GAUSSIAN}, {kernel.variance} variance", kernel), *_rivals(kernel, last)]
+    return [ours(f"{_GAUSSIAN}, {kernel.variance} variance", lambda: kernel), *_rivals(kernel, last)]
 
 
 def of_oracle(oracle: Oracle, items: Tensor, head: Head, last: float, *, exact_bound: bool) -> list[Contender]:
@@ -111,38 +107,37 @@ def of_oracle(oracle: Oracle, items: Tensor, head: Head, last: float, *, exact_b
         exact_bound: whether the law is that of the population, so that likelihoods of unseen items mean something.
     """
 
-    def ours(way: str, step: Kernel) -> Contender:
-        prior = OraclePrior(oracle) if isinstance(step, OracleKernel) else StandardNormal()
-        return Contender(way, None, last, lambda grid: _part(Chain(prior, grid, step), bound=exact_bound))
+    def ours(way: str, prior: Prior, step: Callable[[], Kernel]) -> Contender:
+        return Contender(way, None, last, lambda grid: Chain(prior, grid, step()), exact_bound)
 
-    step = _calibrated(OracleDenoiser(oracle), head, last, items.double())
-    return [ours("exact kernel", OracleKernel(oracle)), ours(_GAUSSIAN, step), *_rivals(step, last)]
+    denoiser = OracleDenoiser(oracle)
+    exact = ours("exact kernel", OraclePrior(oracle), partial(OracleKernel, oracle))
+    gaussian = ours(_GAUSSIAN, StandardNormal(), _calibrated(denoiser, head, last, items.double()))
+    return [exact, gaussian, *_rivals(GaussianKernel(denoiser, head), last)]
 
 
 def _rivals(kernel: GaussianKernel, last: float) -> list[Contender]:
     """The schedulers of diffusers; none where the grid ends later than they can."""
 
     def rival(solver: Solver) -> Contender:
-        def on(grid: Levels) -> Part:
-            sampler = SchedulerSampler(kernel, grid, solver)
-            return Part(sampler, sampler.calls)
-
-        return Contender(_SOLVERS[solver], None, last, on, solver.steps)
+        on = partial(SchedulerSampler, kernel, solver=solver)
+        return Contender(_SOLVERS[solver], None, last, on, steps=solver.steps, network_calls=solver.calls)
 
     return [rival(solver) for solver in _SOLVERS] if last <= LATEST else []
 
 
-def _part(chain: Chain, *, bound: bool = True) -> Part:
-    return Part(chain, chain.levels.L, chain if bound and chain.has_bound else None)
+def _calibrated(network: Scaled, head: Head, last: float, held_out: Tensor) -> Callable[[], GaussianKernel]:
+    """The optimal Gaussian step for any grid up to the last time, made once, when it is asked for: with an oracle it takes minutes."""
 
+    @cache
+    def made() -> GaussianKernel:
+        process = OrnsteinUhlenbeck()
+        log_snr = torch.linspace(float(process.log_snr(last)), _CLEANEST, _CALIBRATED, dtype=torch.float64)
+        kernel = GaussianKernel(network, head)
+        kernel.calibrate(drawn(held_out, _CALIBRATION_ITEMS), process.time_at_log_snr(log_snr).tolist(), seed=0)
+        return kernel.eval()
 
-def _calibrated(network: Scaled, head: Head, last: float, held_out: Tensor) -> GaussianKernel:
-    """The optimal Gaussian step for any grid up to the last time."""
-    process = OrnsteinUhlenbeck()
-    log_snr = torch.linspace(float(process.log_snr(last)), _CLEANEST, _CALIBRATED, dtype=torch.float64)
-    kernel = GaussianKernel(network, head)
-    kernel.calibrate(drawn(held_out, _CALIBRATION_ITEMS), process.time_at_log_snr(log_snr).tolist(), seed=0)
-    return kernel.eval()
+    return made
 
 
 def _described(kernel: Kernel) -> str:
