@@ -11,8 +11,8 @@ from saltus.chain import Chain
 from saltus.evaluation import METRICS, draw_rows
 from saltus.kernels import VAEKernel
 from saltus.studies.cells import Cells
-from saltus.studies.compare import PERFECT
 from saltus.studies.compare_page import curves, plus_minus, tabulated
+from saltus.studies.models import PERFECT
 
 TABLES = ("frechet", "sliced_wasserstein", "recall")
 CURVE = "frechet"

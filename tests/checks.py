@@ -1,6 +1,7 @@
-"""Statistical checks: a tolerance is a number of standard errors, and every check has a twin that must fail.
+"""What many tests check in the same way: that a mistake is one sentence, and statistics.
 
-Seeds are fixed, so that a test that has passed passes again; the chance only matters when code or seeds change.
+A statistical tolerance is a number of standard errors, and every such check has a twin that must fail.  Seeds are
+fixed, so that a test that has passed passes again; the chance only matters when code or seeds change.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import stats
 from torch import Tensor
+
+from saltus.mistakes import Mistake
 
 STANDARD_ERRORS = 5.0
 """A right value is rejected with probability 6e-7 (two-sided Gaussian tail at five standard errors)."""
@@ -50,3 +53,14 @@ def gauss_hermite(nodes: int) -> tuple[np.ndarray, np.ndarray]:
     """Nodes and weights for expectations over N(0, 1), exact for polynomials of degree below 2 `nodes`."""
     x, w = np.polynomial.hermite_e.hermegauss(nodes)
     return x, w / w.sum()
+
+
+def assert_one_sentence(mistake: Mistake, *names: str) -> None:
+    """Said in one sentence, which has these words in it."""
+    text = str(mistake)
+    assert "\n" not in text
+    assert ". " not in text.replace(". ...", "")
+    assert not text.endswith(".")
+    assert "; " in text or ": " in text
+    for name in names:
+        assert name in text, text

@@ -15,8 +15,9 @@ from saltus.cli.main import cli
 from saltus.data import DataSet, Standardised, digits
 from saltus.evaluation import Suite
 from saltus.storage import to_json
-from saltus.studies.compare import CHOSEN_BY, Comparison, Model, load_models, perfect_model
+from saltus.studies.compare import CHOSEN_BY, Comparison
 from saltus.studies.compare_page import write_page
+from saltus.studies.models import Model, load_models, perfect_model
 from saltus.training import Config, train
 
 METRICS = (CHOSEN_BY, "energy")
@@ -89,7 +90,8 @@ def test_figures_are_kept_and_test_items_choose_nothing(
     list(comparison(models, other_validation, tmp_path / "c").rows(2))
     judged = [[piece["value"] for piece in pieces(tmp_path / folder) if "choice" in piece["key"]] for folder in ("a", "b", "c")]
     assert sorted(map(str, judged[0])) == sorted(map(str, judged[1])) != sorted(map(str, judged[2]))
-    monkeypatch.setattr(Suite, "measure", lambda *_: pytest.fail("measured again"))
+    for name in ("measure", "floor"):
+        monkeypatch.setattr(Suite, name, property(lambda _: pytest.fail("measured again")))
     assert list(comparison(models, data, tmp_path / "a").rows(2)) == first
 
 

@@ -75,7 +75,8 @@ def compare(
 
     from saltus.borders import LATEST
     from saltus.evaluation import Suite
-    from saltus.studies.compare import COMPARED, Comparison, load_models, perfect_model
+    from saltus.studies.compare import COMPARED, Comparison
+    from saltus.studies.models import load_models, perfect_model
     from saltus.training import load_data
 
     if oracle and not set(oracle) <= set(calls):

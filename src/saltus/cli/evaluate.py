@@ -24,7 +24,6 @@ __all__ = ["evaluate_command"]
 
 _FILE = "evaluation.json"
 _RUN_OPTIONS = ("seeds", "last", "latents")
-_THIRDS = 3
 
 
 def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
@@ -117,7 +116,7 @@ def _run(
 
 def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> tuple[dict[str, Any], str]:
     from saltus.data import load
-    from saltus.evaluation import METRICS, evaluate_items
+    from saltus.evaluation import METRICS, THIRDS, evaluate_items
 
     if not place.exists():
         raise Mistake(f"{place} is not there; give a folder that train wrote, or a file or folder of samples")
@@ -126,9 +125,9 @@ def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> t
     items = load(data)
     y = _encoded(place, items)
     fewest = max(METRICS[name].fewest for name in _metrics(inception))
-    if n is None and len(y) < _THIRDS * fewest:
-        raise Mistake(f"{place} holds {len(y)} samples, which are measured in thirds; expected at least {_THIRDS * fewest}: give more")
-    suite = _suite(items, n or min(len(y) // _THIRDS, _default(items)), inception)
+    if n is None and len(y) < THIRDS * fewest:
+        raise Mistake(f"{place} holds {len(y)} samples, which are measured in thirds; expected at least {THIRDS * fewest}: give more")
+    suite = _suite(items, n or min(len(y) // THIRDS, _default(items)), inception)
     report = evaluate_items(y, suite, progress=_progress)
     return _result({"samples": str(place)}, report, None), _words(f"samples of {place}, in thirds", report, None)
 

@@ -13,9 +13,10 @@ from saltus.evaluation.metrics import METRICS
 from saltus.evaluation.suite import Figures, Part, Progress, Suite, silent
 from saltus.mistakes import Mistake
 
-__all__ = ["Report", "Result", "Sampler", "evaluate", "evaluate_items"]
+__all__ = ["THIRDS", "Report", "Result", "Sampler", "evaluate", "evaluate_items"]
 
-_THIRDS = 3
+THIRDS = 3
+"""Sets that a file of samples is measured in."""
 
 
 class Sampler(Protocol):
@@ -97,11 +98,11 @@ def evaluate_items(x: Tensor, suite: Suite, *, progress: Progress = silent) -> R
     Raises:
         Mistake: if they are too few.
     """
-    if len(x) < _THIRDS * suite.n:
+    if len(x) < THIRDS * suite.n:
         raise Mistake(
-            f"{len(x)} samples make no {_THIRDS} sets of {suite.n}; expected at least {_THIRDS * suite.n}: give more, or a smaller n"
+            f"{len(x)} samples make no {THIRDS} sets of {suite.n}; expected at least {THIRDS * suite.n}: give more, or a smaller n"
         )
-    return _report(x.split(suite.n)[:_THIRDS], suite, "thirds", range(_THIRDS), progress)
+    return _report(x.split(suite.n)[:THIRDS], suite, "thirds", range(THIRDS), progress)
 
 
 def _report(draws: Iterable[Tensor], suite: Suite, repeats: Literal["seeds", "thirds"], seeds: Sequence[int], progress: Progress) -> Report:

@@ -8,11 +8,10 @@ networks of a kind, they take turns.
 
 from __future__ import annotations
 
-import hashlib
 import statistics
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -21,22 +20,18 @@ import torch
 from saltus.chain import Chain
 from saltus.data import DataSet, drawn
 from saltus.evaluation import METRICS, Likelihood, Sampler, Suite, likelihood
-from saltus.kernels import VAEKernel
 from saltus.levels import Levels
 from saltus.machine import describe_machine
-from saltus.mistakes import Mistake
-from saltus.oracles import FiniteData
 from saltus.studies.cells import Cells
-from saltus.studies.contenders import Contender, of_chain, of_oracle
-from saltus.training import check_data, load_config, updates_done
+from saltus.studies.contenders import Contender
+from saltus.studies.models import Model
 
-__all__ = ["CHOSEN_BY", "COMPARED", "PERFECT", "Comparison", "Model", "Network", "load_models", "perfect_model"]
+__all__ = ["CHOSEN_BY", "COMPARED", "Comparison"]
 
 CHOSEN_BY = "sliced_wasserstein"
 """What grids for samples are chosen by: it needs no features, which are kept for what is reported."""
 COMPARED = ("frechet", "kernel_mmd", "sliced_wasserstein", "energy", "precision", "recall", "density", "coverage", "vendi", "diversity")
 """What is measured: all that tells samplers apart; the two-sample test and memorisation are for single runs."""
-PERFECT = "perfect denoiser"
 _FIGURES = 3  # of each row, at least
 _CHOICE_ITEMS = 500  # samples for the choice of a grid
 _CHOICE_SEED = 2**32  # no reported figure has it
@@ -44,64 +39,6 @@ _BOUND_ITEMS = 2000  # test items whose bound is reported
 _BOUND_CHOICE_ITEMS = 200
 _PICTURED = 16
 _RECIPE = 1  # to be raised when the same key would give another figure
-
-
-@dataclass(frozen=True, eq=False)
-class Network:
-    """A trained network, or a perfect one.
-
-    Attributes:
-        run: where it is from.
-        hash: of its weights, or of what else it is made of.
-        contenders: the ways to sample with it.
-    """
-
-    run: str
-    hash: str
-    contenders: list[Contender]
-
-
-@dataclass(frozen=True, eq=False)
-class Model:
-    """Networks that differ in nothing but their training seed.
-
-    Attributes:
-        name: for humans.
-        networks: one for each seed, with the same ways in the same order.
-        calls: at which it takes part; None for all.
-    """
-
-    name: str
-    networks: list[Network] = field(default_factory=list)
-    calls: Collection[int] | None = None
-
-
-def load_models(runs: Sequence[Path], data: DataSet) -> list[Model]:
-    """The runs, those that differ only in their seed together.
-
-    Raises:
-        Mistake: if a folder holds no run, or one of other data, or a run is given twice.
-    """
-    groups: dict[str, Model] = {}
-    for run in runs:
-        chain = Chain.load(run)
-        check_data(run, data)
-        kind = f"{load_config(run).model_copy(update={'seed': 0}).model_dump_json()} {updates_done(run)}"
-        name = _words(chain)
-        namesakes = sum(model.name.split(" #")[0] == name for model in groups.values())
-        model = groups.setdefault(kind, Model(name + f" #{namesakes + 1}" * bool(namesakes)))
-        digest = _digest((run / "chain.json").read_bytes(), (run / "chain.safetensors").read_bytes())
-        if twin := next((network.run for model in groups.values() for network in model.networks if network.hash == digest), None):
-            raise Mistake(f"{run} and {twin} hold the same network; give each run once")
-        model.networks.append(Network(str(run), digest, of_chain(chain, data.validation)))
-    return list(groups.values())
-
-
-def perfect_model(data: DataSet, last: float, *, calls: Collection[int] | None = None) -> Model:
-    """What a network without error would give: the law that the data were drawn from, or else the training items themselves."""
-    oracle = data.law or FiniteData(data.train)
-    ways = of_oracle(oracle, data.train, data.encoding.head(), last, exact_bound=data.law is not None)
-    return Model(PERFECT, [Network("", _digest(data.fingerprint.encode(), repr(last).encode()), ways)], calls)
 
 
 class Comparison:
@@ -157,9 +94,21 @@ class Comparison:
             "pictured": self._pictures(model, way, calls, grid),
         }
 
+    @cached_property
+    def floor(self) -> dict[str, Any]:
+        """Of each metric the figures of real items in place of samples: mean, spread and values."""
+        key = {"recipe": _RECIPE, "data": self.data.fingerprint, "floor": self.suite.seed, **self._measured}
+        return self._cells.get(key, lambda: {name: _spread(figures.values) for name, figures in self.suite.floor.items()})
+
+    @cached_property
+    def _measured(self) -> dict[str, Any]:
+        """What decides a measurement besides its samples."""
+        features = self.suite.features.hash if self.suite.features else None
+        return {"n": self.n, "features": features, "measured": list(self.suite.metrics)}
+
     def _figures(self, name: str, values: Sequence[float]) -> dict[str, Any]:
         """Mean and spread, and for a distance what it has above the floor."""
-        above = statistics.fmean(values) - self.suite.floor[name].mean if METRICS[name].is_distance else None
+        above = statistics.fmean(values) - self.floor[name]["mean"] if METRICS[name].is_distance else None
         return {**_spread(values), "above_floor": above}
 
     def _key(self, model: Model, network: int, way: int, calls: int, **more: Any) -> dict[str, Any]:
@@ -208,9 +157,7 @@ class Comparison:
             seconds = time.perf_counter() - start
             return {"metrics": self.suite.measure(samples), "seconds_per_1000": 1000 * seconds / self.n}
 
-        features = self.suite.features.hash if self.suite.features else None
-        more = {"n": self.n, "seed": seed, "levels": list(levels), "features": features, "measured": list(self.suite.metrics)}
-        return self._kept(self._key(model, network, way, calls, **more), make)
+        return self._kept(self._key(model, network, way, calls, seed=seed, levels=list(levels), **self._measured), make)
 
     def _kept(self, key: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """A figure, and that it was made on its machine."""
@@ -269,7 +216,7 @@ class Comparison:
             "last_step": "mean",
             "choice": f"grids, {chosen_by}",
             "models": {m.name: [{"run": network.run, "hash": network.hash} for network in m.networks] for m in self.models},
-            "floor": {name: _spread(floor.values) for name, floor in self.suite.floor.items()},
+            "floor": self.floor,
             "features": self.suite.features_note,
             "rows": list(rows),
             "machines": sorted(self._machines),
@@ -285,14 +232,3 @@ def _turns(networks: int) -> list[tuple[int, int]]:
 def _spread(values: Sequence[float]) -> dict[str, Any]:
     """Mean, standard deviation (None for one value) and the values."""
     return {"mean": statistics.fmean(values), "spread": statistics.stdev(values) if len(values) > 1 else None, "values": list(values)}
-
-
-def _words(chain: Chain) -> str:
-    """What a chain is, for humans."""
-    kernel = chain.kernel(1)
-    name = "VAE" if isinstance(kernel, VAEKernel) else type(kernel).__name__.removesuffix("Kernel").lower()
-    return name if kernel.any_time and len(chain.kernels) == 1 else f"{name}, {chain.levels.L} levels"
-
-
-def _digest(*parts: bytes) -> str:
-    return hashlib.blake2b(b"".join(parts), digest_size=10).hexdigest()

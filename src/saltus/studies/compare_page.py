@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor
 
 from saltus.evaluation import METRICS
-from saltus.studies.compare import PERFECT
+from saltus.studies.models import PERFECT
 from saltus.studies.page import Raw, image, page, paragraph, plot, section, table
 
 if TYPE_CHECKING:

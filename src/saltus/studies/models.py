@@ -1,0 +1,92 @@
+"""What is compared: trained networks, those that differ only in their seed together, and the perfect one.
+
+A figure is kept under the hash of its network, so it outlives the run's folder being renamed, and no other network takes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from saltus.chain import Chain
+from saltus.data import DataSet
+from saltus.kernels import VAEKernel
+from saltus.mistakes import Mistake
+from saltus.oracles import FiniteData
+from saltus.studies.contenders import Contender, of_chain, of_oracle
+from saltus.training import check_data, load_config, updates_done
+
+__all__ = ["PERFECT", "Model", "Network", "load_models", "perfect_model"]
+
+PERFECT = "perfect denoiser"
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A trained network, or a perfect one.
+
+    Attributes:
+        run: where it is from.
+        hash: of its weights, or of what else it is made of.
+        contenders: the ways to sample with it.
+    """
+
+    run: str
+    hash: str
+    contenders: list[Contender]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Networks that differ in nothing but their training seed.
+
+    Attributes:
+        name: for humans.
+        networks: one for each seed, with the same ways in the same order.
+        calls: at which it takes part; None for all.
+    """
+
+    name: str
+    networks: list[Network] = field(default_factory=list)
+    calls: Collection[int] | None = None
+
+
+def load_models(runs: Sequence[Path], data: DataSet) -> list[Model]:
+    """The runs, those that differ only in their seed together.
+
+    Raises:
+        Mistake: if a folder holds no run, or one of other data, or a run is given twice.
+    """
+    groups: dict[str, Model] = {}
+    for run in runs:
+        chain = Chain.load(run)
+        check_data(run, data)
+        kind = f"{load_config(run).model_copy(update={'seed': 0}).model_dump_json()} {updates_done(run)}"
+        name = _words(chain)
+        namesakes = sum(model.name.split(" #")[0] == name for model in groups.values())
+        model = groups.setdefault(kind, Model(name + f" #{namesakes + 1}" * bool(namesakes)))
+        digest = _digest((run / "chain.json").read_bytes(), (run / "chain.safetensors").read_bytes())
+        if twin := next((network.run for model in groups.values() for network in model.networks if network.hash == digest), None):
+            raise Mistake(f"{run} and {twin} hold the same network; give each run once")
+        model.networks.append(Network(str(run), digest, of_chain(chain, data.validation)))
+    return list(groups.values())
+
+
+def perfect_model(data: DataSet, last: float, *, calls: Collection[int] | None = None) -> Model:
+    """What a network without error would give: the law that the data were drawn from, or else the training items themselves."""
+    oracle = data.law or FiniteData(data.train)
+    ways = of_oracle(oracle, data.train, data.encoding.head(), last, exact_bound=data.law is not None)
+    return Model(PERFECT, [Network("", _digest(data.fingerprint.encode(), repr(last).encode()), ways)], calls)
+
+
+def _words(chain: Chain) -> str:
+    """What a chain is, for humans."""
+    kernel = chain.kernel(1)
+    name = "VAE" if isinstance(kernel, VAEKernel) else type(kernel).__name__.removesuffix("Kernel").lower()
+    return name if kernel.any_time and len(chain.kernels) == 1 else f"{name}, {chain.levels.L} levels"
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.blake2b(b"".join(parts), digest_size=10).hexdigest()
