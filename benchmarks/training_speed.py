@@ -36,7 +36,7 @@ VARIANTS = {
     "channels_last + compile + bf16": ("allocator", "channels_last", "compile", "bf16"),
 }
 NETWORKS = {"tiny U-Net, 28 x 28": (28, "unet"), "small MLP, 14 x 14": (14, "mlp")}
-BATCH, UPDATES, TURNS = 64, 6, 2
+BATCH, UPDATES, TURNS = 64, 6, 4
 KEPT = Path("runs/training_speed")
 REPORT = Path("docs/results/training_speed.md")
 

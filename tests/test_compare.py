@@ -107,7 +107,7 @@ def test_the_page_says_what_was_measured(runs: list[Path], data: DataSet, tmp_pa
     assert 'href="http' not in text.replace('xlink:href="http', "")
     for row in rows:
         assert f"{row['model']}: {row['way']}" in text
-        assert f"{row['metrics']['energy']['mean']:.4g} ± " in text
+        assert f"{row['metrics']['energy']['mean']:#.4g} ± " in text
     assert [row for row in rows if row["calls"] == 2 and row["model"] == "perfect denoiser"] == []
 
 

@@ -52,7 +52,8 @@ def cell(row: Row, name: str) -> str:
 def plus_minus(figure: dict[str, Any], digits: int = 4) -> str:
     """A mean and its spread, if there is one."""
     spread = "" if figure["spread"] is None else f" ± {figure['spread']:.1g}"
-    return f"{figure['mean']:.{digits}g}{spread}"
+    mean = f"{figure['mean']:#.{digits}g}".rstrip(".")  # 10.0, not 10
+    return f"{mean}{spread}"
 
 
 def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
