@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from checks import STANDARD_ERRORS, gauss_hermite
+from checks import STANDARD_ERRORS, follows, gauss_hermite, mixture_cdf
 from saltus.chain import Chain, StandardNormal
 from saltus.kernels import DeterministicKernel, DiscretisedHead, GaussianHead, GaussianKernel, Kernel, OracleKernel, VAEKernel
 from saltus.levels import Levels
@@ -201,6 +201,22 @@ def test_the_deterministic_step() -> None:
     assert torch.allclose(bridge.sample(z_t, 0.0, t, noise=NOISE), yhat, rtol=ROUNDING)
     loss = bridge.loss(y, y, z_t, s, t, noise=NOISE, weights={"error": 3.0})
     assert torch.allclose(loss["error"], 3 * (y - yhat).square().sum(1), rtol=ROUNDING)
+
+
+def test_an_exact_draw_may_reuse_any_share_of_the_noise() -> None:
+    """z_s keeps its law for every eta; the twin, which takes the posterior mean for a draw, does not."""
+    n, s, t = 20_000, 0.3, 1.0
+    weights, means, variances = torch.tensor([[0.7, 0.3], [-1.0, 0.8], [0.05, 0.2]], dtype=torch.float64)
+    oracle = GaussianMixture(weights, means[:, None], variances[:, None, None])
+    z_t, noise = oracle.sample(n, t, seed=1), Noise(2, 0, n)
+    alpha = process.alpha(s)
+    cdf = mixture_cdf(weights, alpha * means, alpha**2 * variances + process.sigma(s) ** 2)
+    mean = DeterministicKernel(OracleDenoiser(oracle), bridge=True)
+    for eta in (0.0, 0.5, 1.0):
+        assert follows(OracleKernel(oracle).sample(z_t, s, t, noise=noise, eta=eta).flatten(), cdf)
+        assert not follows(mean.sample(z_t, s, t, noise=noise, eta=eta).flatten(), cdf)
+    moved = OracleKernel(oracle).sample(z_t, s, t, noise=noise, eta=0.0)
+    assert not torch.allclose(moved, OracleKernel(oracle).sample(z_t, s, t, noise=noise, eta=1.0))
 
 
 class Recorder(OracleDenoiser):

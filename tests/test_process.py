@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from decimal import Decimal, localcontext
 
 import pytest
 import torch
@@ -27,6 +28,30 @@ few = settings(max_examples=200, deadline=None)
 
 def unit_noise(seed: int, *shape: int) -> Tensor:
     return torch.randn(shape, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+
+
+@few
+@given(three_times, st.floats(0, 1))
+def test_every_member_of_the_bridge_s_family_keeps_the_marginals(times: list[float], eta: float) -> None:
+    """Mean A e^{-t} + B = e^{-s} and variance A^2 sigma(t)^2 + S = sigma(s)^2: N(alpha y, sigma^2 I) at t becomes that at s."""
+    s, _, t = times
+    a, b, spread = process.bridge_coefficients(s, t, eta)
+    assert float(a * process.alpha(t) + b) == pytest.approx(math.exp(-s), rel=ROUNDING)
+    assert float(a**2 * process.sigma(t) ** 2 + spread) == pytest.approx(-math.expm1(-2 * s), rel=ROUNDING)
+    assert float(spread) == pytest.approx(eta**2 * float(process.bridge_coefficients(s, t)[2]), rel=ROUNDING)
+
+
+@pytest.mark.parametrize("gap", [1e-9, 1e-6, 1e-3])
+def test_the_family_is_exact_where_its_ends_nearly_meet(gap: float) -> None:
+    """B without its cancellation, against decimals of 50 digits."""
+    s, eta = 0.7, 0.6
+    with localcontext() as context:
+        context.prec = 50
+        d, exact_s = Decimal(s + gap) - Decimal(s), Decimal(s)
+        variance, total = 1 - (-2 * exact_s).exp(), 1 - (-2 * (exact_s + d)).exp()
+        a = ((variance - Decimal(eta) ** 2 * (1 - (-2 * d).exp()) * variance / total) / total).sqrt()
+        b = (-exact_s).exp() - (-(exact_s + d)).exp() * a
+    assert float(process.bridge_coefficients(s, s + gap, eta)[1]) == pytest.approx(float(b), rel=1e-13)
 
 
 @few
@@ -189,6 +214,7 @@ Y = torch.zeros(3, 2)
         (lambda: process.prior_cost(Y.long(), 1.0), "int64"),
         (lambda: process.simulate(Y.long(), 1.0, 2), "int64"),
         (lambda: process.marginal(torch.tensor(1.0), 1.0), r"shape \(\)"),
+        (lambda: process.bridge_coefficients(0.1, 1.0, 1.5), "eta = 1.5"),
         (lambda: process.bridge(Y, Y, 2.0, 1.0), "s = 2.0 is later than t = 1.0"),
         (lambda: process.bridge(Y, Y, torch.tensor([0.1, 3.0, 0.1]), 1.0), "3.0"),
         (lambda: process.bridge(Y, Y, torch.ones(2), torch.ones(3)), "s has 2 times and t has 3"),

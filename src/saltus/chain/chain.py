@@ -88,7 +88,17 @@ class Chain(Buildable, nn.Module):
         return kernel
 
     @torch.no_grad()
-    def sample(self, n: int, *, seed: int, first_item: int = 0, return_path: bool = False, last: Last = "mean", batch: int = 256) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: int,
+        first_item: int = 0,
+        return_path: bool = False,
+        last: Last = "mean",
+        eta: float = 1.0,
+        batch: int = 256,
+    ) -> Tensor:
         """Generate items `first_item` ... `first_item + n - 1` of a seed.
 
         Args:
@@ -97,10 +107,13 @@ class Chain(Buildable, nn.Module):
             first_item: number of the first item.
             return_path: whether to return z_0 ... z_L, (L + 1, n, *E); by default only z_0, (n, *E).
             last: whether the step to data gives the mean of its Gaussian or a draw.
+            eta: from 0 to 1; below 1 each step reuses a part of the noise that is in z_t in place of fresh noise (DDIM's eta).
+                The bound is that of eta = 1.
             batch: how many items at a time.
 
         Raises:
-            ValueError: if n or batch is below 1, seed or first_item below 0, or `last` is another word.
+            ValueError: if n or batch is below 1, seed or first_item below 0, `last` is another word, or eta is not in [0, 1]
+                or not 1 where a kernel has no bridge.
         """
         if last not in get_args(Last):
             raise ValueError(f"last = {last!r}; expected one of {get_args(Last)}")
@@ -108,15 +121,15 @@ class Chain(Buildable, nn.Module):
             raise ValueError(f"n = {n}, batch = {batch}; expected at least 1")
         starts = range(0, n, batch)
         with evaluating(self):
-            parts = [self._paths(Noise(seed, first_item + start, min(batch, n - start)), last, return_path) for start in starts]
+            parts = [self._paths(Noise(seed, first_item + start, min(batch, n - start)), last, eta, return_path) for start in starts]
         path = torch.cat(parts, dim=1)
         return path if return_path else path[0]
 
-    def _paths(self, noise: Noise, last: Last, keep: bool) -> Tensor:
+    def _paths(self, noise: Noise, last: Last, eta: float, keep: bool) -> Tensor:
         z = self.prior.sample(self.event_shape, self.levels.last, noise.at(self.levels.L)).to(like(self))
         path = [z]
         for level, (s, t) in reversed(list(enumerate(self.levels.pairs(), 1))):
-            z = self.kernel(level).sample(z, s, t, noise=noise.at(level - 1), last=last)
+            z = self.kernel(level).sample(z, s, t, noise=noise.at(level - 1), last=last, eta=eta)
             path = [z, *path] if keep else [z]
         return torch.stack(path)
 

@@ -39,14 +39,25 @@ class DeterministicKernel(Kernel):
     def event_shape(self) -> Sequence[int]:
         return self.network.event_shape
 
-    def sample(self, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, last: Last = "mean") -> Tensor:
+    def sample(
+        self,
+        z_t: Tensor,
+        s: Time,
+        t: Time,
+        *,
+        noise: Noise,
+        condition: Tensor | None = None,
+        last: Last = "mean",
+        eta: float = 1.0,
+    ) -> Tensor:
         """z_s = yhat (equation (2)); with `bridge` a draw of q(z_s | z_t, yhat), which at s = 0 is yhat too."""
         refuse_condition(condition)
         yhat = self._predict(z_t, s, t)
-        if not self.bridge:
-            return yhat
-        law = Bridge.between(s, t, z_t)
-        return law.A * z_t + law.B * yhat + law.S.sqrt() * noise.normal("decoder", z_t.shape[1:], like=z_t)
+        if self.bridge:
+            return Bridge.between(s, t, z_t, eta).draw(z_t, yhat, noise.normal("decoder", z_t.shape[1:], like=z_t))
+        if eta != 1:
+            raise ValueError(f"eta = {eta} trades the noise of the bridge, and equation (2) has no bridge; leave it at 1")
+        return yhat
 
     def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> NoReturn:
         """Raises TypeError: a deterministic step gives z_s no density, so there is no bound."""

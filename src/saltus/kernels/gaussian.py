@@ -72,10 +72,20 @@ class GaussianKernel(Kernel):
     def check(self, y: Tensor) -> None:
         self.head.check(y)
 
-    def sample(self, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, last: Last = "mean") -> Tensor:
+    def sample(
+        self,
+        z_t: Tensor,
+        s: Time,
+        t: Time,
+        *,
+        noise: Noise,
+        condition: Tensor | None = None,
+        last: Last = "mean",
+        eta: float = 1.0,
+    ) -> Tensor:
         """A draw of N(A z_t + B yhat, variance I)."""
         refuse_condition(condition)
-        return self._step(z_t, s, t, Bridge.between(s, t, z_t)).draw(noise.normal("decoder", z_t.shape[1:], like=z_t), last)
+        return self._step(z_t, s, t, Bridge.between(s, t, z_t, eta)).draw(noise.normal("decoder", z_t.shape[1:], like=z_t), last)
 
     def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:
         """{"decoder": the closed-form KL, or -ln p(y | z_t) at s = 0}, (B,) nats."""

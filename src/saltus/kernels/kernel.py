@@ -45,8 +45,22 @@ class Kernel(Buildable, nn.Module, ABC):
         """E, the shape of one item."""
 
     @abstractmethod
-    def sample(self, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, last: Last = "mean") -> Tensor:
-        """Draw z_s given z_t (B, *E), from the random numbers of `noise` (B items)."""
+    def sample(
+        self,
+        z_t: Tensor,
+        s: Time,
+        t: Time,
+        *,
+        noise: Noise,
+        condition: Tensor | None = None,
+        last: Last = "mean",
+        eta: float = 1.0,
+    ) -> Tensor:
+        """Draw z_s given z_t (B, *E), from the random numbers of `noise` (B items).
+
+        With `eta` below 1 only the share eta^2 of the bridge's noise is fresh, and the rest is that of z_t: if the step's y were
+        an exact draw of q(y | z_t), the law of z_s would stay the same.  The bound is that of eta = 1.
+        """
 
     @abstractmethod
     def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:

@@ -34,10 +34,14 @@ class Bridge:
     final: Tensor
 
     @classmethod
-    def between(cls, s: Time, t: Time, z_t: Tensor) -> Bridge:
-        """The bridge for a batch z_t (B, *E)."""
-        a, b, variance = (per_item(c.expand(len(z_t)), z_t) for c in OrnsteinUhlenbeck().bridge_coefficients(s, t))
+    def between(cls, s: Time, t: Time, z_t: Tensor, eta: float = 1.0) -> Bridge:
+        """The bridge for a batch z_t (B, *E), with the share eta^2 of its noise."""
+        a, b, variance = (per_item(c.expand(len(z_t)), z_t) for c in OrnsteinUhlenbeck().bridge_coefficients(s, t, eta))
         return cls(a, b, variance, (as_time(s).expand(len(z_t)) == 0).to(z_t.device))
+
+    def draw(self, z_t: Tensor, y: Tensor, unit: Tensor) -> Tensor:
+        """z_s between z_t and y from unit Gaussian numbers, (B, *E) each; y itself where s = 0."""
+        return self.A * z_t + self.B * y + self.S.sqrt() * unit
 
     def step(self, z_t: Tensor, y: Tensor, c: Tensor | float, head: Head) -> GaussianStep:
         """N(A z_t + B y, S + B^2 c): the step around an estimate y whose squared error is c (0 or (B, *E))."""

@@ -88,20 +88,32 @@ class VAEKernel(Kernel):
     def check(self, y: Tensor) -> None:
         self.head.check(y)
 
-    def sample(self, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, last: Last = "mean") -> Tensor:
+    def sample(
+        self,
+        z_t: Tensor,
+        s: Time,
+        t: Time,
+        *,
+        noise: Noise,
+        condition: Tensor | None = None,
+        last: Last = "mean",
+        eta: float = 1.0,
+    ) -> Tensor:
         """z_s from epsilon ~ N(0, I), then the decoder; at s = 0 its mean unless `last` is "draw"."""
         refuse_condition(condition)
         epsilon = noise.normal("latent", (self.latent,), like=z_t)
-        step = self.decode(epsilon, z_t, s, t)
+        step = self.decode(epsilon, z_t, s, t, eta=eta)
         return step.draw(noise.normal("decoder", z_t.shape[1:], like=z_t), last)
 
-    def decode(self, epsilon: Tensor, z_t: Tensor, s: Time, t: Time) -> GaussianStep:
+    def decode(self, epsilon: Tensor, z_t: Tensor, s: Time, t: Time, *, eta: float = 1.0) -> GaussianStep:
         """p(z_s | epsilon, z_t) for a latent (B, latent)."""
-        bridge, times = Bridge.between(s, t, z_t), call_times(s, t, z_t)
+        bridge, times = Bridge.between(s, t, z_t, eta), call_times(s, t, z_t)
         mean, (raw,), width = self.decoder(z_t, times, epsilon, data=self.parametrisation is Parametrisation.BRIDGE)
         std = width * _positive(raw)
         if self.parametrisation is Parametrisation.BRIDGE:
             return bridge.step(z_t, mean, std**2, self.head)
+        if eta != 1:
+            raise ValueError(f"eta = {eta} trades the noise of the bridge, and a direct kernel has no bridge; leave it at 1")
         return GaussianStep(mean, std**2, bridge.final, self.head)
 
     def encode(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time) -> Normal:

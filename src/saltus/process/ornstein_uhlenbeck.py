@@ -8,6 +8,10 @@ With signal scale alpha(t) = e^{-t} and noise scale sigma(t)^2 = 1 - e^{-2t},
                  A = e^{-(t-s)} sigma(s)^2 / sigma(t)^2,  B = e^{-s} v / sigma(t)^2,  S = v sigma(s)^2 / sigma(t)^2
     SDE          dz = -z dt + sqrt(2) dB                                           Problem 1(e)
 
+The bridge is one of a family that all carry q(z_t | y) to q(z_s | y) (Song et al. 2021): the share eta^2 of its noise is
+fresh, and the rest is reused from z_t, A = (sigma(s)/sigma(t)) sqrt(1 - eta^2 v/sigma(t)^2), B = e^{-s} - e^{-t} A, eta^2 S.
+At eta = 1 it is the bridge; at eta = 0 all noise is that of z_t.
+
 A constant-alpha chain is this process read at t = -l ln(alpha) (Problem 1(a)-(c)); so is every other
 variance-preserving schedule, at t = -ln(alpha-bar) / 2.
 
@@ -142,20 +146,24 @@ class OrnsteinUhlenbeck:
         """The draw of `transition` that unit Gaussian noise (B, *E) makes: e^{-dt} z_s + sigma(dt) unit, (B, *E)."""
         return per_item(self.alpha(dt), z_s) * z_s + per_item(self.sigma(dt), z_s) * unit
 
-    def bridge_coefficients(self, s: Time, t: Time) -> tuple[Tensor, Tensor, Tensor]:
-        """A, B and S of q(z_s | z_t, y) = N(A z_t + B y, S I); float64, () or (B,).
+    def bridge_coefficients(self, s: Time, t: Time, eta: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
+        """A, B and S of q(z_s | z_t, y) = N(A z_t + B y, S I), or of its family's member eta; float64, () or (B,).
 
         Raises:
-            ValueError: if s > t, or a time is negative or not finite.
+            ValueError: if s > t, a time is negative or not finite, or eta is not in [0, 1].
         """
+        if not 0 <= eta <= 1:
+            raise ValueError(f"eta = {eta}; expected a share of fresh noise from 0 to 1")
         s, t = _ordered(s, t)
         total = self._variance(t)
         still = total == 0  # t = 0, hence s = 0: z_s is z_t
         total = torch.where(still, torch.ones_like(total), total)
-        step = self._variance(t - s)
-        a = torch.where(still, torch.ones_like(total), torch.exp(s - t) * self._variance(s) / total)
-        b = torch.exp(-s) * (step / total)
-        return a, b, step * (self._variance(s) / total)
+        fresh = self._variance(t - s) / total  # u = v / sigma(t)^2
+        left = torch.exp(2 * (s - t)) * (self._variance(s) / total)  # 1 - u, without its cancellation
+        a = torch.where(still, torch.ones_like(total), (self._variance(s) / total * (1 - eta**2 + eta**2 * left)).sqrt())
+        kept = torch.exp(s - t) * a  # B = e^{-s} (1 - kept), and 1 - kept^2 = u (1 + eta^2 (1 - u))
+        b = torch.exp(-s) * fresh * (1 + eta**2 * left) / (1 + kept)
+        return a, b, eta**2 * fresh * self._variance(s)
 
     def bridge(self, z_t: Tensor, y: Tensor, s: Time, t: Time) -> Distribution:
         """q(z_s | z_t, y) = N(A z_t + B y, S I), the law of the past given both ends.
