@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from saltus.mistakes import Mistake
-from saltus.networks import MLP, Architecture, ConvEncoder, MLPEncoder, Preset, Scaled, UNet, decoder, encoder, scales
+from saltus.networks import MLP, Architecture, ConvEncoder, MLPEncoder, Preset, Scaled, UNet, decoder, encoder, inherit, scales
 from saltus.networks.backbones import pad_to_multiple
 from saltus.networks.conditioning import LOG_SNR_RANGE, log_snr_features
 from saltus.oracles import GaussianMixture
@@ -181,3 +181,33 @@ def test_a_variance_is_positive(variance: float) -> None:
 def test_event_shapes_are_known() -> None:
     assert tuple(decoder((2, 3)).event_shape) == (2, 3)
     assert tuple(decoder((1, 8, 9)).event_shape) == (1, 8, 9)
+
+
+@pytest.mark.parametrize("event", [(5,), (1, 16, 16)])
+def test_an_heir_whose_latent_is_silent_is_its_source(event: tuple[int, ...]) -> None:
+    """At every time of z_s; with its own weights for the latent it is not."""
+    torch.manual_seed(0)
+    source, heir = decoder(event), decoder(event, outputs=2, latent=3)
+    randomise(source)
+    inherit(heir, source)
+    z, latent = torch.randn(3, *event), torch.randn(3, 3)
+    to_data = torch.stack([TIMES[:, 0], torch.full((3,), torch.inf)], dim=1)
+    wanted = source(z, to_data)[0]
+    assert not torch.allclose(heir(z, TIMES, latent)[0], wanted, atol=ALONE)
+    theirs = dict(source.named_parameters())
+    for name, weight in heir.named_parameters():
+        if name in theirs and weight.ndim > 1 and weight.shape[1] > theirs[name].shape[1]:
+            assert weight[:, theirs[name].shape[1] :].all()
+            weight.data[:, theirs[name].shape[1] :] = 0
+    assert torch.allclose(heir(z, TIMES, latent)[0], wanted, atol=ALONE)
+
+
+def test_other_networks_start_nothing() -> None:
+    for heir, source in [
+        (decoder((5,), latent=3, width=64), decoder((5,))),
+        (decoder((4,), latent=3), decoder((5,))),
+        (decoder((5,)), decoder((5,), latent=3)),
+        (decoder((1, 16, 16), architecture=Architecture.MLP), decoder((1, 16, 16))),
+    ]:
+        with pytest.raises(Mistake, match="give both one size"):
+            inherit(heir, source)

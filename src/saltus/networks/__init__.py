@@ -2,7 +2,21 @@
 
 from saltus.networks.backbones import MLP, UNet
 from saltus.networks.encoders import ConvEncoder, MLPEncoder
+from saltus.networks.inherit import inherit
 from saltus.networks.presets import Architecture, Preset, decoder, encoder
 from saltus.networks.scaled import Scaled, Scales, scales
 
-__all__ = ["MLP", "Architecture", "ConvEncoder", "MLPEncoder", "Preset", "Scaled", "Scales", "UNet", "decoder", "encoder", "scales"]
+__all__ = [
+    "MLP",
+    "Architecture",
+    "ConvEncoder",
+    "MLPEncoder",
+    "Preset",
+    "Scaled",
+    "Scales",
+    "UNet",
+    "decoder",
+    "encoder",
+    "inherit",
+    "scales",
+]

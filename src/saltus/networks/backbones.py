@@ -22,9 +22,9 @@ from saltus.mistakes import Mistake
 from saltus.networks.conditioning import log_snr_features
 from saltus.networks.groups import GROUPS, check_channels
 
-__all__ = ["MLP", "UNet", "pad_to_multiple"]
+__all__ = ["FEATURES", "MLP", "UNet", "pad_to_multiple"]
 
-_FEATURES = 32  # sinusoids for each log-SNR
+FEATURES = 32  # sinusoids for each log-SNR
 _TIMES = 2  # the time of z, and the time it is taken to
 
 
@@ -34,11 +34,11 @@ class _Mapping(nn.Module):
     def __init__(self, latent: int, width: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(_TIMES * _FEATURES + latent, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)
+            nn.Linear(_TIMES * FEATURES + latent, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)
         )
 
     def forward(self, log_snr: Tensor, latent: Tensor | None) -> Tensor:
-        features = log_snr_features(log_snr, _FEATURES).to(next(self.parameters()).dtype)
+        features = log_snr_features(log_snr, FEATURES).to(next(self.parameters()).dtype)
         if latent is not None:
             features = torch.cat([features, latent], dim=1)
         mapped: Tensor = self.layers(features)

@@ -4,6 +4,7 @@ from saltus.training.build import build_chain
 from saltus.training.config import Config, KernelName
 from saltus.training.run import check_data, load_config, load_data, load_encoding, train, updates_done
 from saltus.training.trainer import Progress, Trainer, Validation
+from saltus.training.warm import warm_start
 
 __all__ = [
     "Config",
@@ -18,4 +19,5 @@ __all__ = [
     "load_encoding",
     "train",
     "updates_done",
+    "warm_start",
 ]

@@ -25,29 +25,34 @@ from saltus.training.build import build_chain
 from saltus.training.config import Config
 from saltus.training.display import show
 from saltus.training.trainer import Progress, Trainer
+from saltus.training.warm import warm_start
 
 __all__ = ["check_data", "load_config", "load_data", "load_encoding", "train", "updates_done"]
 
 _LINES = 200  # of metrics over a run
 
 
-def train(data: DataSet, config: Config, folder: str | Path | None = None, *, quiet: bool = False) -> Chain:
+def train(data: DataSet, config: Config, folder: str | Path | None = None, *, start: Chain | None = None, quiet: bool = False) -> Chain:
     """Train a chain; with a folder, keep the run there.  Interrupted, it keeps what it has reached.
 
     Args:
         data: what to learn.
         config: how.
         folder: where to keep the run; new or empty.
+        start: a trained chain whose network a VAE kernel starts from, see `warm_start`.
         quiet: no progress bar.
 
     Returns:
         The averaged, calibrated chain.
 
     Raises:
-        Mistake: if the folder is not empty, or the loss stays infinite.
+        Mistake: if the folder is not empty, the chain can not start from that one, or the loss stays infinite.
     """
+    chain = build_chain(config, data)
+    if start is not None:
+        warm_start(chain, start)
     home = None if folder is None else _new(Path(folder))
-    trainer = Trainer(build_chain(config, data), data, config)
+    trainer = Trainer(chain, data, config)
     updates: Iterator[Progress] = iter(trainer) if quiet else show(trainer, config.kernel)
     try:
         if home is not None:

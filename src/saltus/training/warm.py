@@ -1,0 +1,31 @@
+"""A warm start: a VAE kernel around the network that a Gaussian or a deterministic kernel has trained."""
+
+from __future__ import annotations
+
+from saltus.chain import Chain
+from saltus.kernels import DeterministicKernel, GaussianKernel, VAEKernel
+from saltus.mistakes import Mistake
+from saltus.networks import inherit
+
+__all__ = ["warm_start"]
+
+
+def warm_start(chain: Chain, source: Chain) -> None:
+    """Give the decoders of a VAE chain, in place, what the network of another chain has learned; latents start afresh.
+
+    Args:
+        chain: of VAE kernels.
+        source: of a Gaussian or deterministic kernel that was trained at all times, with a network of the same kind and size.
+
+    Raises:
+        Mistake: if either is of another kind, or the networks differ in more than the latent and the outputs.
+    """
+    trained = source.kernel(1)
+    if not isinstance(trained, GaussianKernel | DeterministicKernel) or not trained.any_time:
+        raise Mistake(
+            f"a {type(trained).__name__} can not start another kernel; expected a Gaussian or deterministic one, trained at all times"
+        )
+    for kernel in chain.kernels:
+        if not isinstance(kernel, VAEKernel):
+            raise Mistake(f"a {type(kernel).__name__} can not be started from another kernel; expected a VAE kernel")
+        inherit(kernel.decoder, trained.network)
