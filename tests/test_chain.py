@@ -180,7 +180,7 @@ def test_terms_of_a_bound_are_named_and_sum_to_it() -> None:
 
 def test_active_units_move_with_the_data() -> None:
     class TwoUnits(OracleKernel):
-        def latent_mean(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: float, t: float) -> Tensor:
+        def infer(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: float, t: float, *, noise: Noise | None = None) -> Tensor:
             return torch.stack([y[:, 0], torch.full_like(y[:, 0], 3.0)], dim=1)
 
     bound: Bound = Chain(StandardNormal(), grid(2), TwoUnits(MIXTURE)).bound(MIXTURE.sample(50, seed=1), batch=20)

@@ -72,7 +72,7 @@ class Step:
         """KL(q(z_s, epsilon | y, z_t) || p(z_s, epsilon | z_t)), from log densities alone; at s = 0, z_s being y, without q(z_s)."""
         posterior = self.kernel.encode(self.ys, self.z_ss, self.z_ts, self.s, self.t)
         epsilon = posterior.loc + posterior.scale * self.noise.normals["encoder"]
-        step = self.kernel.decode(epsilon, self.z_ts, self.s, self.t)
+        step = self.kernel.step(epsilon, self.z_ts, self.s, self.t)
         log_p = Normal(step.mean, step.variance.sqrt()).log_prob(self.z_ss) + Normal(0.0, 1.0).log_prob(epsilon)
         log_q = posterior.log_prob(epsilon) + (self.bridge.log_prob(self.z_ss) if self.bridge else 0.0)
         return self.average(log_q - log_p)
@@ -80,7 +80,7 @@ class Step:
     def exact(self) -> float:
         """KL(q(z_s | z_t, y) || p(z_s | z_t)), or -ln p(y | z_t) at s = 0, by an integral over epsilon ~ N(0, 1)."""
         epsilon, log_weight = unit_nodes(401)
-        step = self.kernel.decode(epsilon[:, None], torch.full((401, 1), self.z_t, dtype=torch.float64), self.s, self.t)
+        step = self.kernel.step(epsilon[:, None], torch.full((401, 1), self.z_t, dtype=torch.float64), self.s, self.t)
         log_p = (Normal(step.mean, step.variance.sqrt()).log_prob(self.z_ss[:, 0]) + log_weight[:, None]).logsumexp(0)
         return self.average((self.bridge.log_prob(self.z_ss[:, 0]) if self.bridge else 0.0) - log_p)
 
@@ -165,7 +165,7 @@ def test_bookkeeping_of_images(options: dict[str, str]) -> None:
     z_s = bridge.sample()
     terms = kernel.terms(y, z_s, z_t, s, t, noise=noise)
     posterior = kernel.encode(y, z_s, z_t, s, t)
-    step = kernel.decode(posterior.loc + posterior.scale * gamma, z_t, s, t)
+    step = kernel.step(posterior.loc + posterior.scale * gamma, z_t, s, t)
     law = Independent(Normal(step.mean, step.variance.sqrt()), 3)
     expected = {"kl": kl_divergence(Independent(posterior, 1), Independent(Normal(torch.zeros(3, 4), 1.0), 1))}
     if options["encodes"] == "y":
@@ -196,7 +196,7 @@ def test_samples_are_decoded_draws_of_the_latent() -> None:
     kernel, noise, z_t = kernel_1d(), Noise(3, 0, 5), torch.linspace(-1, 1, 5, dtype=torch.float64)[:, None]
     epsilon, delta = noise.normal("latent", (1,)), noise.normal("decoder", (1,))
     for s in (0.0, 0.4):
-        step = kernel.decode(epsilon, z_t, s, 1.0)
+        step = kernel.step(epsilon, z_t, s, 1.0)
         drawn = step.mean + step.variance.sqrt() * delta
         assert torch.allclose(kernel.sample(z_t, s, 1.0, noise=noise, last="draw"), drawn)
         assert torch.allclose(kernel.sample(z_t, s, 1.0, noise=noise), step.mean if s == 0 else drawn)
@@ -208,7 +208,7 @@ def test_the_bridge_is_the_least_variance() -> None:
     kernel, z_t, epsilon = kernel_1d(), torch.zeros(1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
     for s, t in [(0.1, 0.3), (0.5, 3.0)]:
         _, b, spread = process.bridge_coefficients(s, t)
-        step, data = kernel.decode(epsilon, z_t, s, t), kernel.decode(epsilon, z_t, 0.0, t)
+        step, data = kernel.step(epsilon, z_t, s, t), kernel.step(epsilon, z_t, 0.0, t)
         assert float(step.variance) > float(spread)
         assert data.variance.isfinite().all()
         told = kernel.decoder(z_t, torch.stack([process.log_snr(t), process.log_snr(s)])[None], epsilon)
@@ -224,7 +224,7 @@ def test_a_fresh_kernel_is_exact_on_isotropic_data(parametrisation: str, v: floa
     kernel = VAEKernel(decoder((2,), outputs=2, latent=1, variance=v).double(), None, HEAD, parametrisation=parametrisation)
     z_t = torch.randn(3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     for s, t in [(0.0, 0.5), (0.1, 0.3), (0.4, 4.0)]:
-        step, law = kernel.decode(torch.ones(3, 1, dtype=torch.float64), z_t, s, t), oracle.reverse(z_t, s, t)
+        step, law = kernel.step(torch.ones(3, 1, dtype=torch.float64), z_t, s, t), oracle.reverse(z_t, s, t)
         assert torch.allclose(step.mean, law.mean, rtol=ROUNDING)
         assert torch.allclose(step.variance, law.variance, rtol=ROUNDING)
 

@@ -72,6 +72,7 @@ class Bound:
         return bits_per_dim(self.total, self.event_shape)
 
 
-def active_units(means: Sequence[Tensor]) -> int:
+def active_units(means: Sequence[Tensor]) -> int | None:
     """How many units of posterior means, batches of (B, latent), vary over all items by more than `ACTIVE_VARIANCE`."""
-    return int((torch.cat(list(means)).var(0, correction=0) > ACTIVE_VARIANCE).sum())
+    joined = torch.cat(list(means))
+    return int((joined.var(0, correction=0) > ACTIVE_VARIANCE).sum()) if joined.shape[1] else None

@@ -5,8 +5,9 @@ Everything here asks nothing of a kernel but its contract.  Level l of the noise
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import get_args
@@ -16,6 +17,7 @@ from torch import Tensor, nn
 
 from saltus.blueprint import Buildable
 from saltus.chain.bound import Bound, active_units
+from saltus.chain.latents import Code, decode, encode, on_great_circle
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import Prior
 from saltus.kernels import Kernel, Last, Terms, Weights
@@ -127,11 +129,15 @@ class Chain(Buildable, nn.Module):
 
     def _paths(self, noise: Noise, last: Last, eta: float, keep: bool) -> Tensor:
         z = self.prior.sample(self.event_shape, self.levels.last, noise.at(self.levels.L)).to(like(self))
-        path = [z]
-        for level, (s, t) in reversed(list(enumerate(self.levels.pairs(), 1))):
-            z = self.kernel(level).sample(z, s, t, noise=noise.at(level - 1), last=last, eta=eta)
-            path = [z, *path] if keep else [z]
-        return torch.stack(path)
+        states = deque(self._descend(z, self.levels.L, noise, last, eta), maxlen=None if keep else 1)
+        return torch.stack(list(reversed(states)))
+
+    def _descend(self, z: Tensor, level: int, noise: Noise, last: Last, eta: float) -> Iterator[Tensor]:
+        """z_level, ..., z_0 from z_level, (B, *E) each."""
+        yield z
+        for number, (s, t) in reversed(list(enumerate(self.levels.pairs(), 1))[:level]):
+            z = self.kernel(number).sample(z, s, t, noise=noise.at(number - 1), last=last, eta=eta)
+            yield z
 
     def loss(self, y: Tensor, *, seed: int = 0, first_item: int = 0, weights: Weights | None = None) -> Loss:
         """The training loss of data (B, *E), each item at one level.
@@ -192,23 +198,72 @@ class Chain(Buildable, nn.Module):
             for start in range(0, len(y), batch):
                 part = y[start : start + batch]
                 noise = Noise(seed, first_item + start, len(part))
-                for level, (z_s, z_t, s, t) in self._forward_path(part, noise):
+                for level, (z_s, z_t, s, t) in self.forward_path(part, noise):
                     kernel = self.kernel(level)
                     step = kernel.terms if latents == 1 else partial(kernel.tightened, latents=latents)
                     terms[level - 1].append(step(part, z_s, z_t, s, t, noise=noise.at(level)))
-                    mean = kernel.latent_mean(part, z_s, z_t, s, t)
-                    means[level - 1].extend([] if mean is None else [mean])
+                    means[level - 1].append(kernel.infer(part, z_s, z_t, s, t))
                 prior.append(self.prior.cost(part, z_t, self.levels.last))
         joined = [{name: torch.cat([part[name] for part in parts]) for name in parts[0]} for parts in terms]
-        return Bound(self.event_shape, torch.cat(prior), joined, self.scaling, [active_units(m) if m else None for m in means])
+        return Bound(self.event_shape, torch.cat(prior), joined, self.scaling, [active_units(m) for m in means])
 
-    def _forward_path(self, y: Tensor, noise: Noise) -> Iterator[tuple[int, tuple[Tensor, Tensor, float, float]]]:
+    def forward_path(self, y: Tensor, noise: Noise) -> Iterator[tuple[int, tuple[Tensor, Tensor, float, float]]]:
         """(level, (z_s, z_t, s, t)) along one path of the noise process."""
         z_s = y
         for level, (s, t) in enumerate(self.levels.pairs(), 1):
             z_t = _process.noised(z_s, t - s, noise.at(level).normal("z_t", y.shape[1:], like=y))
             yield level, (z_s, z_t, s, t)
             z_s = z_t
+
+    @torch.no_grad()
+    def encode(self, y: Tensor, *, seed: int = 0, first_item: int = 0) -> Code:
+        """What the chain would have drawn to generate items (B, *E): z_L, and the latent and the decoder's noise of each step.
+
+        Raises:
+            TypeError: if a kernel is not a Gaussian step given a latent.
+        """
+        return encode(self, y, Noise(seed, first_item, len(y)))
+
+    @torch.no_grad()
+    def decode(self, code: Code) -> Tensor:
+        """The items (B, *E) of a code; those that were encoded, within rounding."""
+        return decode(self, code)
+
+    @torch.no_grad()
+    def reconstruct(self, y: Tensor, *, seed: int = 0) -> Tensor:
+        """Items (B, *E) again from their z_L and latents alone, with the decoder's noise at 0: what latents hold."""
+        code = self.encode(y, seed=seed)
+        return self.decode(replace(code, noise=[torch.zeros_like(noise) for noise in code.noise]))
+
+    @torch.no_grad()
+    def interpolate(self, a: Tensor, b: Tensor, n: int, *, seed: int = 0) -> Tensor:
+        """n items from each item of a to that of b (B, *E), both ends included, (n, B, *E).
+
+        Raises:
+            ValueError: if n is below 2, or shapes differ.
+        """
+        if n < 2 or a.shape != b.shape:
+            raise ValueError(f"n = {n} between items of shapes {tuple(a.shape)} and {tuple(b.shape)}; expected at least 2, and one shape")
+        ends = self.encode(a, seed=seed), self.encode(b, seed=seed)
+        shares = torch.linspace(0, 1, n).tolist()
+        return torch.stack([self.decode(ends[0].map(partial(on_great_circle, share=share), ends[1])) for share in shares])
+
+    @torch.no_grad()
+    def vary(self, y: Tensor, from_level: int, *, seed: int = 0, last: Last = "mean", eta: float = 1.0) -> Tensor:
+        """Other items that share z_l with those given, l = `from_level` in 1 ... L: the noisier the level, the less they share.
+
+        Returns:
+            (B, *E); another seed gives other items.
+
+        Raises:
+            ValueError: for another level.
+        """
+        if not 1 <= from_level <= self.levels.L:
+            raise ValueError(f"from_level = {from_level}; expected a level from 1 to {self.levels.L}")
+        noise = Noise(seed, 0, len(y))
+        with evaluating(self):
+            z = _process.noised(y, self.levels.times[from_level], noise.at(from_level).normal("vary", y.shape[1:], like=y))
+            return deque(self._descend(z, from_level, noise, last, eta), maxlen=1).pop()
 
     def bits_per_dim(self, y: Tensor, *, seed: int = 0) -> Tensor:
         """The bound in bits per dimension, (N,)."""

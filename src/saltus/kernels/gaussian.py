@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from saltus.kernels.head import Head
-from saltus.kernels.kernel import Kernel, Last, Terms, Weights, call_times, refuse_condition, weighted
+from saltus.kernels.kernel import Kernel, Terms, Weights, call_times, refuse_condition, weighted
 from saltus.kernels.step import Bridge, GaussianStep
 from saltus.networks import Scaled
 from saltus.process import Noise, OrnsteinUhlenbeck, Time, as_time, per_item, sum_items
@@ -72,26 +72,11 @@ class GaussianKernel(Kernel):
     def check(self, y: Tensor) -> None:
         self.head.check(y)
 
-    def sample(
-        self,
-        z_t: Tensor,
-        s: Time,
-        t: Time,
-        *,
-        noise: Noise,
-        condition: Tensor | None = None,
-        last: Last = "mean",
-        eta: float = 1.0,
-    ) -> Tensor:
-        """A draw of N(A z_t + B yhat, variance I)."""
-        refuse_condition(condition)
-        return self._step(z_t, s, t, Bridge.between(s, t, z_t, eta)).draw(noise.normal("decoder", z_t.shape[1:], like=z_t), last)
-
     def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:
         """{"decoder": the closed-form KL, or -ln p(y | z_t) at s = 0}, (B,) nats."""
         refuse_condition(condition)
         bridge = Bridge.between(s, t, z_t)
-        return {"decoder": self._step(z_t, s, t, bridge).divergence(y, z_t, bridge)}
+        return {"decoder": self._around(bridge, z_t, s, t).divergence(y, z_t, bridge)}
 
     def loss(
         self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, weights: Weights
@@ -141,7 +126,11 @@ class GaussianKernel(Kernel):
         gap = (grid[right] - grid[left]).clamp_min(tiny)
         return torch.lerp(values[left], values[right], (at - grid[left]) / gap).exp()
 
-    def _step(self, z_t: Tensor, s: Time, t: Time, bridge: Bridge) -> GaussianStep:
+    def step(self, latent: Tensor, z_t: Tensor, s: Time, t: Time, *, eta: float = 1.0) -> GaussianStep:
+        """N(A z_t + B yhat, variance I); there is no latent to look at."""
+        return self._around(Bridge.between(s, t, z_t, eta), z_t, s, t)
+
+    def _around(self, bridge: Bridge, z_t: Tensor, s: Time, t: Time) -> GaussianStep:
         yhat = self.predict(z_t, t)
         if self.variance is Variance.TRANSITION:
             width = per_item(_process.sigma(as_time(t) - as_time(s, "s")) ** 2, z_t)

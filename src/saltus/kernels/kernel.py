@@ -13,13 +13,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
 
 from saltus.blueprint import Buildable
 from saltus.process import Noise, OrnsteinUhlenbeck, Time
+
+if TYPE_CHECKING:
+    from saltus.kernels.step import GaussianStep
 
 __all__ = ["Kernel", "Last", "Terms", "Weights", "call_times", "refuse_condition", "weighted"]
 
@@ -44,7 +47,9 @@ class Kernel(Buildable, nn.Module, ABC):
     def event_shape(self) -> Sequence[int]:
         """E, the shape of one item."""
 
-    @abstractmethod
+    latent: int = 0
+    """The size of epsilon; 0 for none."""
+
     def sample(
         self,
         z_t: Tensor,
@@ -61,6 +66,21 @@ class Kernel(Buildable, nn.Module, ABC):
         With `eta` below 1 only the share eta^2 of the bridge's noise is fresh, and the rest is that of z_t: if the step's y were
         an exact draw of q(y | z_t), the law of z_s would stay the same.  The bound is that of eta = 1.
         """
+        refuse_condition(condition)
+        step = self.step(noise.normal("latent", (self.latent,), like=z_t), z_t, s, t, eta=eta)
+        return step.draw(noise.normal("decoder", z_t.shape[1:], like=z_t), last)
+
+    def step(self, latent: Tensor, z_t: Tensor, s: Time, t: Time, *, eta: float = 1.0) -> GaussianStep:
+        """p(z_s | epsilon, z_t) for a latent (B, latent).
+
+        Raises:
+            TypeError: if the kernel is not a Gaussian step given its latent.
+        """
+        raise TypeError(f"a {type(self).__name__} is no Gaussian step given a latent; expected a Gaussian or VAE kernel")
+
+    def infer(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise | None = None) -> Tensor:
+        """A latent (B, latent) that explains the step: a draw of the encoder, or without noise its mean."""
+        return z_t.new_zeros(len(z_t), 0)
 
     @abstractmethod
     def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:
@@ -85,10 +105,6 @@ class Kernel(Buildable, nn.Module, ABC):
 
     def check(self, y: Tensor) -> None:
         """Raise ValueError if the step to data has no likelihood for values like these, (N, *E)."""
-
-    def latent_mean(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time) -> Tensor | None:
-        """The mean of the encoder, (B, latent), for counting active units; None without a latent."""
-        return None
 
 
 def call_times(s: Time, t: Time, z: Tensor) -> Tensor:

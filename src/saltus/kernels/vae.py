@@ -26,7 +26,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
 from saltus.kernels.head import Head
-from saltus.kernels.kernel import Kernel, Last, Terms, Weights, call_times, refuse_condition, weighted
+from saltus.kernels.kernel import Kernel, Terms, Weights, call_times, refuse_condition, weighted
 from saltus.kernels.step import Bridge, GaussianStep
 from saltus.networks import Scaled, scales
 from saltus.process import Noise, Time
@@ -74,41 +74,20 @@ class VAEKernel(Kernel):
     ) -> None:
         super().__init__()
         self.decoder, self.encoder, self.head = decoder, encoder, head
+        self.latent = 0 if encoder is None else int(encoder.latent)  # type: ignore[arg-type]
         self.parametrisation, self.encodes = Parametrisation(parametrisation), Encodes(encodes)
 
     @property
     def event_shape(self) -> Sequence[int]:
         return self.decoder.event_shape
 
-    @property
-    def latent(self) -> int:
-        """The size of epsilon."""
-        return 0 if self.encoder is None else int(self.encoder.latent)  # type: ignore[arg-type]
-
     def check(self, y: Tensor) -> None:
         self.head.check(y)
 
-    def sample(
-        self,
-        z_t: Tensor,
-        s: Time,
-        t: Time,
-        *,
-        noise: Noise,
-        condition: Tensor | None = None,
-        last: Last = "mean",
-        eta: float = 1.0,
-    ) -> Tensor:
-        """z_s from epsilon ~ N(0, I), then the decoder; at s = 0 its mean unless `last` is "draw"."""
-        refuse_condition(condition)
-        epsilon = noise.normal("latent", (self.latent,), like=z_t)
-        step = self.decode(epsilon, z_t, s, t, eta=eta)
-        return step.draw(noise.normal("decoder", z_t.shape[1:], like=z_t), last)
-
-    def decode(self, epsilon: Tensor, z_t: Tensor, s: Time, t: Time, *, eta: float = 1.0) -> GaussianStep:
+    def step(self, latent: Tensor, z_t: Tensor, s: Time, t: Time, *, eta: float = 1.0) -> GaussianStep:
         """p(z_s | epsilon, z_t) for a latent (B, latent)."""
         bridge, times = Bridge.between(s, t, z_t, eta), call_times(s, t, z_t)
-        mean, (raw,), width = self.decoder(z_t, times, epsilon, data=self.parametrisation is Parametrisation.BRIDGE)
+        mean, (raw,), width = self.decoder(z_t, times, latent, data=self.parametrisation is Parametrisation.BRIDGE)
         std = width * _positive(raw)
         if self.parametrisation is Parametrisation.BRIDGE:
             return bridge.step(z_t, mean, std**2, self.head)
@@ -133,7 +112,7 @@ class VAEKernel(Kernel):
         posterior = self.encode(y, z_s, z_t, s, t)
         epsilon = posterior.loc + posterior.scale * noise.normal("encoder", (self.latent,), like=z_t)
         kl = kl_divergence(posterior, Normal(torch.zeros_like(epsilon), torch.ones_like(epsilon))).sum(1)
-        step, bridge = self.decode(epsilon, z_t, s, t), Bridge.between(s, t, z_t)
+        step, bridge = self.step(epsilon, z_t, s, t), Bridge.between(s, t, z_t)
         if self.encodes is Encodes.Y:
             return {"kl": kl, "decoder": step.divergence(y, z_t, bridge)}
         return {"kl": kl, "decoder": step.negative_log_prob(z_s), "entropy": _less_entropy(bridge, z_t)}
@@ -150,7 +129,7 @@ class VAEKernel(Kernel):
         for unit in units.unbind(1):  # one at a time: memory stays that of a single latent
             epsilon = posterior.loc + posterior.scale * unit
             ratio = (prior.log_prob(epsilon) - posterior.log_prob(epsilon)).sum(1)
-            log_weights.append(ratio - self.decode(epsilon, z_t, s, t).negative_log_prob(z_s))
+            log_weights.append(ratio - self.step(epsilon, z_t, s, t).negative_log_prob(z_s))
         marginal = math.log(latents) - torch.stack(log_weights).logsumexp(0)
         return {"marginal": marginal, "entropy": _less_entropy(Bridge.between(s, t, z_t), z_t)}
 
@@ -160,9 +139,10 @@ class VAEKernel(Kernel):
         """The joint objective of Problem 3: the terms of the bound, each times its weight."""
         return weighted(self.terms(y, z_s, z_t, s, t, noise=noise, condition=condition), weights)
 
-    def latent_mean(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time) -> Tensor | None:
-        """The encoder's mean, (B, latent); None without a latent."""
-        return None if self.encoder is None else self.encode(y, z_s, z_t, s, t).loc
+    def infer(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise | None = None) -> Tensor:
+        """The encoder's mean, or a draw from it."""
+        posterior = self.encode(y, z_s, z_t, s, t)
+        return posterior.loc if noise is None else posterior.loc + posterior.scale * noise.normal("encoder", (self.latent,), like=z_t)
 
     def _unit(self, z: Tensor, log_snr: Tensor) -> Tensor:
         """z at about unit variance."""
