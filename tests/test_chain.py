@@ -10,10 +10,12 @@ import pytest
 import torch
 from scipy import integrate
 from torch import Tensor
+from torch.distributions import Normal, kl_divergence
 
 from chains import COVARIANCES, HEAD, MEANS, MIXTURE, POINTS, WEIGHTS, chain_of, data_for, grid, kernels
 from checks import follows, mean_is, mixture_cdf
 from saltus.chain import Bound, Chain, OraclePrior, StandardNormal, bits_per_dim
+from saltus.chain.bound import mismatch
 from saltus.kernels import DiscretisedHead, GaussianKernel, OracleKernel, Terms
 from saltus.levels import Levels
 from saltus.networks import MLPEncoder, decoder
@@ -173,18 +175,33 @@ def test_terms_of_a_bound_are_named_and_sum_to_it() -> None:
     assert torch.allclose(chain.bits_per_dim(y), bound.total / (2 * math.log(2)))
     assert [0 <= units <= 3 for units in bound.active_units] == [True] * 3
     plain = chain_of("gaussian").bound(y)
-    assert plain.active_units == [None] * 3
+    assert plain.active_units == plain.mismatch == [None] * 3
     assert not plain.kl.any()
     assert float(bits_per_dim(torch.tensor(math.log(2) * 6, dtype=torch.float64), (2, 3))) == pytest.approx(1)
 
 
 def test_active_units_move_with_the_data() -> None:
     class TwoUnits(OracleKernel):
-        def infer(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: float, t: float, *, noise: Noise | None = None) -> Tensor:
-            return torch.stack([y[:, 0], torch.full_like(y[:, 0], 3.0)], dim=1)
+        def infer(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: float, t: float, unit: Tensor) -> tuple[Tensor, Normal]:
+            law = Normal(torch.stack([y[:, 0], torch.full_like(y[:, 0], 3.0)], dim=1), 0.5)
+            return law.loc, law
 
     bound: Bound = Chain(StandardNormal(), grid(2), TwoUnits(MIXTURE)).bound(MIXTURE.sample(50, seed=1), batch=20)
     assert bound.active_units == [1, 1]
+
+
+def test_the_mismatch_is_that_of_the_latents_taken_together() -> None:
+    """The same law for every item: its KL.  Means that fill up N(0, I): nothing, although every item has a KL."""
+    mean, std = torch.tensor([0.3, -1.0, 0.0]), torch.tensor([0.5, 1.0, 2.0])
+    same = Normal(mean.expand(5, 3), std.expand(5, 3))
+    wanted = float(kl_divergence(Normal(mean, std), Normal(torch.zeros(3), 1.0)).sum())
+    assert mismatch(same) == pytest.approx(wanted, rel=1e-6)
+    n, d = 4000, 3
+    filling = Normal(0.8 * torch.randn(n, d, generator=torch.Generator().manual_seed(0)), 0.6)
+    assert float(kl_divergence(filling, Normal(0.0, 1.0)).sum(1).mean()) > 1
+    assert 0 <= mismatch(filling) < 5 * d * (d + 3) / (4 * n)  # what estimated means and covariances cost on average
+    turned = Normal(filling.loc[:, :1].expand(n, d), filling.scale)  # the twin: units that say the same leave holes
+    assert mismatch(turned) > 0.5
 
 
 def test_modes_are_left_as_they_were() -> None:

@@ -10,13 +10,21 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
+from torch.distributions import Normal
 
+from saltus.chain.modes import evaluating
 from saltus.kernels import Terms
+from saltus.process import Noise
 
-__all__ = ["ACTIVE_VARIANCE", "Bound", "bits_per_dim"]
+if TYPE_CHECKING:
+    from saltus.chain.chain import Chain
+
+__all__ = ["ACTIVE_VARIANCE", "Bound", "active_units", "bits_per_dim", "measured", "mismatch"]
 
 ACTIVE_VARIANCE = 0.01
 """A latent unit is active when its posterior mean varies by more than this over the data (Burda et al. 2016)."""
@@ -37,6 +45,7 @@ class Bound:
         levels: the named terms of each step, cleanest first: `levels[l-1]` is the step t_l -> t_{l-1}; (B,) each.
         scaling: ln of the scaling of the data, the same for all items.
         active_units: for each step how many latent units the encoder uses on this batch; None without a latent.
+        mismatch: for each step how far the latents of this batch, taken together, are from N(0, I), nats; None without a latent.
     """
 
     event_shape: tuple[int, ...]
@@ -44,6 +53,7 @@ class Bound:
     levels: list[Terms]
     scaling: float
     active_units: list[int | None]
+    mismatch: list[float | None]
 
     @property
     def per_level(self) -> Tensor:
@@ -72,7 +82,44 @@ class Bound:
         return bits_per_dim(self.total, self.event_shape)
 
 
-def active_units(means: Sequence[Tensor]) -> int | None:
-    """How many units of posterior means, batches of (B, latent), vary over all items by more than `ACTIVE_VARIANCE`."""
-    joined = torch.cat(list(means))
-    return int((joined.var(0, correction=0) > ACTIVE_VARIANCE).sum()) if joined.shape[1] else None
+def measured(chain: Chain, y: Tensor, *, seed: int, first_item: int, latents: int, batch: int) -> Bound:
+    """The bound of data (N, *E), see `Chain.bound`."""
+    prior: list[Tensor] = []
+    terms: list[list[Terms]] = [[] for _ in range(chain.levels.L)]
+    laws: list[list[Normal]] = [[] for _ in range(chain.levels.L)]
+    with evaluating(chain):
+        for start in range(0, len(y), batch):
+            part = y[start : start + batch]
+            noise = Noise(seed, first_item + start, len(part))
+            for level, (z_s, z_t, s, t) in chain.forward_path(part, noise):
+                kernel = chain.kernel(level)
+                step = kernel.terms if latents == 1 else partial(kernel.tightened, latents=latents)
+                terms[level - 1].append(step(part, z_s, z_t, s, t, noise=noise.at(level)))
+                along_means = part.new_zeros(len(part), kernel.latent)
+                laws[level - 1].append(kernel.infer(part, z_s, z_t, s, t, along_means)[1])
+            prior.append(chain.prior.cost(part, z_t, chain.levels.last))
+    named = [{name: torch.cat([part[name] for part in parts]) for name in parts[0]} for parts in terms]
+    encoded = [_joined(parts) for parts in laws]
+    return Bound(chain.event_shape, torch.cat(prior), named, chain.scaling, list(map(active_units, encoded)), list(map(mismatch, encoded)))
+
+
+def active_units(law: Normal) -> int | None:
+    """How many units of an encoder's law (N, latent) have means that vary over items by more than `ACTIVE_VARIANCE`."""
+    return int((law.loc.var(0, correction=0) > ACTIVE_VARIANCE).sum()) if law.loc.shape[1] else None
+
+
+def mismatch(law: Normal) -> float | None:
+    """How far latents of items are from those that samples draw: KL(N(m, C) || N(0, I)) in nats, m and C the mean and the
+    covariance of the aggregate of an encoder's law (N, latent) over items; the part of KL(q(epsilon) || N(0, I)) that moments show.
+    """
+    if not law.loc.shape[1]:
+        return None
+    mean, variance = law.loc.double().mean(0), law.variance.double().mean(0)
+    centred = law.loc.double() - mean
+    covariance = torch.diag(variance) + centred.mT @ centred / len(centred)
+    return float(0.5 * (covariance.trace() + mean.square().sum() - len(mean) - torch.logdet(covariance)))
+
+
+def _joined(laws: Sequence[Normal]) -> Normal:
+    """One law of many items from those of parts of them."""
+    return Normal(torch.cat([law.loc for law in laws]), torch.cat([law.scale for law in laws]), validate_args=False)

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from saltus.blueprint import Buildable
-from saltus.chain.bound import Bound, active_units
+from saltus.chain.bound import Bound, measured
 from saltus.chain.latents import Code, decode, encode, on_great_circle
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import Prior
@@ -191,21 +191,7 @@ class Chain(Buildable, nn.Module):
                 f"y is of {y.dtype} with batch = {batch} and latents = {latents}; expected {parameter.dtype}, and at least 1 of each"
             )
         self.kernel(1).check(y)
-        prior: list[Tensor] = []
-        terms: list[list[Terms]] = [[] for _ in range(self.levels.L)]
-        means: list[list[Tensor]] = [[] for _ in range(self.levels.L)]
-        with evaluating(self):
-            for start in range(0, len(y), batch):
-                part = y[start : start + batch]
-                noise = Noise(seed, first_item + start, len(part))
-                for level, (z_s, z_t, s, t) in self.forward_path(part, noise):
-                    kernel = self.kernel(level)
-                    step = kernel.terms if latents == 1 else partial(kernel.tightened, latents=latents)
-                    terms[level - 1].append(step(part, z_s, z_t, s, t, noise=noise.at(level)))
-                    means[level - 1].append(kernel.infer(part, z_s, z_t, s, t))
-                prior.append(self.prior.cost(part, z_t, self.levels.last))
-        joined = [{name: torch.cat([part[name] for part in parts]) for name in parts[0]} for parts in terms]
-        return Bound(self.event_shape, torch.cat(prior), joined, self.scaling, [active_units(m) for m in means])
+        return measured(self, y, seed=seed, first_item=first_item, latents=latents, batch=batch)
 
     def forward_path(self, y: Tensor, noise: Noise) -> Iterator[tuple[int, tuple[Tensor, Tensor, float, float]]]:
         """(level, (z_s, z_t, s, t)) along one path of the noise process."""

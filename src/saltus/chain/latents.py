@@ -52,7 +52,7 @@ def encode(chain: Chain, y: Tensor, noise: Noise) -> Code:
     with evaluating(chain):
         for level, (z_s, z_t, s, t) in chain.forward_path(y, noise):
             kernel = chain.kernel(level)
-            latents.append(kernel.infer(y, z_s, z_t, s, t, noise=noise.at(level)))
+            latents.append(kernel.infer(y, z_s, z_t, s, t, noise.at(level).normal("encoder", (kernel.latent,), like=y))[0])
             step = kernel.step(latents[-1], z_t, s, t)
             units.append((z_s - step.mean) / step.variance.sqrt())
     return Code(z_t, latents, units)

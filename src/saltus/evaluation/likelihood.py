@@ -29,6 +29,7 @@ class Likelihood:
         nats: the mean of every term, by its name.
         per_level: nats of each step, cleanest first.
         active_units: of the latent at each step; None where there is none.
+        mismatch: of the latents of all items taken together to N(0, I) at each step, nats; None where there is none.
         latents: of the importance weighting at each step; 1 is the plain bound.
         convention: what kind of likelihood it is, in words.
     """
@@ -43,6 +44,7 @@ class Likelihood:
     nats: dict[str, float]
     per_level: list[float]
     active_units: list[int | None]
+    mismatch: list[float | None]
     latents: int
     convention: str
 
@@ -89,6 +91,7 @@ def _summary(bound: Bound, latents: int, encoding: Encoding) -> Likelihood:
         nats={name: float(value.double().mean()) for name, value in bound.terms.items()},
         per_level=bound.per_level.double().mean(1).tolist(),
         active_units=bound.active_units,
+        mismatch=bound.mismatch,
         latents=latents,
         convention=convention(encoding),
     )

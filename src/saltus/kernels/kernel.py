@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.distributions import Normal
 
 from saltus.blueprint import Buildable
 from saltus.process import Noise, OrnsteinUhlenbeck, Time
@@ -78,9 +79,9 @@ class Kernel(Buildable, nn.Module, ABC):
         """
         raise TypeError(f"a {type(self).__name__} is no Gaussian step given a latent; expected a Gaussian or VAE kernel")
 
-    def infer(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise | None = None) -> Tensor:
-        """A latent (B, latent) that explains the step: a draw of the encoder, or without noise its mean."""
-        return z_t.new_zeros(len(z_t), 0)
+    def infer(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, unit: Tensor) -> tuple[Tensor, Normal]:
+        """A latent (B, latent) that explains the step, and the encoder's law that unit Gaussian numbers (B, latent) drew it from."""
+        return unit, Normal(torch.zeros_like(unit), torch.ones_like(unit), validate_args=False)
 
     @abstractmethod
     def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:

@@ -106,12 +106,16 @@ class VAEKernel(Kernel):
         mean, raw = self.encoder(pair, times).to(z_t.dtype).unbind(1)
         return Normal(mean, _positive(raw), validate_args=False)  # training skips what is not finite
 
+    def infer(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, unit: Tensor) -> tuple[Tensor, Normal]:
+        """epsilon = mu_Psi + sigma_Psi gamma for gamma (B, latent), and the encoder's N(mu_Psi, sigma_Psi^2)."""
+        law = self.encode(y, z_s, z_t, s, t)
+        return law.loc + law.scale * unit, law
+
     def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:
         """{"kl", "decoder", "entropy"} with the encoder of (z_s, z_t), {"kl", "decoder"} with that of (y, z_t); (B,) nats."""
         refuse_condition(condition)
-        posterior = self.encode(y, z_s, z_t, s, t)
-        epsilon = posterior.loc + posterior.scale * noise.normal("encoder", (self.latent,), like=z_t)
-        kl = kl_divergence(posterior, Normal(torch.zeros_like(epsilon), torch.ones_like(epsilon))).sum(1)
+        epsilon, law = self.infer(y, z_s, z_t, s, t, noise.normal("encoder", (self.latent,), like=z_t))
+        kl = kl_divergence(law, _prior(epsilon)).sum(1)
         step, bridge = self.step(epsilon, z_t, s, t), Bridge.between(s, t, z_t)
         if self.encodes is Encodes.Y:
             return {"kl": kl, "decoder": step.divergence(y, z_t, bridge)}
@@ -122,13 +126,11 @@ class VAEKernel(Kernel):
 
         With either encoder the mean estimates p(z_s | z_t) without bias, so the bound only tightens with K (Burda et al. 2016).
         """
-        posterior = self.encode(y, z_s, z_t, s, t)
-        prior = Normal(torch.zeros_like(posterior.loc), torch.ones_like(posterior.loc))
         units = noise.normal("importance", (latents, self.latent), like=z_t)
         log_weights = []
         for unit in units.unbind(1):  # one at a time: memory stays that of a single latent
-            epsilon = posterior.loc + posterior.scale * unit
-            ratio = (prior.log_prob(epsilon) - posterior.log_prob(epsilon)).sum(1)
+            epsilon, law = self.infer(y, z_s, z_t, s, t, unit)
+            ratio = (_prior(epsilon).log_prob(epsilon) - law.log_prob(epsilon)).sum(1)
             log_weights.append(ratio - self.step(epsilon, z_t, s, t).negative_log_prob(z_s))
         marginal = math.log(latents) - torch.stack(log_weights).logsumexp(0)
         return {"marginal": marginal, "entropy": _less_entropy(Bridge.between(s, t, z_t), z_t)}
@@ -139,15 +141,14 @@ class VAEKernel(Kernel):
         """The joint objective of Problem 3: the terms of the bound, each times its weight."""
         return weighted(self.terms(y, z_s, z_t, s, t, noise=noise, condition=condition), weights)
 
-    def infer(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise | None = None) -> Tensor:
-        """The encoder's mean, or a draw from it."""
-        posterior = self.encode(y, z_s, z_t, s, t)
-        return posterior.loc if noise is None else posterior.loc + posterior.scale * noise.normal("encoder", (self.latent,), like=z_t)
-
     def _unit(self, z: Tensor, log_snr: Tensor) -> Tensor:
         """z at about unit variance."""
         factor = scales(log_snr, log_snr, self.decoder.variance).input
         return z * factor.to(z.dtype).reshape(-1, *(1,) * (z.ndim - 1))
+
+
+def _prior(epsilon: Tensor) -> Normal:
+    return Normal(torch.zeros_like(epsilon), torch.ones_like(epsilon), validate_args=False)
 
 
 def _less_entropy(bridge: Bridge, z_t: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ def inherit(heir: Scaled, source: Scaled) -> None:
     assert isinstance(first, nn.Linear)
     of_s = slice(FEATURES, 2 * FEATURES)
     told = log_snr_features(torch.full((1, 1), torch.inf), FEATURES)[0].to(first.weight)
-    first.bias += first.weight[:, of_s] @ told
+    first.bias.add_(first.weight[:, of_s] @ told)
     first.weight[:, of_s] = 0
 
 

@@ -45,12 +45,14 @@ class Validation:
         per_level: the bound's terms of each step, cleanest first, nats per item.
         kl: KL of the latent of each step, nats per item.
         active_units: of each step; None without a latent.
+        mismatch: of the latents taken together to N(0, I), of each step, nats; None without a latent.
     """
 
     bits_per_dim: float | None = None
     per_level: list[float] = field(default_factory=list)
     kl: list[float] = field(default_factory=list)
     active_units: list[int | None] = field(default_factory=list)
+    mismatch: list[float | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ class Trainer:
         chain = self._calibrated(y)
         bound = chain.bound(y, seed=self.config.seed)
         bits = bits_per_dim(bound.total.mean(), chain.event_shape)
-        return Validation(float(bits), bound.per_level.mean(1).tolist(), bound.kl.mean(1).tolist(), bound.active_units)
+        return Validation(float(bits), bound.per_level.mean(1).tolist(), bound.kl.mean(1).tolist(), bound.active_units, bound.mismatch)
 
 
 def _items(n: int, first: int, count: int, seed: int) -> Tensor:
