@@ -7,11 +7,15 @@ from typing import Any
 
 import click
 
-__all__ = ["LAST_OPTION", "SEED", "Interrupted", "json_option", "say"]
+__all__ = ["ETA_OPTION", "LAST_OPTION", "SEED", "Interrupted", "json_option", "say"]
 
 SEED = click.IntRange(min=0, max=2**63 - 1)
 LAST_OPTION = click.option(
     "--last", type=click.Choice(["mean", "draw"]), default="mean", show_default=True, help="The last step: its mean, or a draw."
+)
+
+ETA_OPTION = click.option(
+    "--eta", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Below 1 steps reuse a part of their noise. [0-1]"
 )
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import LAST_OPTION, json_option, say
+from saltus.cli.common import ETA_OPTION, LAST_OPTION, json_option, say
 from saltus.mistakes import Mistake
 
 if TYPE_CHECKING:
@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["evaluate_command"]
 
 _FILE = "evaluation.json"
-_RUN_OPTIONS = ("seeds", "last", "latents")
+_RUN_OPTIONS = ("seeds", "last", "eta", "latents")
+_LATENT_ITEMS = 1000  # whose use of latents is measured: each is decoded with many
 
 
 def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
@@ -42,6 +43,7 @@ def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
 @click.option("--n", type=click.IntRange(min=1), help="Items to generate each time. [default: as many as there are test items]")
 @click.option("--seeds", callback=_seeds, default="0,1,2", show_default=True, help="Of a run: one set of samples each.")
 @LAST_OPTION
+@ETA_OPTION
 @click.option("--latents", type=click.IntRange(min=1), default=1, show_default=True, help="Tighten each step of the bound with so many.")
 @click.option("--inception", is_flag=True, help="Inception FID and KID too; needs the package torch-fidelity and its weights.")
 @click.option("--out", type=click.Path(path_type=Path), help=f"Folder for {_FILE}.")
@@ -52,6 +54,7 @@ def evaluate_command(
     n: int | None,
     seeds: tuple[int, ...],
     last: Last,
+    eta: float,
     latents: int,
     inception: bool,
     out: Path | None,
@@ -69,7 +72,7 @@ def evaluate_command(
             raise Mistake(f"{out / _FILE} is already there; give another folder with --out, or remove it first")
         out.mkdir(parents=True, exist_ok=True)
     if (target / "chain.json").exists():
-        result, words = _run(target, data, n, seeds, last, latents, inception)
+        result, words = _run(target, data, n, seeds, last, eta, latents, inception)
     else:
         _refuse(_RUN_OPTIONS, target)
         result, words = _samples(target, data, n, inception)
@@ -88,30 +91,33 @@ def _refuse(options: Sequence[str], target: Path) -> None:
 
 
 @dataclass(frozen=True)
-class _Ending:
-    """A chain as a sampler whose last step is chosen."""
+class _Stepping:
+    """A chain as a sampler whose steps are chosen."""
 
     chain: Chain
     last: Last
+    eta: float
 
     def sample(self, n: int, *, seed: int) -> Tensor:
-        return self.chain.sample(n, seed=seed, last=self.last)
+        return self.chain.sample(n, seed=seed, last=self.last, eta=self.eta)
 
 
 def _run(
-    run: Path, data: str | None, n: int | None, seeds: Sequence[int], last: Last, latents: int, inception: bool
+    run: Path, data: str | None, n: int | None, seeds: Sequence[int], last: Last, eta: float, latents: int, inception: bool
 ) -> tuple[dict[str, Any], str]:
     from saltus.chain import Chain
-    from saltus.evaluation import evaluate, likelihood
+    from saltus.evaluation import evaluate, latent_use, likelihood
     from saltus.training import load_data
 
     chain, items = Chain.load(run), load_data(run, data)
     suite = _suite(items, n or _default(items), inception)
-    report = evaluate(_Ending(chain, last), suite, seeds, progress=_progress)
+    report = evaluate(_Stepping(chain, last, eta), suite, seeds, progress=_progress)
     _progress(f"the likelihood bound of {suite.n_real} {suite.part} items")
     bound = likelihood(chain, suite.real, items.encoding, latents=latents)
-    made = {"run": str(run), "calls": chain.levels.L, "last": last}
-    return _result(made, report, bound), _words(f"{chain.levels.L} network calls a sample, last step: {last}", report, bound)
+    uses = latent_use(chain, suite.real[:_LATENT_ITEMS]) if bound else []
+    made = {"run": str(run), "calls": chain.levels.L, "last": last, "eta": eta, "latent_use": [asdict(use) for use in uses]}
+    how = f"{chain.levels.L} network calls a sample, last step: {last}, eta {eta:g}"
+    return _result(made, report, bound), "\n".join([_words(how, report, bound), *map(str, uses)])
 
 
 def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> tuple[dict[str, Any], str]:

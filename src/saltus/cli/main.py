@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from saltus.cli.common import LAST_OPTION, SEED, Interrupted, json_option, say
+from saltus.cli.common import ETA_OPTION, LAST_OPTION, SEED, Interrupted, json_option, say
 from saltus.cli.compare import compare
 from saltus.cli.evaluate import evaluate_command
 from saltus.cli.study import study
@@ -101,8 +101,9 @@ def train(data: str, out: Path, as_json: bool, **options: Any) -> None:
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for samples.npz and, for images, samples.png.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed gives the same items.")
 @LAST_OPTION
+@ETA_OPTION
 @json_option
-def sample(run: Path, n: int, out: Path, seed: int, last: Any, as_json: bool) -> None:
+def sample(run: Path, n: int, out: Path, seed: int, last: Any, eta: float, as_json: bool) -> None:
     """Generate N items from the training run in the folder RUN."""
     import numpy as np
 
@@ -115,11 +116,11 @@ def sample(run: Path, n: int, out: Path, seed: int, last: Any, as_json: bool) ->
     if taken := [file for file in files if file.exists()]:
         raise Mistake(f"{taken[0]} is already there; give another folder with --out, or remove it first")
     out.mkdir(parents=True, exist_ok=True)
-    y = chain.sample(n, seed=seed, last=last)
+    y = chain.sample(n, seed=seed, last=last, eta=eta)
     np.savez_compressed(files[0], samples=encoding.decode(y))
     if encoding.layout.is_image:
         save_grid(y, files[1], shown=encoding.shown)
-    result = {"samples": n, "seed": seed, "last": last, "calls": chain.levels.L, "files": [str(file) for file in files]}
+    result = {"samples": n, "seed": seed, "last": last, "eta": eta, "calls": chain.levels.L, "files": [str(file) for file in files]}
     say(as_json, result, f"{n} samples, {chain.levels.L} network calls each: " + " and ".join(map(str, files)))
 
 

@@ -13,6 +13,7 @@ from saltus.evaluation.collapse import (
 from saltus.evaluation.distances import diversity, energy_distance, mean_distance, mean_pairwise_distance, sliced_wasserstein
 from saltus.evaluation.features import Features, features_for
 from saltus.evaluation.inception import inception_features, inception_network
+from saltus.evaluation.latent_use import LatentUse, latent_use
 from saltus.evaluation.likelihood import Likelihood, likelihood
 from saltus.evaluation.metrics import DEFAULT_METRICS, FEATURE_METRICS, INCEPTION_METRICS, METRICS, Metric
 from saltus.evaluation.moments import frechet_distance, kernel_distance, vendi_score
@@ -33,6 +34,7 @@ __all__ = [
     "Features",
     "Fidelity",
     "Figures",
+    "LatentUse",
     "Likelihood",
     "Memorisation",
     "Metric",
@@ -55,6 +57,7 @@ __all__ = [
     "inception_features",
     "inception_network",
     "kernel_distance",
+    "latent_use",
     "likelihood",
     "mean_distance",
     "mean_pairwise_distance",

@@ -5,10 +5,11 @@ from saltus.kernels.gaussian import GaussianKernel, Variance
 from saltus.kernels.head import DiscretisedHead, GaussianHead, Head
 from saltus.kernels.kernel import Kernel, Last, Terms, Weights
 from saltus.kernels.oracle import OracleDenoiser, OracleKernel
-from saltus.kernels.step import GaussianStep
+from saltus.kernels.step import Bridge, GaussianStep
 from saltus.kernels.vae import Encodes, Parametrisation, VAEKernel
 
 __all__ = [
+    "Bridge",
     "DeterministicKernel",
     "DiscretisedHead",
     "Encodes",

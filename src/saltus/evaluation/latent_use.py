@@ -1,0 +1,74 @@
+"""What the latent of each step is used for, in nats and in words.
+
+A kernel that does not use its latent is the Gaussian kernel.  Next to each step stands what a Gaussian step would cost that
+predicts as well as the kernel does: its mean is the kernel's, averaged over latents of the prior, and its one variance the best
+for the items at hand (Problem 3's first equation).  The difference is what the step gains by not being Gaussian.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from saltus.chain import Chain, evaluating, like
+from saltus.kernels import Bridge, GaussianStep, VAEKernel
+from saltus.process import Noise
+
+__all__ = ["LatentUse", "latent_use"]
+
+_DRAWS = 16  # latents that a prediction is averaged over
+
+
+@dataclass(frozen=True)
+class LatentUse:
+    """One step.
+
+    Attributes:
+        level: of the step t -> s.
+        s, t: its times.
+        nats: the step's part of the bound, `kl` that of the latent, means over items.
+        active_units, mismatch: as in `Bound`.
+        gaussian_nats: what the Gaussian step would cost.
+    """
+
+    level: int
+    s: float
+    t: float
+    nats: float
+    kl: float
+    active_units: int
+    mismatch: float
+    gaussian_nats: float
+
+    def __str__(self) -> str:
+        used = f"{self.active_units} active units" if self.active_units else "the latent is not used"
+        return (
+            f"level {self.level} (t {self.t:.3g} to {self.s:.3g}): {self.nats:.4g} nats, {self.gaussian_nats:.4g} by a Gaussian step; "
+            f"KL {self.kl:.3g}, {used}, mismatch to the prior {self.mismatch:.2g}"
+        )
+
+
+@torch.no_grad()
+def latent_use(chain: Chain, y: Tensor, *, seed: int = 0) -> list[LatentUse]:
+    """How each VAE step of a chain uses its latent on items (N, *E), cleanest first; steps without a latent are left out."""
+    y = y.to(like(chain))
+    bound, noise, found = chain.bound(y, seed=seed), Noise(seed, 0, len(y)), []
+    with evaluating(chain):
+        for level, (_, z_t, s, t) in chain.forward_path(y, noise):
+            kernel, units, mismatch = chain.kernel(level), bound.active_units[level - 1], bound.mismatch[level - 1]
+            if isinstance(kernel, VAEKernel) and units is not None and mismatch is not None:
+                nats, kl = float(bound.per_level[level - 1].mean()), float(bound.kl[level - 1].mean())
+                cost = float(_as_gaussian(kernel, y, z_t, s, t, noise.at(level)).mean())
+                found.append(LatentUse(level, s, t, nats, kl, units, mismatch, cost))
+    return found
+
+
+def _as_gaussian(kernel: VAEKernel, y: Tensor, z_t: Tensor, s: float, t: float, noise: Noise) -> Tensor:
+    """The divergence of the Gaussian step that predicts as the kernel does, (N,) nats."""
+    latents = noise.normal("prior of the latent", (_DRAWS, kernel.latent), like=z_t)
+    mean = torch.stack([kernel.step(latent, z_t, s, t).mean for latent in latents.unbind(1)]).mean(0)
+    bridge = Bridge.between(s, t, z_t)
+    squared_error = (bridge.A * z_t + bridge.B * y - mean).square().mean()
+    return GaussianStep(mean, (bridge.S + squared_error).expand_as(mean), bridge.final, kernel.head).divergence(y, z_t, bridge)
