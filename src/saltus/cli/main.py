@@ -62,15 +62,18 @@ def demo(out: Path, quick: bool, seed: int, as_json: bool) -> None:
 @click.option("--levels", type=int, default=4, show_default=True, help="Steps from noise to data: network calls of one sample.")
 @click.option("--steps", type=int, default=5000, show_default=True, help="Updates of the training.")
 @click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option("--objective", default="likelihood", show_default=True, help="vae: likelihood, or quality of samples.")
+@click.option("--start", metavar="RUN", type=click.Path(path_type=Path), help="vae: start from the network of another kernel's run.")
 @click.option("--preset", default="tiny", show_default=True, help="Size of the networks: tiny (minutes) or small (hours).")
 @click.option("--batch", type=int, default=128, show_default=True, help="Items in one update.")
 @click.option("--bf16", is_flag=True, help="bfloat16 autocast: faster where the machine has it.")
 @click.option("--channels-last", is_flag=True, help="Memory layout of images: often faster.")
 @click.option("--compile", is_flag=True, help="torch.compile the networks: slow to start, then faster.")
 @json_option
-def train(data: str, out: Path, as_json: bool, **options: Any) -> None:
+def train(data: str, out: Path, start: Path | None, as_json: bool, **options: Any) -> None:
     """Learn from your images or table; the folder OUT then holds all that is needed to sample."""
     from saltus import training
+    from saltus.chain import Chain
     from saltus.data import load
 
     try:
@@ -78,10 +81,14 @@ def train(data: str, out: Path, as_json: bool, **options: Any) -> None:
     except Mistake as mistake:
         raise click.UsageError(str(mistake)) from None
     items = load(data)
+    begun = None
+    if start is not None:
+        training.check_data(start, items)
+        begun = Chain.load(start)
     click.echo(items.describe(), err=True)
     click.echo(config.grid.remark(items.validation), err=True)
     try:
-        chain = training.train(items, config, out)
+        chain = training.train(items, config, out, start=begun)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; what was reached is kept in {out} and can be sampled") from None
     result: dict[str, Any] = {"run": str(out), "kernel": config.kernel, "calls": chain.levels.L, "bits_per_dim": None}

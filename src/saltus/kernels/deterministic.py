@@ -14,6 +14,7 @@ from torch import Tensor
 
 from saltus.kernels.kernel import Kernel, Last, Terms, Weights, call_times, refuse_condition, weighted
 from saltus.kernels.step import Bridge
+from saltus.mistakes import Mistake
 from saltus.networks import Scaled
 from saltus.process import Noise, Time, sum_items
 
@@ -56,7 +57,7 @@ class DeterministicKernel(Kernel):
         if self.bridge:
             return Bridge.between(s, t, z_t, eta).draw(z_t, yhat, noise.normal("decoder", z_t.shape[1:], like=z_t))
         if eta != 1:
-            raise ValueError(f"eta = {eta} trades the noise of the bridge, and equation (2) has no bridge; leave it at 1")
+            raise Mistake(f"eta = {eta} trades the noise of the bridge, and equation (2) has no bridge; leave it at 1")
         return yhat
 
     def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> NoReturn:

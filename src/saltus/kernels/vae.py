@@ -20,6 +20,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -28,8 +29,9 @@ from torch.distributions import Normal, kl_divergence
 from saltus.kernels.head import Head
 from saltus.kernels.kernel import Kernel, Terms, Weights, call_times, refuse_condition, weighted
 from saltus.kernels.step import Bridge, GaussianStep
+from saltus.mistakes import Mistake
 from saltus.networks import Scaled, scales
-from saltus.process import Noise, Time
+from saltus.process import Noise, Time, sum_items
 
 __all__ = ["Encodes", "Parametrisation", "VAEKernel"]
 
@@ -46,6 +48,14 @@ class Encodes(StrEnum):
 
     Z_S = "z_s"
     Y = "y"
+
+
+class _Prediction(NamedTuple):
+    """What the decoder says of y (or of z_s): mean and standard deviation (B, *E), and the scale of its error (B, 1, ..., 1)."""
+
+    mean: Tensor
+    std: Tensor
+    width: Tensor
 
 
 class VAEKernel(Kernel):
@@ -86,14 +96,19 @@ class VAEKernel(Kernel):
 
     def step(self, latent: Tensor, z_t: Tensor, s: Time, t: Time, *, eta: float = 1.0) -> GaussianStep:
         """p(z_s | epsilon, z_t) for a latent (B, latent)."""
-        bridge, times = Bridge.between(s, t, z_t, eta), call_times(s, t, z_t)
-        mean, (raw,), width = self.decoder(z_t, times, latent, data=self.parametrisation is Parametrisation.BRIDGE)
-        std = width * _positive(raw)
+        return self._around(self._predict(latent, z_t, s, t), z_t, s, t, eta)
+
+    def _predict(self, latent: Tensor, z_t: Tensor, s: Time, t: Time) -> _Prediction:
+        mean, (raw,), width = self.decoder(z_t, call_times(s, t, z_t), latent, data=self.parametrisation is Parametrisation.BRIDGE)
+        return _Prediction(mean, width * _positive(raw), width)
+
+    def _around(self, prediction: _Prediction, z_t: Tensor, s: Time, t: Time, eta: float = 1.0) -> GaussianStep:
+        bridge = Bridge.between(s, t, z_t, eta)
         if self.parametrisation is Parametrisation.BRIDGE:
-            return bridge.step(z_t, mean, std**2, self.head)
+            return bridge.step(z_t, prediction.mean, prediction.std**2, self.head)
         if eta != 1:
-            raise ValueError(f"eta = {eta} trades the noise of the bridge, and a direct kernel has no bridge; leave it at 1")
-        return GaussianStep(mean, std**2, bridge.final, self.head)
+            raise Mistake(f"eta = {eta} trades the noise of the bridge, and a direct kernel has no bridge; leave it at 1")
+        return GaussianStep(prediction.mean, prediction.std**2, bridge.final, self.head)
 
     def encode(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time) -> Normal:
         """q(epsilon | z_s, z_t) or q(epsilon | y, z_t), over (B, latent)."""
@@ -114,12 +129,17 @@ class VAEKernel(Kernel):
     def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:
         """{"kl", "decoder", "entropy"} with the encoder of (z_s, z_t), {"kl", "decoder"} with that of (y, z_t); (B,) nats."""
         refuse_condition(condition)
+        return self._explained(y, z_s, z_t, s, t, noise)[0]
+
+    def _explained(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, noise: Noise) -> tuple[Terms, _Prediction]:
+        """The terms, and the prediction of y (of z_s if the kernel is direct) that they come from."""
         epsilon, law = self.infer(y, z_s, z_t, s, t, noise.normal("encoder", (self.latent,), like=z_t))
-        kl = kl_divergence(law, _prior(epsilon)).sum(1)
-        step, bridge = self.step(epsilon, z_t, s, t), Bridge.between(s, t, z_t)
+        prediction = self._predict(epsilon, z_t, s, t)
+        terms, step = {"kl": kl_divergence(law, _prior(epsilon)).sum(1)}, self._around(prediction, z_t, s, t)
+        bridge = Bridge.between(s, t, z_t)
         if self.encodes is Encodes.Y:
-            return {"kl": kl, "decoder": step.divergence(y, z_t, bridge)}
-        return {"kl": kl, "decoder": step.negative_log_prob(z_s), "entropy": _less_entropy(bridge, z_t)}
+            return terms | {"decoder": step.divergence(y, z_t, bridge)}, prediction
+        return terms | {"decoder": step.negative_log_prob(z_s), "entropy": _less_entropy(bridge, z_t)}, prediction
 
     def tightened(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, latents: int) -> Terms:
         """{"marginal": -ln of the mean over K latents of p(z_s | epsilon, z_t) p(epsilon) / q(epsilon | .), "entropy"}, (B,) nats.
@@ -138,13 +158,42 @@ class VAEKernel(Kernel):
     def loss(
         self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, weights: Weights
     ) -> Terms:
-        """The joint objective of Problem 3: the terms of the bound, each times its weight."""
-        return weighted(self.terms(y, z_s, z_t, s, t, noise=noise, condition=condition), weights)
+        """The joint objective of Problem 3: the terms of the bound, each times its weight, and what else has a weight.
+
+        "data"      -ln N(y; yhat, c): the decoder in the space of the data, where every level counts alike
+        "energy"    the energy score of yhat over two latents of the prior (Gneiting and Raftery 2007), in units of c_out / sqrt(d):
+                    it is least where yhat is distributed as y given z_t, and it sees what the prior draws
+
+        Raises:
+            Mistake: if either has a weight and the kernel does not predict data.
+        """
+        refuse_condition(condition)
+        terms, prediction = self._explained(y, z_s, z_t, s, t, noise)
+        added = [name for name in ("data", "energy") if weights.get(name)]
+        if added and self.parametrisation is not Parametrisation.BRIDGE:
+            raise Mistake(f"a weight of {added[0]} is for kernels that predict data, and this one is direct; leave it out")
+        if "data" in added:
+            terms["data"] = -sum_items(Normal(prediction.mean, prediction.std, validate_args=False).log_prob(y))
+        if "energy" in added:
+            terms["energy"] = self._energy(y, z_t, s, t, noise)
+        return weighted(terms, weights)
+
+    def _energy(self, y: Tensor, z_t: Tensor, s: Time, t: Time, noise: Noise) -> Tensor:
+        """(|yhat - y| + |yhat' - y|) / 2 - |yhat - yhat'| / 2, (B,)."""
+        both = noise.normal("energy", (2, self.latent), like=z_t)
+        one, other = (self._predict(latent, z_t, s, t) for latent in both.unbind(1))
+        unit = math.sqrt(y[0].numel()) / one.width.flatten()
+        return unit * 0.5 * (_length(one.mean - y) + _length(other.mean - y) - _length(one.mean - other.mean))
 
     def _unit(self, z: Tensor, log_snr: Tensor) -> Tensor:
         """z at about unit variance."""
         factor = scales(log_snr, log_snr, self.decoder.variance).input
         return z * factor.to(z.dtype).reshape(-1, *(1,) * (z.ndim - 1))
+
+
+def _length(x: Tensor) -> Tensor:
+    """|x|, (B,); its gradient at 0 is finite."""
+    return (sum_items(x.square()) + torch.finfo(x.dtype).eps).sqrt()
 
 
 def _prior(epsilon: Tensor) -> Normal:

@@ -1,7 +1,7 @@
 """Training: a loop that is an iterator, its configuration, and the folder that keeps a run."""
 
 from saltus.training.build import build_chain
-from saltus.training.config import Config, KernelName
+from saltus.training.config import Config, KernelName, Objective
 from saltus.training.run import check_data, load_config, load_data, load_encoding, train, updates_done
 from saltus.training.trainer import Progress, Trainer, Validation
 from saltus.training.warm import warm_start
@@ -9,6 +9,7 @@ from saltus.training.warm import warm_start
 __all__ = [
     "Config",
     "KernelName",
+    "Objective",
     "Progress",
     "Trainer",
     "Validation",

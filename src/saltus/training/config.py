@@ -13,7 +13,7 @@ from saltus.levels import Levels
 from saltus.mistakes import Mistake
 from saltus.networks import Architecture, Preset
 
-__all__ = ["Config", "KernelName"]
+__all__ = ["Config", "KernelName", "Objective"]
 
 _LAST = 3.0  # leaves about 0.002 bits/dim of the data in z_L at unit variance
 
@@ -24,6 +24,20 @@ class KernelName(StrEnum):
     DETERMINISTIC = "deterministic"
     GAUSSIAN = "gaussian"
     VAE = "vae"
+
+
+class Objective(StrEnum):
+    """What a VAE kernel is trained for: `likelihood` (weight 1 on every nat of the bound) or `quality` (of samples)."""
+
+    LIKELIHOOD = "likelihood"
+    QUALITY = "quality"
+
+
+_WEIGHTS: dict[Objective, dict[str, float]] = {
+    Objective.LIKELIHOOD: {},
+    Objective.QUALITY: {"energy": 1.0},
+}
+_TERMS = ("kl", "decoder", "entropy", "data", "energy")
 
 
 class Config(BaseModel):
@@ -60,6 +74,11 @@ class Config(BaseModel):
     latent: int | None = Field(default=None, ge=0, description="size of the latent; a quarter of the data's, at most 128, unless given")
     parametrisation: Parametrisation = Parametrisation.BRIDGE
     encodes: Encodes = Encodes.Z_S
+    objective: Objective = Objective.LIKELIHOOD
+    weights: dict[str, float] = Field(
+        default_factory=dict,
+        description="of terms of a VAE kernel's loss (kl, decoder, entropy, data, energy), in place of the objective's",
+    )
     kl_warm_up: float = Field(
         default=0.3, ge=0, le=1, description="share of the steps over which the weight of the latent's KL rises from 0"
     )
@@ -80,6 +99,13 @@ class Config(BaseModel):
             Levels(times)
         return times
 
+    @field_validator("weights")
+    @classmethod
+    def _of_terms(cls, weights: dict[str, float]) -> dict[str, float]:
+        if wrong := [name for name, weight in weights.items() if name not in _TERMS or weight < 0]:
+            raise ValueError(f"expected weights from 0 up of {', '.join(_TERMS)}, not {wrong[0]}")
+        return weights
+
     @model_validator(mode="before")
     @classmethod
     def _as_many_levels_as_times(cls, options: Any) -> Any:
@@ -94,6 +120,11 @@ class Config(BaseModel):
     def grid(self) -> Levels:
         """The levels of the run."""
         return Levels.cosine(self.levels, _LAST) if self.times is None else Levels(self.times)
+
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """Of the named terms of the loss, once the KL's has risen."""
+        return _WEIGHTS[self.objective] | self.weights
 
     def save(self, folder: Path) -> None:
         """Write `config.json`."""

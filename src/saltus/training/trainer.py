@@ -136,7 +136,8 @@ class Trainer:
         config, first = self.config, step * self.config.batch
         y = self.data.train[_items(len(self.data.train), first, config.batch, config.seed)].to(self._device)
         ramp = config.kl_warm_up * config.steps
-        weights = {"kl": min(1.0, step / ramp)} if ramp else {}
+        weights = config.loss_weights
+        weights["kl"] = weights.get("kl", 1.0) * (min(1.0, step / ramp) if ramp else 1.0)
         with torch.autocast(y.device.type, torch.bfloat16, enabled=config.bf16):
             loss = self.chain.loss(y, seed=config.seed, first_item=first, weights=weights)
         each_dim = loss.total.mean() / y[0].numel()
