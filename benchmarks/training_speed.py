@@ -1,12 +1,9 @@
-"""How much faster do the options of training make it?  Milliseconds of an update, as ratios within one run.
+"""How much faster do the options of training make it?  CPU milliseconds of an update on one thread, as ratios.
 
-    plain           PyTorch as it comes
-    allocator       glibc keeps freed memory (what every `saltus` command sets), as in all rows below
-    channels_last, bf16, compile, and together
+Machines are noisy, so what is compared takes turns, update by update, in one process.  The allocator alone cannot be
+changed back: processes with and without it (what every `saltus` command sets) take turns instead.
 
-Each variant is a process of its own, since an allocator cannot be changed back; variants take turns, and the best turn counts.
-
-    python benchmarks/training_speed.py            the table in docs/results/training_speed.md (half an hour: compiling is slow)
+    python benchmarks/training_speed.py            the table in docs/results/training_speed.md (minutes: compiling is slow)
 """
 
 from __future__ import annotations
@@ -15,96 +12,99 @@ import argparse
 import ctypes
 import json
 import platform
+import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from saltus.data import DataSet
 from saltus.data.encoding import Binned
+from saltus.machine import describe_machine
 from saltus.training import Config, Trainer, build_chain
 
-VARIANTS = {
-    "plain": (),
-    "allocator": ("allocator",),
-    "channels_last": ("allocator", "channels_last"),
-    "bf16": ("allocator", "bf16"),
-    "compile": ("allocator", "compile"),
-    "channels_last + compile": ("allocator", "channels_last", "compile"),
-    "channels_last + compile + bf16": ("allocator", "channels_last", "compile", "bf16"),
-}
-NETWORKS = {"tiny U-Net, 28 x 28": (28, "unet"), "small MLP, 14 x 14": (14, "mlp")}
-BATCH, UPDATES, TURNS = 64, 6, 4
-KEPT = Path("runs/training_speed")
+PLAIN = "plain"
+OPTIONS = (PLAIN, "channels_last", "bf16", "compile", "channels_last compile", "channels_last compile bf16")
+NETWORKS = {"tiny U-Net, 28 x 28": (28, "unet", "tiny"), "small MLP, 14 x 14": (14, "mlp", "small")}
+ALLOCATOR = "allocator"
+BATCH, UPDATES, TURNS = 64, 12, 3
 REPORT = Path("docs/results/training_speed.md")
 
 
-def milliseconds(side: int, architecture: str, options: list[str]) -> float:
-    """The best update of a few, after the first two."""
-    if "allocator" in options:
+def endless(network: str, options: str) -> Iterator[Any]:
+    """Updates on noise, after two to warm up."""
+    side, architecture, preset = NETWORKS[network]
+    items = torch.rand(256, 1, side, side) * 2 - 1
+    data = DataSet("noise", Binned("gray", (side, side), 0, 255, "uint8"), items, items, items)
+    chosen: dict[str, Any] = dict.fromkeys(options.split() if options != PLAIN else (), True)
+    config = Config(kernel="deterministic", steps=10**9, batch=BATCH, architecture=architecture, preset=preset, **chosen)
+    updates = iter(Trainer(build_chain(config, data), data, config))
+    next(updates)
+    next(updates)
+    return updates
+
+
+def milliseconds(network: str, variants: tuple[str, ...], allocator: bool) -> dict[str, float]:
+    """The median update of each variant; they take turns."""
+    torch.set_num_threads(1)
+    if allocator:
         for parameter in (-1, -3):
             ctypes.CDLL(None).mallopt(parameter, 2**30)
-    encoding = Binned("gray", (side, side), 0, 255, "uint8")
-    items = torch.rand(256, 1, side, side) * 2 - 1
-    data = DataSet("noise", encoding, items, items, items)
-    config = Config(
-        kernel="deterministic",
-        steps=UPDATES + 2,
-        batch=BATCH,
-        architecture=architecture,
-        preset="small" if architecture == "mlp" else "tiny",
-        **{name: True for name in options if name != "allocator"},
-    )
-    spent = []
-    loop = iter(Trainer(build_chain(config, data), data, config))
-    for _ in range(UPDATES + 2):
-        start = time.perf_counter()
-        next(loop)
-        spent.append(time.perf_counter() - start)
-    return 1000 * min(spent[2:])
+    loops = {variant: endless(network, variant) for variant in variants}
+    spent: dict[str, list[float]] = {variant: [] for variant in variants}
+    for _ in range(UPDATES):
+        for variant, loop in loops.items():
+            start = time.process_time()
+            next(loop)
+            spent[variant].append(1000 * (time.process_time() - start))
+    return {variant: statistics.median(times) for variant, times in spent.items()}
 
 
-def measured(side: int, architecture: str, options: tuple[str, ...], turn: int) -> float:
-    """One turn in a process of its own, or what an earlier call measured."""
-    file = KEPT / f"{architecture}-{'-'.join(options) or 'plain'}-{turn}.json"
-    if not file.exists():
-        command = [sys.executable, __file__, "--one", str(side), architecture, *options]
-        file.write_text(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-    value: float = json.loads(file.read_text())
-    return value
+def measured(network: str, variants: tuple[str, ...], *, allocator: bool) -> dict[str, float]:
+    """The same, in a process of its own."""
+    command = [sys.executable, __file__, "--one", json.dumps([network, variants, allocator])]
+    found: dict[str, float] = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    print(f"{network}, allocator {'on' if allocator else 'off'}: {found}", flush=True)
+    return found
+
+
+def column(network: str) -> dict[str, str]:
+    """One network: for each variant the time, and how many times faster it is than what it took turns with."""
+    turns = [[measured(network, (PLAIN,), allocator=on)[PLAIN] for on in (False, True)] for _ in range(TURNS)]
+    without, with_it = (statistics.median(times) for times in zip(*turns, strict=True))
+    found = measured(network, OPTIONS, allocator=True)
+    cells = {PLAIN: f"{without:.0f} ms", ALLOCATOR: f"{with_it:.0f} ms ({without / with_it:.2f} x {PLAIN})"}
+    again = f"{ALLOCATOR}, again"
+    cells[again] = f"{found[PLAIN]:.0f} ms"
+    return cells | {name: f"{found[name]:.0f} ms ({found[PLAIN] / found[name]:.2f} x {again})" for name in OPTIONS[1:]}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--one", nargs="+", metavar="SIDE ARCHITECTURE OPTION", help="measure one variant in this process")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
     one = parser.parse_args().one
     if one:
-        print(milliseconds(int(one[0]), one[1], one[2:]))
+        network, variants, allocator = json.loads(one)
+        print(json.dumps(milliseconds(network, tuple(variants), allocator)))
         return
-    KEPT.mkdir(parents=True, exist_ok=True)
-    times: dict[str, dict[str, float]] = {network: {} for network in NETWORKS}
-    for turn in range(TURNS):
-        for network, (side, architecture) in NETWORKS.items():
-            for variant, options in VARIANTS.items():
-                time_ = measured(side, architecture, options, turn)
-                times[network][variant] = min(time_, times[network].get(variant, time_))
-                print(f"{network}, {variant}: {time_:.1f} ms", flush=True)
+    columns = {network: column(network) for network in NETWORKS}
+    bf16 = "amx_bf16" in Path("/proc/cpuinfo").read_text() if platform.system() == "Linux" else False
     lines = [
         "# Options of training, and what they are worth",
         "",
-        "`python benchmarks/training_speed.py` makes this page.",
-        f"Milliseconds of one update of {BATCH} images, the best of {TURNS} x {UPDATES}, and how many times faster than plain.",
-        f"Machine: {platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}, "
-        f"bfloat16 in hardware: {'yes' if 'amx_bf16' in Path('/proc/cpuinfo').read_text() else 'no'}.",
+        f"Made by `python benchmarks/training_speed.py`. CPU milliseconds of one update of {BATCH} images, the median of {UPDATES},",
+        "and how many times faster it is. What is compared takes turns in one process; only the allocator needs processes of its own.",
+        f"Machine: {describe_machine()}, of which one thread is used; bfloat16 in hardware: {'yes' if bf16 else 'no'}.",
         "",
-        "| variant | " + " | ".join(NETWORKS) + " |",
-        "|---|" + "---|" * len(NETWORKS),
+        "| variant | " + " | ".join(columns) + " |",
+        "|---|" + "---|" * len(columns),
     ]
-    for variant in VARIANTS:
-        cells = [f"{t[variant]:.1f} ms ({t['plain'] / t[variant]:.2f} x)" for t in times.values()]
-        lines.append(f"| {variant} | " + " | ".join(cells) + " |")
+    for variant in next(iter(columns.values())):
+        lines.append(f"| {variant} | " + " | ".join(cells[variant] for cells in columns.values()) + " |")
     REPORT.write_text("\n".join(lines) + "\n")
     print(f"the table is in {REPORT}")
 
