@@ -37,10 +37,24 @@ def test_every_rival_chooses_among_grids_of_its_own_length_and_one_last_time() -
 def test_a_chain_of_fixed_levels_takes_part_at_its_own_number_of_calls_only() -> None:
     chain = chain_of("vae")
     (contender,) = of_chain(chain, ITEMS)
-    assert [calls for calls in range(1, 6) if contender.grids(calls)] == [3]
+    assert [calls for calls in range(1, 6) if contender.choices(calls)] == [3]
     assert contender.network_calls(chain.levels.L) == 3
     assert contender.has_bound
     assert contender.on(chain.levels) is chain
+
+
+def test_a_vae_chooses_how_much_noise_it_reuses_and_its_bound_does_not() -> None:
+    (contender,), (direct,) = of_chain(chain_of("vae"), ITEMS), of_chain(chain_of("direct vae"), ITEMS)
+    choices = contender.choices(3)
+    assert list(choices) == ["own", "own, eta 0.5", "own, eta 0"]
+    assert list(contender.choices(3, bound=True)) == list(direct.choices(3)) == ["own"]
+    chain = chain_of("vae")
+    for choice in choices.values():
+        samples = contender.sampler(choice).sample(5, seed=1)
+        assert torch.equal(samples, chain.sample(5, seed=1, eta=choice.eta))
+        assert torch.equal(samples, chain.sample(5, seed=1)) is (choice.eta == 1)
+    assert len({str(choice.key) for choice in choices.values()}) == 3
+    assert choices["own"].key == {"levels": list(chain.levels)}
 
 
 def test_a_network_for_all_times_takes_part_with_every_way_on_any_grid() -> None:
@@ -48,7 +62,7 @@ def test_a_network_for_all_times_takes_part_with_every_way_on_any_grid() -> None
     assert [c.way for c in contenders] == ["Gaussian step", "DDPM", "DDIM", "DPM-Solver++ 2M", "UniPC", "Heun", "DEIS"]
     for contender in contenders:
         for calls in (1, 2, 5):
-            for levels in contender.grids(calls).values():
+            for levels in (choice.levels for choice in contender.choices(calls).values()):
                 cost = contender.network_calls(levels.L)
                 assert cost <= calls
                 assert cost == calls or (contender.way == "Heun" and calls % 2 == 0)

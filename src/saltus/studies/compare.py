@@ -20,10 +20,9 @@ import torch
 from saltus.chain import Chain
 from saltus.data import DataSet, drawn
 from saltus.evaluation import METRICS, Likelihood, Sampler, Suite, likelihood
-from saltus.levels import Levels
 from saltus.machine import describe_machine
 from saltus.studies.cells import Cells
-from saltus.studies.contenders import Contender
+from saltus.studies.contenders import Choice, Contender
 from saltus.studies.models import Model
 
 __all__ = ["CHOSEN_BY", "COMPARED", "Comparison"]
@@ -73,7 +72,7 @@ class Comparison:
         """One row for each model and way that takes part at so many calls, as soon as it is measured."""
         for model in (model for model in self.models if model.calls is None or calls in model.calls):
             for way, contender in enumerate(model.networks[0].contenders):
-                if contender.grids(calls):
+                if contender.choices(calls):
                     yield self._row(model, way, calls)
 
     def _row(self, model: Model, way: int, calls: int) -> dict[str, Any]:
@@ -85,7 +84,7 @@ class Comparison:
             "model": model.name,
             "way": first.way,
             "calls": calls,
-            "network_calls": first.network_calls(first.grids(calls)[grid].L),
+            "network_calls": first.network_calls(first.choices(calls)[grid].levels.L),
             "grid": grid,
             "figures": [{"run": model.networks[i].run, "seed": seed} for i, seed in turns],
             "metrics": {name: self._figures(name, [cell["metrics"][name] for cell in cells]) for name in cells[0]["metrics"]},
@@ -122,16 +121,17 @@ class Comparison:
     def _chosen(self, model: Model, way: int, calls: int, purpose: str) -> str:
         """The name of the best grid, by the first network on validation items."""
         contender = model.networks[0].contenders[way]
-        candidates = contender.grids(calls)
+        candidates = contender.choices(calls, bound=purpose != "samples")
         if len(candidates) == 1:
             return next(iter(candidates))
 
         def make() -> dict[str, float]:
             self._say(model, way, calls, f"choosing a grid for {purpose}")
             judge = self._distance if purpose == "samples" else self._validation_bound
-            return {name: judge(contender.on(grid)) for name, grid in candidates.items()}
+            return {name: judge(contender.sampler(choice)) for name, choice in candidates.items()}
 
-        key = self._key(model, 0, way, calls, choice=purpose, grids={name: list(grid) for name, grid in candidates.items()})
+        grids = {name: list(choice.levels) for name, choice in candidates.items()}
+        key = self._key(model, 0, way, calls, choice=purpose, grids=grids)
         values = self._cells.get(key, make)
         return min(values, key=values.__getitem__)
 
@@ -148,16 +148,16 @@ class Comparison:
         return found
 
     def _sampled(self, model: Model, network: int, way: int, calls: int, grid: str, seed: int) -> dict[str, Any]:
-        levels, contender = self._levels(model, network, way, calls, grid)
+        choice, contender = self._choice_of(model, network, way, calls, grid)
 
         def make() -> dict[str, Any]:
             self._say(model, way, calls, f"samples, network {network + 1} of {len(model.networks)}, seed {seed}")
-            sampler, start = contender.on(levels), time.perf_counter()
+            sampler, start = contender.sampler(choice), time.perf_counter()
             samples = sampler.sample(self.n, seed=seed).float()
             seconds = time.perf_counter() - start
             return {"metrics": self.suite.measure(samples), "seconds_per_1000": 1000 * seconds / self.n}
 
-        return self._kept(self._key(model, network, way, calls, seed=seed, levels=list(levels), **self._measured), make)
+        return self._kept(self._key(model, network, way, calls, seed=seed, **choice.key, **self._measured), make)
 
     def _kept(self, key: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """A figure, and that it was made on its machine."""
@@ -165,15 +165,15 @@ class Comparison:
         self._machines.add(value["machine"])
         return value
 
-    def _levels(self, model: Model, network: int, way: int, calls: int, grid: str) -> tuple[Levels, Contender]:
+    def _choice_of(self, model: Model, network: int, way: int, calls: int, name: str) -> tuple[Choice, Contender]:
         contender = model.networks[network].contenders[way]
-        return contender.grids(calls)[grid], contender
+        return contender.choices(calls)[name], contender
 
     def _pictures(self, model: Model, way: int, calls: int, grid: str) -> str:
         """The name of the file of the first samples of the first network."""
-        levels, contender = self._levels(model, 0, way, calls, grid)
-        key = self._key(model, 0, way, calls, pictured=_PICTURED, levels=list(levels))
-        return self._cells.tensor(key, lambda: contender.on(levels).sample(_PICTURED, seed=0).float()).name
+        choice, contender = self._choice_of(model, 0, way, calls, grid)
+        key = self._key(model, 0, way, calls, pictured=_PICTURED, **choice.key)
+        return self._cells.tensor(key, lambda: contender.sampler(choice).sample(_PICTURED, seed=0).float()).name
 
     def pictured(self, row: dict[str, Any]) -> torch.Tensor:
         """The first samples of a row, (16, *E)."""
@@ -194,15 +194,15 @@ class Comparison:
         }
 
     def _bound(self, model: Model, network: int, way: int, calls: int, grid: str, seed: int) -> dict[str, Any]:
-        levels, contender = self._levels(model, network, way, calls, grid)
+        choice, contender = self._choice_of(model, network, way, calls, grid)
 
         def make() -> dict[str, Any]:
             self._say(model, way, calls, f"bound, network {network + 1} of {len(model.networks)}, seed {seed}")
-            found = self._likelihood(contender.on(levels), self._test, seed)
+            found = self._likelihood(contender.sampler(choice), self._test, seed)
             value, error, unit = found.figure
             return {"value": value, "error": error, "unit": unit, "per_level": found.per_level, "convention": found.convention}
 
-        return self._kept(self._key(model, network, way, calls, bound=len(self._test), seed=seed, levels=list(levels)), make)
+        return self._kept(self._key(model, network, way, calls, bound=len(self._test), seed=seed, **choice.key), make)
 
     def summary(self, rows: Sequence[dict[str, Any]], seconds: float) -> dict[str, Any]:
         """What `compare.json` holds."""

@@ -6,9 +6,10 @@ for its own levels takes part on these alone; a network that was trained at all 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -17,13 +18,23 @@ from saltus.borders import LATEST, SchedulerSampler, Solver
 from saltus.chain import Chain, OraclePrior, Prior, StandardNormal
 from saltus.data import drawn
 from saltus.evaluation import Sampler
-from saltus.kernels import DeterministicKernel, GaussianKernel, Head, Kernel, OracleDenoiser, OracleKernel, Variance
+from saltus.kernels import (
+    DeterministicKernel,
+    GaussianKernel,
+    Head,
+    Kernel,
+    OracleDenoiser,
+    OracleKernel,
+    Parametrisation,
+    VAEKernel,
+    Variance,
+)
 from saltus.levels import Levels
 from saltus.networks import Scaled
 from saltus.oracles import Oracle
 from saltus.process import OrnsteinUhlenbeck
 
-__all__ = ["Contender", "grids", "of_chain", "of_oracle"]
+__all__ = ["Choice", "Contender", "grids", "of_chain", "of_oracle"]
 
 _SOLVERS = {
     Solver.DDPM: "DDPM",
@@ -40,6 +51,20 @@ _CALIBRATED = 64  # times, even in log-SNR: between them the squared error of a 
 _CLEANEST = 12.0  # the log-SNR where they start: beyond it a step to data is smaller than a grey value
 _CALIBRATION_ITEMS = 512
 _LOG_SNR_STARTS = (4.0, 8.0)
+_ETAS = (1.0, 0.5, 0.0)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What is chosen on validation items: the levels, and how much of its noise a step draws afresh."""
+
+    levels: Levels
+    eta: float = 1.0
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """What names it in a folder of figures."""
+        return {"levels": list(self.levels)} | ({} if self.eta == 1 else {"eta": self.eta})
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +76,7 @@ class Contender:
         own: the only grid that it is made for; None for any.
         last: t_L that its network was trained up to.
         on: the sampler on a grid; a `Chain` where it has a bound.  What has to be calibrated is so when it is first asked for.
+        etas: it may choose from.
         has_bound: whether it has a bound.
         steps: the most steps that a number of calls pays for.
         network_calls: what a number of steps costs.
@@ -61,14 +87,31 @@ class Contender:
     last: float
     on: Callable[[Levels], Sampler]
     has_bound: bool = False
+    etas: Sequence[float] = (1.0,)
     steps: Callable[[int], int] = lambda calls: calls
     network_calls: Callable[[int], int] = lambda steps: steps
 
-    def grids(self, calls: int) -> dict[str, Levels]:
-        """The grids that it may choose from at so many calls, by name; none where it does not take part."""
-        if self.own is None:
-            return grids(self.steps(calls), self.last)
-        return {"own": self.own} if calls == self.own.L else {}
+    def choices(self, calls: int, *, bound: bool = False) -> dict[str, Choice]:
+        """What it may choose from at so many calls, by name, for samples or the bound; nothing where it does not take part."""
+        named = {} if self.own and calls != self.own.L else {"own": self.own} if self.own else grids(self.steps(calls), self.last)
+        etas = (1.0,) if bound else self.etas
+        return {name if eta == 1 else f"{name}, eta {eta:g}": Choice(grid, eta) for name, grid in named.items() for eta in etas}
+
+    def sampler(self, choice: Choice) -> Sampler:
+        """The sampler of a choice."""
+        sampler = self.on(choice.levels)
+        return _Reusing(sampler, choice.eta) if isinstance(sampler, Chain) and choice.eta != 1 else sampler
+
+
+@dataclass(frozen=True)
+class _Reusing:
+    """A chain whose steps reuse noise."""
+
+    chain: Chain
+    eta: float
+
+    def sample(self, n: int, *, seed: int) -> Tensor:
+        return self.chain.sample(n, seed=seed, eta=self.eta)
 
 
 def grids(L: int, last: float) -> dict[str, Levels]:
@@ -83,7 +126,9 @@ def of_chain(chain: Chain, held_out: Tensor) -> list[Contender]:
     """The ways to sample with a trained chain; variances are calibrated on items held out of its updates (N, *E)."""
     kernel, last, prior = chain.kernel(1), chain.levels.last, chain.prior
     if len(chain.kernels) > 1 or not kernel.any_time:
-        return [Contender(_described(kernel), chain.levels, last, lambda _: chain, chain.has_bound)]
+        reuses = all(isinstance(part, VAEKernel) and part.parametrisation is Parametrisation.BRIDGE for part in chain.kernels)
+        etas = _ETAS if reuses else (1.0,)
+        return [Contender(_described(kernel), chain.levels, last, lambda _: chain, chain.has_bound, etas)]
 
     def ours(way: str, step: Callable[[], Kernel]) -> Contender:
         return Contender(way, None, last, lambda grid: Chain(prior, grid, step(), scaling=chain.scaling), kernel.has_bound)
