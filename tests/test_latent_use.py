@@ -31,6 +31,10 @@ class Signs(Scaled):
     def event_shape(self) -> tuple[int, ...]:
         return (1,)
 
+    @property
+    def latent(self) -> int:
+        return 1
+
     def forward(
         self, z: Tensor, log_snr: Tensor, latent: Tensor | None = None, *, data: bool = True
     ) -> tuple[Tensor, list[Tensor], Tensor]:

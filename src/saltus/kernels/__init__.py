@@ -4,6 +4,7 @@ from saltus.kernels.deterministic import DeterministicKernel
 from saltus.kernels.gaussian import GaussianKernel, Variance
 from saltus.kernels.head import DiscretisedHead, GaussianHead, Head
 from saltus.kernels.kernel import Kernel, Last, Terms, Weights
+from saltus.kernels.ladder import LadderKernel
 from saltus.kernels.oracle import OracleDenoiser, OracleKernel
 from saltus.kernels.step import Bridge, GaussianStep
 from saltus.kernels.vae import Encodes, Parametrisation, VAEKernel
@@ -18,6 +19,7 @@ __all__ = [
     "GaussianStep",
     "Head",
     "Kernel",
+    "LadderKernel",
     "Last",
     "OracleDenoiser",
     "OracleKernel",

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from saltus.kernels.kernel import Kernel, Last, Terms, Weights, refuse_condition
 from saltus.kernels.step import Bridge
-from saltus.networks import Scaled
+from saltus.networks import Climb, Scaled
 from saltus.oracles import Law, Oracle
 from saltus.process import Noise, OrnsteinUhlenbeck, Time, as_time
 
@@ -36,7 +36,7 @@ class OracleDenoiser(Scaled):
         return tuple(self.oracle.event_shape)
 
     def forward(
-        self, z: Tensor, log_snr: Tensor, latent: Tensor | None = None, *, data: bool = True
+        self, z: Tensor, log_snr: Tensor, latent: Tensor | Climb | None = None, *, data: bool = True
     ) -> tuple[Tensor, list[Tensor], Tensor]:
         """The posterior mean, no further outputs, and scale 1."""
         times = OrnsteinUhlenbeck().time_at_log_snr(log_snr[:, 0])

@@ -30,10 +30,10 @@ from saltus.kernels.head import Head
 from saltus.kernels.kernel import Kernel, Terms, Weights, call_times, refuse_condition, weighted
 from saltus.kernels.step import Bridge, GaussianStep
 from saltus.mistakes import Mistake
-from saltus.networks import Scaled, scales
+from saltus.networks import Climb, Scaled, positive, scales
 from saltus.process import Noise, Time, sum_items
 
-__all__ = ["Encodes", "Parametrisation", "VAEKernel"]
+__all__ = ["Encodes", "Parametrisation", "Prediction", "VAEKernel"]
 
 
 class Parametrisation(StrEnum):
@@ -50,7 +50,7 @@ class Encodes(StrEnum):
     Y = "y"
 
 
-class _Prediction(NamedTuple):
+class Prediction(NamedTuple):
     """What the decoder says of y (or of z_s): mean and standard deviation (B, *E), and the scale of its error (B, 1, ..., 1)."""
 
     mean: Tensor
@@ -84,7 +84,7 @@ class VAEKernel(Kernel):
     ) -> None:
         super().__init__()
         self.decoder, self.encoder, self.head = decoder, encoder, head
-        self.latent = 0 if encoder is None else int(encoder.latent)  # type: ignore[arg-type]
+        self.latent = decoder.latent
         self.parametrisation, self.encodes = Parametrisation(parametrisation), Encodes(encodes)
 
     @property
@@ -98,11 +98,11 @@ class VAEKernel(Kernel):
         """p(z_s | epsilon, z_t) for a latent (B, latent)."""
         return self._around(self._predict(latent, z_t, s, t), z_t, s, t, eta)
 
-    def _predict(self, latent: Tensor, z_t: Tensor, s: Time, t: Time) -> _Prediction:
+    def _predict(self, latent: Tensor | Climb, z_t: Tensor, s: Time, t: Time) -> Prediction:
         mean, (raw,), width = self.decoder(z_t, call_times(s, t, z_t), latent, data=self.parametrisation is Parametrisation.BRIDGE)
-        return _Prediction(mean, width * _positive(raw), width)
+        return Prediction(mean, width * positive(raw), width)
 
-    def _around(self, prediction: _Prediction, z_t: Tensor, s: Time, t: Time, eta: float = 1.0) -> GaussianStep:
+    def _around(self, prediction: Prediction, z_t: Tensor, s: Time, t: Time, eta: float = 1.0) -> GaussianStep:
         bridge = Bridge.between(s, t, z_t, eta)
         if self.parametrisation is Parametrisation.BRIDGE:
             return bridge.step(z_t, prediction.mean, prediction.std**2, self.head)
@@ -115,26 +115,33 @@ class VAEKernel(Kernel):
         times = call_times(s, t, z_t)
         if self.encoder is None:
             return Normal(z_t.new_zeros(len(z_t), 0), z_t.new_ones(len(z_t), 0), validate_args=False)
+        mean, raw = self.encoder(self._pair(y, z_s, z_t, times), times).to(z_t.dtype).unbind(1)
+        return Normal(mean, positive(raw), validate_args=False)  # training skips what is not finite
+
+    def _pair(self, y: Tensor, z_s: Tensor, z_t: Tensor, times: Tensor) -> Tensor:
+        """What an encoder sees, (B, 2, *E): y or z_s, and z_t, at about unit variance."""
         seen_at = times[:, 1] if self.encodes is Encodes.Z_S else torch.full_like(times[:, 1], torch.inf)
         seen = z_s if self.encodes is Encodes.Z_S else y
-        pair = torch.stack([self._unit(seen, seen_at), self._unit(z_t, times[:, 0])], dim=1)
-        mean, raw = self.encoder(pair, times).to(z_t.dtype).unbind(1)
-        return Normal(mean, _positive(raw), validate_args=False)  # training skips what is not finite
+        return torch.stack([self._unit(seen, seen_at), self._unit(z_t, times[:, 0])], dim=1)
 
     def infer(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, unit: Tensor) -> tuple[Tensor, Normal]:
         """epsilon = mu_Psi + sigma_Psi gamma for gamma (B, latent), and the encoder's N(mu_Psi, sigma_Psi^2)."""
         law = self.encode(y, z_s, z_t, s, t)
         return law.loc + law.scale * unit, law
 
+    def _read(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, unit: Tensor) -> tuple[Tensor, Normal, Prediction]:
+        """A latent, the law it was drawn from, and what the decoder makes of it."""
+        epsilon, law = self.infer(y, z_s, z_t, s, t, unit)
+        return epsilon, law, self._predict(epsilon, z_t, s, t)
+
     def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:
         """{"kl", "decoder", "entropy"} with the encoder of (z_s, z_t), {"kl", "decoder"} with that of (y, z_t); (B,) nats."""
         refuse_condition(condition)
         return self._explained(y, z_s, z_t, s, t, noise)[0]
 
-    def _explained(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, noise: Noise) -> tuple[Terms, _Prediction]:
+    def _explained(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, noise: Noise) -> tuple[Terms, Prediction]:
         """The terms, and the prediction of y (of z_s if the kernel is direct) that they come from."""
-        epsilon, law = self.infer(y, z_s, z_t, s, t, noise.normal("encoder", (self.latent,), like=z_t))
-        prediction = self._predict(epsilon, z_t, s, t)
+        epsilon, law, prediction = self._read(y, z_s, z_t, s, t, noise.normal("encoder", (self.latent,), like=z_t))
         terms, step = {"kl": kl_divergence(law, _prior(epsilon)).sum(1)}, self._around(prediction, z_t, s, t)
         bridge = Bridge.between(s, t, z_t)
         if self.encodes is Encodes.Y:
@@ -149,9 +156,9 @@ class VAEKernel(Kernel):
         units = noise.normal("importance", (latents, self.latent), like=z_t)
         log_weights = []
         for unit in units.unbind(1):  # one at a time: memory stays that of a single latent
-            epsilon, law = self.infer(y, z_s, z_t, s, t, unit)
+            epsilon, law, prediction = self._read(y, z_s, z_t, s, t, unit)
             ratio = (_prior(epsilon).log_prob(epsilon) - law.log_prob(epsilon)).sum(1)
-            log_weights.append(ratio - self.step(epsilon, z_t, s, t).negative_log_prob(z_s))
+            log_weights.append(ratio - self._around(prediction, z_t, s, t).negative_log_prob(z_s))
         marginal = math.log(latents) - torch.stack(log_weights).logsumexp(0)
         return {"marginal": marginal, "entropy": _less_entropy(Bridge.between(s, t, z_t), z_t)}
 
@@ -204,8 +211,3 @@ def _less_entropy(bridge: Bridge, z_t: Tensor) -> Tensor:
     """Minus the entropy of the bridge, -(d/2) ln(2 pi e S), (B,); nothing at s = 0."""
     spread = torch.where(bridge.final, 1 / (2 * math.pi * math.e), bridge.S.flatten())
     return -0.5 * z_t[0].numel() * torch.log(2 * math.pi * math.e * spread)
-
-
-def _positive(raw: Tensor) -> Tensor:
-    """A standard deviation from any real number: softplus with beta = ln 2, so that 0 gives 1 (Hazami et al. 2022)."""
-    return nn.functional.softplus(raw, beta=math.log(2))

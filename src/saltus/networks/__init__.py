@@ -3,13 +3,17 @@
 from saltus.networks.backbones import MLP, UNet
 from saltus.networks.encoders import ConvEncoder, MLPEncoder
 from saltus.networks.inherit import inherit
+from saltus.networks.ladder import Climb, Ladder, LadderEncoder
 from saltus.networks.presets import Architecture, Preset, decoder, encoder
-from saltus.networks.scaled import Scaled, Scales, scales
+from saltus.networks.scaled import Scaled, Scales, positive, scales
 
 __all__ = [
     "MLP",
     "Architecture",
+    "Climb",
     "ConvEncoder",
+    "Ladder",
+    "LadderEncoder",
     "MLPEncoder",
     "Preset",
     "Scaled",
@@ -18,5 +22,6 @@ __all__ = [
     "decoder",
     "encoder",
     "inherit",
+    "positive",
     "scales",
 ]

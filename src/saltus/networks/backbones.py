@@ -75,7 +75,7 @@ class MLP(Buildable, nn.Module):
         self, event_shape: Sequence[int], *, inputs: int = 1, outputs: int = 1, latent: int = 0, width: int = 128, depth: int = 3
     ) -> None:
         super().__init__()
-        self.event_shape, self.outputs = tuple(event_shape), outputs
+        self.event_shape, self.outputs, self.latent = tuple(event_shape), outputs, latent
         size = math.prod(event_shape)
         self.mapping = _Mapping(latent, width)
         self.first = nn.Linear(inputs * size + latent, width)
@@ -135,7 +135,7 @@ class UNet(Buildable, nn.Module):
         check_channels(channels)
         if len(event_shape) != 3 or not 1 <= event_shape[0] <= 4 or min(event_shape[1:]) < 8:
             raise Mistake(f"items have shape {tuple(event_shape)}; a U-Net takes images (C, H, W) with 1 to 4 channels, from 8 x 8 up")
-        self.event_shape, self.outputs = tuple(event_shape), outputs
+        self.event_shape, self.outputs, self.latent = tuple(event_shape), outputs, latent
         self.multiple = 2 ** (len(channels) - 1)
         plain = len(channels) - 1
         unet: Any = UNet2DModel(

@@ -12,15 +12,19 @@ log-SNR alone: alpha^2 = sigmoid(log_snr), sigma^2 = sigmoid(-log_snr).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
 from saltus.blueprint import Buildable
 
-__all__ = ["Scaled", "Scales", "scales"]
+if TYPE_CHECKING:
+    from saltus.networks.ladder import Climb
+
+__all__ = ["Scaled", "Scales", "positive", "scales"]
 
 
 class Scales(NamedTuple):
@@ -64,8 +68,13 @@ class Scaled(Buildable, nn.Module):
         shape: Sequence[int] = self.backbone.event_shape  # type: ignore[assignment]
         return shape
 
+    @property
+    def latent(self) -> int:
+        """The size of the backbone's latent."""
+        return int(self.backbone.latent)  # type: ignore[arg-type]
+
     def forward(
-        self, z: Tensor, log_snr: Tensor, latent: Tensor | None = None, *, data: bool = True
+        self, z: Tensor, log_snr: Tensor, latent: Tensor | Climb | None = None, *, data: bool = True
     ) -> tuple[Tensor, list[Tensor], Tensor]:
         """Predict y (`data`) or z_s from z_t.
 
@@ -83,3 +92,8 @@ class Scaled(Buildable, nn.Module):
         c_in, c_skip, c_out = (c.to(z.dtype).reshape(-1, *(1,) * (z.ndim - 1)) for c in scales(log_snr[:, 0], target, self.variance))
         first, *rest = self.backbone((c_in * z)[:, None], log_snr, latent).to(z.dtype).unbind(1)
         return c_skip * z + c_out * first, rest, c_out
+
+
+def positive(raw: Tensor) -> Tensor:
+    """A standard deviation from any real number: softplus with beta = ln 2, so that 0 gives 1 (Hazami et al. 2022)."""
+    return nn.functional.softplus(raw, beta=math.log(2))

@@ -1,0 +1,211 @@
+"""A ladder of latents: a network that builds an image from coarse to fine, with latents on the way (Sonderby et al. 2016,
+Vahdat and Kautz 2020, Child 2021).
+
+    context   what is given (z_t), read from fine to coarse once
+    rung      a residual block that takes in a latent, an array (k, h, w), and the context of its resolution
+    evidence  what an encoder has read of the answer, fine to coarse, for each rung's posterior
+
+Latents are N(0, I) a priori at every rung; a rung's own layers turn them into whatever law it needs, so nothing is lost by it.
+The posterior of a rung looks at the state above it, which holds the latents of the rungs above.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+
+from saltus.blueprint import Buildable
+from saltus.mistakes import Mistake
+from saltus.networks.backbones import pad_to_multiple
+from saltus.networks.conditioning import log_snr_features
+from saltus.networks.groups import GROUPS, check_channels
+from saltus.networks.scaled import positive
+
+__all__ = ["Climb", "Ladder", "LadderEncoder"]
+
+_FEATURES = 32  # sinusoids for each of the two log-SNRs
+_TIMES = 2
+_KERNEL = 3  # pixels a side
+
+
+class Climb:
+    """Latents that are not given but drawn on the way, each rung's from its posterior.
+
+    Args:
+        evidence: of each resolution, finest first (`LadderEncoder`).
+        unit: unit Gaussian numbers to draw with, (B, latent).
+
+    Attributes:
+        latent, mean, raw_scale: of all rungs once the ladder was climbed, coarsest first, flat: (B, latent) each.
+    """
+
+    def __init__(self, evidence: Sequence[Tensor], unit: Tensor) -> None:
+        self.evidence, self.unit = evidence, unit
+        self._found: list[tuple[Tensor, Tensor, Tensor]] = []
+
+    def draw(self, law: tuple[Tensor, Tensor], unit: Tensor) -> Tensor:
+        """One rung's latent, which is remembered."""
+        mean, raw = law
+        latent = mean + positive(raw) * unit
+        self._found.append((latent, mean, raw))
+        return latent
+
+    @property
+    def latent(self) -> Tensor:
+        return self._flat(0)
+
+    @property
+    def mean(self) -> Tensor:
+        return self._flat(1)
+
+    @property
+    def raw_scale(self) -> Tensor:
+        return self._flat(2)
+
+    def _flat(self, part: int) -> Tensor:
+        return torch.cat([found[part].flatten(1) for found in self._found], dim=1)
+
+
+class _Block(nn.Module):
+    """A residual block whose scale and shift come from the times; it starts as the identity."""
+
+    def __init__(self, channels: int, width: int) -> None:
+        super().__init__()
+        self.norm = nn.GroupNorm(GROUPS, channels, affine=False)
+        self.modulate = nn.Linear(width, 2 * channels)
+        self.layers = nn.Sequential(
+            nn.Conv2d(channels, channels, _KERNEL, padding=1), nn.SiLU(), nn.Conv2d(channels, channels, _KERNEL, padding=1)
+        )
+
+    def forward(self, h: Tensor, condition: Tensor) -> Tensor:
+        scale, shift = self.modulate(condition)[..., None, None].chunk(2, dim=1)
+        added: Tensor = self.layers(nn.functional.silu(self.norm(h) * (1 + scale) + shift))
+        return h + added
+
+
+class _Reader(nn.Module):
+    """Images to features of each resolution, finest first."""
+
+    def __init__(self, inputs: int, channels: Sequence[int], width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(inputs, channels[0], _KERNEL, padding=1)
+        self.blocks = nn.ModuleList(_Block(c, width) for c in channels)
+        pairs = pairwise(channels)
+        self.down = nn.ModuleList(nn.Conv2d(before, after, _KERNEL, stride=2, padding=1) for before, after in pairs)
+
+    def forward(self, images: Tensor, condition: Tensor) -> list[Tensor]:
+        h, found = self.first(images), []
+        for index, block in enumerate(self.blocks):
+            h = block(h if index == 0 else self.down[index - 1](h), condition)
+            found.append(h)
+        return found
+
+
+class _Rung(nn.Module):
+    """One latent of k channels taken into a state of the same resolution."""
+
+    def __init__(self, channels: int, k: int, width: int) -> None:
+        super().__init__()
+        self.take = nn.Conv2d(k, channels, 1)
+        self.meet = nn.Conv2d(2 * channels, channels, 1)
+        self.block = _Block(channels, width)
+        self.posterior = nn.Conv2d(2 * channels, 2 * k, _KERNEL, padding=1)
+
+    def posterior_of(self, h: Tensor, evidence: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and raw scale of the latent, from the state above and the evidence."""
+        mean, raw = self.posterior(torch.cat([h, evidence], dim=1)).chunk(2, dim=1)
+        return mean, raw
+
+    def forward(self, h: Tensor, latent: Tensor, context: Tensor, condition: Tensor) -> Tensor:
+        met = h + self.meet(torch.cat([h, context], dim=1)) + self.take(latent)
+        out: Tensor = self.block(met, condition)
+        return out
+
+
+def _padded(event_shape: Sequence[int], channels: Sequence[int]) -> tuple[int, int]:
+    multiple = 2 ** (len(channels) - 1)
+    return math.ceil(event_shape[1] / multiple) * multiple, math.ceil(event_shape[2] / multiple) * multiple
+
+
+class Ladder(Buildable, nn.Module):
+    """A backbone with latents at several resolutions; called as every backbone is.
+
+    Args:
+        event_shape: (C, H, W); odd sizes are padded and cropped inside.
+        outputs: how many images come out.
+        channels: of each resolution, finest first; multiples of 8.
+        rungs: latents at each resolution, finest first.
+        k: channels of a latent.
+
+    Attributes:
+        latent: numbers in all latents of one item.
+
+    Raises:
+        Mistake: for an event shape that is not an image, or channels that are not such multiples.
+    """
+
+    def __init__(
+        self, event_shape: Sequence[int], *, outputs: int = 2, channels: Sequence[int] = (32, 64), rungs: Sequence[int] = (1, 2), k: int = 4
+    ) -> None:
+        super().__init__()
+        check_channels(channels)
+        if len(event_shape) != 3:
+            raise Mistake(f"items have shape {tuple(event_shape)}; a ladder takes images (C, H, W)")
+        self.event_shape, self.outputs, self.multiple, self.k = tuple(event_shape), outputs, 2 ** (len(channels) - 1), k
+        width = 4 * channels[0]
+        self.tell = nn.Sequential(nn.Linear(_TIMES * _FEATURES, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.context = _Reader(event_shape[0], channels, width)
+        self.places = [place for place in reversed(range(len(channels))) for _ in range(rungs[place])]  # coarsest first
+        self.rungs = nn.ModuleList(_Rung(channels[place], k, width) for place in self.places)
+        self.up = nn.ModuleList(nn.Conv2d(after, before, 1) for before, after in pairwise(channels))
+        self.last = nn.Conv2d(channels[0], outputs * event_shape[0], _KERNEL, padding=1)
+        nn.init.zeros_(self.last.weight)
+        nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
+        height, wide = _padded(event_shape, channels)
+        self.shapes = [(k, height >> place, wide >> place) for place in self.places]
+        self.latent = sum(map(math.prod, self.shapes))
+
+    def forward(self, x: Tensor, log_snr: Tensor, latent: Tensor | Climb | None = None) -> Tensor:
+        """As every backbone; with a `Climb` in place of the latent, latents are drawn from the posterior on the way."""
+        assert latent is not None
+        images, crop = pad_to_multiple(x.flatten(1, 2), self.multiple)
+        condition = self.tell(log_snr_features(log_snr, _FEATURES).to(x.dtype))
+        context = self.context(images, condition)
+        numbers, h = self._arrays(latent.unit if isinstance(latent, Climb) else latent), context[-1]
+        for place, rung, given in zip(self.places, self.rungs, numbers, strict=True):
+            if h.shape[-2:] != context[place].shape[-2:]:
+                h = nn.functional.interpolate(self.up[place](h), scale_factor=2.0, mode="nearest")
+            drawn = latent.draw(rung.posterior_of(h, latent.evidence[place]), given) if isinstance(latent, Climb) else given  # type: ignore[operator]
+            h = rung(h, drawn, context[place], condition)
+        out: Tensor = self.last(h)[..., crop[0], crop[1]]
+        return out.reshape(len(x), self.outputs, *self.event_shape)
+
+    def _arrays(self, flat: Tensor) -> list[Tensor]:
+        """Flat numbers (B, latent) as one array (B, k, h, w) for each rung."""
+        parts = flat.split([math.prod(shape) for shape in self.shapes], dim=1)
+        return [part.reshape(-1, *shape) for part, shape in zip(parts, self.shapes, strict=True)]
+
+
+class LadderEncoder(Buildable, nn.Module):
+    """Two images (B, 2, C, H, W) and log-SNRs (B, 2) to evidence for each resolution of a `Ladder`, finest first.
+
+    Args:
+        event_shape: (C, H, W).
+        channels: those of the ladder.
+    """
+
+    def __init__(self, event_shape: Sequence[int], *, channels: Sequence[int] = (32, 64)) -> None:
+        super().__init__()
+        check_channels(channels)
+        self.multiple, width = 2 ** (len(channels) - 1), 4 * channels[0]
+        self.tell = nn.Sequential(nn.Linear(_TIMES * _FEATURES, width), nn.SiLU())
+        self.reader = _Reader(2 * event_shape[0], channels, width)
+
+    def forward(self, pair: Tensor, log_snr: Tensor) -> list[Tensor]:
+        images, _ = pad_to_multiple(pair.flatten(1, 2), self.multiple)
+        found: list[Tensor] = self.reader(images, self.tell(log_snr_features(log_snr, _FEATURES).to(pair.dtype)))
+        return found
