@@ -14,10 +14,12 @@ from chains import MIXTURE
 from saltus.cli.main import cli
 from saltus.data import DataSet, Standardised, digits
 from saltus.evaluation import Suite
+from saltus.levels import Levels
 from saltus.storage import to_json
 from saltus.studies.compare import CHOSEN_BY, Comparison
 from saltus.studies.compare_page import write_page
-from saltus.studies.models import Model, load_models, perfect_model
+from saltus.studies.contenders import Contender
+from saltus.studies.models import Model, Network, load_models, perfect_model
 from saltus.training import Config, train
 
 METRICS = (CHOSEN_BY, "energy")
@@ -109,6 +111,31 @@ def test_the_page_says_what_was_measured(runs: list[Path], data: DataSet, tmp_pa
         assert f"{row['model']}: {row['way']}" in text
         assert f"{row['metrics']['energy']['mean']:#.4g} ± " in text
     assert [row for row in rows if row["calls"] == 2 and row["model"] == "perfect denoiser"] == []
+
+
+class Diverging:
+    """A sampler that is NaN for one seed, or for all."""
+
+    def __init__(self, always: bool) -> None:
+        self.always = always
+
+    def sample(self, n: int, *, seed: int) -> torch.Tensor:
+        return torch.full((n, 2), torch.nan if self.always or seed == 1 else 0.5)
+
+
+def test_a_sampler_that_diverges_is_a_result_and_is_not_chosen(data: DataSet, tmp_path: Path) -> None:
+    """One that has NaN on all grids but one is measured on that one; a row with any NaN has no mean."""
+    tame = Contender("tame", None, 3.0, lambda grid: Diverging(always=list(grid) != list(Levels.cosine(2, 3.0))))
+    wild = Contender("wild", None, 3.0, lambda _: Diverging(always=True))
+    compared = comparison([Model("some", [Network("", "hash", [tame, wild])])], data, tmp_path)
+    rows = {row["way"]: row for row in compared.rows(2)}
+    assert rows["tame"]["grid"] == "cosine"
+    for row in rows.values():
+        assert row["metrics"]["energy"]["mean"] is row["metrics"]["energy"]["above_floor"] is None
+    assert [value is None for value in rows["tame"]["metrics"]["energy"]["values"]] == [False, True, False]
+    summary = json.loads(to_json(compared.summary(list(rows.values()), 1.0)))
+    write_page(summary, tmp_path / "compare.html", pictured=None, shown=(-1.0, 1.0))
+    assert "diverged" in (tmp_path / "compare.html").read_text()
 
 
 def test_the_command_compares_continues_and_explains(tmp_path: Path) -> None:

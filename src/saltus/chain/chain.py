@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import get_args
 
@@ -155,10 +156,11 @@ class Chain(Buildable, nn.Module):
                 s, t = torch.zeros_like(t), self.levels.spread(strata)
             return Loss(level, self._step_loss(self.kernel(1), y, s, t, noise, weights or {}))
         terms: Terms = {}
-        for number in level.unique().tolist():  # levels ascend along the batch, so each is one run of items
-            rows = torch.nonzero(level == number).flatten()
+        for kernel, numbers in groupby(level.unique().tolist(), self.kernel):  # levels ascend: a kernel's are one run of items
+            served = list(numbers)
+            rows = torch.nonzero((level >= served[0]) & (level <= served[-1])).flatten()
             part = Noise(seed, first_item + int(rows[0]), len(rows))
-            for name, value in self._step_loss(self.kernel(number), y[rows], s[rows], t[rows], part, weights or {}).items():
+            for name, value in self._step_loss(kernel, y[rows], s[rows], t[rows], part, weights or {}).items():
                 terms[name] = terms.get(name, value.new_zeros(len(y))).index_put((rows,), value)
         return Loss(level, terms)
 

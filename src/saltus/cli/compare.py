@@ -123,7 +123,7 @@ def _write(comparison: Comparison, summary: dict[str, Any], items: DataSet, out:
 def _words(row: dict[str, Any]) -> str:
     from saltus.evaluation import METRICS
 
-    parts = [f"{METRICS[name].title} {row['metrics'][name]['mean']:.3g}" for name in _TABLE if name in row["metrics"]]
+    parts = [f"{METRICS[name].title} {_figure(name, row)}" for name in _TABLE if name in row["metrics"]]
     if row["bound"]:
         parts.append(f"{row['bound']['value']['mean']:.3f} {row['bound']['unit']}")
     return ", ".join(parts)

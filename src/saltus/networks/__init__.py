@@ -4,7 +4,7 @@ from saltus.networks.backbones import MLP, UNet
 from saltus.networks.encoders import ConvEncoder, MLPEncoder
 from saltus.networks.inherit import inherit
 from saltus.networks.ladder import Climb, Ladder, LadderEncoder
-from saltus.networks.presets import Architecture, Preset, decoder, encoder
+from saltus.networks.presets import Architecture, Preset, decoder, encoder, ladder
 from saltus.networks.scaled import Scaled, Scales, positive, scales
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "decoder",
     "encoder",
     "inherit",
+    "ladder",
     "positive",
     "scales",
 ]

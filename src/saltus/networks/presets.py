@@ -10,9 +10,10 @@ from torch import nn
 
 from saltus.networks.backbones import MLP, UNet
 from saltus.networks.encoders import ConvEncoder, MLPEncoder
+from saltus.networks.ladder import Ladder, LadderEncoder
 from saltus.networks.scaled import Scaled
 
-__all__ = ["Architecture", "Preset", "decoder", "encoder"]
+__all__ = ["Architecture", "Preset", "decoder", "encoder", "ladder"]
 
 
 class Preset(StrEnum):
@@ -35,6 +36,10 @@ _UNET: dict[Preset, dict[str, Any]] = {
     Preset.SMALL: {"channels": (64, 128, 128), "layers": 2, "attention": True},
 }
 _MLP: dict[Preset, dict[str, Any]] = {Preset.TINY: {"width": 128, "depth": 3}, Preset.SMALL: {"width": 512, "depth": 6}}
+_LADDER: dict[Preset, dict[str, Any]] = {
+    Preset.TINY: {"channels": (16, 32), "rungs": (1, 2)},
+    Preset.SMALL: {"channels": (32, 64, 64), "rungs": (2, 2, 2)},
+}
 _CONV_ENCODER: dict[Preset, dict[str, Any]] = {Preset.TINY: {"channels": (16, 32, 64)}, Preset.SMALL: {"channels": (64, 128, 128)}}
 _MLP_ENCODER: dict[Preset, dict[str, Any]] = {Preset.TINY: {"width": 128}, Preset.SMALL: {"width": 512}}
 
@@ -85,6 +90,14 @@ def encoder(
     if _kind(event_shape, architecture) is Architecture.UNET:
         return ConvEncoder(event_shape, latent=latent, **_sized(_CONV_ENCODER[Preset(preset)], channels=channels))
     return MLPEncoder(event_shape, latent=latent, **_sized(_MLP_ENCODER[Preset(preset)], width=width))
+
+
+def ladder(
+    event_shape: Sequence[int], preset: Preset = Preset.TINY, *, variance: float = 1.0, channels: Sequence[int] | None = None
+) -> tuple[Scaled, LadderEncoder]:
+    """A ladder of latents for images, in EDM scaling, and its encoder."""
+    sizes = _sized(_LADDER[Preset(preset)], channels=channels)
+    return Scaled(Ladder(event_shape, **sizes), variance), LadderEncoder(event_shape, channels=sizes["channels"])
 
 
 def _sized(preset: dict[str, Any], **sizes: Any) -> dict[str, Any]:

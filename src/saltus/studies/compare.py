@@ -8,6 +8,7 @@ networks of a kind, they take turns.
 
 from __future__ import annotations
 
+import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -107,8 +108,9 @@ class Comparison:
 
     def _figures(self, name: str, values: Sequence[float]) -> dict[str, Any]:
         """Mean and spread, and for a distance what it has above the floor."""
-        above = statistics.fmean(values) - self.floor[name]["mean"] if METRICS[name].is_distance else None
-        return {**_spread(values), "above_floor": above}
+        found = _spread(values)
+        above = found["mean"] - self.floor[name]["mean"] if METRICS[name].is_distance and found["mean"] is not None else None
+        return {**found, "above_floor": above}
 
     def _key(self, model: Model, network: int, way: int, calls: int, **more: Any) -> dict[str, Any]:
         part = model.networks[network]
@@ -133,10 +135,10 @@ class Comparison:
         grids = {name: list(choice.levels) for name, choice in candidates.items()}
         key = self._key(model, 0, way, calls, choice=purpose, grids=grids)
         values = self._cells.get(key, make)
-        return min(values, key=values.__getitem__)
+        return min(values, key=lambda name: math.inf if values[name] is None else values[name])
 
     def _distance(self, sampler: Sampler) -> float:
-        return self._choice.measure(sampler.sample(self._choice.n, seed=_CHOICE_SEED).float())[CHOSEN_BY]
+        return _measured(self._choice, sampler.sample(self._choice.n, seed=_CHOICE_SEED).float())[CHOSEN_BY]
 
     def _validation_bound(self, sampler: Sampler) -> float:
         return self._likelihood(sampler, drawn(self.data.validation, _BOUND_CHOICE_ITEMS), _CHOICE_SEED).total
@@ -155,7 +157,7 @@ class Comparison:
             sampler, start = contender.sampler(choice), time.perf_counter()
             samples = sampler.sample(self.n, seed=seed).float()
             seconds = time.perf_counter() - start
-            return {"metrics": self.suite.measure(samples), "seconds_per_1000": 1000 * seconds / self.n}
+            return {"metrics": _measured(self.suite, samples), "seconds_per_1000": 1000 * seconds / self.n}
 
         return self._kept(self._key(model, network, way, calls, seed=seed, **choice.key, **self._measured), make)
 
@@ -173,7 +175,7 @@ class Comparison:
         """The name of the file of the first samples of the first network."""
         choice, contender = self._choice_of(model, 0, way, calls, grid)
         key = self._key(model, 0, way, calls, pictured=_PICTURED, **choice.key)
-        return self._cells.tensor(key, lambda: contender.sampler(choice).sample(_PICTURED, seed=0).float()).name
+        return self._cells.tensor(key, lambda: contender.sampler(choice).sample(_PICTURED, seed=0).float().nan_to_num()).name
 
     def pictured(self, row: dict[str, Any]) -> torch.Tensor:
         """The first samples of a row, (16, *E)."""
@@ -229,6 +231,14 @@ def _turns(networks: int) -> list[tuple[int, int]]:
     return [(number % networks, number) for number in range(max(_FIGURES, networks))]
 
 
-def _spread(values: Sequence[float]) -> dict[str, Any]:
-    """Mean, standard deviation (None for one value) and the values."""
-    return {"mean": statistics.fmean(values), "spread": statistics.stdev(values) if len(values) > 1 else None, "values": list(values)}
+def _measured(suite: Suite, samples: torch.Tensor) -> dict[str, float]:
+    """The figures of samples; NaN for those of a sampler that has diverged, as equation (2) does where it amplifies at every step."""
+    return suite.measure(samples) if bool(samples.isfinite().all()) else dict.fromkeys(suite.metrics, math.nan)
+
+
+def _spread(values: Sequence[float | None]) -> dict[str, Any]:
+    """Mean, standard deviation (None for one value) and the values; no mean where one of them has diverged."""
+    finite = [value for value in values if value is not None]
+    if len(finite) < len(values):
+        return {"mean": None, "spread": None, "values": list(values)}
+    return {"mean": statistics.fmean(finite), "spread": statistics.stdev(finite) if len(finite) > 1 else None, "values": finite}

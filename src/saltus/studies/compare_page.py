@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -51,6 +52,8 @@ def cell(row: Row, name: str) -> str:
 
 def plus_minus(figure: dict[str, Any], digits: int = 4) -> str:
     """A mean and its spread, if there is one."""
+    if figure["mean"] is None:
+        return "diverged"
     spread = "" if figure["spread"] is None else f" ± {figure['spread']:.1g}"
     mean = f"{figure['mean']:#.{digits}g}".rstrip(".")  # 10.0, not 10
     return f"{mean}{spread}"
@@ -108,7 +111,7 @@ def curves(summary: dict[str, Any], name: str) -> Figure:
         named = not perfect or way not in {other for trained, other in lines if trained != PERFECT}
         axes.errorbar(
             [row["network_calls"] for row in rows],
-            [row["metrics"][name]["mean"] for row in rows],
+            [_number(row["metrics"][name]["mean"]) for row in rows],
             [row["metrics"][name]["spread"] or 0 for row in rows],
             color=colours[_coloured(model, way)],
             linestyle="--" if perfect else "-",
@@ -119,7 +122,8 @@ def curves(summary: dict[str, Any], name: str) -> Figure:
         )
     axes.axhline(summary["floor"][name]["mean"], color="0.4", linestyle=":", label="real items")
     axes.set(xlabel="network calls", ylabel=METRICS[name].title, xscale="log")
-    if METRICS[name].is_distance and min(row["metrics"][name]["mean"] for row in summary["rows"]) > 0:
+    means = [row["metrics"][name]["mean"] for row in summary["rows"] if row["metrics"][name]["mean"] is not None]
+    if METRICS[name].is_distance and min(means, default=0) > 0:
         axes.set_yscale("log")
         axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
@@ -130,6 +134,11 @@ def curves(summary: dict[str, Any], name: str) -> Figure:
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
     return figure
+
+
+def _number(value: float | None) -> float:
+    """What matplotlib leaves out: NaN, for a figure that has diverged."""
+    return math.nan if value is None else value
 
 
 def _coloured(model: str, way: str) -> str:

@@ -10,8 +10,9 @@ import torch
 
 from saltus.chain import Chain, StandardNormal
 from saltus.data import DataSet
-from saltus.kernels import DeterministicKernel, GaussianKernel, Kernel, VAEKernel
-from saltus.networks import decoder, encoder
+from saltus.kernels import DeterministicKernel, GaussianKernel, Kernel, LadderKernel, VAEKernel
+from saltus.mistakes import Mistake
+from saltus.networks import decoder, encoder, ladder
 from saltus.training.config import Config, KernelName
 
 __all__ = ["build_chain"]
@@ -23,7 +24,16 @@ def build_chain(config: Config, data: DataSet) -> Chain:
     """An untrained chain; the same weights for the same seed, whatever was drawn before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        return Chain(StandardNormal(), config.grid, _kernel(config, data), scaling=data.encoding.scaling)
+        kernels = [_ladder(config, data), *[_kernel(config, data)] * (config.levels - 1)] if config.ladder else _kernel(config, data)
+        return Chain(StandardNormal(), config.grid, kernels, scaling=data.encoding.scaling)
+
+
+def _ladder(config: Config, data: DataSet) -> LadderKernel:
+    """Of the step to data, where most nats are."""
+    if config.kernel is not KernelName.VAE:
+        raise Mistake(f"a ladder of latents was asked for with the {config.kernel} kernel; expected the vae kernel, or no ladder")
+    network, encoder = ladder(data.event_shape, config.preset, variance=data.variance, channels=config.channels)
+    return LadderKernel(network, encoder, data.encoding.head(), encodes=config.encodes)
 
 
 def _kernel(config: Config, data: DataSet) -> Kernel:

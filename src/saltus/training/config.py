@@ -74,6 +74,7 @@ class Config(BaseModel):
     latent: int | None = Field(default=None, ge=0, description="size of the latent; a quarter of the data's, at most 128, unless given")
     parametrisation: Parametrisation = Parametrisation.BRIDGE
     encodes: Encodes = Encodes.Z_S
+    ladder: bool = Field(default=False, description="vae: latents at several resolutions on the step to data; images only")
     objective: Objective = Objective.LIKELIHOOD
     weights: dict[str, float] = Field(
         default_factory=dict,

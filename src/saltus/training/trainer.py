@@ -25,12 +25,12 @@ from torch.optim.swa_utils import AveragedModel
 from saltus.chain import Chain, bits_per_dim
 from saltus.data import DataSet
 from saltus.mistakes import Mistake
-from saltus.networks import MLP, ConvEncoder, MLPEncoder, UNet
+from saltus.networks import MLP, ConvEncoder, Ladder, LadderEncoder, MLPEncoder, UNet
 from saltus.training.config import Config
 
 __all__ = ["Progress", "Trainer", "Validation"]
 
-_NETWORKS = (MLP, UNet, MLPEncoder, ConvEncoder)  # what is compiled
+_NETWORKS = (MLP, UNet, MLPEncoder, ConvEncoder, Ladder, LadderEncoder)  # what is compiled
 _VALIDATIONS = 20  # over a run
 _VALIDATION_ITEMS = 256
 _PATIENCE = 100  # updates that may be skipped in a row before the run is given up
