@@ -61,8 +61,9 @@ def _case(folder: Path, name: str, summary: dict[str, Any], out: Path) -> list[s
     lines += _table(summary, lambda row: f"{row['seconds_per_1000']:.2g}")
     curves(summary, CURVE).savefig(out / f"images_{name}.png", dpi=110)
     lines += ["", f"![{METRICS[CURVE].title} over network calls](images_{name}.png)"]
-    _draw_samples(folder, summary, out / f"images_{name}_samples.png")
-    return [*lines, "", f"Samples at {PICTURED_CALLS} calls:", "", f"![samples](images_{name}_samples.png)"]
+    calls = max(row["calls"] for row in summary["rows"] if row["calls"] <= PICTURED_CALLS)  # fewer while a comparison goes on
+    _draw_samples(folder, summary, calls, out / f"images_{name}_samples.png")
+    return [*lines, "", f"Samples at {calls} calls:", "", f"![samples](images_{name}_samples.png)"]
 
 
 def _runs(folder: Path) -> list[str]:
@@ -81,7 +82,7 @@ def _table(summary: dict[str, Any], value: Callable[[dict[str, Any]], str]) -> l
     return ["| " + " | ".join(headings) + " |", "|---" * len(headings) + "|", *("| " + " | ".join(row) + " |" for row in rows)]
 
 
-def _draw_samples(folder: Path, summary: dict[str, Any], file: Path) -> None:
+def _draw_samples(folder: Path, summary: dict[str, Any], calls: int, file: Path) -> None:
     kept = Cells(folder / "compare" / "figures")
-    rows = [row for row in summary["rows"] if row["calls"] == PICTURED_CALLS]
+    rows = [row for row in summary["rows"] if row["calls"] == calls]
     draw_rows({f"{row['model']}: {row['way']}": kept.load(row["pictured"])[:PICTURED] for row in rows}, file, shown=(-1.0, 1.0))

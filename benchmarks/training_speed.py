@@ -9,7 +9,6 @@ changed back: processes with and without it (what every `saltus` command sets) t
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import platform
 import statistics
@@ -24,7 +23,7 @@ import torch
 
 from saltus.data import DataSet
 from saltus.data.encoding import Binned
-from saltus.machine import describe_machine
+from saltus.machine import describe_machine, keep_freed_memory
 from saltus.training import Config, Trainer, build_chain
 
 PLAIN = "plain"
@@ -52,8 +51,7 @@ def milliseconds(network: str, variants: tuple[str, ...], allocator: bool) -> di
     """The median update of each variant; they take turns."""
     torch.set_num_threads(1)
     if allocator:
-        for parameter in (-1, -3):
-            ctypes.CDLL(None).mallopt(parameter, 2**30)
+        keep_freed_memory()
     loops = {variant: endless(network, variant) for variant in variants}
     spent: dict[str, list[float]] = {variant: [] for variant in variants}
     for _ in range(UPDATES):

@@ -1,6 +1,7 @@
 """One thread for each process, subprocesses included: the tests run in parallel, and threads that share a core wait for each other.
 
 What is kept between runs, such as the features of a data set, is kept in a folder of this run of the tests alone.
+No test has a deadline, since machines are noisy.
 """
 
 import os
@@ -13,8 +14,11 @@ if _CACHE:  # workers inherit it
     os.environ["SALTUS_CACHE"] = _CACHE
 
 import torch  # noqa: E402 - it reads the number of threads
+from hypothesis import settings  # noqa: E402
 
 torch.set_num_threads(1)
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 def pytest_unconfigure() -> None:

@@ -40,7 +40,7 @@ def test_binned_inverts_exactly_and_lies_on_its_bins(layout: Layout, dtype: str,
     np.testing.assert_array_equal(back, raw)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_binned_inverts_whatever_the_range(data: st.DataObject) -> None:
     low = data.draw(st.integers(-(2**31), 2**31 - 2))

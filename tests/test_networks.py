@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
@@ -53,7 +53,6 @@ def test_scales_to_z_s_are_gaussian_conditionals(v: float, s: float, t: float) -
     assert float(ours.input) ** -2 == pytest.approx(float(oracle.marginal(t).variance), rel=ROUNDING)
 
 
-@settings(deadline=None)
 @given(st.floats(-700, 700), st.floats(-700, 700))
 def test_scales_are_finite_at_any_times(a: float, b: float) -> None:
     low, high = sorted((a, b))

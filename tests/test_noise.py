@@ -15,7 +15,7 @@ from saltus.process import Noise
 MANY = 100_000
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 30), st.integers(1, 12), st.integers(0, 12), st.integers(1, 9))
 def test_an_item_keeps_its_noise_whatever_the_batch(first: int, n: int, split: int, size: int) -> None:
     split = min(split, n)

@@ -23,7 +23,7 @@ LAST = 50.0  # alpha = e^-50: nothing is left of y
 
 steps = st.floats(SHORTEST, LAST / 2)
 three_times = st.tuples(st.floats(0, LAST / 2), st.floats(0, LAST / 2), st.floats(0, LAST / 2)).map(sorted)
-few = settings(max_examples=200, deadline=None)
+few = settings(max_examples=200)
 
 
 def unit_noise(seed: int, *shape: int) -> Tensor:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
-import platform
 import sys
 from pathlib import Path
 from typing import Any, NoReturn
@@ -16,6 +14,7 @@ from saltus.cli.common import ETA_OPTION, LAST_OPTION, SEED, Interrupted, json_o
 from saltus.cli.compare import compare
 from saltus.cli.evaluate import evaluate_command
 from saltus.cli.study import study
+from saltus.machine import keep_freed_memory
 from saltus.mistakes import Mistake
 
 __all__ = ["cli", "main"]
@@ -135,14 +134,10 @@ def _settle_in() -> None:
     """Set what libraries read only when they are loaded, so it belongs to a command and not to the library.
 
     Threads that wait for each other sleep: spinning, they take the core that another program's thread holds, and a
-    small network on a busy machine trains several times slower.  And glibc keeps freed memory, since training frees
-    and asks for the same large arrays at every step.
+    small network on a busy machine trains several times slower.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    if platform.libc_ver()[0] == "glibc":
-        libc = ctypes.CDLL(None)
-        for parameter in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
-            libc.mallopt(parameter, 2**30)
+    keep_freed_memory()
 
 
 def main() -> NoReturn:

@@ -138,7 +138,7 @@ class Comparison:
         return min(values, key=lambda name: math.inf if values[name] is None else values[name])
 
     def _distance(self, sampler: Sampler) -> float:
-        return _measured(self._choice, sampler.sample(self._choice.n, seed=_CHOICE_SEED).float())[CHOSEN_BY]
+        return _measure(self._choice, sampler.sample(self._choice.n, seed=_CHOICE_SEED).float())[CHOSEN_BY]
 
     def _validation_bound(self, sampler: Sampler) -> float:
         return self._likelihood(sampler, drawn(self.data.validation, _BOUND_CHOICE_ITEMS), _CHOICE_SEED).total
@@ -157,7 +157,7 @@ class Comparison:
             sampler, start = contender.sampler(choice), time.perf_counter()
             samples = sampler.sample(self.n, seed=seed).float()
             seconds = time.perf_counter() - start
-            return {"metrics": _measured(self.suite, samples), "seconds_per_1000": 1000 * seconds / self.n}
+            return {"metrics": _measure(self.suite, samples), "seconds_per_1000": 1000 * seconds / self.n}
 
         return self._kept(self._key(model, network, way, calls, seed=seed, **choice.key, **self._measured), make)
 
@@ -231,7 +231,7 @@ def _turns(networks: int) -> list[tuple[int, int]]:
     return [(number % networks, number) for number in range(max(_FIGURES, networks))]
 
 
-def _measured(suite: Suite, samples: torch.Tensor) -> dict[str, float]:
+def _measure(suite: Suite, samples: torch.Tensor) -> dict[str, float]:
     """The figures of samples; NaN for those of a sampler that has diverged, as equation (2) does where it amplifies at every step."""
     return suite.measure(samples) if bool(samples.isfinite().all()) else dict.fromkeys(suite.metrics, math.nan)
 

@@ -54,7 +54,8 @@ def plus_minus(figure: dict[str, Any], digits: int = 4) -> str:
     """A mean and its spread, if there is one."""
     if figure["mean"] is None:
         return "diverged"
-    spread = "" if figure["spread"] is None else f" ± {figure['spread']:.1g}"
+    rounded = "" if figure["spread"] is None else f"{figure['spread']:.1g}"
+    spread = f" ± {float(rounded):g}" if rounded else ""  # 20, not 2e+01
     mean = f"{figure['mean']:#.{digits}g}".rstrip(".")  # 10.0, not 10
     return f"{mean}{spread}"
 
