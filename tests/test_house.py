@@ -11,7 +11,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "saltus"
 
-GROUND = {"mistakes", "blueprint", "storage", "machine"}
+GROUND = {"mistakes", "blueprint", "storage", "machine", "shipped"}
 """Small modules that anything may use."""
 
 ROOMS = {

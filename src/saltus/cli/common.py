@@ -7,7 +7,10 @@ from typing import Any
 
 import click
 
-__all__ = ["ETA_OPTION", "LAST_OPTION", "SEED", "Interrupted", "json_option", "say"]
+__all__ = ["ETA_OPTION", "LAST_OPTION", "LATENT_ITEMS", "SEED", "Interrupted", "json_option", "say"]
+
+LATENT_ITEMS = 1000
+"""Items whose use of latents is measured: each is decoded with many."""
 
 SEED = click.IntRange(min=0, max=2**63 - 1)
 LAST_OPTION = click.option(

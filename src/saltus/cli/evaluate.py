@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import ETA_OPTION, LAST_OPTION, json_option, say
+from saltus.cli.common import ETA_OPTION, LAST_OPTION, LATENT_ITEMS, json_option, say
 from saltus.mistakes import Mistake
+from saltus.shipped import run_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,7 +25,6 @@ __all__ = ["evaluate_command"]
 
 _FILE = "evaluation.json"
 _RUN_OPTIONS = ("seeds", "last", "eta", "latents")
-_LATENT_ITEMS = 1000  # whose use of latents is measured: each is decoded with many
 
 
 def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
@@ -71,6 +71,7 @@ def evaluate_command(
         if (out / _FILE).exists():
             raise Mistake(f"{out / _FILE} is already there; give another folder with --out, or remove it first")
         out.mkdir(parents=True, exist_ok=True)
+    target = run_folder(target)
     if (target / "chain.json").exists():
         result, words = _run(target, data, n, seeds, last, eta, latents, inception)
     else:
@@ -114,7 +115,7 @@ def _run(
     report = evaluate(_Stepping(chain, last, eta), suite, seeds, progress=_progress)
     _progress(f"the likelihood bound of {suite.n_real} {suite.part} items")
     bound = likelihood(chain, suite.real, items.encoding, latents=latents)
-    uses = latent_use(chain, suite.real[:_LATENT_ITEMS]) if bound else []
+    uses = latent_use(chain, suite.real[:LATENT_ITEMS]) if bound else []
     made = {"run": str(run), "calls": chain.levels.L, "last": last, "eta": eta, "latent_use": [asdict(use) for use in uses]}
     how = f"{chain.levels.L} network calls a sample, last step: {last}, eta {eta:g}"
     return _result(made, report, bound), "\n".join([_words(how, report, bound), *map(str, uses)])

@@ -5,17 +5,19 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
 import click
 
-from saltus.cli.common import ETA_OPTION, LAST_OPTION, SEED, Interrupted, json_option, say
+from saltus.cli.common import ETA_OPTION, LAST_OPTION, LATENT_ITEMS, SEED, Interrupted, json_option, say
 from saltus.cli.compare import compare
 from saltus.cli.evaluate import evaluate_command
 from saltus.cli.study import study
 from saltus.machine import keep_freed_memory
 from saltus.mistakes import Mistake
+from saltus.shipped import run_folder
 
 __all__ = ["cli", "main"]
 
@@ -74,6 +76,7 @@ def train(data: str, out: Path, start: Path | None, as_json: bool, **options: An
     from saltus import training
     from saltus.chain import Chain
     from saltus.data import load
+    from saltus.evaluation import latent_use
 
     try:
         config = training.Config(**options)
@@ -97,7 +100,9 @@ def train(data: str, out: Path, start: Path | None, as_json: bool, **options: An
         result["bits_per_dim"] = float(bound.bits_per_dim.mean())
         result["nats"] = {name: float(value.mean()) for name, value in bound.terms.items()}
         result["active_units"] = bound.active_units
-        words = f"bound on {len(items.test)} test items: {result['bits_per_dim']:.3f} bits/dim\n" + words
+        uses = latent_use(chain, items.validation[:LATENT_ITEMS])
+        result["latent_use"] = [asdict(use) for use in uses]
+        words = "\n".join([f"bound on {len(items.test)} test items: {result['bits_per_dim']:.3f} bits/dim", *map(str, uses), words])
     say(as_json, result, words)
 
 
@@ -110,13 +115,14 @@ def train(data: str, out: Path, start: Path | None, as_json: bool, **options: An
 @ETA_OPTION
 @json_option
 def sample(run: Path, n: int, out: Path, seed: int, last: Any, eta: float, as_json: bool) -> None:
-    """Generate N items from the training run in the folder RUN."""
+    """Generate N items from the training run in the folder RUN, or from a chain that comes with saltus: digits, fashion-mnist."""
     import numpy as np
 
     from saltus.chain import Chain
     from saltus.evaluation import save_grid
     from saltus.training import load_encoding
 
+    run = run_folder(run)
     chain, encoding = Chain.load(run), load_encoding(run)
     files = [out / "samples.npz"] + [out / "samples.png"] * encoding.layout.is_image
     if taken := [file for file in files if file.exists()]:
