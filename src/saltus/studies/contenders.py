@@ -186,4 +186,6 @@ def _calibrated(network: Scaled, head: Head, last: float, held_out: Tensor) -> C
 
 
 def _described(kernel: Kernel) -> str:
-    return {"VAEKernel": "VAE step", "GaussianKernel": _GAUSSIAN, "DeterministicKernel": "equation (2)"}[type(kernel).__name__]
+    return {"VAEKernel": "VAE step", "LadderKernel": "VAE step", "GaussianKernel": _GAUSSIAN, "DeterministicKernel": "equation (2)"}[
+        type(kernel).__name__
+    ]

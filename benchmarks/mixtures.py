@@ -1,0 +1,177 @@
+"""Two mixtures in the plane, whose law is known: a grid of 5 x 5 modes and a ring of 8, at 2 and at 4 network calls.
+
+grid   means (i, j), i, j = -2 ... 2, standard deviation 0.05
+ring   means on a circle of radius 2, standard deviation 0.02
+
+N samples against N fresh items of the law: 2-Wasserstein distance over the floor, which is that of two sets of fresh items;
+modes that got at least half of their share of samples within four standard deviations; the share of samples that lie there.
+A VAE kernel's grid and eta, and a rival's grid, are chosen by the distance on other items.  Finished runs and figures are kept.
+
+    python benchmarks/mixtures.py            docs/results/mixtures.md (an hour and a half, continues)
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import statistics
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import ot
+import torch
+from torch import Tensor
+
+from saltus.chain import Chain
+from saltus.data import DataSet, Standardised
+from saltus.levels import Levels
+from saltus.machine import describe_machine
+from saltus.oracles import GaussianMixture
+from saltus.process import OrnsteinUhlenbeck
+from saltus.studies.contenders import Choice, Contender, of_chain, of_oracle
+from saltus.training import Config, train
+
+KEPT, REPORT = Path("runs/mixtures"), Path("docs/results/mixtures.md")
+SEEDS, CALLS, N, CHOICE_N = (0, 1, 2), (2, 4), 4000, 1000
+FRESH = 1000  # seeds from here on are of fresh items and of choices
+STARTS = (2.0, 4.0, 6.0)
+"""The log-SNR at the cleanest noisy level, among which a VAE's grid is chosen (with the first seed)."""
+ITEMS = {"train": 40_000, "validation": 4000, "test": 4000}
+NEAR = 4.0  # standard deviations
+NETWORK: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128, "batch": 256, "latent": 2}
+UPDATES, LAST = 12_000, 3.0
+SPREADS = {"grid": 0.05, "ring": 0.02}
+
+
+def means(name: str) -> Tensor:
+    if name == "grid":
+        return torch.cartesian_prod(*[torch.arange(-2, 3, dtype=torch.float64)] * 2)
+    angle = torch.arange(8, dtype=torch.float64) * math.pi / 4
+    return 2 * torch.stack([angle.cos(), angle.sin()], dim=1)
+
+
+def modes(name: str) -> tuple[Tensor, float]:
+    """Means and standard deviation, scaled to unit mean variance."""
+    at, spread = means(name), SPREADS[name]
+    scale = math.sqrt(float(at.square().sum(1).mean()) / 2 + spread**2)
+    return at / scale, spread / scale
+
+
+def law(name: str) -> GaussianMixture:
+    at, spread = modes(name)
+    covariance = torch.eye(2, dtype=torch.float64) * spread**2
+    return GaussianMixture(torch.ones(len(at)), at, covariance.expand(len(at), 2, 2))
+
+
+def data_set(name: str) -> DataSet:
+    q = law(name)
+    parts = q.sample(sum(ITEMS.values()), seed=0).float().split(list(ITEMS.values()))
+    plain = Standardised("vector", (2,), torch.zeros(2), torch.ones(2))
+    return DataSet(name, plain, **dict(zip(ITEMS, parts, strict=True)), law=q)
+
+
+def wasserstein(x: Tensor, y: Tensor) -> float:
+    """The 2-Wasserstein distance of two sets of points of one size."""
+    cost, uniform = ot.dist(x.double().numpy(), y.double().numpy()), ot.unif(len(x))
+    return math.sqrt(ot.emd2(uniform, uniform, cost, numItermax=10**7))
+
+
+def kept(file: Path, make: Callable[[], Any]) -> Any:
+    """A finished figure, or one made now."""
+    if not file.exists():
+        found = make()
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(found))
+        print(f"{file}: {found}", flush=True)
+    return json.loads(file.read_text())
+
+
+def trained(name: str, kernel: str, calls: int, start: float, seed: int) -> Chain:
+    run = KEPT / name / f"{kernel}-{calls}-{start:g}-{seed}"
+
+    def make() -> float:
+        shutil.rmtree(run, ignore_errors=True)
+        grid = tuple(Levels.log_snr(calls, start, float(OrnsteinUhlenbeck().log_snr(LAST))).times.tolist())
+        begun = time.process_time()
+        train(data_set(name), Config(kernel=kernel, times=grid, steps=UPDATES, seed=seed, **NETWORK), run, quiet=True)
+        return round(time.process_time() - begun, 1)
+
+    kept(run.with_suffix(".seconds"), make)
+    return Chain.load(run)
+
+
+def judged(contender: Contender, name: str, calls: int) -> tuple[float, Choice]:
+    """The best choice for a way to sample, with its distance to validation items."""
+    real = data_set(name).validation[:CHOICE_N]
+    options = contender.choices(calls).values()
+    distances = [wasserstein(contender.sampler(option).sample(CHOICE_N, seed=FRESH), real) for option in options]
+    return min(zip(distances, options, strict=True), key=lambda pair: pair[0])
+
+
+def figures(contender: Contender, name: str, calls: int, seed: int) -> dict[str, float]:
+    choice, (at, spread) = judged(contender, name, calls)[1], modes(name)
+    x = contender.sampler(choice).sample(N, seed=seed).double()
+    real, again = (law(name).sample(N, seed=FRESH + 2 * seed + which) for which in (0, 1))
+    distance, mode = torch.cdist(x, at).min(1)
+    near = mode[distance < NEAR * spread].bincount(minlength=len(at))
+    floor = wasserstein(again, real)
+    full = int((near >= N / len(at) / 2).sum())
+    return {"ratio": wasserstein(x, real) / floor, "floor": floor, "modes": full, "near": float(near.sum()) / N, "eta": choice.eta}
+
+
+def rows(name: str, calls: int) -> dict[str, list[dict[str, float]]]:
+    """Figures of each seed, for every way to sample."""
+    held_out, home = data_set(name).validation, KEPT / name
+
+    def vae(start: float, seed: int) -> Contender:
+        return of_chain(trained(name, "vae", calls, start, seed), held_out)[0]
+
+    def judge(start: float) -> float:
+        return kept(home / f"judged-{calls}-{start:g}.json", lambda: judged(vae(start, SEEDS[0]), name, calls)[0])
+
+    best = min(STARTS, key=judge)
+    ways = {f"VAE, log-SNR from {best:g}": lambda seed: vae(best, seed)}
+    gaussians = {seed: of_chain(trained(name, "gaussian", 4, STARTS[0], seed), held_out) for seed in SEEDS}
+    perfect = of_oracle(law(name), held_out, data_set(name).encoding.head(), LAST, exact_bound=True)
+    for number, contender in enumerate(gaussians[0]):
+        ways[contender.way] = lambda seed, number=number: gaussians[seed][number]
+    for contender in perfect:
+        ways[f"perfect denoiser: {contender.way}"] = lambda _, contender=contender: contender
+    return {
+        way: [kept(home / f"{calls} calls" / way / f"{seed}.json", lambda s=seed, m=make: figures(m(s), name, calls, s)) for seed in SEEDS]
+        for way, make in ways.items()
+    }
+
+
+def line(way: str, found: list[dict[str, float]]) -> str:
+    def cell(figure: str, digits: int) -> str:
+        values = [figures[figure] for figures in found]
+        return f"{statistics.fmean(values):.{digits}f} ± {statistics.stdev(values):.{digits}f}"
+
+    etas = ", ".join(f"{figures['eta']:g}" for figures in found)
+    return f"| {way} | {cell('ratio', 2)} | {min(figures['modes'] for figures in found):.0f} | {cell('near', 3)} | {etas} |"
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    lines = [
+        "# Mixtures in the plane",
+        "",
+        f"Made by `python benchmarks/mixtures.py`. {N} samples; networks of {NETWORK['width']} neurons a layer, {UPDATES} updates of",
+        f"{NETWORK['batch']} items; mean ± standard deviation over seeds {', '.join(map(str, SEEDS))}; the last step gives its mean.",
+        f"Machine: {describe_machine()}. What the columns say is in the benchmark's docstring.",
+    ]
+    for name in SPREADS:
+        for calls in CALLS:
+            lines += ["", f"## {name}, {calls} calls", "", f"{len(means(name))} modes.", ""]
+            lines += ["| way | 2-Wasserstein / floor | modes, fewest | near a mode | eta |", "|---|---|---|---|---|"]
+            lines += [line(way, found) for way, found in rows(name, calls).items()]
+    REPORT.write_text("\n".join(lines) + "\n")
+    print(f"the tables are in {REPORT}")
+
+
+if __name__ == "__main__":
+    main()
