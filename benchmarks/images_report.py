@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from cases import decoder_parameters
 from saltus.chain import Chain
 from saltus.evaluation import METRICS, draw_rows
-from saltus.kernels import VAEKernel
 from saltus.studies.cells import Cells
 from saltus.studies.compare_page import curves, plus_minus, tabulated
 from saltus.studies.models import PERFECT
@@ -69,9 +69,8 @@ def _case(folder: Path, name: str, summary: dict[str, Any], out: Path) -> list[s
 def _runs(folder: Path) -> list[str]:
     lines = ["| run | decoder's parameters | encoder's | updates | CPU seconds of training |", "|---|---|---|---|---|"]
     for run in sorted(folder.glob("*-*/time.json")):
-        kernel, time = Chain.load(run.parent).kernel(1), json.loads(run.read_text())
-        total = sum(p.numel() for p in kernel.parameters())
-        decoder = sum(p.numel() for p in kernel.decoder.parameters()) if isinstance(kernel, VAEKernel) else total
+        chain, time = Chain.load(run.parent), json.loads(run.read_text())
+        total, decoder = sum(p.numel() for p in chain.kernel(1).parameters()), decoder_parameters(chain)
         lines.append(f"| {run.parent.name} | {decoder} | {total - decoder or ''} | {time['updates']} | {time['cpu_seconds']:.0f} |")
     missing = [run.name for run in folder.glob("*.unfinished")]
     return [*lines, *([f"Not finished: {', '.join(missing)}."] if missing else [])]

@@ -1,0 +1,216 @@
+"""Cases that benchmarks share: kernels of one size, trained for the same time on one data set, then compared at equal calls.
+
+Size: decoders of the rivals have at least as many parameters as the VAE's, within 1%.  The VAE's encoder comes on top, and its
+training time counts, as does that of the kernel that it is started from.  Time: the speeds of the kernels are measured side by
+side, one thread each, and each gets the updates that fit.  Finished runs and figures are kept, so that each command continues
+where it was interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from saltus.chain import Chain
+from saltus.data import DataSet, load
+from saltus.kernels import VAEKernel
+from saltus.training import Config, KernelName, Trainer, build_chain, train
+
+SMALL: dict[str, Any] = {"preset": "small", "architecture": "mlp", "width": 256}
+LARGE = SMALL | {"width": 512}  # narrower than the 784 pixels it must tell apart from noise, but as wide as minutes allow
+TINY: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128}
+TIMING_UPDATES = 30
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a kernel is trained.
+
+    Attributes:
+        options: of its configuration.
+        start: the share of its time that goes into a Gaussian kernel, whose network it starts from.
+    """
+
+    options: Mapping[str, Any]
+    start: float = 0.0
+
+
+GAUSSIAN = "gaussian"
+RECIPES = {
+    GAUSSIAN: Recipe({"kernel": "gaussian"}),
+    "vae-4": Recipe({"kernel": "vae", "levels": 4}),
+    "vae-2": Recipe({"kernel": "vae", "levels": 2}),
+    "deterministic": Recipe({"kernel": "deterministic"}),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """A data set, how long to train on it, and how to compare.
+
+    Attributes:
+        data: a data set that is built in; or the name of a file in the folder of data, for images followed by their side.
+        speeds: cases with the same one share the measured speeds.
+        network: its size.
+        seconds: of training of each kernel, at these speeds.
+        seeds: of trainings.
+        calls: numbers of network calls at which samplers are compared.
+        perfect: those at which the perfect denoiser takes part.
+        samples: of each figure.
+        kernels: names of recipes.
+    """
+
+    data: str
+    speeds: str
+    network: Mapping[str, Any]
+    seconds: float
+    seeds: Sequence[int]
+    calls: Sequence[int]
+    perfect: Sequence[int] = ()
+    samples: int = 2000
+    kernels: Sequence[str] = tuple(RECIPES)
+
+
+@dataclass(frozen=True)
+class Work:
+    """Where a case's data are and where its runs and figures are kept."""
+
+    case: Case
+    folder: Path
+    kept: Path
+    name: str
+
+    @property
+    def home(self) -> Path:
+        return self.kept / self.name
+
+    def place(self) -> str:
+        """Where the data set is: 28 x 28 images are the file itself, 14 x 14 their 2x2 means, rounded."""
+        source, _, side = self.case.data.rpartition("_")
+        if side not in ("14", "28"):
+            file = self.folder / f"{self.case.data}.npz"
+            return str(file) if file.exists() else self.case.data
+        if side == "28":
+            return str(self.folder / f"{source}.npz")
+        file = self.kept / f"{self.case.data}.npz"
+        if not file.exists():
+            arrays = dict(np.load(self.folder / f"{source}.npz"))
+            for part in ("train_images", "test_images"):
+                n = len(arrays[part])
+                arrays[part] = np.rint(arrays[part].reshape(n, 14, 2, 14, 2).mean((2, 4))).astype(np.uint8)
+            np.savez_compressed(file, **arrays)
+        return str(file)
+
+    def config(self, kernel: str, data: DataSet, steps: int, seed: int = 0) -> Config:
+        """The run of a kernel, its rivals' network widened to the size of the VAE's decoder."""
+        config = Config(**{**self.case.network, **RECIPES[kernel].options}, steps=steps, seed=seed)
+        if config.kernel is KernelName.VAE:
+            return config
+        goal = parameters(config.model_copy(update={"kernel": KernelName.VAE}), data)
+        widened = (config.model_copy(update={"width": width}) for width in itertools.count(self.case.network["width"]))
+        return next(wide for wide in widened if parameters(wide, data) >= goal)
+
+    def speeds(self, data: DataSet) -> dict[str, float]:
+        """Updates of each kernel in a CPU second; those not yet known are measured turn by turn with the Gaussian kernel's."""
+        file = self.kept / f"speeds_{self.case.speeds}.json"
+        known: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
+        if unknown := [name for name in self.case.kernels if name not in known and name != GAUSSIAN]:
+            spent = self._timed([GAUSSIAN, *unknown], data)
+            known.setdefault(GAUSSIAN, TIMING_UPDATES / spent[GAUSSIAN])
+            known |= {name: known[GAUSSIAN] * spent[GAUSSIAN] / spent[name] for name in unknown}
+            file.write_text(json.dumps(known))
+        return known
+
+    def _timed(self, kernels: Sequence[str], data: DataSet) -> dict[str, float]:
+        """CPU seconds of some updates of each kernel, turn by turn."""
+        loops: dict[str, Iterator[Any]] = {}
+        for name in kernels:
+            endless = self.config(name, data, 10**9)
+            loops[name] = iter(Trainer(build_chain(endless, data), data, endless))
+            next(loops[name])
+        spent = dict.fromkeys(kernels, 0.0)
+        for _ in range(TIMING_UPDATES):
+            for name, loop in loops.items():
+                start = time.process_time()
+                next(loop)
+                spent[name] += time.process_time() - start
+        return spent
+
+    def train(self) -> None:
+        """Every run that is not there yet."""
+        data = load(self.place())
+        speeds = self.speeds(data)
+        for kernel, seed in itertools.product(self.case.kernels, self.case.seeds):
+            run, unfinished = self.home / f"{kernel}-{seed}", self.home / f"{kernel}-{seed}.unfinished"
+            if run.exists():
+                continue
+            shutil.rmtree(unfinished, ignore_errors=True)
+            share, begun = RECIPES[kernel].start, time.process_time()
+            updates = {name: round(part * self.case.seconds * speeds[name]) for name, part in ((GAUSSIAN, share), (kernel, 1 - share))}
+            source = None
+            if share:
+                options = self.config(kernel, data, updates[GAUSSIAN], seed).model_copy(update={"kernel": KernelName.GAUSSIAN})
+                source = train(data, options, quiet=True)
+            train(data, self.config(kernel, data, updates[kernel], seed), unfinished, start=source, quiet=True)
+            seconds = round(time.process_time() - begun, 1)
+            (unfinished / "time.json").write_text(json.dumps({"updates": updates[kernel], "cpu_seconds": seconds}))
+            unfinished.rename(run)
+            print(f"{run}: {updates} updates, {seconds:.0f} s", flush=True)
+
+    def compare(self) -> None:
+        """Every figure, by `saltus compare`."""
+        case = self.case
+        runs = [self.home / f"{kernel}-{seed}" for kernel in case.kernels for seed in case.seeds]
+        options = {"--data": self.place(), "--n": str(case.samples), "--calls": _written(case.calls), "--out": str(self.home / "compare")}
+        if case.perfect:
+            options["--oracle"] = _written(case.perfect)
+        given = [str(run) for run in runs if run.exists()]
+        subprocess.run([sys.executable, "-m", "saltus", "compare", *given, *itertools.chain.from_iterable(options.items())], check=True)
+
+
+def parameters(config: Config, data: DataSet) -> int:
+    """Of the network that a sample calls."""
+    return decoder_parameters(build_chain(config, data))
+
+
+def decoder_parameters(chain: Chain) -> int:
+    """Of the network that a sample calls at its last step."""
+    kernel = chain.kernel(1)
+    return sum(p.numel() for p in (kernel.decoder if isinstance(kernel, VAEKernel) else kernel).parameters())
+
+
+def _written(calls: Sequence[int]) -> str:
+    return ",".join(map(str, calls))
+
+
+def command_line(documentation: str | None, cases: Mapping[str, Case], kept: Path, report: Callable[[], None]) -> None:
+    """`train FOLDER`, `compare FOLDER` and `report`."""
+    parser = argparse.ArgumentParser(description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter)
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("train", "compare"):
+        command = commands.add_parser(name)
+        command.add_argument("folder", type=Path)
+        command.add_argument("--only", default="", help="the beginning of a case's name")
+    commands.add_parser("report")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    kept.mkdir(parents=True, exist_ok=True)
+    if options.command == "report":
+        report()
+        return
+    for name, case in cases.items():
+        if name.startswith(options.only):
+            work = Work(case, options.folder, kept, name)
+            {"train": work.train, "compare": work.compare}[options.command]()
