@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from cases import LARGE, SMALL, TINY, Case, command_line
-from images_report import write_report
+from cases_report import write_report
 
 KEPT = Path("runs/images")
 REPORT = Path("docs/results/images.md")

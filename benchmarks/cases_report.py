@@ -1,4 +1,4 @@
-"""docs/results/images.md and its pictures, from the figures that `images.py compare` kept."""
+"""The page of a benchmark of cases and its pictures, from the figures that its `compare` kept."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from saltus.studies.cells import Cells
 from saltus.studies.compare_page import curves, plus_minus, tabulated
 from saltus.studies.models import PERFECT
 
-TABLES = ("frechet", "sliced_wasserstein", "recall")
-CURVE = "frechet"
+OF_IMAGES = ("frechet", "sliced_wasserstein", "recall")
 PICTURED_CALLS, PICTURED = 4, 12
+IMAGES = 4  # dimensions of a batch of them
 
 
 INTRODUCTION = f"""# Kernels and rivals at equal network calls
 
-Made by `python benchmarks/images.py train FOLDER`, `... compare FOLDER` and `... report`; its docstring says how sizes and
+Made by `python benchmarks/{{name}}.py train FOLDER`, `... compare FOLDER` and `... report`; `benchmarks/cases.py` says how sizes and
 times are matched. Every figure is a mean ± standard deviation over networks trained with different seeds, each sampled
 with another seed (where there are fewer than three, in turns until there are three figures). Grids are chosen for each rival
 and number of calls on validation items, by sliced Wasserstein distance for samples and by the bound for likelihoods; figures
@@ -31,26 +31,26 @@ true law for digits-mixture): what it leaves is the fault of the kind of step. H
 """
 
 
-def write_report(kept: Path, names: Sequence[str], report: Path) -> None:
-    """The page, with every case that was compared."""
-    lines = [INTRODUCTION]
+def write_report(kept: Path, names: Sequence[str], report: Path, metrics: Sequence[str] = OF_IMAGES) -> None:
+    """The page, with every case that was compared; curves are of the first metric."""
+    lines = [INTRODUCTION.format(name=report.stem)]
     for name in names:
         file = kept / name / "compare" / "compare.json"
         if file.exists():
-            lines += ["", *_case(kept / name, name, json.loads(file.read_text()), report.parent)]
+            lines += ["", *_case(kept / name, json.loads(file.read_text()), report.with_name(f"{report.stem}_{name}"), metrics)]
     report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text("\n".join(lines) + "\n")
     print(f"the tables are in {report}")
 
 
-def _case(folder: Path, name: str, summary: dict[str, Any], out: Path) -> list[str]:
+def _case(folder: Path, summary: dict[str, Any], picture: Path, metrics: Sequence[str]) -> list[str]:
     lines = [
-        f"## {name}",
+        f"## {folder.name}",
         "",
         f"{summary['data']}. {summary['n_generated']} samples against {summary['n_real']} test items. {summary['features']}",
     ]
     lines += [f"Machine: {'; '.join(summary['machines'])}.", "", *_runs(folder)]
-    for metric in (metric for metric in TABLES if metric in summary["floor"]):
+    for metric in (metric for metric in metrics if metric in summary["floor"]):
         floor = summary["floor"][metric]
         lines += ["", f"{METRICS[metric].title}; real training items: {plus_minus(floor, 3)}", ""]
         lines += _table(summary, lambda row, metric=metric: plus_minus(row["metrics"][metric], 3))
@@ -59,11 +59,9 @@ def _case(folder: Path, name: str, summary: dict[str, Any], out: Path) -> list[s
     lines += _table(summary, lambda row: plus_minus(row["bound"]["value"]) if row["bound"] else "")
     lines += ["", "Seconds for 1000 samples, on a machine that did other work too", ""]
     lines += _table(summary, lambda row: f"{row['seconds_per_1000']:.2g}")
-    curves(summary, CURVE).savefig(out / f"images_{name}.png", dpi=110)
-    lines += ["", f"![{METRICS[CURVE].title} over network calls](images_{name}.png)"]
-    calls = max(row["calls"] for row in summary["rows"] if row["calls"] <= PICTURED_CALLS)  # fewer while a comparison goes on
-    _draw_samples(folder, summary, calls, out / f"images_{name}_samples.png")
-    return [*lines, "", f"Samples at {calls} calls:", "", f"![samples](images_{name}_samples.png)"]
+    curves(summary, metrics[0]).savefig(picture.with_suffix(".png"), dpi=110)
+    lines += ["", f"![{METRICS[metrics[0]].title} over network calls]({picture.name}.png)"]
+    return lines + _samples(folder, summary, picture.with_name(f"{picture.name}_samples.png"))
 
 
 def _runs(folder: Path) -> list[str]:
@@ -81,7 +79,12 @@ def _table(summary: dict[str, Any], value: Callable[[dict[str, Any]], str]) -> l
     return ["| " + " | ".join(headings) + " |", "|---" * len(headings) + "|", *("| " + " | ".join(row) + " |" for row in rows)]
 
 
-def _draw_samples(folder: Path, summary: dict[str, Any], calls: int, file: Path) -> None:
+def _samples(folder: Path, summary: dict[str, Any], file: Path) -> list[str]:
+    """A picture of what every way gives, for images."""
+    calls = max(row["calls"] for row in summary["rows"] if row["calls"] <= PICTURED_CALLS)  # fewer while a comparison goes on
     kept = Cells(folder / "compare" / "figures")
-    rows = [row for row in summary["rows"] if row["calls"] == calls]
-    draw_rows({f"{row['model']}: {row['way']}": kept.load(row["pictured"])[:PICTURED] for row in rows}, file, shown=(-1.0, 1.0))
+    drawn = {f"{row['model']}: {row['way']}": kept.load(row["pictured"])[:PICTURED] for row in summary["rows"] if row["calls"] == calls}
+    if next(iter(drawn.values())).ndim < IMAGES:
+        return []
+    draw_rows(drawn, file, shown=(-1.0, 1.0))
+    return ["", f"Samples at {calls} calls:", "", f"![samples]({file.name})"]
