@@ -29,6 +29,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     result = json.loads(done.stdout)
     assert result["calls"] == 4
     assert len(result["active_units"]) == 4
+    assert [use["level"] for use in result["latent_use"]] == [1, 2, 3, 4]
     assert result["nats"]["prior"] < result["nats"]["level 1/decoder"]
     assert "30/30" in done.stderr
     assert "the prior costs" in done.stderr
@@ -46,7 +47,8 @@ def test_sample_writes_a_grid_and_an_array(home: Path) -> None:
     done = saltus("sample", "run", "--n", "10", "--out", "samples", "--json", cwd=home)
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
-    assert result == {"samples": 10, "seed": 0, "last": "mean", "calls": 4, "files": ["samples/samples.npz", "samples/samples.png"]}
+    files = ["samples/samples.npz", "samples/samples.png"]
+    assert result == {"samples": 10, "seed": 0, "last": "mean", "eta": 1.0, "calls": 4, "files": files}
     samples = np.load(home / "samples" / "samples.npz")["samples"]
     assert (samples.shape, samples.dtype) == ((10, 8, 8), np.uint8)
     with Image.open(home / "samples" / "samples.png") as picture:

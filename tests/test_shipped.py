@@ -1,0 +1,55 @@
+"""The trained chains that come with the package: small, honest about how they were made, and found by their names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from saltus.chain import Chain
+from saltus.data import digits
+from saltus.evaluation import sliced_wasserstein
+from saltus.shipped import SHIPPED, run_folder
+from saltus.training import check_data, load_encoding
+
+MOST_BYTES = 5_000_000
+
+
+def test_digits_and_fashion_mnist_are_there() -> None:
+    assert SHIPPED == ("digits", "fashion-mnist")
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_chain_is_small_and_samples_are_of_its_data(name: str) -> None:
+    folder = run_folder(name)
+    assert sum(file.stat().st_size for file in folder.iterdir()) < MOST_BYTES
+    chain, encoding = Chain.load(folder), load_encoding(folder)
+    assert chain.has_bound
+    x = encoding.decode(chain.sample(4, seed=0))
+    assert x.shape == (4, *encoding.shape)
+    assert len({item.tobytes() for item in x}) == 4
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_card_says_how_a_chain_was_made(name: str) -> None:
+    card = (run_folder(name) / "CARD.md").read_text()
+    assert f"python benchmarks/ship.py {name}" in card
+    assert "bits/dim" in card
+
+
+def test_digits_are_nearer_to_real_ones_than_noise_of_the_same_moments() -> None:
+    folder, data = run_folder("digits"), digits()
+    check_data(folder, data)
+    chain, n = Chain.load(folder), len(data.test)
+    noise = data.train.mean(0) + data.train.std(0) * torch.randn(data.test.shape, generator=torch.Generator().manual_seed(0))
+    of_samples, of_noise = (sliced_wasserstein(x, data.test, seed=0) for x in (chain.sample(n, seed=0), noise))
+    assert of_samples < 0.5 * of_noise
+
+
+def test_a_folder_of_the_users_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run_folder("digits").is_absolute()
+    (tmp_path / "digits").mkdir()
+    assert run_folder("digits") == Path("digits")
+    assert run_folder("elsewhere") == Path("elsewhere")
