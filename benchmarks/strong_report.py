@@ -1,0 +1,165 @@
+"""What `strong.py` was asked to reach against what it measured, and distances over the length of training."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from cases import GAUSSIAN, Case
+from saltus.evaluation import METRICS
+from saltus.studies.compare_page import plus_minus
+from saltus.studies.models import PERFECT
+
+Row = dict[str, Any]
+
+COMPARED = ("frechet", "sliced_wasserstein")
+CALLS, ANCESTRAL_CALLS = (2, 4), 250
+GAUSSIAN_STEP, DDIM = "Gaussian step", "DDIM"
+NAMED = (GAUSSIAN_STEP, DDIM, "DPM-Solver++ 2M", "UniPC")
+"""The rivals that must be beaten; an aim is a share of the distance of the best of all."""
+AIMS = {2: 1 / 4, 4: 1 / 2}
+"""The share of the best rival's distance that is aimed at."""
+NEAR_ANCESTRAL = 1.2
+LESS_BITS = 0.15
+
+
+class Summary:
+    """The rows of one comparison."""
+
+    def __init__(self, file: Path) -> None:
+        self.rows: list[Row] = json.loads(file.read_text())["rows"]
+
+    def vae(self, calls: int, metric: str) -> Row | None:
+        """The best VAE."""
+        return self._best([row for row in self.rows if row["calls"] == calls and _is_vae(row)], metric)
+
+    def rival(self, calls: int, metric: str, ways: Collection[str] | None = None) -> Row | None:
+        """The best way to sample with the Gaussian kernel's network, of all or of some."""
+        rows = [row for row in self.rows if row["calls"] == calls and row["model"] == GAUSSIAN]
+        return self._best([row for row in rows if ways is None or row["way"] in ways], metric)
+
+    @staticmethod
+    def _best(rows: Iterable[Row], metric: str) -> Row | None:
+        return min(rows, key=lambda row: _distance(row, metric), default=None)
+
+    def of(self, way: str, calls: int, *, perfect: bool = False) -> Row | None:
+        """One way on the Gaussian kernel's network or on the perfect denoiser."""
+        model = PERFECT if perfect else GAUSSIAN
+        return next((row for row in self.rows if (row["model"], row["way"], row["calls"]) == (model, way, calls)), None)
+
+
+def _is_vae(row: Row) -> bool:
+    return row["model"].startswith("VAE")
+
+
+def _distance(row: Row, metric: str) -> float:
+    """Above the floor; infinite where a sampler diverged."""
+    above = row["metrics"][metric]["above_floor"]
+    return math.inf if above is None else float(above)
+
+
+def _shown(row: Row, metric: str) -> str:
+    figure = row["metrics"][metric]
+    return plus_minus({**figure, "mean": figure["above_floor"]}, 3)
+
+
+def targets(summary: Summary) -> list[str]:
+    """A table: each target, what was measured, and whether it is met."""
+    lines = ["| calls | target | VAE | against | met |", "|---|---|---|---|---|"]
+    for calls in CALLS:
+        for metric in COMPARED:
+            vae = summary.vae(calls, metric)
+            if vae is not None:
+                lines += [f"| {calls} | {target} |" for target in _distances(summary, calls, metric, vae)]
+        lines += [f"| {calls} | {target} |" for target in _bounds(summary, calls)]
+    return lines
+
+
+def _distances(summary: Summary, calls: int, metric: str, vae: Row) -> Iterable[str]:
+    title, own = METRICS[metric].title, _distance(vae, metric)
+    named, best = summary.rival(calls, metric, NAMED), summary.rival(calls, metric)
+    if named is not None and best is not None:
+        spread = math.hypot(vae["metrics"][metric]["spread"] or 0, named["metrics"][metric]["spread"] or 0)
+        words = f"{_shown(vae, metric)} | {named['way']} {_shown(named, metric)}"
+        met = _met(own + spread < _distance(named, metric))
+        yield f"must: {title} below {', '.join(NAMED)}, beyond the spread | {words} | {met}"
+        share = own / _distance(best, metric)
+        words = f"{share:.2f} of it | {best['way']} {_shown(best, metric)}"
+        yield f"aim: at most {AIMS[calls]:g} of the best rival's | {words} | {_met(share <= AIMS[calls])}"
+    ancestral = summary.of(GAUSSIAN_STEP, ANCESTRAL_CALLS)
+    if ancestral is not None:
+        ratio = own / _distance(ancestral, metric)
+        words = f"{ratio:.2f} times | {_shown(ancestral, metric)}"
+        yield f"aim: at most {NEAR_ANCESTRAL} times {ANCESTRAL_CALLS}-call ancestral sampling | {words} | {_met(ratio <= NEAR_ANCESTRAL)}"
+    for way in (GAUSSIAN_STEP, DDIM):
+        perfect = summary.of(way, calls, perfect=True)
+        if perfect is not None:
+            words = f"{_shown(vae, metric)} | {_shown(perfect, metric)}"
+            yield f"stretch: below the {way} with a perfect denoiser | {words} | {_met(own < _distance(perfect, metric))}"
+
+
+def _bounds(summary: Summary, calls: int) -> Iterable[str]:
+    bounds = {
+        vae: [row["bound"] for row in summary.rows if row["calls"] == calls and row["bound"] and _is_vae(row) == vae]
+        for vae in (True, False)
+    }
+    if not all(bounds.values()):
+        return
+    own, rival = (min((bound["value"] for bound in bounds[vae]), key=lambda value: value["mean"]) for vae in (True, False))
+    less = 1 - own["mean"] / rival["mean"]
+    yield (
+        f"bits/dim at least {LESS_BITS:.0%} below the best Gaussian kernel's | {plus_minus(own)} ({less:.1%} less) | "
+        f"{plus_minus(rival)} | {_met(less >= LESS_BITS)}"
+    )
+
+
+def _met(met: bool) -> str:
+    return "yes" if met else "no"
+
+
+def over_time(summaries: Mapping[float, Summary], metric: str) -> Figure:
+    """Distances above the floor over seconds of training, a panel for each number of calls."""
+    figure = Figure(figsize=(4.5 * len(CALLS), 3.4), layout="constrained")
+    for axes, calls in zip(figure.subplots(1, len(CALLS), squeeze=False)[0], CALLS, strict=True):
+        lines: dict[str, list[tuple[float, Row]]] = {}
+        for seconds, summary in sorted(summaries.items()):
+            found = {
+                "VAE": summary.vae(calls, metric),
+                "best rival": summary.rival(calls, metric),
+                GAUSSIAN_STEP: summary.of(GAUSSIAN_STEP, calls),
+                f"{GAUSSIAN_STEP}, {ANCESTRAL_CALLS} calls": summary.of(GAUSSIAN_STEP, ANCESTRAL_CALLS),
+            }
+            for name, row in found.items():
+                if row is not None:
+                    lines.setdefault(name, []).append((seconds / 60, row))
+        for name, points in lines.items():
+            minutes, rows = zip(*points, strict=True)
+            spreads = [row["metrics"][metric]["spread"] or 0 for row in rows]
+            axes.errorbar(minutes, [_distance(row, metric) for row in rows], spreads, label=name, marker="o", capsize=2)
+        axes.set(title=f"{calls} calls", xlabel="CPU minutes of training", ylabel=f"{METRICS[metric].title}, above the floor")
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.legend(fontsize="small")
+    return figure
+
+
+def write_targets(kept: Path, cases: Mapping[str, Case], report: Path) -> None:
+    """Add the targets of each case, and the curves of each data set, to a report that is there."""
+    lines = [report.read_text().rstrip("\n"), "", "# Targets", "", "Distances are above the floor of real items, on test items.", ""]
+    summaries: dict[str, dict[float, Summary]] = {}
+    for name, case in cases.items():
+        file = kept / name / "compare" / "compare.json"
+        if file.exists():
+            summary = summaries.setdefault(case.data, {})[case.seconds] = Summary(file)
+            lines += [f"## {name}", "", *targets(summary), ""]
+    for data, of_lengths in summaries.items():
+        if len(of_lengths) > 1:
+            picture = report.with_name(f"{report.stem}_{data}_time.png")
+            over_time(of_lengths, COMPARED[0]).savefig(picture, dpi=110)
+            lines += [f"## {data} over the length of training", "", f"![distances over minutes]({picture.name})", ""]
+    report.write_text("\n".join(lines))
