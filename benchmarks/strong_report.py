@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 COMPARED = ("frechet", "sliced_wasserstein")
 CALLS, ANCESTRAL_CALLS = (2, 4), 250
-GAUSSIAN_STEP, DDIM = "Gaussian step", "DDIM"
+GAUSSIAN_STEP, DDIM, LEARNED = "Gaussian step", "DDIM", "learned variance"
 NAMED = (GAUSSIAN_STEP, DDIM, "DPM-Solver++ 2M", "UniPC")
 """The rivals that must be beaten; an aim is a share of the distance of the best of all."""
 AIMS = {2: 1 / 4, 4: 1 / 2}
@@ -36,7 +36,7 @@ class Summary:
 
     def vae(self, calls: int, metric: str) -> Row | None:
         """The best VAE."""
-        return self._best([row for row in self.rows if row["calls"] == calls and _is_vae(row)], metric)
+        return self._best([row for row in self.rows if row["calls"] == calls and _is_vae(row["model"])], metric)
 
     def rival(self, calls: int, metric: str, ways: Collection[str] | None = None) -> Row | None:
         """The best way to sample with the Gaussian kernel's network, of all or of some."""
@@ -53,8 +53,8 @@ class Summary:
         return next((row for row in self.rows if (row["model"], row["way"], row["calls"]) == (model, way, calls)), None)
 
 
-def _is_vae(row: Row) -> bool:
-    return row["model"].startswith("VAE")
+def _is_vae(model: str) -> bool:
+    return model.startswith("VAE")
 
 
 def _distance(row: Row, metric: str) -> float:
@@ -104,18 +104,15 @@ def _distances(summary: Summary, calls: int, metric: str, vae: Row) -> Iterable[
 
 
 def _bounds(summary: Summary, calls: int) -> Iterable[str]:
-    bounds = {
-        vae: [row["bound"] for row in summary.rows if row["calls"] == calls and row["bound"] and _is_vae(row) == vae]
-        for vae in (True, False)
-    }
-    if not all(bounds.values()):
-        return
-    own, rival = (min((bound["value"] for bound in bounds[vae]), key=lambda value: value["mean"]) for vae in (True, False))
-    less = 1 - own["mean"] / rival["mean"]
-    yield (
-        f"bits/dim at least {LESS_BITS:.0%} below the best Gaussian kernel's | {plus_minus(own)} ({less:.1%} less) | "
-        f"{plus_minus(rival)} | {_met(less >= LESS_BITS)}"
-    )
+    bounds = [(row["model"], row["bound"]["value"]) for row in summary.rows if row["calls"] == calls and row["bound"]]
+    own = [value for model, value in bounds if _is_vae(model)]
+    for kind in (GAUSSIAN, LEARNED):
+        rivals = [value for model, value in bounds if model.startswith(kind)]
+        if own and rivals:
+            best, rival = (min(values, key=lambda value: value["mean"]) for values in (own, rivals))
+            less = 1 - best["mean"] / rival["mean"]
+            words = f"{plus_minus(best)} ({less:.1%} less) | {plus_minus(rival)} | {_met(less >= LESS_BITS)}"
+            yield f"bits/dim at least {LESS_BITS:.0%} below the Gaussian kernel's{' with learned variance' * (kind == LEARNED)} | {words}"
 
 
 def _met(met: bool) -> str:

@@ -65,6 +65,20 @@ def test_the_exact_kernel_is_at_the_floor_and_one_gaussian_step_is_not(data: Dat
     assert found["Gaussian step"]["bound"]["value"]["mean"] > nats
 
 
+def test_models_that_words_do_not_tell_apart_are_named_by_their_runs(runs: list[Path], data: DataSet, tmp_path: Path) -> None:
+    others = {"no latent": {"latent": 0}, "half the KL": {"weights": {"kl": 0.5}}}
+    for name, options in others.items():
+        train(data, Config(kernel="vae", levels=2, steps=2, width=16, **options), tmp_path / name, quiet=True)
+    models = load_models([*runs, *(tmp_path / name for name in others)], data)
+    assert [model.name for model in models] == [
+        "gaussian",
+        f"VAE, 2 levels, {runs[-1]}",
+        "learned variance, 2 levels",
+        f"VAE, 2 levels, {tmp_path / 'half the KL'}",
+    ]
+    assert [model.networks[0].contenders[0].way for model in models[1:3]] == ["VAE step", "Gaussian step, learned variance"]
+
+
 def test_rows_are_of_runs_that_differ_in_their_seed(runs: list[Path], data: DataSet, tmp_path: Path) -> None:
     models = load_models(runs, data)
     assert [(model.name, len(model.networks)) for model in models] == [("gaussian", 2), ("VAE, 2 levels", 1)]

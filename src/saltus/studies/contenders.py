@@ -186,6 +186,6 @@ def _calibrated(network: Scaled, head: Head, last: float, held_out: Tensor) -> C
 
 
 def _described(kernel: Kernel) -> str:
-    return {"VAEKernel": "VAE step", "LadderKernel": "VAE step", "GaussianKernel": _GAUSSIAN, "DeterministicKernel": "equation (2)"}[
-        type(kernel).__name__
-    ]
+    if isinstance(kernel, VAEKernel):
+        return "VAE step" if kernel.latent else f"{_GAUSSIAN}, learned variance"
+    return "equation (2)" if isinstance(kernel, DeterministicKernel) else _GAUSSIAN

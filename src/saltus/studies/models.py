@@ -6,8 +6,9 @@ A figure is kept under the hash of its network, so it outlives the run's folder 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from saltus.chain import Chain
@@ -54,7 +55,7 @@ class Model:
 
 
 def load_models(runs: Sequence[Path], data: DataSet) -> list[Model]:
-    """The runs, those that differ only in their seed together.
+    """The runs, those that differ only in their seed together; where words alone do not tell models apart, a run's folder does.
 
     Raises:
         Mistake: if a folder holds no run, or one of other data, or a run is given twice.
@@ -64,14 +65,13 @@ def load_models(runs: Sequence[Path], data: DataSet) -> list[Model]:
         chain = Chain.load(run)
         check_data(run, data)
         kind = f"{load_config(run).model_copy(update={'seed': 0}).model_dump_json()} {updates_done(run)}"
-        name = _words(chain)
-        namesakes = sum(model.name.split(" #")[0] == name for model in groups.values())
-        model = groups.setdefault(kind, Model(name + f" #{namesakes + 1}" * bool(namesakes)))
+        model = groups.setdefault(kind, Model(_words(chain)))
         digest = _digest((run / "chain.json").read_bytes(), (run / "chain.safetensors").read_bytes())
         if twin := next((network.run for model in groups.values() for network in model.networks if network.hash == digest), None):
             raise Mistake(f"{run} and {twin} hold the same network; give each run once")
         model.networks.append(Network(str(run), digest, of_chain(chain, data.validation)))
-    return list(groups.values())
+    named = Counter(model.name for model in groups.values())
+    return [replace(model, name=f"{model.name}, {model.networks[0].run}") if named[model.name] > 1 else model for model in groups.values()]
 
 
 def perfect_model(data: DataSet, last: float, *, calls: Collection[int] | None = None) -> Model:
@@ -84,7 +84,9 @@ def perfect_model(data: DataSet, last: float, *, calls: Collection[int] | None =
 def _words(chain: Chain) -> str:
     """What a chain is, for humans."""
     kernel = chain.kernel(1)
-    name = "VAE" if isinstance(kernel, VAEKernel) else type(kernel).__name__.removesuffix("Kernel").lower()
+    name = type(kernel).__name__.removesuffix("Kernel").lower()
+    if isinstance(kernel, VAEKernel):
+        name = "VAE" if kernel.latent else "learned variance"
     return name if kernel.any_time and len(chain.kernels) == 1 else f"{name}, {chain.levels.L} levels"
 
 
