@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from click.testing import CliRunner
 
 from chains import MIXTURE
+from saltus.cli.common import Interrupted
 from saltus.cli.main import cli
 from saltus.data import DataSet, Standardised, digits
 from saltus.evaluation import Suite
@@ -183,6 +187,22 @@ def test_the_command_compares_continues_and_explains(tmp_path: Path) -> None:
     assert {len(row["figures"]) for row in summary["rows"]} == {3}
     assert summary["n_generated"] == 128
     assert "img alt" in (out / "compare.html").read_text()
+
+
+def test_a_stopped_comparison_shows_the_rows_that_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    train(digits(), Config(kernel="deterministic", steps=2), tmp_path / "run", quiet=True)
+    whole = Comparison.rows
+
+    def stopped(self: Comparison, calls: int) -> Iterator[dict[str, Any]]:
+        yield from itertools.islice(whole(self, calls), 1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Comparison, "rows", stopped)
+    result = CliRunner().invoke(cli, ["compare", str(tmp_path / "run"), "--calls", "1,2", "--n", "128", "--out", str(tmp_path / "out")])
+    assert isinstance(result.exception, Interrupted)
+    assert "1 rows are kept" in str(result.exception)
+    assert [row["way"] for row in json.loads((tmp_path / "out" / "compare.json").read_text())["rows"]] == ["equation (2)"]
+    assert (tmp_path / "out" / "compare.html").exists()
 
 
 def test_mistakes_are_one_sentence(runs: list[Path], tmp_path: Path) -> None:

@@ -104,6 +104,8 @@ def compare(
                     summary = comparison.summary(rows, time.monotonic() - start)
                     _write(comparison, summary, items, out)
         except KeyboardInterrupt:
+            if rows:
+                _write(comparison, comparison.summary(rows, time.monotonic() - start), items, out)
             raise Interrupted(f"stopped; {len(rows)} rows are kept in {out}, and the same command continues") from None
     if not rows:
         asked = ", ".join(map(str, calls))
