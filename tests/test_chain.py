@@ -199,9 +199,9 @@ def test_the_mismatch_is_that_of_the_latents_taken_together() -> None:
     n, d = 4000, 3
     filling = Normal(0.8 * torch.randn(n, d, generator=torch.Generator().manual_seed(0)), 0.6)
     assert float(kl_divergence(filling, Normal(0.0, 1.0)).sum(1).mean()) > 1
-    assert 0 <= mismatch(filling) < 5 * d * (d + 3) / (4 * n)  # what estimated means and covariances cost on average
-    turned = Normal(filling.loc[:, :1].expand(n, d), filling.scale)  # the twin: units that say the same leave holes
-    assert mismatch(turned) > 0.5
+    assert 0 <= mismatch(filling) < 5 * d / n  # what estimated means and variances cost on average is d / n
+    narrow = Normal(0.5 * filling.loc, filling.scale)  # the twin: what samples draw is wider than what items use
+    assert mismatch(narrow) > 0.1
 
 
 def test_modes_are_left_as_they_were() -> None:
@@ -224,7 +224,7 @@ def terms_of(chain: Chain) -> Terms:
         (lambda: terms_of(chain_of("deterministic")), TypeError, "use GaussianKernel or VAEKernel"),
         (lambda: chain_of("vae").bound(torch.zeros(3, 1)), ValueError, r"\(3, 1\)"),
         (lambda: chain_of("vae").bound(torch.zeros(0, 2)), ValueError, r"\(0, 2\)"),
-        (lambda: chain_of("vae").bound(torch.zeros(1, 2).double()), ValueError, "torch.float64 .*; expected torch.float32"),
+        (lambda: chain_of("vae").bound(torch.zeros(1, 2).double()), ValueError, "torch.float64; expected torch.float32"),
         (lambda: chain_of("vae").bound(torch.zeros(1, 2), batch=0), ValueError, "batch = 0"),
         (lambda: chain_of("vae").sample(1, seed=0, last="men"), ValueError, "last = 'men'"),
         (lambda: chain_of("vae").sample(0, seed=0), ValueError, "n = 0"),

@@ -25,7 +25,7 @@ S, T = 0.1, 0.6
 
 def kernel(shape: tuple[int, int, int] = (1, 8, 8), encodes: str = "z_s") -> LadderKernel:
     torch.manual_seed(0)
-    ladder = Scaled(Ladder(shape, channels=CHANNELS, rungs=(1, 2), k=2))
+    ladder = Scaled(Ladder(shape, channels=CHANNELS, rungs=2, k=2))
     made = LadderKernel(ladder, LadderEncoder(shape, channels=CHANNELS), DiscretisedHead(256), encodes=encodes)
     randomise(made)
     return made

@@ -68,8 +68,7 @@ def test_two_modes_are_worth_what_a_gaussian_over_both_would_cost() -> None:
     (found,) = use(deaf=False)
     assert found.active_units == 1
     assert found.nats - found.kl == pytest.approx(ONE_ITEM + math.log(STD), abs=1e-9)
-    spread = 1 + 1 / 16  # of the signs, and of the mean of sixteen of them
-    assert found.gaussian_nats == pytest.approx(ONE_ITEM + 0.5 * math.log(spread) + 0.5, abs=0.02)
+    assert found.gaussian_nats == pytest.approx(ONE_ITEM + 0.5, abs=0.02)  # N(0, 1) over both signs
     assert "1 active units" in str(found)
 
 

@@ -10,7 +10,7 @@ import torch
 from chains import MIXTURE, chain_of, data_for
 from saltus.chain import Chain, OraclePrior
 from saltus.chain.latents import on_great_circle
-from saltus.kernels import OracleKernel
+from saltus.kernels import OracleKernel, Variance
 from saltus.levels import Levels
 
 CODED = ["gaussian", "vae", "direct vae", "no latent", "one for each level"]
@@ -63,5 +63,16 @@ def test_mistakes_are_named() -> None:
         chain.vary(y, 0)
     with pytest.raises(ValueError, match="n = 1"):
         chain.interpolate(y, y, 1)
+    with pytest.raises(ValueError, match="last = 'median'"):
+        chain.vary(y, 1, last="median")  # type: ignore[arg-type]
+    for use in (chain.encode, chain.reconstruct, lambda y: chain.vary(y, 1)):
+        with pytest.raises(ValueError, match="expected torch.float32"):
+            use(y.double())
+        with pytest.raises(ValueError, match="expected \\(N, 2\\)"):
+            use(y[:, :1])
+    sharp = chain_of("gaussian")
+    sharp.kernel(1).variance = Variance.POSTERIOR
+    with pytest.raises(ValueError, match="level 1 has no width"):
+        sharp.encode(y)
     with pytest.raises(TypeError, match="OracleKernel is no Gaussian step"):
         chain_of("mixture").encode(data_for("mixture"))

@@ -2,7 +2,8 @@
 
 from saltus.chain.bound import ACTIVE_VARIANCE, Bound, bits_per_dim
 from saltus.chain.chain import Chain, Loss
+from saltus.chain.latents import Code
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import OraclePrior, Prior, StandardNormal
 
-__all__ = ["ACTIVE_VARIANCE", "Bound", "Chain", "Loss", "OraclePrior", "Prior", "StandardNormal", "bits_per_dim", "evaluating", "like"]
+__all__ = ["ACTIVE_VARIANCE", "Bound", "Chain", "Code", "Loss", "OraclePrior", "Prior", "StandardNormal", "bits_per_dim", "evaluating", "like"]

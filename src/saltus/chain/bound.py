@@ -95,8 +95,8 @@ def measured(chain: Chain, y: Tensor, *, seed: int, first_item: int, latents: in
                 kernel = chain.kernel(level)
                 step = kernel.terms if latents == 1 else partial(kernel.tightened, latents=latents)
                 terms[level - 1].append(step(part, z_s, z_t, s, t, noise=noise.at(level)))
-                along_means = part.new_zeros(len(part), kernel.latent)
-                laws[level - 1].append(kernel.infer(part, z_s, z_t, s, t, along_means)[1])
+                unit = noise.at(level).normal("aggregate", (kernel.latent,), like=part)
+                laws[level - 1].append(kernel.infer(part, z_s, z_t, s, t, unit)[1])
             prior.append(chain.prior.cost(part, z_t, chain.levels.last))
     named = [{name: torch.cat([part[name] for part in parts]) for name in parts[0]} for parts in terms]
     encoded = [_joined(parts) for parts in laws]
@@ -109,15 +109,17 @@ def active_units(law: Normal) -> int | None:
 
 
 def mismatch(law: Normal) -> float | None:
-    """How far latents of items are from those that samples draw: KL(N(m, C) || N(0, I)) in nats, m and C the mean and the
-    covariance of the aggregate of an encoder's law (N, latent) over items; the part of KL(q(epsilon) || N(0, I)) that moments show.
+    """How far latents of items are from those that samples draw: the sum over units of KL(N(m, v) || N(0, 1)) in nats, m and v the
+    mean and the variance of the unit over all items of an encoder's law (N, latent).
+
+    It is the part of KL(q(epsilon) || N(0, I)) that moments of single units show: neither correlations nor holes.  Latents without a
+    mismatch get up to latent / N nats from the means and variances being estimated.
     """
     if not law.loc.shape[1]:
         return None
-    mean, variance = law.loc.double().mean(0), law.variance.double().mean(0)
-    centred = law.loc.double() - mean
-    covariance = torch.diag(variance) + centred.mT @ centred / len(centred)
-    return float(0.5 * (covariance.trace() + mean.square().sum() - len(mean) - torch.logdet(covariance)))
+    mean = law.loc.double().mean(0)
+    variance = law.variance.double().mean(0) + law.loc.double().var(0, correction=0)
+    return float(0.5 * (variance + mean.square() - 1 - variance.log()).sum())
 
 
 def _joined(laws: Sequence[Normal]) -> Normal:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from saltus.blueprint import Buildable
 from saltus.chain.bound import Bound, measured
-from saltus.chain.latents import Code, decode, encode, on_great_circle
+from saltus.chain.latents import Code, decode, encode, on_great_circle, reconstruct
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import Prior
 from saltus.kernels import Kernel, Last, Terms, Weights
@@ -110,7 +110,8 @@ class Chain(Buildable, nn.Module):
             first_item: number of the first item.
             return_path: whether to return z_0 ... z_L, (L + 1, n, *E); by default only z_0, (n, *E).
             last: whether the step to data gives the mean of its Gaussian or a draw.
-            eta: from 0 to 1; below 1 each step reuses a part of the noise that is in z_t in place of fresh noise (DDIM's eta).
+            eta: from 0 to 1; below 1 each step reuses a part of the noise that is in z_t in place of the bridge's (DDIM's eta); what a
+                kernel adds for its own error stays fresh.
                 The bound is that of eta = 1.
             batch: how many items at a time.
 
@@ -118,8 +119,7 @@ class Chain(Buildable, nn.Module):
             ValueError: if n or batch is below 1, seed or first_item below 0, `last` is another word, or eta is not in [0, 1]
                 or not 1 where a kernel has no bridge.
         """
-        if last not in get_args(Last):
-            raise ValueError(f"last = {last!r}; expected one of {get_args(Last)}")
+        _check_last(last)
         if n < 1 or batch < 1:
             raise ValueError(f"n = {n}, batch = {batch}; expected at least 1")
         starts = range(0, n, batch)
@@ -185,15 +185,19 @@ class Chain(Buildable, nn.Module):
             TypeError: if a kernel has no bound.
             ValueError: if the shape of `y` is not (N, *E), its type is not that of the parameters, or its values are not the head's.
         """
+        self._check(y)
+        if batch < 1 or latents < 1:
+            raise ValueError(f"batch = {batch} and latents = {latents}; expected at least 1 of each")
+        return measured(self, y, seed=seed, first_item=first_item, latents=latents, batch=batch)
+
+    def _check(self, y: Tensor) -> None:
+        """Whether these are items (N, *E) that the kernels take."""
         if tuple(y.shape[1:]) != self.event_shape or len(y) == 0:
             raise ValueError(f"y has shape {tuple(y.shape)}; expected (N, {', '.join(map(str, self.event_shape))}) with N >= 1")
         parameter = next(self.parameters(), y)
-        if y.dtype != parameter.dtype or batch < 1 or latents < 1:
-            raise ValueError(
-                f"y is of {y.dtype} with batch = {batch} and latents = {latents}; expected {parameter.dtype}, and at least 1 of each"
-            )
+        if y.dtype != parameter.dtype:
+            raise ValueError(f"y is of {y.dtype}; expected {parameter.dtype}")
         self.kernel(1).check(y)
-        return measured(self, y, seed=seed, first_item=first_item, latents=latents, batch=batch)
 
     def forward_path(self, y: Tensor, noise: Noise) -> Iterator[tuple[int, tuple[Tensor, Tensor, float, float]]]:
         """(level, (z_s, z_t, s, t)) along one path of the noise process."""
@@ -209,7 +213,9 @@ class Chain(Buildable, nn.Module):
 
         Raises:
             TypeError: if a kernel is not a Gaussian step given a latent.
+            ValueError: for items as in `bound`, or a step without width.
         """
+        self._check(y)
         return encode(self, y, Noise(seed, first_item, len(y)))
 
     @torch.no_grad()
@@ -219,9 +225,9 @@ class Chain(Buildable, nn.Module):
 
     @torch.no_grad()
     def reconstruct(self, y: Tensor, *, seed: int = 0) -> Tensor:
-        """Items (B, *E) again from their z_L and latents alone, with the decoder's noise at 0: what latents hold."""
-        code = self.encode(y, seed=seed)
-        return self.decode(replace(code, noise=[torch.zeros_like(noise) for noise in code.noise]))
+        """Items (B, *E) again from their z_L and latents, with other noise of the decoder, the last step its mean: what latents hold."""
+        self._check(y)
+        return reconstruct(self, y, Noise(seed, 0, len(y)))
 
     @torch.no_grad()
     def interpolate(self, a: Tensor, b: Tensor, n: int, *, seed: int = 0) -> Tensor:
@@ -244,8 +250,10 @@ class Chain(Buildable, nn.Module):
             (B, *E); another seed gives other items.
 
         Raises:
-            ValueError: for another level.
+            ValueError: for another level, another word for `last`, or items as in `bound`.
         """
+        self._check(y)
+        _check_last(last)
         if not 1 <= from_level <= self.levels.L:
             raise ValueError(f"from_level = {from_level}; expected a level from 1 to {self.levels.L}")
         noise = Noise(seed, 0, len(y))
@@ -281,3 +289,8 @@ class Chain(Buildable, nn.Module):
         if not isinstance(chain, cls):
             raise Mistake(f"{folder} holds a {type(chain).__name__}, not a chain; give the folder that training wrote")
         return chain
+
+
+def _check_last(last: str) -> None:
+    if last not in get_args(Last):
+        raise ValueError(f"last = {last!r}; expected one of {get_args(Last)}")

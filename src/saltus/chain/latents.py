@@ -3,7 +3,8 @@ r"""Latents as a handle on items: the code of an item is everything that the cha
 encode      a path z_1 ... z_L ~ q( . | y) and at each level a latent epsilon of the encoder; the decoder's noise is what
             is left, delta = (z_s - mean(epsilon, z_t)) / std(epsilon, z_t)
 decode      the same steps downwards: decode(encode(y)) is y
-interpolate codes on great circles: every part of a code is Gaussian a priori, and stays as long as Gaussians are
+reconstruct the same with other noise of the decoder, the last step its mean
+interpolate codes on great circles: every part of a code is Gaussian a priori, and in many dimensions stays as long as Gaussians are
 vary        z_l of the item is kept, and everything cleaner is drawn anew
 """
 
@@ -22,7 +23,7 @@ from saltus.process import Noise
 if TYPE_CHECKING:
     from saltus.chain.chain import Chain
 
-__all__ = ["Code", "decode", "encode", "on_great_circle"]
+__all__ = ["Code", "decode", "encode", "on_great_circle", "reconstruct"]
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,8 @@ def encode(chain: Chain, y: Tensor, noise: Noise) -> Code:
             kernel = chain.kernel(level)
             latents.append(kernel.infer(y, z_s, z_t, s, t, noise.at(level).normal("encoder", (kernel.latent,), like=y))[0])
             step = kernel.step(latents[-1], z_t, s, t)
+            if not bool((step.variance > 0).all()):
+                raise ValueError(f"the step at level {level} has no width, so nothing that it drew can be told; take a kernel with a variance")
             units.append((z_s - step.mean) / step.variance.sqrt())
     return Code(z_t, latents, units)
 
@@ -65,6 +68,17 @@ def decode(chain: Chain, code: Code) -> Tensor:
         for level, (s, t) in reversed(list(enumerate(chain.levels.pairs(), 1))):
             step = chain.kernel(level).step(code.latents[level - 1], z, s, t)
             z = step.mean + step.variance.sqrt() * code.noise[level - 1]
+    return z
+
+
+def reconstruct(chain: Chain, y: Tensor, noise: Noise) -> Tensor:
+    """Items (B, *E) from z_L and latents of theirs; what the decoder draws besides is drawn anew."""
+    code = encode(chain, y, noise)
+    z = code.z
+    with evaluating(chain):
+        for level, (s, t) in reversed(list(enumerate(chain.levels.pairs(), 1))):
+            step = chain.kernel(level).step(code.latents[level - 1], z, s, t)
+            z = step.draw(noise.at(level).normal("decoder", y.shape[1:], like=y), "mean")
     return z
 
 

@@ -1,8 +1,8 @@
 """What the latent of each step is used for, in nats and in words.
 
 A kernel that does not use its latent is the Gaussian kernel.  Next to each step stands what a Gaussian step would cost that
-predicts as well as the kernel does: its mean is the kernel's, averaged over latents of the prior, and its one variance the best
-for the items at hand (Problem 3's first equation).  The difference is what the step gains by not being Gaussian.
+predicts as well as the kernel does: its mean is the kernel's over latents of the prior, and its one variance that of its error
+on the items at hand (Problem 3's first equation).  The difference is what the step gains by not being Gaussian.
 """
 
 from __future__ import annotations
@@ -66,9 +66,16 @@ def latent_use(chain: Chain, y: Tensor, *, seed: int = 0) -> list[LatentUse]:
 
 
 def _as_gaussian(kernel: VAEKernel, y: Tensor, z_t: Tensor, s: float, t: float, noise: Noise) -> Tensor:
-    """The divergence of the Gaussian step that predicts as the kernel does, (N,) nats."""
+    """The divergence of the Gaussian step that predicts as the kernel does, (N,) nats, less what the mean of a few draws adds to it."""
     latents = noise.normal("prior of the latent", (_DRAWS, kernel.latent), like=z_t)
-    mean = torch.stack([kernel.step(latent, z_t, s, t).mean for latent in latents.unbind(1)]).mean(0)
+    total = squares = torch.zeros_like(z_t)
+    for latent in latents.unbind(1):
+        drawn = kernel.step(latent, z_t, s, t).mean
+        total, squares = total + drawn, squares + drawn.square()
+    mean = total / _DRAWS
+    error_of_mean = (squares / _DRAWS - mean.square()).mean() / (_DRAWS - 1)  # as far as a mean of so many is from that of all
     bridge = Bridge.between(s, t, z_t)
-    squared_error = (bridge.A * z_t + bridge.B * y - mean).square().mean()
-    return GaussianStep(mean, (bridge.S + squared_error).expand_as(mean), bridge.final, kernel.head).divergence(y, z_t, bridge)
+    squared_error = (bridge.A * z_t + bridge.B * y - mean).square().mean() - error_of_mean
+    variance = bridge.S + squared_error
+    cost = GaussianStep(mean, variance.expand_as(mean), bridge.final, kernel.head).divergence(y, z_t, bridge)
+    return cost - 0.5 * y[0].numel() * error_of_mean / variance.flatten()

@@ -128,12 +128,12 @@ class GaussianKernel(Kernel):
 
     def step(self, latent: Tensor, z_t: Tensor, s: Time, t: Time, *, eta: float = 1.0) -> GaussianStep:
         """N(A z_t + B yhat, variance I); there is no latent to look at."""
-        return self._around(Bridge.between(s, t, z_t, eta), z_t, s, t)
+        return self._around(Bridge.between(s, t, z_t, eta), z_t, s, t, eta)
 
-    def _around(self, bridge: Bridge, z_t: Tensor, s: Time, t: Time) -> GaussianStep:
+    def _around(self, bridge: Bridge, z_t: Tensor, s: Time, t: Time, eta: float = 1.0) -> GaussianStep:
         yhat = self.predict(z_t, t)
         if self.variance is Variance.TRANSITION:
-            width = per_item(_process.sigma(as_time(t) - as_time(s, "s")) ** 2, z_t)
+            width = eta**2 * per_item(_process.sigma(as_time(t) - as_time(s, "s")) ** 2, z_t)
             step = bridge.step(z_t, yhat, 0.0, self.head)
             return GaussianStep(step.mean, width.expand_as(step.mean), step.final, self.head)
         c = per_item(self.error(t), z_t) if self.variance is Variance.OPTIMAL else 0.0

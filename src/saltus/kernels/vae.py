@@ -70,7 +70,7 @@ class VAEKernel(Kernel):
         encodes: `z_s` or `y`.
 
     Raises:
-        ValueError: for an unknown parametrisation or encoder.
+        ValueError: for an unknown parametrisation or encoder, or latents of two sizes.
     """
 
     def __init__(
@@ -83,6 +83,9 @@ class VAEKernel(Kernel):
         encodes: Encodes | str = Encodes.Z_S,
     ) -> None:
         super().__init__()
+        known = 0 if encoder is None else getattr(encoder, "latent", decoder.latent)  # a ladder's evidence fits any rungs
+        if known != decoder.latent:
+            raise ValueError(f"the encoder gives a latent of {known} numbers and the decoder takes {decoder.latent}; give both one size")
         self.decoder, self.encoder, self.head = decoder, encoder, head
         self.latent = decoder.latent
         self.parametrisation, self.encodes = Parametrisation(parametrisation), Encodes(encodes)
@@ -167,7 +170,7 @@ class VAEKernel(Kernel):
     ) -> Terms:
         """The joint objective of Problem 3: the terms of the bound, each times its weight, and what else has a weight.
 
-        "data"      -ln N(y; yhat, c): the decoder in the space of the data, where every level counts alike
+        "data"      -ln p(y) of the head around yhat with variance c: the decoder in the space of the data, where every level counts alike
         "energy"    the energy score of yhat over two latents of the prior (Gneiting and Raftery 2007), in units of c_out / sqrt(d):
                     it is least where yhat is distributed as y given z_t, and it sees what the prior draws
 
@@ -180,7 +183,7 @@ class VAEKernel(Kernel):
         if added and self.parametrisation is not Parametrisation.BRIDGE:
             raise Mistake(f"a weight of {added[0]} is for kernels that predict data, and this one is direct; leave it out")
         if "data" in added:
-            terms["data"] = -sum_items(Normal(prediction.mean, prediction.std, validate_args=False).log_prob(y))
+            terms["data"] = -self.head.log_prob(y, prediction.mean, prediction.std**2)
         if "energy" in added:
             terms["energy"] = self._energy(y, z_t, s, t, noise)
         return weighted(terms, weights)

@@ -19,13 +19,10 @@ from torch import Tensor, nn
 
 from saltus.blueprint import Buildable
 from saltus.mistakes import Mistake
-from saltus.networks.conditioning import log_snr_features
+from saltus.networks.conditioning import FEATURES, TIMES, log_snr_features
 from saltus.networks.groups import GROUPS, check_channels
 
-__all__ = ["FEATURES", "MLP", "UNet", "pad_to_multiple"]
-
-FEATURES = 32  # sinusoids for each log-SNR
-_TIMES = 2  # the time of z, and the time it is taken to
+__all__ = ["MLP", "UNet", "pad_to_multiple"]
 
 
 class _Mapping(nn.Module):
@@ -34,7 +31,7 @@ class _Mapping(nn.Module):
     def __init__(self, latent: int, width: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            nn.Linear(_TIMES * FEATURES + latent, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)
+            nn.Linear(TIMES * FEATURES + latent, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)
         )
 
     def forward(self, log_snr: Tensor, latent: Tensor | None) -> Tensor:

@@ -7,7 +7,12 @@ import math
 import torch
 from torch import Tensor
 
-__all__ = ["LOG_SNR_RANGE", "log_snr_features"]
+__all__ = ["FEATURES", "LOG_SNR_RANGE", "TIMES", "log_snr_features"]
+
+FEATURES = 32
+"""Sinusoids for each log-SNR."""
+TIMES = 2
+"""The time of z, and the time it is taken to."""
 
 LOG_SNR_RANGE = 20.0
 """Log-SNRs are clamped to [-20, 20]; VDM's widest learned range is [-5, 13.3] (Kingma et al. 2021).  Data itself is +inf."""

@@ -9,12 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from saltus.blueprint import Buildable
-from saltus.networks.conditioning import log_snr_features
+from saltus.networks.conditioning import FEATURES, TIMES, log_snr_features
 from saltus.networks.groups import GROUPS, check_channels
 
 __all__ = ["ConvEncoder", "MLPEncoder"]
-
-_FEATURES = 32  # sinusoids for each of the two log-SNRs
 
 
 class MLPEncoder(Buildable, nn.Module):
@@ -29,11 +27,11 @@ class MLPEncoder(Buildable, nn.Module):
     def __init__(self, event_shape: Sequence[int], *, latent: int, width: int = 128) -> None:
         super().__init__()
         self.latent = latent
-        size = 2 * math.prod(event_shape) + 2 * _FEATURES
+        size = 2 * math.prod(event_shape) + TIMES * FEATURES
         self.layers = nn.Sequential(nn.Linear(size, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 2 * latent))
 
     def forward(self, pair: Tensor, log_snr: Tensor) -> Tensor:
-        features = log_snr_features(log_snr, _FEATURES).to(pair.dtype)
+        features = log_snr_features(log_snr, FEATURES).to(pair.dtype)
         out: Tensor = self.layers(torch.cat([pair.flatten(1), features], dim=1))
         return out.reshape(len(pair), 2, self.latent)
 
@@ -52,7 +50,7 @@ class ConvEncoder(Buildable, nn.Module):
         check_channels(channels)
         self.latent = latent
         self.first = nn.Conv2d(2 * event_shape[0], channels[0], 3, padding=1)
-        self.tell = nn.Linear(2 * _FEATURES, channels[0])
+        self.tell = nn.Linear(TIMES * FEATURES, channels[0])
         stages, (height, width) = [], event_shape[1:]
         for before, after in zip([channels[0], *channels], channels, strict=False):
             stages += [nn.GroupNorm(GROUPS, before), nn.SiLU(), nn.Conv2d(before, after, 3, stride=2, padding=1)]
@@ -61,7 +59,7 @@ class ConvEncoder(Buildable, nn.Module):
         self.last = nn.Linear(channels[-1] * height * width, 2 * latent)
 
     def forward(self, pair: Tensor, log_snr: Tensor) -> Tensor:
-        told = self.tell(log_snr_features(log_snr, _FEATURES).to(pair.dtype))
+        told = self.tell(log_snr_features(log_snr, FEATURES).to(pair.dtype))
         # before the first norm comes a SiLU, or the norm would take out again what the times shift
         h = self.stages(nn.functional.silu(self.first(pair.flatten(1, 2)) + told[..., None, None]))
         out: Tensor = self.last(h.flatten(1))

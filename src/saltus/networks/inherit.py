@@ -11,8 +11,7 @@ import torch
 from torch import nn
 
 from saltus.mistakes import Mistake
-from saltus.networks.backbones import FEATURES
-from saltus.networks.conditioning import log_snr_features
+from saltus.networks.conditioning import FEATURES, log_snr_features
 from saltus.networks.scaled import Scaled
 
 __all__ = ["inherit"]
@@ -38,6 +37,8 @@ def inherit(heir: Scaled, source: Scaled) -> None:
     """
     theirs = dict(source.backbone.named_parameters())
     ours = {name: weight for name, weight in heir.backbone.named_parameters() if not name.startswith("paint.")}
+    if heir.variance != source.variance:
+        raise Mistake(f"the networks scale data of variance {source.variance:.4g} and {heir.variance:.4g}; give both the same data")
     if ours.keys() != theirs.keys() or any(_differ(name, ours[name], theirs[name]) for name in ours):
         raise Mistake(
             f"a {_words(source)} can not start a {_words(heir)}; they may differ in the latent and the outputs only: give both one size"

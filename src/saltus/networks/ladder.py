@@ -21,14 +21,12 @@ from torch import Tensor, nn
 from saltus.blueprint import Buildable
 from saltus.mistakes import Mistake
 from saltus.networks.backbones import pad_to_multiple
-from saltus.networks.conditioning import log_snr_features
+from saltus.networks.conditioning import FEATURES, TIMES, log_snr_features
 from saltus.networks.groups import GROUPS, check_channels
 from saltus.networks.scaled import positive
 
 __all__ = ["Climb", "Ladder", "LadderEncoder"]
 
-_FEATURES = 32  # sinusoids for each of the two log-SNRs
-_TIMES = 2
 _KERNEL = 3  # pixels a side
 
 
@@ -138,7 +136,7 @@ class Ladder(Buildable, nn.Module):
         event_shape: (C, H, W); odd sizes are padded and cropped inside.
         outputs: how many images come out.
         channels: of each resolution, finest first; multiples of 8.
-        rungs: latents at each resolution, finest first.
+        rungs: latents at each resolution.
         k: channels of a latent.
 
     Attributes:
@@ -149,7 +147,7 @@ class Ladder(Buildable, nn.Module):
     """
 
     def __init__(
-        self, event_shape: Sequence[int], *, outputs: int = 2, channels: Sequence[int] = (32, 64), rungs: Sequence[int] = (1, 2), k: int = 4
+        self, event_shape: Sequence[int], *, outputs: int = 2, channels: Sequence[int] = (32, 64), rungs: int = 1, k: int = 4
     ) -> None:
         super().__init__()
         check_channels(channels)
@@ -157,9 +155,9 @@ class Ladder(Buildable, nn.Module):
             raise Mistake(f"items have shape {tuple(event_shape)}; a ladder takes images (C, H, W)")
         self.event_shape, self.outputs, self.multiple, self.k = tuple(event_shape), outputs, 2 ** (len(channels) - 1), k
         width = 4 * channels[0]
-        self.tell = nn.Sequential(nn.Linear(_TIMES * _FEATURES, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
+        self.tell = nn.Sequential(nn.Linear(TIMES * FEATURES, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
         self.context = _Reader(event_shape[0], channels, width)
-        self.places = [place for place in reversed(range(len(channels))) for _ in range(rungs[place])]  # coarsest first
+        self.places = [place for place in reversed(range(len(channels))) for _ in range(rungs)]  # coarsest first
         self.rungs = nn.ModuleList(_Rung(channels[place], k, width) for place in self.places)
         self.up = nn.ModuleList(nn.Conv2d(after, before, 1) for before, after in pairwise(channels))
         self.last = nn.Conv2d(channels[0], outputs * event_shape[0], _KERNEL, padding=1)
@@ -173,7 +171,7 @@ class Ladder(Buildable, nn.Module):
         """As every backbone; with a `Climb` in place of the latent, latents are drawn from the posterior on the way."""
         assert latent is not None
         images, crop = pad_to_multiple(x.flatten(1, 2), self.multiple)
-        condition = self.tell(log_snr_features(log_snr, _FEATURES).to(x.dtype))
+        condition = self.tell(log_snr_features(log_snr, FEATURES).to(x.dtype))
         context = self.context(images, condition)
         numbers, h = self._arrays(latent.unit if isinstance(latent, Climb) else latent), context[-1]
         for place, rung, given in zip(self.places, self.rungs, numbers, strict=True):
@@ -202,10 +200,10 @@ class LadderEncoder(Buildable, nn.Module):
         super().__init__()
         check_channels(channels)
         self.multiple, width = 2 ** (len(channels) - 1), 4 * channels[0]
-        self.tell = nn.Sequential(nn.Linear(_TIMES * _FEATURES, width), nn.SiLU())
+        self.tell = nn.Sequential(nn.Linear(TIMES * FEATURES, width), nn.SiLU())
         self.reader = _Reader(2 * event_shape[0], channels, width)
 
     def forward(self, pair: Tensor, log_snr: Tensor) -> list[Tensor]:
         images, _ = pad_to_multiple(pair.flatten(1, 2), self.multiple)
-        found: list[Tensor] = self.reader(images, self.tell(log_snr_features(log_snr, _FEATURES).to(pair.dtype)))
+        found: list[Tensor] = self.reader(images, self.tell(log_snr_features(log_snr, FEATURES).to(pair.dtype)))
         return found

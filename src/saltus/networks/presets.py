@@ -37,8 +37,8 @@ _UNET: dict[Preset, dict[str, Any]] = {
 }
 _MLP: dict[Preset, dict[str, Any]] = {Preset.TINY: {"width": 128, "depth": 3}, Preset.SMALL: {"width": 512, "depth": 6}}
 _LADDER: dict[Preset, dict[str, Any]] = {
-    Preset.TINY: {"channels": (16, 32), "rungs": (1, 2)},
-    Preset.SMALL: {"channels": (32, 64, 64), "rungs": (2, 2, 2)},
+    Preset.TINY: {"channels": (16, 32), "rungs": 1},
+    Preset.SMALL: {"channels": (32, 64, 64), "rungs": 2},
 }
 _CONV_ENCODER: dict[Preset, dict[str, Any]] = {Preset.TINY: {"channels": (16, 32, 64)}, Preset.SMALL: {"channels": (64, 128, 128)}}
 _MLP_ENCODER: dict[Preset, dict[str, Any]] = {Preset.TINY: {"width": 128}, Preset.SMALL: {"width": 512}}

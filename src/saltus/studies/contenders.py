@@ -130,11 +130,14 @@ def of_chain(chain: Chain, held_out: Tensor) -> list[Contender]:
         etas = _ETAS if reuses else (1.0,)
         return [Contender(_described(kernel), chain.levels, last, lambda _: chain, chain.has_bound, etas)]
 
-    def ours(way: str, step: Callable[[], Kernel]) -> Contender:
-        return Contender(way, None, last, lambda grid: Chain(prior, grid, step(), scaling=chain.scaling), kernel.has_bound)
+    def ours(way: str, step: Callable[[], Kernel], etas: Sequence[float] = _ETAS) -> Contender:
+        return Contender(way, None, last, lambda grid: Chain(prior, grid, step(), scaling=chain.scaling), kernel.has_bound, etas)
 
     if isinstance(kernel, DeterministicKernel):
-        return [ours(way, partial(DeterministicKernel, kernel.network, bridge=bridge)) for way, bridge in _DETERMINISTIC.items()]
+        return [
+            ours(way, partial(DeterministicKernel, kernel.network, bridge=bridge), _ETAS if bridge else (1.0,))
+            for way, bridge in _DETERMINISTIC.items()
+        ]
     assert isinstance(kernel, GaussianKernel)
     if kernel.variance is Variance.OPTIMAL:
         return [ours(_GAUSSIAN, _calibrated(kernel.network, kernel.head, last, held_out)), *_rivals(kernel, last)]
@@ -153,7 +156,7 @@ def of_oracle(oracle: Oracle, items: Tensor, head: Head, last: float, *, exact_b
     """
 
     def ours(way: str, prior: Prior, step: Callable[[], Kernel]) -> Contender:
-        return Contender(way, None, last, lambda grid: Chain(prior, grid, step()), exact_bound)
+        return Contender(way, None, last, lambda grid: Chain(prior, grid, step()), exact_bound, _ETAS)
 
     denoiser = OracleDenoiser(oracle)
     exact = ours("exact kernel", OraclePrior(oracle), partial(OracleKernel, oracle))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from saltus.chain import Chain
-from saltus.kernels import DeterministicKernel, GaussianKernel, VAEKernel
+from saltus.kernels import DeterministicKernel, GaussianKernel, LadderKernel, Parametrisation, VAEKernel
 from saltus.mistakes import Mistake
 from saltus.networks import inherit
 
@@ -14,7 +14,7 @@ def warm_start(chain: Chain, source: Chain) -> None:
     """Give the decoders of a VAE chain, in place, what the network of another chain has learned; latents start afresh.
 
     Args:
-        chain: of VAE kernels.
+        chain: of VAE kernels that predict data; ladders among them start afresh.
         source: of a Gaussian or deterministic kernel that was trained at all times, with a network of the same kind and size.
 
     Raises:
@@ -25,7 +25,10 @@ def warm_start(chain: Chain, source: Chain) -> None:
         raise Mistake(
             f"a {type(trained).__name__} can not start another kernel; expected a Gaussian or deterministic one, trained at all times"
         )
-    for kernel in chain.kernels:
-        if not isinstance(kernel, VAEKernel):
-            raise Mistake(f"a {type(kernel).__name__} can not be started from another kernel; expected a VAE kernel")
+    heirs = [kernel for kernel in chain.kernels if not isinstance(kernel, LadderKernel)]
+    if not heirs:
+        raise Mistake("a chain of ladders alone can not be started from another kernel; expected a plain VAE kernel on some step")
+    for kernel in heirs:
+        if not isinstance(kernel, VAEKernel) or kernel.parametrisation is not Parametrisation.BRIDGE:
+            raise Mistake(f"a {type(kernel).__name__} can not be started from another kernel; expected a VAE kernel that predicts data")
         inherit(kernel.decoder, trained.network)
