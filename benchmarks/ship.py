@@ -44,7 +44,8 @@ def card(name: str, run: Path, source: str, seconds: float) -> str:
         [
             f"# {name}",
             "",
-            f"A progressive VAE with {kept['levels']} steps, trained on {ORIGIN[name]} by `python benchmarks/ship.py {name}`:",
+            f"A progressive VAE with {kept['levels']} steps, trained on {ORIGIN[name]} by",
+            f"`python benchmarks/ship.py {name}{'' if name == DIGITS else ' FILE'}`:",
             f"{kept['steps']} updates of {kept['batch']} items, seed {kept['seed']}, {seconds / 60:.0f} CPU minutes, {describe_machine()}.",
             f"Options that differ from `saltus train`'s: {json.dumps(changed)}.",
             "",
@@ -56,8 +57,8 @@ def card(name: str, run: Path, source: str, seconds: float) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("name", choices=CONFIGS)
-    parser.add_argument("source", nargs="?", default=DIGITS, help="the data set's file")
-    name, source = (options := parser.parse_args()).name, options.source
+    parser.add_argument("source", nargs="?", help="the data set's file; digits are built in")
+    name, source = (options := parser.parse_args()).name, options.source or options.name
     run, start = MADE / name, time.process_time()
     shutil.rmtree(run, ignore_errors=True)
     train(load(source), CONFIGS[name], run)

@@ -66,9 +66,9 @@ def test_mistakes_are_named() -> None:
     with pytest.raises(ValueError, match="last = 'median'"):
         chain.vary(y, 1, last="median")  # type: ignore[arg-type]
     for use in (chain.encode, chain.reconstruct, lambda y: chain.vary(y, 1)):
-        with pytest.raises(ValueError, match="expected torch.float32"):
+        with pytest.raises(ValueError, match=r"expected torch\.float32"):
             use(y.double())
-        with pytest.raises(ValueError, match="expected \\(N, 2\\)"):
+        with pytest.raises(ValueError, match=r"expected \(N, 2\)"):
             use(y[:, :1])
     sharp = chain_of("gaussian")
     sharp.kernel(1).variance = Variance.POSTERIOR

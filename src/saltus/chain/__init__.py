@@ -6,4 +6,16 @@ from saltus.chain.latents import Code
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import OraclePrior, Prior, StandardNormal
 
-__all__ = ["ACTIVE_VARIANCE", "Bound", "Chain", "Code", "Loss", "OraclePrior", "Prior", "StandardNormal", "bits_per_dim", "evaluating", "like"]
+__all__ = [
+    "ACTIVE_VARIANCE",
+    "Bound",
+    "Chain",
+    "Code",
+    "Loss",
+    "OraclePrior",
+    "Prior",
+    "StandardNormal",
+    "bits_per_dim",
+    "evaluating",
+    "like",
+]

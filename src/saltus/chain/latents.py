@@ -56,7 +56,9 @@ def encode(chain: Chain, y: Tensor, noise: Noise) -> Code:
             latents.append(kernel.infer(y, z_s, z_t, s, t, noise.at(level).normal("encoder", (kernel.latent,), like=y))[0])
             step = kernel.step(latents[-1], z_t, s, t)
             if not bool((step.variance > 0).all()):
-                raise ValueError(f"the step at level {level} has no width, so nothing that it drew can be told; take a kernel with a variance")
+                raise ValueError(
+                    f"the step at level {level} has no width, so nothing that it drew can be told; take a kernel with a variance"
+                )
             units.append((z_s - step.mean) / step.variance.sqrt())
     return Code(z_t, latents, units)
 

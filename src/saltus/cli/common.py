@@ -17,8 +17,15 @@ LAST_OPTION = click.option(
     "--last", type=click.Choice(["mean", "draw"]), default="mean", show_default=True, help="The last step: its mean, or a draw."
 )
 
+
+def _share(_: click.Context, __: click.Parameter, value: float) -> float:
+    if not 0 <= value <= 1:  # which click's own range lets NaN through
+        raise click.BadParameter(f"{value} is no share; expected a number from 0 to 1")
+    return value
+
+
 ETA_OPTION = click.option(
-    "--eta", type=click.FloatRange(0, 1), default=1.0, show_default=True, help="Below 1 steps reuse a part of their noise. [0-1]"
+    "--eta", type=float, callback=_share, default=1.0, show_default=True, help="From 0 to 1: below 1 steps reuse a part of their noise."
 )
 
 

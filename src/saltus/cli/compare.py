@@ -11,6 +11,7 @@ import click
 
 from saltus.cli.common import Interrupted, json_option, say
 from saltus.mistakes import Mistake
+from saltus.shipped import run_folder
 
 if TYPE_CHECKING:
     from saltus.data import DataSet
@@ -81,7 +82,7 @@ def compare(
 
     if oracle and not set(oracle) <= set(calls):
         raise click.UsageError(f"--oracle {','.join(map(str, oracle))} is not among --calls {','.join(map(str, calls))}; add it there")
-    start, console = time.monotonic(), Console(stderr=True)
+    start, console, runs = time.monotonic(), Console(stderr=True), tuple(map(run_folder, runs))
     items = load_data(runs[0], data)
     models, n = load_models(runs, items), n or min(_SAMPLES, max(1, len(items.train) // 3))
     for model in models:

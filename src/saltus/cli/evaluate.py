@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,6 @@ from saltus.shipped import run_folder
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from saltus.chain import Chain
     from saltus.data import DataSet
     from saltus.evaluation import Figures, Likelihood, Report, Suite
     from saltus.kernels import Last
@@ -91,28 +90,16 @@ def _refuse(options: Sequence[str], target: Path) -> None:
             raise click.UsageError(f"--{option} is for a training run, and {target} holds none; leave it out")
 
 
-@dataclass(frozen=True)
-class _Stepping:
-    """A chain as a sampler whose steps are chosen."""
-
-    chain: Chain
-    last: Last
-    eta: float
-
-    def sample(self, n: int, *, seed: int) -> Tensor:
-        return self.chain.sample(n, seed=seed, last=self.last, eta=self.eta)
-
-
 def _run(
     run: Path, data: str | None, n: int | None, seeds: Sequence[int], last: Last, eta: float, latents: int, inception: bool
 ) -> tuple[dict[str, Any], str]:
     from saltus.chain import Chain
-    from saltus.evaluation import evaluate, latent_use, likelihood
+    from saltus.evaluation import ChainSampler, evaluate, latent_use, likelihood
     from saltus.training import load_data
 
     chain, items = Chain.load(run), load_data(run, data)
     suite = _suite(items, n or _default(items), inception)
-    report = evaluate(_Stepping(chain, last, eta), suite, seeds, progress=_progress)
+    report = evaluate(ChainSampler(chain, last, eta), suite, seeds, progress=_progress)
     _progress(f"the likelihood bound of {suite.n_real} {suite.part} items")
     bound = likelihood(chain, suite.real, items.encoding, latents=latents)
     uses = latent_use(chain, suite.real[:LATENT_ITEMS]) if bound else []

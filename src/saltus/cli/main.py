@@ -74,7 +74,6 @@ def demo(out: Path, quick: bool, seed: int, as_json: bool) -> None:
 def train(data: str, out: Path, start: Path | None, as_json: bool, **options: Any) -> None:
     """Learn from your images or table; the folder OUT then holds all that is needed to sample."""
     from saltus import training
-    from saltus.chain import Chain
     from saltus.data import load
     from saltus.evaluation import latent_use
 
@@ -83,14 +82,10 @@ def train(data: str, out: Path, start: Path | None, as_json: bool, **options: An
     except Mistake as mistake:
         raise click.UsageError(str(mistake)) from None
     items = load(data)
-    begun = None
-    if start is not None:
-        training.check_data(start, items)
-        begun = Chain.load(start)
     click.echo(items.describe(), err=True)
     click.echo(config.grid.remark(items.validation), err=True)
     try:
-        chain = training.train(items, config, out, start=begun)
+        chain = training.train(items, config, out, start=start and run_folder(start))
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; what was reached is kept in {out} and can be sampled") from None
     result: dict[str, Any] = {"run": str(out), "kernel": config.kernel, "calls": chain.levels.L, "bits_per_dim": None}

@@ -19,7 +19,7 @@ from saltus.evaluation.metrics import DEFAULT_METRICS, FEATURE_METRICS, INCEPTIO
 from saltus.evaluation.moments import frechet_distance, kernel_distance, vendi_score
 from saltus.evaluation.neighbours import Fidelity, Memorisation, fidelity, memorisation, nearest_distances, neighbour_radii
 from saltus.evaluation.pictures import draw_levels, draw_rows, save_grid
-from saltus.evaluation.report import THIRDS, Report, Result, Sampler, evaluate, evaluate_items
+from saltus.evaluation.report import THIRDS, ChainSampler, Report, Result, Sampler, evaluate, evaluate_items
 from saltus.evaluation.suite import MOST_ITEMS, Figures, Suite
 from saltus.evaluation.two_sample import two_sample_accuracy
 
@@ -30,6 +30,7 @@ __all__ = [
     "METRICS",
     "MOST_ITEMS",
     "THIRDS",
+    "ChainSampler",
     "Collapse",
     "Features",
     "Fidelity",

@@ -9,11 +9,13 @@ from typing import Literal, Protocol
 
 from torch import Tensor
 
+from saltus.chain import Chain
 from saltus.evaluation.metrics import METRICS
 from saltus.evaluation.suite import Figures, Part, Progress, Suite, silent
+from saltus.kernels import Last
 from saltus.mistakes import Mistake
 
-__all__ = ["THIRDS", "Report", "Result", "Sampler", "evaluate", "evaluate_items"]
+__all__ = ["THIRDS", "ChainSampler", "Report", "Result", "Sampler", "evaluate", "evaluate_items"]
 
 THIRDS = 3
 """Sets that a file of samples is measured in."""
@@ -25,6 +27,18 @@ class Sampler(Protocol):
     def sample(self, n: int, *, seed: int) -> Tensor:
         """n items (n, *E) of a seed."""
         ...
+
+
+@dataclass(frozen=True)
+class ChainSampler:
+    """A chain whose steps are chosen: see `Chain.sample`."""
+
+    chain: Chain
+    last: Last = "mean"
+    eta: float = 1.0
+
+    def sample(self, n: int, *, seed: int) -> Tensor:
+        return self.chain.sample(n, seed=seed, last=self.last, eta=self.eta)
 
 
 @dataclass(frozen=True)

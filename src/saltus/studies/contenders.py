@@ -17,7 +17,7 @@ from torch import Tensor
 from saltus.borders import LATEST, SchedulerSampler, Solver
 from saltus.chain import Chain, OraclePrior, Prior, StandardNormal
 from saltus.data import drawn
-from saltus.evaluation import Sampler
+from saltus.evaluation import ChainSampler, Sampler
 from saltus.kernels import (
     DeterministicKernel,
     GaussianKernel,
@@ -100,18 +100,7 @@ class Contender:
     def sampler(self, choice: Choice) -> Sampler:
         """The sampler of a choice."""
         sampler = self.on(choice.levels)
-        return _Reusing(sampler, choice.eta) if isinstance(sampler, Chain) and choice.eta != 1 else sampler
-
-
-@dataclass(frozen=True)
-class _Reusing:
-    """A chain whose steps reuse noise."""
-
-    chain: Chain
-    eta: float
-
-    def sample(self, n: int, *, seed: int) -> Tensor:
-        return self.chain.sample(n, seed=seed, eta=self.eta)
+        return ChainSampler(sampler, eta=choice.eta) if isinstance(sampler, Chain) and choice.eta != 1 else sampler
 
 
 def grids(L: int, last: float) -> dict[str, Levels]:

@@ -17,7 +17,7 @@ from saltus.kernels import VAEKernel
 from saltus.mistakes import Mistake
 from saltus.oracles import FiniteData
 from saltus.studies.contenders import Contender, of_chain, of_oracle
-from saltus.training import check_data, load_config, updates_done
+from saltus.training import check_data, recipe
 
 __all__ = ["PERFECT", "Model", "Network", "load_models", "perfect_model"]
 
@@ -64,8 +64,7 @@ def load_models(runs: Sequence[Path], data: DataSet) -> list[Model]:
     for run in runs:
         chain = Chain.load(run)
         check_data(run, data)
-        kind = f"{load_config(run).model_copy(update={'seed': 0}).model_dump_json()} {updates_done(run)}"
-        model = groups.setdefault(kind, Model(_words(chain)))
+        model = groups.setdefault(recipe(run), Model(_words(chain)))
         digest = _digest((run / "chain.json").read_bytes(), (run / "chain.safetensors").read_bytes())
         if twin := next((network.run for model in groups.values() for network in model.networks if network.hash == digest), None):
             raise Mistake(f"{run} and {twin} hold the same network; give each run once")

@@ -2,7 +2,7 @@
 
 from saltus.training.build import build_chain
 from saltus.training.config import Config, KernelName, Objective
-from saltus.training.run import check_data, load_config, load_data, load_encoding, train, updates_done
+from saltus.training.run import check_data, load_config, load_data, load_encoding, recipe, train, updates_done
 from saltus.training.trainer import Progress, Trainer, Validation
 from saltus.training.warm import warm_start
 
@@ -18,6 +18,7 @@ __all__ = [
     "load_config",
     "load_data",
     "load_encoding",
+    "recipe",
     "train",
     "updates_done",
     "warm_start",

@@ -11,7 +11,6 @@ import torch
 from saltus.chain import Chain, StandardNormal
 from saltus.data import DataSet
 from saltus.kernels import DeterministicKernel, GaussianKernel, Kernel, LadderKernel, VAEKernel
-from saltus.mistakes import Mistake
 from saltus.networks import decoder, encoder, ladder
 from saltus.training.config import Config, KernelName
 
@@ -30,8 +29,6 @@ def build_chain(config: Config, data: DataSet) -> Chain:
 
 def _ladder(config: Config, data: DataSet) -> LadderKernel:
     """Of the step to data, where most nats are."""
-    if config.kernel is not KernelName.VAE:
-        raise Mistake(f"a ladder of latents was asked for with the {config.kernel} kernel; expected the vae kernel, or no ladder")
     network, encoder = ladder(data.event_shape, config.preset, variance=data.variance, channels=config.channels)
     return LadderKernel(network, encoder, data.encoding.head(), encodes=config.encodes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -37,7 +37,8 @@ _WEIGHTS: dict[Objective, dict[str, float]] = {
     Objective.LIKELIHOOD: {},
     Objective.QUALITY: {"energy": 1.0},
 }
-_TERMS = ("kl", "decoder", "entropy", "data", "energy")
+_IN_DATA_SPACE = ("data", "energy")
+_TERMS = ("kl", "decoder", "entropy", *_IN_DATA_SPACE)
 
 
 class Config(BaseModel):
@@ -116,6 +117,20 @@ class Config(BaseModel):
                 raise ValueError(f"levels = {options['levels']} does not fit the {steps} steps of times; leave levels out")
             return {**options, "levels": steps}
         return options
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.kernel is not KernelName.VAE:
+            for name in ("objective", "weights", "ladder"):
+                if getattr(self, name) != type(self).model_fields[name].get_default(call_default_factory=True):
+                    raise ValueError(f"{name} is for the vae kernel, and the kernel is {self.kernel}; leave it out")
+        if self.parametrisation is Parametrisation.DIRECT:
+            added = [name for name in _IN_DATA_SPACE if self.loss_weights.get(name)]
+            if added:
+                raise ValueError(
+                    f"the term {added[0]} of the loss is for kernels that predict data; take parametrisation bridge, or no {added[0]}"
+                )
+        return self
 
     @property
     def grid(self) -> Levels:

@@ -1,7 +1,7 @@
 """A training run in a folder, with everything that is needed to sample:
 
 config.json                    what was asked for
-source.json                    where the data came from, and their fingerprint
+source.json                    where the data came from, their fingerprint, and the run that it started from
 data.json, data.safetensors    how values map to the data and back
 chain.json, chain.safetensors  the averaged, calibrated chain
 metrics.jsonl                  one JSON object a line, from the first update to the last
@@ -27,19 +27,21 @@ from saltus.training.display import show
 from saltus.training.trainer import Progress, Trainer
 from saltus.training.warm import warm_start
 
-__all__ = ["check_data", "load_config", "load_data", "load_encoding", "train", "updates_done"]
+__all__ = ["check_data", "load_config", "load_data", "load_encoding", "recipe", "train", "updates_done"]
 
 _LINES = 200  # of metrics over a run
 
 
-def train(data: DataSet, config: Config, folder: str | Path | None = None, *, start: Chain | None = None, quiet: bool = False) -> Chain:
+def train(
+    data: DataSet, config: Config, folder: str | Path | None = None, *, start: str | Path | None = None, quiet: bool = False
+) -> Chain:
     """Train a chain; with a folder, keep the run there.  Interrupted, it keeps what it has reached.
 
     Args:
         data: what to learn.
         config: how.
         folder: where to keep the run; new or empty.
-        start: a trained chain whose network a VAE kernel starts from, see `warm_start`.
+        start: the folder of a run on the same data whose network a VAE kernel starts from, see `warm_start`.
         quiet: no progress bar.
 
     Returns:
@@ -49,8 +51,11 @@ def train(data: DataSet, config: Config, folder: str | Path | None = None, *, st
         Mistake: if the folder is not empty, the chain can not start from that one, or the loss stays infinite.
     """
     chain = build_chain(config, data)
+    begun = None
     if start is not None:
-        warm_start(chain, start)
+        check_data(start, data)
+        warm_start(chain, Chain.load(start))
+        begun = {"config": load_config(start).model_dump(mode="json"), "updates": updates_done(start)}
     home = None if folder is None else _new(Path(folder))
     trainer = Trainer(chain, data, config)
     updates: Iterator[Progress] = iter(trainer) if quiet else show(trainer, config.kernel)
@@ -58,7 +63,8 @@ def train(data: DataSet, config: Config, folder: str | Path | None = None, *, st
         if home is not None:
             config.save(home)
             storage.write(data.encoding, home, "data")
-            (home / "source.json").write_text(storage.to_json({"source": data.source, "fingerprint": data.fingerprint}) + "\n")
+            source = {"source": data.source, "fingerprint": data.fingerprint, "start": begun}
+            (home / "source.json").write_text(storage.to_json(source) + "\n")
             updates = _recorded(updates, home / "metrics.jsonl", config)
         for _ in updates:
             pass
@@ -120,6 +126,18 @@ def load_config(folder: str | Path) -> Config:
     return Config(**_json(Path(folder) / "config.json"))
 
 
+def recipe(folder: str | Path) -> str:
+    """What made a run, in everything but its seeds: runs with one recipe differ by chance alone.
+
+    Raises:
+        Mistake: as `load_config`.
+    """
+    start = _source(Path(folder)).get("start")
+    begun = start and [start["config"] | {"seed": 0}, start["updates"]]
+    config = load_config(folder).model_copy(update={"seed": 0})
+    return storage.to_json([config.model_dump(mode="json"), updates_done(folder), begun])
+
+
 def updates_done(folder: str | Path) -> int:
     """How many updates a run has reached: fewer than its configuration asks for if it was stopped."""
     file = Path(folder) / "metrics.jsonl"
@@ -127,7 +145,7 @@ def updates_done(folder: str | Path) -> int:
     return int(json.loads(lines[-1])["step"]) if lines else 0
 
 
-def _source(folder: Path) -> dict[str, str]:
+def _source(folder: Path) -> dict[str, Any]:
     file = folder / "source.json"
     return _json(file) if file.exists() else {}
 
