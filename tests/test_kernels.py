@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from checks import STANDARD_ERRORS, follows, gauss_hermite, mixture_cdf
 from saltus.chain import Chain, StandardNormal
-from saltus.kernels import DeterministicKernel, DiscretisedHead, GaussianHead, GaussianKernel, Kernel, OracleKernel, VAEKernel
+from saltus.kernels import DeterministicKernel, DiscretisedHead, GaussianHead, GaussianKernel, Kernel, OracleKernel, VAEKernel, Variance
 from saltus.levels import Levels
 from saltus.networks import Architecture, ConvEncoder, MLPEncoder, decoder, scales
 from saltus.oracles import GaussianMixture
@@ -217,6 +217,21 @@ def test_an_exact_draw_may_reuse_any_share_of_the_noise() -> None:
         assert not follows(mean.sample(z_t, s, t, noise=noise, eta=eta).flatten(), cdf)
     moved = OracleKernel(oracle).sample(z_t, s, t, noise=noise, eta=0.0)
     assert not torch.allclose(moved, OracleKernel(oracle).sample(z_t, s, t, noise=noise, eta=1.0))
+
+
+@pytest.mark.parametrize("variance", list(Variance))
+def test_a_gaussian_step_without_fresh_noise_is_the_same_for_every_variance_that_is_only_noise(variance: Variance) -> None:
+    """At eta = 0 nothing is left of the bridge's or the transition's noise; what is left of an optimal variance is the network's error."""
+    s, t, error = 0.6, 1.0, 0.1
+    kernel = GaussianKernel(OracleDenoiser(gaussian([1.0, 0.5])), HEAD, variance=variance)
+    set_error(kernel, torch.tensor([t]), torch.tensor([error]))
+    z_t = gaussian([1.0, 0.5]).sample(5, t, seed=1)
+    fresh, reused = (kernel.step(z_t[:, :0], z_t, s, t, eta=eta) for eta in (1.0, 0.0))
+    _, b, _ = process.bridge_coefficients(s, t, 0.0)
+    left = float(b) ** 2 * error if variance is Variance.OPTIMAL else 0.0
+    assert torch.allclose(reused.variance, torch.full_like(z_t, left), atol=ROUNDING)
+    assert not torch.allclose(fresh.variance, reused.variance, atol=ROUNDING)
+    assert not torch.allclose(fresh.mean, reused.mean, atol=ROUNDING)
 
 
 class Recorder(OracleDenoiser):

@@ -129,3 +129,4 @@ def test_a_kernel_that_serves_several_levels_of_a_list_is_one_and_is_calibrated_
     again = Chain.load(tmp_path)
     assert again.kernel(1) is again.kernel(3)
     assert torch.equal(again.sample(3, seed=0), listed.sample(3, seed=0))
+    assert not any("kernels.2" in key for key in load_file(tmp_path / "chain.safetensors"))  # written once

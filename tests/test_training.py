@@ -20,6 +20,7 @@ from saltus.training import (
     load_config,
     load_data,
     load_encoding,
+    recipe,
     train,
     updates_done,
 )
@@ -44,6 +45,11 @@ def data() -> DataSet:
         ({"seed": 2**63}, "option seed was given as 9223372036854775808"),
         ({"step": 3}, "option step was given as 3: .*not permitted"),
         ({"learning_rate": float("nan")}, "option learning_rate was given as nan"),
+        ({"kernel": "gaussian", "objective": "quality"}, "objective is for the vae kernel, and the kernel is gaussian; leave it out"),
+        ({"kernel": "gaussian", "weights": {"kl": 2.0}}, "weights is for the vae kernel"),
+        ({"kernel": "deterministic", "ladder": True}, "ladder is for the vae kernel"),
+        ({"parametrisation": "direct", "weights": {"energy": 1.0}}, "the term energy of the loss is for kernels that predict data"),
+        ({"weights": {"sharpness": 1.0}}, "expected weights from 0 up of kl, decoder, entropy, data, energy, not sharpness"),
     ],
 )
 def test_a_wrong_option_is_one_sentence(options: dict[str, object], says: str) -> None:
@@ -184,3 +190,38 @@ def test_chains_start_from_their_seed_alone(data: DataSet) -> None:
     second = build_chain(Config(seed=5), data).state_dict()
     assert torch.equal(state, torch.random.get_rng_state())
     assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_vae_kernel_starts_from_a_run_and_remembers_it(tmp_path: Path, data: DataSet) -> None:
+    network = {"width": 16, "steps": 3}
+    train(data, Config(kernel="gaussian", **network), tmp_path / "gaussian", quiet=True)
+    vae = Config(kernel="vae", learning_rate=1e-12, ema=0.0, weight_decay=0.0, **network)
+    started = train(data, vae, tmp_path / "started", start=tmp_path / "gaussian", quiet=True)
+    fresh = train(data, vae, tmp_path / "fresh", quiet=True)
+    source, z, s, t = Chain.load(tmp_path / "gaussian").kernel(1), data.test[:4], 0.3, 1.0
+    with torch.no_grad():
+        expected = source.step(z[:, :0], z, s, t).mean
+        found = [kernel.step(torch.zeros(4, kernel.latent), z, s, t).mean for kernel in (started.kernel(1), fresh.kernel(1))]
+    errors = [float((mean - expected).abs().max()) for mean in found]
+    assert errors[0] < 1e-5 < errors[1]
+    assert recipe(tmp_path / "started") != recipe(tmp_path / "fresh")
+    assert recipe(tmp_path / "fresh") == recipe(tmp_path / "fresh")
+    with pytest.raises(Mistake, match="a VAEKernel can not start another kernel"):
+        train(data, vae, tmp_path / "other", start=tmp_path / "fresh", quiet=True)
+    with pytest.raises(Mistake, match="a GaussianKernel can not be started"):
+        train(data, Config(kernel="gaussian", **network), tmp_path / "other", start=tmp_path / "gaussian", quiet=True)
+    with pytest.raises(Mistake, match="that predicts data"):
+        train(data, vae.model_copy(update={"parametrisation": "direct"}), tmp_path / "other", start=tmp_path / "gaussian", quiet=True)
+    assert not (tmp_path / "other").exists()
+
+
+def test_a_ladder_takes_the_step_to_data_and_a_plain_kernel_the_others(data: DataSet) -> None:
+    config = Config(ladder=True, channels=(8, 16), width=16, levels=3, steps=2)
+    chain = train(data, config, quiet=True)
+    assert [type(chain.kernel(level)).__name__ for level in (1, 2, 3)] == ["LadderKernel", "VAEKernel", "VAEKernel"]
+    assert chain.kernel(2) is chain.kernel(3)
+    loss = chain.loss(data.train[:30], seed=1)
+    assert all(bool(loss.total[loss.level == level].ne(0).all()) for level in (1, 2, 3))
+    assert bool(loss.total.isfinite().all())
+    alone = Config(ladder=True, channels=(8, 16, 16), levels=1, steps=1)
+    assert build_chain(alone, data).kernel(1).latent == 4 * (8 * 8 + 4 * 4 + 2 * 2)

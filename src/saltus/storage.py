@@ -27,12 +27,21 @@ def write(thing: Buildable, folder: Path, name: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     description, tensors = describe(thing)
     learned = thing.state_dict() if isinstance(thing, nn.Module) else {}
-    state = {_STATE + key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in learned.items()}
+    shared = _shared(learned)
+    own = {key: value for key, value in learned.items() if key not in shared}
+    state = {_STATE + key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in own.items()}
     numbers, made = folder / f"{name}.safetensors", folder / f"{name}.json"
     save_file({**{key: value.clone() for key, value in tensors.items()}, **state}, _partial(numbers))  # views may overlap
-    _partial(made).write_text(to_json({"format": _FORMAT, name: description}, indent=1) + "\n")
+    _partial(made).write_text(to_json({"format": _FORMAT, name: description, "shared": shared}, indent=1) + "\n")
     for file in (numbers, made):
         os.replace(_partial(file), file)
+
+
+def _shared(state: Tensors) -> dict[str, str]:
+    """Names of tensors that are another one of the state, as where one kernel serves several levels, and that one's name."""
+    first: dict[tuple[int, torch.Size], str] = {}
+    named = {key: first.setdefault((value.data_ptr(), value.shape), key) for key, value in state.items() if value.numel()}
+    return {key: owner for key, owner in named.items() if key != owner}
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
@@ -77,7 +86,8 @@ def read(folder: Path, name: str) -> Buildable:
         with torch.random.fork_rng(devices=[]):  # fresh networks draw random numbers, which are not the user's concern
             thing: Buildable = build(document[name], tensors)
         if isinstance(thing, nn.Module):
-            _restore(thing, {key.removeprefix(_STATE): value for key, value in tensors.items() if key.startswith(_STATE)})
+            state = {key.removeprefix(_STATE): value for key, value in tensors.items() if key.startswith(_STATE)}
+            _restore(thing, state | {key: state[owner] for key, owner in document.get("shared", {}).items()})
     except Mistake:
         raise
     except (AttributeError, ImportError, KeyError, RuntimeError, TypeError, ValueError) as error:
