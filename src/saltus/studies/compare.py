@@ -216,7 +216,7 @@ class Comparison:
             "n_real": self.suite.n_real,
             "part": "test",
             "last_step": "mean",
-            "choice": f"grids, {chosen_by}",
+            "choice": f"grids and etas, {chosen_by}",
             "models": {m.name: [{"run": network.run, "hash": network.hash} for network in m.networks] for m in self.models},
             "floor": self.floor,
             "features": self.suite.features_note,
