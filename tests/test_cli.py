@@ -56,6 +56,9 @@ def test_sample_writes_a_grid_and_an_array(home: Path) -> None:
     again = saltus("sample", "run", "--n", "3", "--out", "again", cwd=home)
     assert "3 samples, 4 network calls each" in again.stdout
     assert np.array_equal(np.load(home / "again" / "samples.npz")["samples"], samples[:3])
+    reusing = saltus("sample", "run", "--n", "3", "--out", "reusing", "--eta", "0", cwd=home)
+    assert reusing.returncode == 0, reusing.stderr
+    assert not np.array_equal(np.load(home / "reusing" / "samples.npz")["samples"], samples[:3])
     other = saltus("sample", "run", "--n", "3", "--out", "other", "--seed", "1", cwd=home)
     assert other.returncode == 0
     assert not np.array_equal(np.load(home / "other" / "samples.npz")["samples"], samples[:3])
@@ -82,6 +85,14 @@ def test_a_table_is_trained_and_sampled(tmp_path: Path) -> None:
         (["train", "--data", "digits", "--out", "run"], 1, "run is already there"),
         (["sample", "nowhere", "--n", "1", "--out", "x"], 1, "nowhere holds no chain.json"),
         (["sample", "run", "--n", "0", "--out", "x"], 2, "0 is not in the range"),
+        (["sample", "run", "--n", "1", "--out", "x", "--eta", "nan"], 2, "nan is no share; expected a number from 0 to 1"),
+        (["sample", "run", "--n", "1", "--out", "x", "--eta", "1.5"], 2, "1.5 is no share"),
+        (["train", "--data", "digits", "--out", "x", "--start", "run"], 1, "a VAEKernel can not start another kernel"),
+        (
+            ["train", "--data", "digits", "--out", "x", "--kernel", "gaussian", "--objective", "quality"],
+            2,
+            "objective is for the vae kernel",
+        ),
         (["sample", "run", "--n", "1", "--out", "run/chain.json"], 1, "saltus: run/chain.json: File exists; give another place"),
         (["train", "--data", "digits", "--out", "x", "--seed", "99999999999999999999"], 2, "99999999999999999999 is not in the range"),
     ],

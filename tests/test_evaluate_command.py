@@ -174,6 +174,15 @@ def test_options_of_a_run_and_a_file_in_the_way_are_told_before_the_work() -> No
 
 
 @pytest.mark.usefixtures("home", "quick")
+def test_eta_is_of_samples_and_not_of_the_bound() -> None:
+    fresh, reused = (figures("run", "--seeds", "0", "--eta", eta) for eta in ("1", "0"))
+    assert (fresh["eta"], reused["eta"]) == (1, 0)
+    assert fresh["metrics"] != reused["metrics"]
+    assert fresh["likelihood"] == reused["likelihood"]
+    assert "eta 0 for samples and 1 for the bound" in evaluate("run", "--seeds", "0", "--eta", "0").stdout
+
+
+@pytest.mark.usefixtures("home", "quick")
 def test_more_latents_tighten_the_likelihood() -> None:
     plain, tight = (figures("run", "--seeds", "0", "--latents", k)["likelihood"] for k in ("1", "4"))
     assert (plain["latents"], tight["latents"]) == (1, 4)

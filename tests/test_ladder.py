@@ -39,7 +39,7 @@ def items(n: int, shape: tuple[int, int, int] = (1, 8, 8)) -> Tensor:
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 7)])
 @torch.no_grad()
 def test_climbing_and_being_given_the_same_latents_are_the_same_step(shape: tuple[int, int, int]) -> None:
-    """The encoder's latents at s = 0 decode to what the terms were computed from."""
+    """The encoder's latents decode to what the terms were computed from."""
     made, y = kernel(shape), items(3, shape)
     noise = Noise(0, 0, 3)
     unit = noise.normal("encoder", (made.latent,), like=y)

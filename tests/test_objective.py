@@ -60,7 +60,7 @@ def test_the_energy_is_the_energy_score_of_the_predictions(y: float) -> None:
 
 
 def test_predictions_of_the_right_law_have_the_least_energy() -> None:
-    """Over y ~ N(0, 1), N(0, 1) itself scores better than it does over a narrower or a shifted law of y."""
+    """Over y ~ N(0, 1), N(0, 1) itself scores better than it does over a narrower or a wider law of y."""
     y = torch.randn(N, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     kernel = VAEKernel(Echo(), MLPEncoder((1,), latent=1), GaussianHead(1e-3)).double()
     scores = {}

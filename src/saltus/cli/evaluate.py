@@ -104,7 +104,7 @@ def _run(
     bound = likelihood(chain, suite.real, items.encoding, latents=latents)
     uses = latent_use(chain, suite.real[:LATENT_ITEMS]) if bound else []
     made = {"run": str(run), "calls": chain.levels.L, "last": last, "eta": eta, "latent_use": [asdict(use) for use in uses]}
-    how = f"{chain.levels.L} network calls a sample, last step: {last}, eta {eta:g}"
+    how = f"{chain.levels.L} network calls a sample, last step: {last}, eta {eta:g}{' for samples and 1 for the bound' * (eta != 1)}"
     return _result(made, report, bound), "\n".join([_words(how, report, bound), *map(str, uses)])
 
 
