@@ -58,7 +58,7 @@ def _case(folder: Path, name: str, summary: dict[str, Any], out: Path) -> list[s
     lines += ["", f"Bound, {bounds[0]['unit']}, on {bounds[0]['items']} test items: {bounds[0]['convention']}", ""]
     lines += _table(summary, lambda row: plus_minus(row["bound"]["value"]) if row["bound"] else "")
     lines += ["", "Seconds for 1000 samples, on a machine that did other work too", ""]
-    lines += _table(summary, lambda row: f"{row['seconds_per_1000']:.2g}")
+    lines += _table(summary, lambda row: f"{row['seconds_per_1000']:.3g}")
     curves(summary, CURVE).savefig(out / f"images_{name}.png", dpi=110)
     lines += ["", f"![{METRICS[CURVE].title} over network calls](images_{name}.png)"]
     calls = max(row["calls"] for row in summary["rows"] if row["calls"] <= PICTURED_CALLS)  # fewer while a comparison goes on
