@@ -185,7 +185,7 @@ def main() -> None:
     torch.set_num_threads(1)
     KEPT.mkdir(parents=True, exist_ok=True)
     if options.command == "report":
-        write_report(KEPT, list(CASES), REPORT)
+        write_report(KEPT, {name: case.calls for name, case in CASES.items()}, REPORT)
         return
     work = {"train": train_case, "compare": compare_case}[options.command]
     for name in CASES:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,13 +31,14 @@ true law for digits-mixture): what it leaves is the fault of the kind of step. H
 """
 
 
-def write_report(kept: Path, names: Sequence[str], report: Path) -> None:
-    """The page, with every case that was compared."""
+def write_report(kept: Path, cases: Mapping[str, Sequence[int]], report: Path) -> None:
+    """The page, with every case that was compared, and what is not measured yet of the numbers of calls that it asks for."""
     lines = [INTRODUCTION]
-    for name in names:
+    for name, calls in cases.items():
         file = kept / name / "compare" / "compare.json"
         if file.exists():
-            lines += ["", *_case(kept / name, name, json.loads(file.read_text()), report.parent)]
+            summary = json.loads(file.read_text())
+            lines += ["", *_case(kept / name, name, summary, report.parent), *_missing(summary, calls)]
     report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text("\n".join(lines) + "\n")
     print(f"the tables are in {report}")
@@ -64,6 +65,17 @@ def _case(folder: Path, name: str, summary: dict[str, Any], out: Path) -> list[s
     calls = max(row["calls"] for row in summary["rows"] if row["calls"] <= PICTURED_CALLS)  # fewer while a comparison goes on
     _draw_samples(folder, summary, calls, out / f"images_{name}_samples.png")
     return [*lines, "", f"Samples at {calls} calls:", "", f"![samples](images_{name}_samples.png)"]
+
+
+def _missing(summary: dict[str, Any], asked: Sequence[int]) -> list[str]:
+    """A line for each number of calls at which ways that take any number have no row: the comparison was stopped."""
+    done = {(row["model"], row["way"], row["calls"]) for row in summary["rows"]}
+    any_number = {(model, way) for model, way, _ in done if model != PERFECT and not model.startswith("VAE")}
+    lacking = {calls: [f"{model}: {way}" for model, way in sorted(any_number) if (model, way, calls) not in done] for calls in asked}
+    lines = [
+        f"* {calls} calls: {'every way' if len(ways) == len(any_number) else ', '.join(ways)}" for calls, ways in lacking.items() if ways
+    ]
+    return ["", "Not measured yet:", "", *lines] if lines else []
 
 
 def _runs(folder: Path) -> list[str]:
