@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from cases import decoder_parameters
+from cases import Case, decoder_parameters
 from saltus.chain import Chain
 from saltus.evaluation import METRICS, draw_rows
 from saltus.studies.cells import Cells
@@ -31,13 +31,15 @@ true law for digits-mixture): what it leaves is the fault of the kind of step. H
 """
 
 
-def write_report(kept: Path, names: Sequence[str], report: Path, metrics: Sequence[str] = OF_IMAGES) -> None:
-    """The page, with every case that was compared; curves are of the first metric."""
+def write_report(kept: Path, cases: Mapping[str, Case], report: Path, metrics: Sequence[str] = OF_IMAGES) -> None:
+    """The page, with every case that was compared and what it still lacks; curves are of the first metric."""
     lines = [INTRODUCTION.format(name=report.stem)]
-    for name in names:
+    for name, case in cases.items():
         file = kept / name / "compare" / "compare.json"
         if file.exists():
-            lines += ["", *_case(kept / name, json.loads(file.read_text()), report.with_name(f"{report.stem}_{name}"), metrics)]
+            summary = json.loads(file.read_text())
+            picture = report.with_name(f"{report.stem}_{name}")
+            lines += ["", *_case(kept / name, summary, picture, metrics), *_missing(summary, case.calls)]
     report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text("\n".join(lines) + "\n")
     print(f"the tables are in {report}")
@@ -58,10 +60,21 @@ def _case(folder: Path, summary: dict[str, Any], picture: Path, metrics: Sequenc
     lines += ["", f"Bound, {bounds[0]['unit']}, on {bounds[0]['items']} test items: {bounds[0]['convention']}", ""]
     lines += _table(summary, lambda row: plus_minus(row["bound"]["value"]) if row["bound"] else "")
     lines += ["", "Seconds for 1000 samples, on a machine that did other work too", ""]
-    lines += _table(summary, lambda row: f"{row['seconds_per_1000']:.2g}")
+    lines += _table(summary, lambda row: f"{row['seconds_per_1000']:.3g}")
     curves(summary, metrics[0]).savefig(picture.with_suffix(".png"), dpi=110)
     lines += ["", f"![{METRICS[metrics[0]].title} over network calls]({picture.name}.png)"]
     return lines + _samples(folder, summary, picture.with_name(f"{picture.name}_samples.png"))
+
+
+def _missing(summary: dict[str, Any], asked: Sequence[int]) -> list[str]:
+    """A line for each number of calls at which ways that take any number have no row: the comparison was stopped."""
+    done = {(row["model"], row["way"], row["calls"]) for row in summary["rows"]}
+    any_number = {(model, way) for model, way, _ in done if model != PERFECT and not model.startswith("VAE")}
+    lacking = {calls: [f"{model}: {way}" for model, way in sorted(any_number) if (model, way, calls) not in done] for calls in asked}
+    lines = [
+        f"* {calls} calls: {'every way' if len(ways) == len(any_number) else ', '.join(ways)}" for calls, ways in lacking.items() if ways
+    ]
+    return ["", "Not measured yet:", "", *lines] if lines else []
 
 
 def _runs(folder: Path) -> list[str]:

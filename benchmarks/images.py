@@ -28,4 +28,4 @@ CASES = {
 }
 
 if __name__ == "__main__":
-    command_line(__doc__, CASES, KEPT, partial(write_report, KEPT, list(CASES), REPORT))
+    command_line(__doc__, CASES, KEPT, partial(write_report, KEPT, CASES, REPORT))

@@ -36,7 +36,7 @@ CASES = {
 
 
 def report() -> None:
-    write_report(KEPT, list(CASES), REPORT)
+    write_report(KEPT, CASES, REPORT)
     write_targets(KEPT, CASES, REPORT)
 
 

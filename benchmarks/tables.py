@@ -23,4 +23,4 @@ CASES = {
 }
 
 if __name__ == "__main__":
-    command_line(__doc__, CASES, KEPT, partial(write_report, KEPT, list(CASES), REPORT, ("energy", "sliced_wasserstein")))
+    command_line(__doc__, CASES, KEPT, partial(write_report, KEPT, CASES, REPORT, ("energy", "sliced_wasserstein")))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,6 @@ from saltus.mistakes import Mistake
 from saltus.shipped import run_folder
 
 if TYPE_CHECKING:
-    from saltus.data import DataSet
     from saltus.studies.compare import Comparison
 
 __all__ = ["compare"]
@@ -102,11 +102,10 @@ def compare(
                     rows.append(row)
                     console.print(f"{row['model']}, {row['way']}, {number} calls: {_words(row)}", highlight=False, soft_wrap=True)
                 if rows:
-                    summary = comparison.summary(rows, time.monotonic() - start)
-                    _write(comparison, summary, items, out)
+                    summary = _written(comparison, rows, time.monotonic() - start, out)
         except KeyboardInterrupt:
             if rows:
-                _write(comparison, comparison.summary(rows, time.monotonic() - start), items, out)
+                _written(comparison, rows, time.monotonic() - start, out)
             raise Interrupted(f"stopped; {len(rows)} rows are kept in {out}, and the same command continues") from None
     if not rows:
         asked = ", ".join(map(str, calls))
@@ -114,13 +113,16 @@ def compare(
     say(as_json, summary, f"{_table(summary)}\ncompare.json and compare.html are in {out}/")
 
 
-def _write(comparison: Comparison, summary: dict[str, Any], items: DataSet, out: Path) -> None:
+def _written(comparison: Comparison, rows: Sequence[dict[str, Any]], seconds: float, out: Path) -> dict[str, Any]:
+    """The summary of the rows so far, which compare.json and compare.html now hold."""
     from saltus.storage import to_json
     from saltus.studies.compare_page import write_page
 
+    summary, items = comparison.summary(rows, seconds), comparison.data
     (out / "compare.json").write_text(to_json(summary, indent=1) + "\n")
     pictured = comparison.pictured if items.encoding.layout.is_image else None
     write_page(summary, out / "compare.html", pictured=pictured, shown=items.encoding.shown)
+    return summary
 
 
 def _words(row: dict[str, Any]) -> str:
