@@ -1,7 +1,7 @@
 """Cases that benchmarks share: kernels of one size, trained for the same time on one data set, then compared at equal calls.
 
-Size: decoders of the rivals have at least as many parameters as the VAE's, within 1%.  The VAE's encoder comes on top, and its
-training time counts, as does that of the kernel that it is started from.  Time: the speeds of the kernels are measured side by
+Size: decoders of the rivals are widened until they have at least as many parameters as the VAE's, within 5%.  The VAE's
+encoder comes on top, and its training time counts, as does that of the kernel that it is started from.  Time: the speeds of the kernels are measured side by
 side, one thread each, and each gets the updates that fit.  Finished runs and figures are kept, so that each command continues
 where it was interrupted.
 """
@@ -26,12 +26,17 @@ import torch
 from saltus.chain import Chain
 from saltus.data import DataSet, load
 from saltus.kernels import VAEKernel
+from saltus.networks.groups import GROUPS
 from saltus.training import Config, KernelName, Trainer, build_chain, train
 
 SMALL: dict[str, Any] = {"preset": "small", "architecture": "mlp", "width": 256}
 LARGE = SMALL | {"width": 512}  # narrower than the 784 pixels it must tell apart from noise, but as wide as minutes allow
 TINY: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128}
 TIMING_UPDATES, TIMING_TURNS = 50, 4
+WITHIN = 0.05
+"""How far the sizes of rivals may lie apart."""
+WIDER = 6
+"""How many groups of channels a resolution may have more."""
 
 
 @dataclass(frozen=True)
@@ -122,8 +127,10 @@ class Work:
         if config.kernel is KernelName.VAE and config.latent != 0:
             return config
         goal = parameters(config.model_copy(update={"kernel": KernelName.VAE, "latent": None}), data)
-        widened = (config.model_copy(update={"width": width}) for width in itertools.count(self.case.network["width"]))
-        return next(wide for wide in widened if parameters(wide, data) >= goal)
+        for wide in wider(config):
+            if goal <= parameters(wide, data) <= (1 + WITHIN) * goal:
+                return wide
+        raise ValueError(f"no {kernel} network has from {goal} to {(1 + WITHIN) * goal:.0f} parameters; allow for wider ones")
 
     def speeds(self, data: DataSet) -> dict[str, float]:
         """Updates of each kernel in a CPU second; those not yet known are measured turn by turn with the Gaussian kernel's."""
@@ -185,15 +192,25 @@ class Work:
         subprocess.run([sys.executable, "-m", "saltus", "compare", *given, *itertools.chain.from_iterable(options.items())], check=True)
 
 
+def wider(config: Config) -> Iterator[Config]:
+    """The same network with more neurons a layer, or more channels at some resolutions, the finest least."""
+    if config.channels is None:
+        for width in range(config.width or 1, 2 * (config.width or 1)):
+            yield config.model_copy(update={"width": width})
+        return
+    for more in itertools.product(range(WIDER), repeat=len(config.channels)):
+        yield config.model_copy(update={"channels": tuple(c + GROUPS * extra for c, extra in zip(config.channels, more, strict=True))})
+
+
 def parameters(config: Config, data: DataSet) -> int:
-    """Of the network that a sample calls."""
+    """Of the networks that a sample calls."""
     return decoder_parameters(build_chain(config, data))
 
 
 def decoder_parameters(chain: Chain) -> int:
-    """Of the network that a sample calls at its last step."""
-    kernel = chain.kernel(1)
-    return sum(p.numel() for p in (kernel.decoder if isinstance(kernel, VAEKernel) else kernel).parameters())
+    """Of the networks that a sample calls."""
+    called = [kernel.decoder if isinstance(kernel, VAEKernel) else kernel for kernel in dict.fromkeys(chain.kernels)]
+    return sum(p.numel() for network in called for p in network.parameters())
 
 
 def _written(calls: Sequence[int]) -> str:

@@ -81,7 +81,7 @@ def _runs(folder: Path) -> list[str]:
     lines = ["| run | decoder's parameters | encoder's | updates | CPU seconds of training |", "|---|---|---|---|---|"]
     for run in sorted(folder.glob("*-*/time.json")):
         chain, time = Chain.load(run.parent), json.loads(run.read_text())
-        total, decoder = sum(p.numel() for p in chain.kernel(1).parameters()), decoder_parameters(chain)
+        total, decoder = sum(p.numel() for p in chain.parameters()), decoder_parameters(chain)
         lines.append(f"| {run.parent.name} | {decoder} | {total - decoder or ''} | {time['updates']} | {time['cpu_seconds']:.0f} |")
     missing = [run.name for run in folder.glob("*.unfinished")]
     return [*lines, *([f"Not finished: {', '.join(missing)}."] if missing else [])]

@@ -19,6 +19,7 @@ from saltus.process import Noise
 __all__ = ["LatentUse", "latent_use"]
 
 _DRAWS = 16  # latents that a prediction is averaged over
+_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ def _as_gaussian(kernel: VAEKernel, y: Tensor, z_t: Tensor, s: float, t: float, 
     latents = noise.normal("prior of the latent", (_DRAWS, kernel.latent), like=z_t)
     total = squares = torch.zeros_like(z_t)
     for latent in latents.unbind(1):
-        drawn = kernel.step(latent, z_t, s, t).mean
+        pairs = zip(latent.split(_BATCH), z_t.split(_BATCH), strict=True)
+        drawn = torch.cat([kernel.step(few, z, s, t).mean for few, z in pairs])
         total, squares = total + drawn, squares + drawn.square()
     mean = total / _DRAWS
     error_of_mean = (squares / _DRAWS - mean.square()).mean() / (_DRAWS - 1)  # as far as a mean of so many is from that of all
