@@ -1,0 +1,31 @@
+"""Bits/dim of the part of CIFAR-10 at few levels, for kernels trained for the same time; `cases.py` says how.
+
+python benchmarks/cifar.py train FOLDER [--only cifar10_tiny]     FOLDER holds cifar10_small.npz
+python benchmarks/cifar.py compare FOLDER [--only cifar10_tiny]   every figure, by `saltus compare`
+python benchmarks/cifar.py report                                 docs/results/cifar.md, from what is there
+
+`cifar10_tiny` takes CPU minutes, `cifar10_small` (7 million parameters) as many hours.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from cases import Case, command_line
+from cases_report import write_report
+
+KEPT = Path("runs/cifar")
+REPORT = Path("docs/results/cifar.md")
+_LEARNED = "no latent-4"
+_KERNELS = ("gaussian", "vae-4", _LEARNED, "vae-1")
+_TINY: dict[str, Any] = {"preset": "tiny", "channels": (16, 32, 64), "batch": 32}
+_SMALL: dict[str, Any] = {"preset": "small", "channels": (64, 128, 128), "batch": 64}
+CASES = {
+    "cifar10_tiny": Case("cifar10_small", "cifar_tiny", _TINY, 20 * 60, (0,), (1, 4, 10), samples=1000, kernels=_KERNELS),
+    "cifar10_small": Case("cifar10_small", "cifar_small", _SMALL, 20 * 3600, (0,), (1, 4, 10), samples=1000, kernels=_KERNELS),
+}
+
+if __name__ == "__main__":
+    command_line(__doc__, CASES, KEPT, partial(write_report, KEPT, CASES, REPORT))
