@@ -1,9 +1,9 @@
 """Cases that benchmarks share: kernels of one size, trained for the same time on one data set, then compared at equal calls.
 
 Size: decoders of the rivals are widened until they have at least as many parameters as the VAE's, within 5%.  The VAE's
-encoder comes on top, and its training time counts, as does that of the kernel that it is started from.  Time: the speeds of the kernels are measured side by
-side, one thread each, and each gets the updates that fit.  Finished runs and figures are kept, so that each command continues
-where it was interrupted.
+encoder comes on top, and its training time counts, as does that of the kernel that it is started from.  Time: the speeds
+of the kernels are measured side by side, one thread each, and each gets the updates that fit.  Finished runs and figures
+are kept, so that each command continues where it was interrupted.
 """
 
 from __future__ import annotations
