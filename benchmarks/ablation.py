@@ -16,14 +16,18 @@ from cases import RECIPES, SMALL, Case, Recipe, command_line
 from saltus.chain import Chain
 from saltus.data import load
 from saltus.evaluation import METRICS, ChainSampler, Suite, evaluate
+from saltus.kernels import PLAIN
 from saltus.machine import describe_machine
 from saltus.storage import to_json
+from saltus.studies.compare import CHOSEN_BY
 from saltus.studies.compare_page import plus_minus
+from saltus.studies.contenders import of_chain
 
 KEPT = Path("runs/ablation")
 REPORT = Path("docs/results/ablation.md")
 CALLS, SECONDS = 4, 240
-COLUMNS, ETAS, SAMPLES = ("frechet", "sliced_wasserstein", "recall", "diversity"), (1.0, 0.0), 2000
+COLUMNS, SAMPLES, CHOICE_SEED = ("frechet", "sliced_wasserstein", "recall", "diversity"), 2000, 1000
+WAYS = ("plain", "best")
 
 _VAE: dict[str, Any] = {"kernel": "vae", "levels": CALLS}
 _DATA_SPACE = {"data": 1.0, "decoder": 0.0, "entropy": 0.0}
@@ -45,15 +49,20 @@ CASE = Case("mnist_14", "14", SMALL, SECONDS, (0,), (CALLS,), kernels=tuple(ABLA
 
 
 def measured(run: Path, suite: Suite) -> dict[str, Any]:
-    """Figures of one run, made once."""
+    """Figures of one run, made once: sampled plainly, and with the eta and temperature that suit it best."""
     file = run / "ablation.json"
     if not file.exists():
         chain, y = Chain.load(run), suite.real
-        bound = chain.bound(y)
-        samples = {eta: evaluate(ChainSampler(chain, eta=eta), suite).metrics for eta in ETAS}
-        figures = {str(eta): {name: asdict(result.generated) for name, result in found.items()} for eta, found in samples.items()}
+        bound, choices = chain.bound(y), of_chain(chain, y)[0].choices(CALLS)
+        hows = {name: choice.how or PLAIN for name, choice in choices.items()}
+        judged = {name: suite.measure(chain.sample(SAMPLES, seed=CHOICE_SEED, how=how))[CHOSEN_BY] for name, how in hows.items()}
+        best = min(judged, key=lambda name: judged[name])
+        samples = {
+            way: evaluate(ChainSampler(chain, hows[name]), suite).metrics for way, name in zip(WAYS, (next(iter(hows)), best), strict=True)
+        }
+        figures = {way: {name: asdict(result.generated) for name, result in found.items()} for way, found in samples.items()}
         used = {"kl": bound.kl.mean(1).tolist(), "units": bound.active_units, "mismatch": bound.mismatch}
-        file.write_text(to_json({"figures": figures, "bits": float(bound.bits_per_dim.mean()), **used}))
+        file.write_text(to_json({"figures": figures, "best": asdict(hows[best]), "bits": float(bound.bits_per_dim.mean()), **used}))
     found: dict[str, Any] = json.loads(file.read_text())
     return found
 
@@ -61,24 +70,26 @@ def measured(run: Path, suite: Suite) -> dict[str, Any]:
 def report() -> None:
     data = load(str(KEPT / "mnist_14.npz"))
     suite = Suite(data, SAMPLES, part="validation", metrics=COLUMNS)
-    titles = [f"{METRICS[name].title}, eta {eta:g}" for name in COLUMNS for eta in ETAS]
+    titles = [f"{METRICS[name].title}, {way}" for name in COLUMNS for way in WAYS]
     lines = [
         "# What each ingredient of the VAE kernel's training does",
         "",
         "Made by `python benchmarks/ablation.py train FOLDER` and `... report`. One thing is changed at a time, on validation items, since",
         f"choices are made by this table. {data.describe()}, {CALLS} levels, {SECONDS} CPU seconds of training each, one seed, 3 sets of",
-        f"{SAMPLES} samples. KL, active units and mismatch: cleanest step first. Machine: {describe_machine()}.",
+        f"{SAMPLES} samples. Sampled plainly, and with the eta and temperature of the least {METRICS[CHOSEN_BY].title} of another set.",
+        f"KL, active units and mismatch: cleanest step first. Machine: {describe_machine()}.",
         "",
         f"Real items in place of samples: {', '.join(f'{METRICS[name].title} {suite.floor[name].mean:.3g}' for name in COLUMNS)}.",
         "",
-        f"| changed | {' | '.join(titles)} | bits/dim | KL, nats | active units | mismatch |",
-        "|---" * (len(titles) + 5) + "|",
+        f"| changed | {' | '.join(titles)} | best eta, temperature | bits/dim | KL, nats | active units | mismatch |",
+        "|---" * (len(titles) + 6) + "|",
     ]
     for name in ABLATED:
         run = KEPT / "mnist" / f"{name}-0"
         if run.exists():
             found = measured(run, suite)
-            figures = [plus_minus(found["figures"][str(eta)][column], 3) for column in COLUMNS for eta in ETAS]
+            figures = [plus_minus(found["figures"][way][column], 3) for column in COLUMNS for way in WAYS]
+            figures.append(f"{found['best']['eta']:g}, {found['best']['temperature']:g}")
             used = ["/".join("-" if value is None else f"{value:.3g}" for value in found[part]) for part in ("kl", "units", "mismatch")]
             lines.append(f"| {name} | {' | '.join([*figures, format(found['bits'], '.3f'), *used])} |")
     REPORT.write_text("\n".join(lines) + "\n")

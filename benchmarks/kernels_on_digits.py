@@ -29,7 +29,7 @@ import torch
 from saltus.chain import Chain, StandardNormal
 from saltus.data import DataSet, digits
 from saltus.evaluation import diversity, sliced_wasserstein
-from saltus.kernels import GaussianKernel, VAEKernel
+from saltus.kernels import GaussianKernel, Sampling, VAEKernel
 from saltus.networks import MLP, MLPEncoder, Scaled
 from saltus.training import Config, Trainer
 
@@ -99,7 +99,7 @@ def run(arm: str, seed: int, updates: int, data: DataSet) -> dict[str, Any]:
         skipped = progress.skipped
     chain, seconds = trainer.averaged(), time.perf_counter() - start
     bound, n = chain.bound(data.test, seed=seed), len(data.train)
-    samples = {last: chain.sample(n, seed=seed, last=last) for last in ("mean", "draw")}
+    samples = {last: chain.sample(n, seed=seed, how=Sampling(last)) for last in ("mean", "draw")}
     result: dict[str, Any] = {
         "arm": arm,
         "seed": seed,

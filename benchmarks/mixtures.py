@@ -5,7 +5,7 @@ ring   means on a circle of radius 2, standard deviation 0.02
 
 N samples against N fresh items of the law: 2-Wasserstein distance over the floor, which is that of two sets of fresh items;
 modes that got at least half of their share of samples within four standard deviations; the share of samples that lie there.
-A VAE kernel's grid and eta, and a rival's grid, are chosen by the distance on other items.  Finished runs and figures are kept.
+Grids, etas and temperatures are chosen by the distance on other items.  Finished runs and figures are kept.
 
     python benchmarks/mixtures.py            docs/results/mixtures.md (an hour and a half, continues)
 """
@@ -18,6 +18,7 @@ import shutil
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from torch import Tensor
 
 from saltus.chain import Chain
 from saltus.data import DataSet, Standardised
+from saltus.kernels import PLAIN
 from saltus.levels import Levels
 from saltus.machine import describe_machine
 from saltus.oracles import GaussianMixture
@@ -122,7 +124,8 @@ def figures(contender: Contender, name: str, calls: int, seed: int) -> dict[str,
     near = mode[distance < NEAR * spread].bincount(minlength=len(at))
     floor = wasserstein(again, real)
     full = int((near >= N / len(at) / 2).sum())
-    return {"ratio": wasserstein(x, real) / floor, "floor": floor, "modes": full, "near": float(near.sum()) / N, "eta": choice.eta}
+    found = {"ratio": wasserstein(x, real) / floor, "floor": floor, "modes": full, "near": float(near.sum()) / N}
+    return found | asdict(choice.how or PLAIN)
 
 
 def rows(name: str, calls: int) -> dict[str, list[dict[str, float]]]:
@@ -154,8 +157,8 @@ def line(way: str, found: list[dict[str, float]]) -> str:
         values = [figures[figure] for figures in found]
         return f"{statistics.fmean(values):.{digits}f} ± {statistics.stdev(values):.{digits}f}"
 
-    etas = ", ".join(f"{figures['eta']:g}" for figures in found)
-    return f"| {way} | {cell('ratio', 2)} | {min(figures['modes'] for figures in found):.0f} | {cell('near', 3)} | {etas} |"
+    hows = ", ".join(f"{figures['eta']:g}/{figures['temperature']:g}" for figures in found)
+    return f"| {way} | {cell('ratio', 2)} | {min(figures['modes'] for figures in found):.0f} | {cell('near', 3)} | {hows} |"
 
 
 def main() -> None:
@@ -171,7 +174,7 @@ def main() -> None:
     for name in SPREADS:
         for calls in CALLS:
             lines += ["", f"## {name}, {calls} calls", "", f"{len(means(name))} modes.", ""]
-            lines += ["| way | 2-Wasserstein / floor | modes, fewest | near a mode | eta |", "|---|---|---|---|---|"]
+            lines += ["| way | 2-Wasserstein / floor | modes, fewest | near a mode | eta/temperature |", "|---|---|---|---|---|"]
             lines += [line(way, found) for way, found in rows(name, calls).items()]
     REPORT.write_text("\n".join(lines) + "\n")
     print(f"the tables are in {REPORT}")

@@ -16,7 +16,7 @@ from chains import COVARIANCES, HEAD, MEANS, MIXTURE, POINTS, WEIGHTS, chain_of,
 from checks import follows, mean_is, mixture_cdf
 from saltus.chain import Bound, Chain, OraclePrior, StandardNormal, bits_per_dim
 from saltus.chain.bound import mismatch
-from saltus.kernels import DiscretisedHead, GaussianKernel, OracleKernel, Terms
+from saltus.kernels import DiscretisedHead, GaussianKernel, OracleKernel, Sampling, Terms
 from saltus.levels import Levels
 from saltus.networks import MLPEncoder, decoder
 from saltus.oracles import GaussianMixture
@@ -47,7 +47,7 @@ def test_a_gaussian_step_does_not(L: int) -> None:
     """The twin of the last test: around the perfect denoiser, but Gaussian, few steps leave the data."""
     chain = Chain(OraclePrior(MIXTURE), grid(L), GaussianKernel(OracleDenoiser(MIXTURE), HEAD))
     chain.calibrate(MIXTURE.sample(MANY, seed=2))
-    sample = chain.sample(MANY, seed=1, batch=MANY, last="draw")
+    sample = chain.sample(MANY, seed=1, batch=MANY, how=Sampling(last="draw"))
     assert not follows(sample[:, 0], mixture_cdf(WEIGHTS, MEANS[:, 0], COVARIANCES[:, 0, 0]))
 
 
@@ -130,9 +130,9 @@ def test_paths_run_from_data_to_noise() -> None:
             assert mean_is((path[level, :, dimension] - law.mean[dimension]) ** 2, float(law.variance[dimension]))
 
 
-def test_the_last_step_gives_a_mean_or_a_draw() -> None:
+def test_the_last_step_gives_a_median_or_a_draw() -> None:
     chain = chain_of("gaussian")
-    mean, draw = (chain.sample(MANY, seed=1, last=last, batch=MANY) for last in ("mean", "draw"))
+    mean, draw = (chain.sample(MANY, seed=1, how=Sampling(last), batch=MANY) for last in ("median", "draw"))
     step = (draw - mean).double()
     assert mean_is(step.square(), 0.1)  # the error that it was given at the first level
     assert not mean_is(step.square(), 0.11)  # the twin
@@ -226,7 +226,7 @@ def terms_of(chain: Chain) -> Terms:
         (lambda: chain_of("vae").bound(torch.zeros(0, 2)), ValueError, r"\(0, 2\)"),
         (lambda: chain_of("vae").bound(torch.zeros(1, 2).double()), ValueError, "torch.float64; expected torch.float32"),
         (lambda: chain_of("vae").bound(torch.zeros(1, 2), batch=0), ValueError, "batch = 0"),
-        (lambda: chain_of("vae").sample(1, seed=0, last="men"), ValueError, "last = 'men'"),
+        (lambda: Sampling("men"), ValueError, "last = 'men'"),
         (lambda: chain_of("vae").sample(0, seed=0), ValueError, "n = 0"),
         (lambda: chain_of("vae").sample(1, seed=0, batch=0), ValueError, "batch = 0"),
         (lambda: chain_of("vae").sample(1, seed=-1), ValueError, "seed=-1"),

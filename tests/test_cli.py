@@ -48,7 +48,7 @@ def test_sample_writes_a_grid_and_an_array(home: Path) -> None:
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     files = ["samples/samples.npz", "samples/samples.png"]
-    assert result == {"samples": 10, "seed": 0, "last": "mean", "eta": 1.0, "calls": 4, "files": files}
+    assert result == {"samples": 10, "seed": 0, "last": "median", "eta": 1.0, "temperature": 1.0, "calls": 4, "files": files}
     samples = np.load(home / "samples" / "samples.npz")["samples"]
     assert (samples.shape, samples.dtype) == ((10, 8, 8), np.uint8)
     with Image.open(home / "samples" / "samples.png") as picture:

@@ -9,7 +9,7 @@ import torch
 
 from chains import HEAD, MIXTURE, chain_of, grid
 from saltus.chain import Chain, StandardNormal
-from saltus.kernels import DeterministicKernel, GaussianKernel
+from saltus.kernels import DeterministicKernel, GaussianKernel, Sampling
 from saltus.levels import Levels
 from saltus.networks import decoder
 from saltus.studies.cells import Cells
@@ -43,18 +43,20 @@ def test_a_chain_of_fixed_levels_takes_part_at_its_own_number_of_calls_only() ->
     assert contender.on(chain.levels) is chain
 
 
-def test_a_vae_chooses_how_much_noise_it_reuses_and_its_bound_does_not() -> None:
+def test_a_vae_chooses_eta_and_temperature_and_its_bound_does_not() -> None:
     (contender,), (direct,) = of_chain(chain_of("vae"), ITEMS), of_chain(chain_of("direct vae"), ITEMS)
     choices = contender.choices(3)
-    assert list(choices) == ["own", "own, eta 0.5", "own, eta 0"]
-    assert list(contender.choices(3, bound=True)) == list(direct.choices(3)) == ["own"]
+    warm = [f", temperature {temperature}" for temperature in (1.25, 1.5, 1.75)]
+    assert list(choices) == [f"own{eta}{more}" for eta in ("", ", eta 0.5", ", eta 0") for more in ("", *warm)]
+    assert list(contender.choices(3, bound=True)) == ["own"]
+    assert list(direct.choices(3)) == [f"own{more}" for more in ("", *warm)]
     chain = chain_of("vae")
     for choice in choices.values():
         samples = contender.sampler(choice).sample(5, seed=1)
-        assert torch.equal(samples, chain.sample(5, seed=1, eta=choice.eta))
-        assert torch.equal(samples, chain.sample(5, seed=1)) is (choice.eta == 1)
-    assert len({str(choice.key) for choice in choices.values()}) == 3
-    assert choices["own"].key == {"levels": list(chain.levels)}
+        assert torch.equal(samples, chain.sample(5, seed=1, how=choice.how))
+        assert torch.equal(samples, chain.sample(5, seed=1)) is (choice.how == Sampling())
+    assert len({str(choice.key) for choice in choices.values()}) == len(choices)
+    assert choices["own"].for_bound.key == {"levels": list(chain.levels)}
 
 
 def test_a_network_for_all_times_takes_part_with_every_way_on_any_grid() -> None:

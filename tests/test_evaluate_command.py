@@ -75,7 +75,7 @@ def test_a_run_knows_its_data(home: Path) -> None:
         assert words in done.stdout
     assert "seed 3: 140 samples" in done.stderr
     kept = json.loads((home / "figures" / "evaluation.json").read_text())
-    assert (kept["run"], kept["calls"], kept["last"], kept["part"], kept["seeds"]) == ("run", 4, "mean", "test", [0, 3])
+    assert (kept["run"], kept["calls"], kept["last"], kept["part"], kept["seeds"]) == ("run", 4, "median", "test", [0, 3])
     assert list(kept["metrics"]) == list(QUICK)
     assert len(kept["metrics"]["energy"]["generated"]["values"]) == 2
     data = load("table.npz")

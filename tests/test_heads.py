@@ -106,6 +106,18 @@ def test_mean_is_that_of_the_bins(mean: float, std: float, outliers: float) -> N
     assert float(ours) == pytest.approx(expected, abs=ROUNDING)
 
 
+@pytest.mark.parametrize("std", [1e-9, 0.2, 3.0])
+@pytest.mark.parametrize("mean", [-2.0, 0.3, 1.0])
+@pytest.mark.parametrize("outliers", OUTLIERS[:2])
+def test_median_is_the_middle_of_the_bins(mean: float, std: float, outliers: float) -> None:
+    head = DiscretisedHead(17, outliers=outliers)
+    below = all_bins(head, mean, std).exp().cumsum(-1).flatten()
+    middle = float(head.values[int((below < 0.5).sum())])
+    ours = head.median(torch.full((1, 1), mean, dtype=torch.float64), torch.full((1, 1), std**2, dtype=torch.float64))
+    assert abs(float(ours) - middle) <= (head.width if outliers else 0) + ROUNDING
+    head.check(ours)
+
+
 @pytest.mark.parametrize("outliers", [0.0, 0.1])
 def test_draws_have_the_frequencies_of_the_bins(outliers: float) -> None:
     head, n = DiscretisedHead(17, outliers=outliers), 50_000
@@ -135,6 +147,7 @@ def test_gaussian_density_and_its_floor() -> None:
         assert float(head.log_prob(torch.full_like(mean, 0.33), mean, v)) == pytest.approx(expected, rel=ROUNDING)
         assert float(head.draw(mean, v, torch.ones_like(mean))) == pytest.approx(0.2 + std, rel=ROUNDING)
         assert torch.equal(head.mean(mean, v), mean)
+        assert torch.equal(head.median(mean, v), mean)
 
 
 def test_sums_over_dimensions() -> None:

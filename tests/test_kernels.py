@@ -11,7 +11,17 @@ from torch import Tensor, nn
 
 from checks import STANDARD_ERRORS, follows, gauss_hermite, mixture_cdf
 from saltus.chain import Chain, StandardNormal
-from saltus.kernels import DeterministicKernel, DiscretisedHead, GaussianHead, GaussianKernel, Kernel, OracleKernel, VAEKernel, Variance
+from saltus.kernels import (
+    DeterministicKernel,
+    DiscretisedHead,
+    GaussianHead,
+    GaussianKernel,
+    Kernel,
+    OracleKernel,
+    Sampling,
+    VAEKernel,
+    Variance,
+)
 from saltus.levels import Levels
 from saltus.networks import Architecture, ConvEncoder, MLPEncoder, decoder, scales
 from saltus.oracles import GaussianMixture
@@ -183,7 +193,7 @@ def test_the_gaussian_step() -> None:
         set_error(kernel, torch.tensor([t]), torch.tensor([0.4]))
         assert torch.allclose(kernel.sample(z_t, s, t, noise=NOISE), mean + width.sqrt() * unit, rtol=ROUNDING)
         assert torch.allclose(kernel.sample(z_t, 0.0, t, noise=NOISE), oracle.posterior_mean(z_t, t), rtol=ROUNDING)
-        drawn = kernel.sample(z_t, 0.0, t, noise=NOISE, last="draw")
+        drawn = kernel.sample(z_t, 0.0, t, noise=NOISE, how=Sampling(last="draw"))
         final = {"posterior": torch.tensor(HEAD.floor**2), "transition": process.sigma(t) ** 2, "optimal": torch.tensor(0.4)}[variance]
         assert torch.allclose(drawn, oracle.posterior_mean(z_t, t) + final.double().sqrt() * unit, rtol=1e-6)  # 0.4 in float32
 
@@ -213,10 +223,10 @@ def test_an_exact_draw_may_reuse_any_share_of_the_noise() -> None:
     cdf = mixture_cdf(weights, alpha * means, alpha**2 * variances + process.sigma(s) ** 2)
     mean = DeterministicKernel(OracleDenoiser(oracle), bridge=True)
     for eta in (0.0, 0.5, 1.0):
-        assert follows(OracleKernel(oracle).sample(z_t, s, t, noise=noise, eta=eta).flatten(), cdf)
-        assert not follows(mean.sample(z_t, s, t, noise=noise, eta=eta).flatten(), cdf)
-    moved = OracleKernel(oracle).sample(z_t, s, t, noise=noise, eta=0.0)
-    assert not torch.allclose(moved, OracleKernel(oracle).sample(z_t, s, t, noise=noise, eta=1.0))
+        assert follows(OracleKernel(oracle).sample(z_t, s, t, noise=noise, how=Sampling(eta=eta)).flatten(), cdf)
+        assert not follows(mean.sample(z_t, s, t, noise=noise, how=Sampling(eta=eta)).flatten(), cdf)
+    moved = OracleKernel(oracle).sample(z_t, s, t, noise=noise, how=Sampling(eta=0.0))
+    assert not torch.allclose(moved, OracleKernel(oracle).sample(z_t, s, t, noise=noise))
 
 
 @pytest.mark.parametrize("variance", list(Variance))

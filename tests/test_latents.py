@@ -10,8 +10,9 @@ import torch
 from chains import MIXTURE, chain_of, data_for
 from saltus.chain import Chain, OraclePrior
 from saltus.chain.latents import on_great_circle
-from saltus.kernels import OracleKernel, Variance
+from saltus.kernels import OracleKernel, Sampling, Variance
 from saltus.levels import Levels
+from saltus.mistakes import Mistake
 
 CODED = ["gaussian", "vae", "direct vae", "no latent", "one for each level"]
 ROUNDING = 1e-4  # float32 through four networks, whose small standard deviations divide
@@ -63,8 +64,8 @@ def test_mistakes_are_named() -> None:
         chain.vary(y, 0)
     with pytest.raises(ValueError, match="n = 1"):
         chain.interpolate(y, y, 1)
-    with pytest.raises(ValueError, match="last = 'median'"):
-        chain.vary(y, 1, last="median")  # type: ignore[arg-type]
+    with pytest.raises(Mistake, match=r"temperature = 1\.5"):
+        chain_of("gaussian").vary(y, 1, how=Sampling(temperature=1.5))
     for use in (chain.encode, chain.reconstruct, lambda y: chain.vary(y, 1)):
         with pytest.raises(ValueError, match=r"expected torch\.float32"):
             use(y.double())

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence
 
-from saltus.kernels import DiscretisedHead, GaussianHead, VAEKernel
-from saltus.networks import ConvEncoder, MLPEncoder, decoder
+from saltus.kernels import DiscretisedHead, GaussianHead, Sampling, VAEKernel
+from saltus.networks import ConvEncoder, MLPEncoder, decoder, encoder
 from saltus.oracles import GaussianMixture
 from saltus.process import Noise, OrnsteinUhlenbeck
 from stubs import GivenNoise, randomise, small_vae
@@ -198,8 +198,11 @@ def test_samples_are_decoded_draws_of_the_latent() -> None:
     for s in (0.0, 0.4):
         step = kernel.step(epsilon, z_t, s, 1.0)
         drawn = step.mean + step.variance.sqrt() * delta
-        assert torch.allclose(kernel.sample(z_t, s, 1.0, noise=noise, last="draw"), drawn)
+        assert torch.allclose(kernel.sample(z_t, s, 1.0, noise=noise, how=Sampling("draw")), drawn)
         assert torch.allclose(kernel.sample(z_t, s, 1.0, noise=noise), step.mean if s == 0 else drawn)
+        warmer = kernel.step(1.5 * epsilon, z_t, s, 1.0)
+        drawn = warmer.mean + warmer.variance.sqrt() * delta
+        assert torch.allclose(kernel.sample(z_t, s, 1.0, noise=noise, how=Sampling("draw", temperature=1.5)), drawn)
 
 
 @torch.no_grad()
@@ -221,7 +224,9 @@ def test_the_bridge_is_the_least_variance() -> None:
 def test_a_fresh_kernel_is_exact_on_isotropic_data(parametrisation: str, v: float) -> None:
     """Training starts from the best Gaussian step, not from nothing."""
     oracle = GaussianMixture(torch.ones(1), torch.zeros(1, 2), v * torch.eye(2, dtype=torch.float64)[None])
-    kernel = VAEKernel(decoder((2,), outputs=2, latent=1, variance=v).double(), None, HEAD, parametrisation=parametrisation)
+    kernel = VAEKernel(
+        decoder((2,), outputs=2, latent=1, variance=v).double(), encoder((2,), latent=1).double(), HEAD, parametrisation=parametrisation
+    )
     z_t = torch.randn(3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     for s, t in [(0.0, 0.5), (0.1, 0.3), (0.4, 4.0)]:
         step, law = kernel.step(torch.ones(3, 1, dtype=torch.float64), z_t, s, t), oracle.reverse(z_t, s, t)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from saltus.chain import Bound, Chain, Loss, OraclePrior, StandardNormal, bits_per_dim
     from saltus.data import DataSet, digits, load
-    from saltus.kernels import DeterministicKernel, DiscretisedHead, GaussianHead, GaussianKernel, Kernel, OracleKernel, VAEKernel
+    from saltus.kernels import DeterministicKernel, DiscretisedHead, GaussianHead, GaussianKernel, Kernel, OracleKernel, Sampling, VAEKernel
     from saltus.levels import Levels
     from saltus.mistakes import Mistake
     from saltus.oracles import FiniteData, GaussianMixture
@@ -22,7 +22,16 @@ _rooms = {
     "process": ("Delta", "Noise", "OrnsteinUhlenbeck"),
     "levels": ("Levels",),
     "oracles": ("FiniteData", "GaussianMixture"),
-    "kernels": ("DeterministicKernel", "DiscretisedHead", "GaussianHead", "GaussianKernel", "Kernel", "OracleKernel", "VAEKernel"),
+    "kernels": (
+        "DeterministicKernel",
+        "DiscretisedHead",
+        "GaussianHead",
+        "GaussianKernel",
+        "Kernel",
+        "OracleKernel",
+        "Sampling",
+        "VAEKernel",
+    ),
     "chain": ("Bound", "Chain", "Loss", "OraclePrior", "StandardNormal", "bits_per_dim"),
     "data": ("DataSet", "digits", "load"),
     "training": ("Config", "train"),
@@ -50,6 +59,7 @@ __all__ = [
     "OracleKernel",
     "OraclePrior",
     "OrnsteinUhlenbeck",
+    "Sampling",
     "StandardNormal",
     "VAEKernel",
     "bits_per_dim",

@@ -127,14 +127,14 @@ class SchedulerSampler:
         return self.solver.calls(self.levels.L)
 
     @torch.no_grad()
-    def sample(self, n: int, *, seed: int, first_item: int = 0, last: Last = "mean", batch: int = 256) -> Tensor:
+    def sample(self, n: int, *, seed: int, first_item: int = 0, last: Last = "median", batch: int = 256) -> Tensor:
         """Generate items `first_item` ... `first_item + n - 1` of a seed, from the noise that `Chain.sample` gives them.
 
         Args:
             n: how many, >= 1.
             seed: >= 0; item i of a seed is the same whatever n, `first_item` and `batch` are.
             first_item: number of the first item.
-            last: "mean", which is what every scheduler's last step gives.
+            last: "median" or "mean": every scheduler's last step gives the network's own prediction.
             batch: how many items at a time.
 
         Returns:
@@ -145,8 +145,8 @@ class SchedulerSampler:
             Mistake: for `last="draw"`.
             ValueError: if n or batch is below 1, or seed or first_item below 0.
         """
-        if last != "mean":
-            raise Mistake(f"last = {last!r} was given, but the last step of a scheduler is its mean; leave it out, or give last='mean'")
+        if last == "draw":
+            raise Mistake(f"last = {last!r} was given, but the last step of a scheduler is a prediction; leave it out")
         if n < 1 or batch < 1:
             raise ValueError(f"n = {n}, batch = {batch}; expected at least 1")
         with evaluating(self.denoiser):

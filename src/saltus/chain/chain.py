@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import groupby
 from pathlib import Path
-from typing import get_args
 
 import torch
 from torch import Tensor, nn
@@ -21,7 +20,7 @@ from saltus.chain.bound import Bound, measured
 from saltus.chain.latents import Code, decode, encode, on_great_circle, reconstruct
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import Prior
-from saltus.kernels import Kernel, Last, Terms, Weights
+from saltus.kernels import PLAIN, Kernel, Sampling, Terms, Weights
 from saltus.levels import Levels
 from saltus.mistakes import Mistake
 from saltus.process import Noise, OrnsteinUhlenbeck
@@ -98,8 +97,7 @@ class Chain(Buildable, nn.Module):
         seed: int,
         first_item: int = 0,
         return_path: bool = False,
-        last: Last = "mean",
-        eta: float = 1.0,
+        how: Sampling = PLAIN,
         batch: int = 256,
     ) -> Tensor:
         """Generate items `first_item` ... `first_item + n - 1` of a seed.
@@ -109,35 +107,36 @@ class Chain(Buildable, nn.Module):
             seed: >= 0; item i of a seed is the same whatever n, `first_item` and `batch` are.
             first_item: number of the first item.
             return_path: whether to return z_0 ... z_L, (L + 1, n, *E); by default only z_0, (n, *E).
-            last: whether the step to data gives the mean of its Gaussian or a draw.
-            eta: from 0 to 1; below 1 each step reuses a part of the noise that is in z_t in place of the bridge's (DDIM's eta); what a
-                kernel adds for its own error stays fresh.
-                The bound is that of eta = 1.
+            how: what the step to data gives, eta, and the temperature of latents.
             batch: how many items at a time.
 
         Raises:
-            ValueError: if n or batch is below 1, seed or first_item below 0, `last` is another word, or eta is not in [0, 1]
-                or not 1 where a kernel has no bridge.
+            Mistake: for an eta or a temperature that is not 1 where no kernel has a bridge or a latent.
+            ValueError: if n or batch is below 1, seed or first_item below 0.
         """
-        _check_last(last)
+        self._check_how(how)
         if n < 1 or batch < 1:
             raise ValueError(f"n = {n}, batch = {batch}; expected at least 1")
         starts = range(0, n, batch)
         with evaluating(self):
-            parts = [self._paths(Noise(seed, first_item + start, min(batch, n - start)), last, eta, return_path) for start in starts]
+            parts = [self._paths(Noise(seed, first_item + start, min(batch, n - start)), how, return_path) for start in starts]
         path = torch.cat(parts, dim=1)
         return path if return_path else path[0]
 
-    def _paths(self, noise: Noise, last: Last, eta: float, keep: bool) -> Tensor:
+    def _paths(self, noise: Noise, how: Sampling, keep: bool) -> Tensor:
         z = self.prior.sample(self.event_shape, self.levels.last, noise.at(self.levels.L)).to(like(self))
-        states = deque(self._descend(z, self.levels.L, noise, last, eta), maxlen=None if keep else 1)
+        states = deque(self._descend(z, self.levels.L, noise, how), maxlen=None if keep else 1)
         return torch.stack(list(reversed(states)))
 
-    def _descend(self, z: Tensor, level: int, noise: Noise, last: Last, eta: float) -> Iterator[Tensor]:
+    def _check_how(self, how: Sampling) -> None:
+        if how.temperature != 1 and not any(kernel.latent for kernel in self.kernels):
+            raise Mistake(f"temperature = {how.temperature} is that of latents, and these kernels have none; leave it at 1")
+
+    def _descend(self, z: Tensor, level: int, noise: Noise, how: Sampling) -> Iterator[Tensor]:
         """z_level, ..., z_0 from z_level, (B, *E) each."""
         yield z
         for number, (s, t) in reversed(list(enumerate(self.levels.pairs(), 1))[:level]):
-            z = self.kernel(number).sample(z, s, t, noise=noise.at(number - 1), last=last, eta=eta)
+            z = self.kernel(number).sample(z, s, t, noise=noise.at(number - 1), how=how)
             yield z
 
     def loss(self, y: Tensor, *, seed: int = 0, first_item: int = 0, weights: Weights | None = None) -> Loss:
@@ -225,7 +224,7 @@ class Chain(Buildable, nn.Module):
 
     @torch.no_grad()
     def reconstruct(self, y: Tensor, *, seed: int = 0) -> Tensor:
-        """Items (B, *E) again from their z_L and latents, with other noise of the decoder, the last step its mean: what latents hold."""
+        """Items (B, *E) again from their z_L and latents, with other noise of the decoder, the last step its median: what latents hold."""
         self._check(y)
         return reconstruct(self, y, Noise(seed, 0, len(y)))
 
@@ -243,23 +242,23 @@ class Chain(Buildable, nn.Module):
         return torch.stack([self.decode(ends[0].map(partial(on_great_circle, share=share), ends[1])) for share in shares])
 
     @torch.no_grad()
-    def vary(self, y: Tensor, from_level: int, *, seed: int = 0, last: Last = "mean", eta: float = 1.0) -> Tensor:
+    def vary(self, y: Tensor, from_level: int, *, seed: int = 0, how: Sampling = PLAIN) -> Tensor:
         """Other items that share z_l with those given, l = `from_level` in 1 ... L: the noisier the level, the less they share.
 
         Returns:
             (B, *E); another seed gives other items.
 
         Raises:
-            ValueError: for another level, another word for `last`, or items as in `bound`.
+            ValueError: for another level, or items as in `bound`.
         """
         self._check(y)
-        _check_last(last)
+        self._check_how(how)
         if not 1 <= from_level <= self.levels.L:
             raise ValueError(f"from_level = {from_level}; expected a level from 1 to {self.levels.L}")
         noise = Noise(seed, 0, len(y))
         with evaluating(self):
             z = _process.noised(y, self.levels.times[from_level], noise.at(from_level).normal("vary", y.shape[1:], like=y))
-            return deque(self._descend(z, from_level, noise, last, eta), maxlen=1).pop()
+            return deque(self._descend(z, from_level, noise, how), maxlen=1).pop()
 
     def bits_per_dim(self, y: Tensor, *, seed: int = 0) -> Tensor:
         """The bound in bits per dimension, (N,)."""
@@ -289,8 +288,3 @@ class Chain(Buildable, nn.Module):
         if not isinstance(chain, cls):
             raise Mistake(f"{folder} holds a {type(chain).__name__}, not a chain; give the folder that training wrote")
         return chain
-
-
-def _check_last(last: str) -> None:
-    if last not in get_args(Last):
-        raise ValueError(f"last = {last!r}; expected one of {get_args(Last)}")

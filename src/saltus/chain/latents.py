@@ -3,7 +3,7 @@ r"""Latents as a handle on items: the code of an item is everything that the cha
 encode      a path z_1 ... z_L ~ q( . | y) and at each level a latent epsilon of the encoder; the decoder's noise is what
             is left, delta = (z_s - mean(epsilon, z_t)) / std(epsilon, z_t)
 decode      the same steps downwards: decode(encode(y)) is y
-reconstruct the same with other noise of the decoder, the last step its mean
+reconstruct the same with other noise of the decoder, the last step its median
 interpolate codes on great circles: every part of a code is Gaussian a priori, and in many dimensions stays as long as Gaussians are
 vary        z_l of the item is kept, and everything cleaner is drawn anew
 """
@@ -80,7 +80,7 @@ def reconstruct(chain: Chain, y: Tensor, noise: Noise) -> Tensor:
     with evaluating(chain):
         for level, (s, t) in reversed(list(enumerate(chain.levels.pairs(), 1))):
             step = chain.kernel(level).step(code.latents[level - 1], z, s, t)
-            z = step.draw(noise.at(level).normal("decoder", y.shape[1:], like=y), "mean")
+            z = step.draw(noise.at(level).normal("decoder", y.shape[1:], like=y), "median")
     return z
 
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
-from typing import Any
+from functools import wraps
+from typing import TYPE_CHECKING, Any
 
 import click
 
-__all__ = ["ETA_OPTION", "LAST_OPTION", "LATENT_ITEMS", "SEED", "Interrupted", "json_option", "say"]
+if TYPE_CHECKING:
+    from saltus.kernels import Last
+
+__all__ = ["LATENT_ITEMS", "SAMPLING_OPTIONS", "SEED", "Interrupted", "json_option", "sampling_options", "say"]
 
 LATENT_ITEMS = 1000
 """Items whose use of latents is measured: each is decoded with many."""
 
 SEED = click.IntRange(min=0, max=2**63 - 1)
-LAST_OPTION = click.option(
-    "--last", type=click.Choice(["mean", "draw"]), default="mean", show_default=True, help="The last step: its mean, or a draw."
-)
 
 
 def _share(_: click.Context, __: click.Parameter, value: float) -> float:
@@ -24,9 +26,38 @@ def _share(_: click.Context, __: click.Parameter, value: float) -> float:
     return value
 
 
-ETA_OPTION = click.option(
-    "--eta", type=float, callback=_share, default=1.0, show_default=True, help="From 0 to 1: below 1 steps reuse a part of their noise."
+def _positive(_: click.Context, __: click.Parameter, value: float) -> float:
+    if not 0 < value < math.inf:
+        raise click.BadParameter(f"{value} is no temperature; expected a number above 0")
+    return value
+
+
+_LASTS = ("median", "mean", "draw")
+_SAMPLING = (
+    click.option("--last", type=click.Choice(_LASTS), default=_LASTS[0], show_default=True, help="What the last step gives of its law."),
+    click.option(
+        "--eta", type=float, callback=_share, default=1.0, show_default=True, help="From 0 to 1: below 1 steps reuse a part of their noise."
+    ),
+    click.option(
+        "--temperature", type=float, callback=_positive, default=1.0, show_default=True, help="Of latents: above 1 they vary more."
+    ),
 )
+SAMPLING_OPTIONS = ("last", "eta", "temperature")
+
+
+def sampling_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """--last, --eta and --temperature, which the command receives as `how`."""
+
+    @wraps(command)
+    def told(*args: Any, last: Last, eta: float, temperature: float, **options: Any) -> Any:
+        from saltus.kernels import Sampling
+
+        return command(*args, how=Sampling(last, eta, temperature), **options)
+
+    result: Callable[..., Any] = told
+    for option in reversed(_SAMPLING):
+        result = option(result)
+    return result
 
 
 class Interrupted(Exception):

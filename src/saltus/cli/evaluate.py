@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import ETA_OPTION, LAST_OPTION, LATENT_ITEMS, json_option, say
+from saltus.cli.common import LATENT_ITEMS, SAMPLING_OPTIONS, json_option, sampling_options, say
 from saltus.mistakes import Mistake
 from saltus.shipped import run_folder
 
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 
     from saltus.data import DataSet
     from saltus.evaluation import Figures, Likelihood, Report, Suite
-    from saltus.kernels import Last
+    from saltus.kernels import Sampling
 
 __all__ = ["evaluate_command"]
 
 _FILE = "evaluation.json"
-_RUN_OPTIONS = ("seeds", "last", "eta", "latents")
+_RUN_OPTIONS = ("seeds", *SAMPLING_OPTIONS, "latents")
 
 
 def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
@@ -41,8 +41,7 @@ def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
 @click.option("--data", help="What to compare with: as for train. A run knows its own.")
 @click.option("--n", type=click.IntRange(min=1), help="Items to generate each time. [default: as many as there are test items]")
 @click.option("--seeds", callback=_seeds, default="0,1,2", show_default=True, help="Of a run: one set of samples each.")
-@LAST_OPTION
-@ETA_OPTION
+@sampling_options
 @click.option("--latents", type=click.IntRange(min=1), default=1, show_default=True, help="Tighten each step of the bound with so many.")
 @click.option("--inception", is_flag=True, help="Inception FID and KID too; needs the package torch-fidelity and its weights.")
 @click.option("--out", type=click.Path(path_type=Path), help=f"Folder for {_FILE}.")
@@ -52,8 +51,7 @@ def evaluate_command(
     data: str | None,
     n: int | None,
     seeds: tuple[int, ...],
-    last: Last,
-    eta: float,
+    how: Sampling,
     latents: int,
     inception: bool,
     out: Path | None,
@@ -72,7 +70,7 @@ def evaluate_command(
         out.mkdir(parents=True, exist_ok=True)
     target = run_folder(target)
     if (target / "chain.json").exists():
-        result, words = _run(target, data, n, seeds, last, eta, latents, inception)
+        result, words = _run(target, data, n, seeds, how, latents, inception)
     else:
         _refuse(_RUN_OPTIONS, target)
         result, words = _samples(target, data, n, inception)
@@ -91,21 +89,24 @@ def _refuse(options: Sequence[str], target: Path) -> None:
 
 
 def _run(
-    run: Path, data: str | None, n: int | None, seeds: Sequence[int], last: Last, eta: float, latents: int, inception: bool
+    run: Path, data: str | None, n: int | None, seeds: Sequence[int], how: Sampling, latents: int, inception: bool
 ) -> tuple[dict[str, Any], str]:
     from saltus.chain import Chain
     from saltus.evaluation import ChainSampler, evaluate, latent_use, likelihood
+    from saltus.kernels import PLAIN
     from saltus.training import load_data
 
     chain, items = Chain.load(run), load_data(run, data)
     suite = _suite(items, n or _default(items), inception)
-    report = evaluate(ChainSampler(chain, last, eta), suite, seeds, progress=_progress)
+    report = evaluate(ChainSampler(chain, how), suite, seeds, progress=_progress)
     _progress(f"the likelihood bound of {suite.n_real} {suite.part} items")
     bound = likelihood(chain, suite.real, items.encoding, latents=latents)
     uses = latent_use(chain, suite.real[:LATENT_ITEMS]) if bound else []
-    made = {"run": str(run), "calls": chain.levels.L, "last": last, "eta": eta, "latent_use": [asdict(use) for use in uses]}
-    how = f"{chain.levels.L} network calls a sample, last step: {last}, eta {eta:g}{' for samples and 1 for the bound' * (eta != 1)}"
-    return _result(made, report, bound), "\n".join([_words(how, report, bound), *map(str, uses)])
+    made = {"run": str(run), "calls": chain.levels.L, **asdict(how), "latent_use": [asdict(use) for use in uses]}
+    steps = f"{chain.levels.L} network calls a sample, last step: {how.last}, eta {how.eta:g}, temperature {how.temperature:g}"
+    if replace(how, last=PLAIN.last) != PLAIN:
+        steps += "; the bound is that of eta 1 and temperature 1"
+    return _result(made, report, bound), "\n".join([_words(steps, report, bound), *map(str, uses)])
 
 
 def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> tuple[dict[str, Any], str]:

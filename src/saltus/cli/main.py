@@ -7,17 +7,20 @@ import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from saltus.cli.common import ETA_OPTION, LAST_OPTION, LATENT_ITEMS, SEED, Interrupted, json_option, say
+from saltus.cli.common import LATENT_ITEMS, SEED, Interrupted, json_option, sampling_options, say
 from saltus.cli.compare import compare
 from saltus.cli.evaluate import evaluate_command
 from saltus.cli.study import study
 from saltus.machine import keep_freed_memory
 from saltus.mistakes import Mistake
 from saltus.shipped import run_folder
+
+if TYPE_CHECKING:
+    from saltus.kernels import Sampling
 
 __all__ = ["cli", "main"]
 
@@ -106,10 +109,9 @@ def train(data: str, out: Path, start: Path | None, as_json: bool, **options: An
 @click.option("--n", type=click.IntRange(min=1), required=True, help="How many.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for samples.npz and, for images, samples.png.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed gives the same items.")
-@LAST_OPTION
-@ETA_OPTION
+@sampling_options
 @json_option
-def sample(run: Path, n: int, out: Path, seed: int, last: Any, eta: float, as_json: bool) -> None:
+def sample(run: Path, n: int, out: Path, seed: int, how: Sampling, as_json: bool) -> None:
     """Generate N items from the training run in the folder RUN, or from a chain that comes with saltus: digits, fashion-mnist."""
     import numpy as np
 
@@ -123,11 +125,11 @@ def sample(run: Path, n: int, out: Path, seed: int, last: Any, eta: float, as_js
     if taken := [file for file in files if file.exists()]:
         raise Mistake(f"{taken[0]} is already there; give another folder with --out, or remove it first")
     out.mkdir(parents=True, exist_ok=True)
-    y = chain.sample(n, seed=seed, last=last, eta=eta)
+    y = chain.sample(n, seed=seed, how=how)
     np.savez_compressed(files[0], samples=encoding.decode(y))
     if encoding.layout.is_image:
         save_grid(y, files[1], shown=encoding.shown)
-    result = {"samples": n, "seed": seed, "last": last, "eta": eta, "calls": chain.levels.L, "files": [str(file) for file in files]}
+    result = {"samples": n, "seed": seed, **asdict(how), "calls": chain.levels.L, "files": [str(file) for file in files]}
     say(as_json, result, f"{n} samples, {chain.levels.L} network calls each: " + " and ".join(map(str, files)))
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from saltus.chain import Chain
 from saltus.evaluation.metrics import METRICS
 from saltus.evaluation.suite import Figures, Part, Progress, Suite, silent
-from saltus.kernels import Last
+from saltus.kernels import Sampling
 from saltus.mistakes import Mistake
 
 __all__ = ["THIRDS", "ChainSampler", "Report", "Result", "Sampler", "evaluate", "evaluate_items"]
@@ -31,14 +31,13 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True)
 class ChainSampler:
-    """A chain whose steps are chosen: see `Chain.sample`."""
+    """A chain, and how its steps are sampled."""
 
     chain: Chain
-    last: Last = "mean"
-    eta: float = 1.0
+    how: Sampling
 
     def sample(self, n: int, *, seed: int) -> Tensor:
-        return self.chain.sample(n, seed=seed, last=self.last, eta=self.eta)
+        return self.chain.sample(n, seed=seed, how=self.how)
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from saltus.kernels.deterministic import DeterministicKernel
 from saltus.kernels.gaussian import GaussianKernel, Variance
 from saltus.kernels.head import DiscretisedHead, GaussianHead, Head
-from saltus.kernels.kernel import Kernel, Last, Terms, Weights
+from saltus.kernels.kernel import PLAIN, Kernel, Last, Sampling, Terms, Weights
 from saltus.kernels.ladder import LadderKernel
 from saltus.kernels.oracle import OracleDenoiser, OracleKernel
 from saltus.kernels.step import Bridge, GaussianStep
 from saltus.kernels.vae import Encodes, Parametrisation, VAEKernel
 
 __all__ = [
+    "PLAIN",
     "Bridge",
     "DeterministicKernel",
     "DiscretisedHead",
@@ -24,6 +25,7 @@ __all__ = [
     "OracleDenoiser",
     "OracleKernel",
     "Parametrisation",
+    "Sampling",
     "Terms",
     "VAEKernel",
     "Variance",

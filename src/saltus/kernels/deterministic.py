@@ -12,7 +12,7 @@ from typing import NoReturn
 
 from torch import Tensor
 
-from saltus.kernels.kernel import Kernel, Last, Terms, Weights, call_times, refuse_condition, weighted
+from saltus.kernels.kernel import PLAIN, Kernel, Sampling, Terms, Weights, call_times, refuse_condition, weighted
 from saltus.kernels.step import Bridge
 from saltus.mistakes import Mistake
 from saltus.networks import Scaled
@@ -48,16 +48,15 @@ class DeterministicKernel(Kernel):
         *,
         noise: Noise,
         condition: Tensor | None = None,
-        last: Last = "mean",
-        eta: float = 1.0,
+        how: Sampling = PLAIN,
     ) -> Tensor:
         """z_s = yhat (equation (2)); with `bridge` a draw of q(z_s | z_t, yhat), which at s = 0 is yhat too."""
         refuse_condition(condition)
         yhat = self._predict(z_t, s, t)
         if self.bridge:
-            return Bridge.between(s, t, z_t, eta).draw(z_t, yhat, noise.normal("decoder", z_t.shape[1:], like=z_t))
-        if eta != 1:
-            raise Mistake(f"eta = {eta} trades the noise of the bridge, and equation (2) has no bridge; leave it at 1")
+            return Bridge.between(s, t, z_t, how.eta).draw(z_t, yhat, noise.normal("decoder", z_t.shape[1:], like=z_t))
+        if how.eta != 1:
+            raise Mistake(f"eta = {how.eta} trades the noise of the bridge, and equation (2) has no bridge; leave it at 1")
         return yhat
 
     def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> NoReturn:

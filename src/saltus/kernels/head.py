@@ -32,6 +32,10 @@ class Head(Buildable, ABC):
         """E y under the head, (B, *E)."""
 
     @abstractmethod
+    def median(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """The median of y under the head, (B, *E)."""
+
+    @abstractmethod
     def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
         """A draw (B, *E) from unit Gaussian numbers `unit` (B, *E)."""
 
@@ -87,6 +91,10 @@ class DiscretisedHead(Head):
             above += torch.special.ndtr((mean - (self.low + (k + 0.5) * self.width)) / std)
         return (1 - self.outliers) * (self.low + self.width * above) + self.outliers * (self.low + self.high) / 2
 
+    def median(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """The Gaussian's mean, on the nearest bin; a few outliers move the middle by a bin at most."""
+        return self.low + self._index(mean) * self.width
+
     def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
         if not self.outliers:
             return self.low + self._index(mean + self._std(variance) * unit) * self.width
@@ -136,6 +144,9 @@ class GaussianHead(Head):
         return sum_items(Normal(mean, self._std(variance), validate_args=False).log_prob(y))
 
     def mean(self, mean: Tensor, variance: Tensor) -> Tensor:
+        return mean
+
+    def median(self, mean: Tensor, variance: Tensor) -> Tensor:
         return mean
 
     def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:

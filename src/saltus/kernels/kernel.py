@@ -11,9 +11,11 @@ in nats, so that their sum over a grid is the chain bound on -ln p(y).
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -25,14 +27,46 @@ from saltus.process import Noise, OrnsteinUhlenbeck, Time
 if TYPE_CHECKING:
     from saltus.kernels.step import GaussianStep
 
-__all__ = ["Kernel", "Last", "Terms", "Weights", "call_times", "refuse_condition", "weighted"]
+__all__ = ["PLAIN", "Kernel", "Last", "Sampling", "Terms", "Weights", "call_times", "refuse_condition", "weighted"]
 
-Last = Literal["mean", "draw"]
-"""Whether the step to data returns the mean of its last Gaussian, or a draw from it."""
+Last = Literal["median", "mean", "draw"]
+"""What the step to data returns of p(y | .): its median, its mean, or a draw."""
 Terms = dict[str, Tensor]
 """Named terms, each (B,) nats."""
 Weights = Mapping[str, float]
 """A factor for a named term of the training loss; a name that is missing has factor 1."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How steps are sampled; the bound is that of eta = temperature = 1.
+
+    Attributes:
+        last: what the step to data returns.  On bins the mean is drawn inwards, as the Gaussian's tails end at the first and the
+            last bin; the median is the Gaussian's own mean, on the nearest bin.
+        eta: from 0 to 1; with less than 1 only the share eta^2 of the bridge's noise is fresh, and the rest is that of z_t (DDIM's
+            eta): if the step's y were an exact draw of q(y | z_t), the law of z_s would stay the same.
+        temperature: > 0, the standard deviation of latents.  Above 1 they vary more, in place of what the decoder's own noise,
+            which has no structure, should have told.
+
+    Raises:
+        ValueError: for another word, an eta that is not in [0, 1], or a temperature that is not positive and finite.
+    """
+
+    last: Last = "median"
+    eta: float = 1.0
+    temperature: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.last not in get_args(Last):
+            raise ValueError(f"last = {self.last!r}; expected one of {get_args(Last)}")
+        if not 0 <= self.eta <= 1:
+            raise ValueError(f"eta = {self.eta}; expected a share from 0 to 1")
+        if not 0 < self.temperature < math.inf:
+            raise ValueError(f"temperature = {self.temperature}; expected a positive number")
+
+
+PLAIN = Sampling()
 
 
 class Kernel(Buildable, nn.Module, ABC):
@@ -59,17 +93,12 @@ class Kernel(Buildable, nn.Module, ABC):
         *,
         noise: Noise,
         condition: Tensor | None = None,
-        last: Last = "mean",
-        eta: float = 1.0,
+        how: Sampling = PLAIN,
     ) -> Tensor:
-        """Draw z_s given z_t (B, *E), from the random numbers of `noise` (B items).
-
-        With `eta` below 1 only the share eta^2 of the bridge's noise is fresh, and the rest is that of z_t: if the step's y were
-        an exact draw of q(y | z_t), the law of z_s would stay the same.  The bound is that of eta = 1.
-        """
+        """Draw z_s given z_t (B, *E), from the random numbers of `noise` (B items)."""
         refuse_condition(condition)
-        step = self.step(noise.normal("latent", (self.latent,), like=z_t), z_t, s, t, eta=eta)
-        return step.draw(noise.normal("decoder", z_t.shape[1:], like=z_t), last)
+        latent = how.temperature * noise.normal("latent", (self.latent,), like=z_t)
+        return self.step(latent, z_t, s, t, eta=how.eta).draw(noise.normal("decoder", z_t.shape[1:], like=z_t), how.last)
 
     def step(self, latent: Tensor, z_t: Tensor, s: Time, t: Time, *, eta: float = 1.0) -> GaussianStep:
         """p(z_s | epsilon, z_t) for a latent (B, latent).

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from saltus.kernels.kernel import Kernel, Last, Terms, Weights, refuse_condition
+from saltus.kernels.kernel import PLAIN, Kernel, Sampling, Terms, Weights, refuse_condition
 from saltus.kernels.step import Bridge
 from saltus.networks import Climb, Scaled
 from saltus.oracles import Law, Oracle
@@ -66,16 +66,17 @@ class OracleKernel(Kernel):
         *,
         noise: Noise,
         condition: Tensor | None = None,
-        last: Last = "mean",
-        eta: float = 1.0,
+        how: Sampling = PLAIN,
     ) -> Tensor:
-        """An exact draw of q(z_s | z_t).  At s = 0 too, whatever `last` says: the exact law of y has no noise to leave out."""
+        """An exact draw of q(z_s | z_t).  At s = 0 too, whatever `how` says: the exact law of y has no noise to leave out."""
         refuse_condition(condition)
-        law = self.oracle.reverse(z_t, s if eta == 1 else 0.0, t)  # otherwise an exact draw of y first
+        law = self.oracle.reverse(z_t, s if how.eta == 1 else 0.0, t)  # otherwise an exact draw of y first
         if not isinstance(law, Law):
             return z_t
         drawn = law.draw(noise.uniform("reverse component"), noise.normal("decoder", z_t.shape[1:])).to(z_t)
-        return drawn if eta == 1 else Bridge.between(s, t, z_t, eta).draw(z_t, drawn, noise.normal("bridge", z_t.shape[1:], like=z_t))
+        if how.eta == 1:
+            return drawn
+        return Bridge.between(s, t, z_t, how.eta).draw(z_t, drawn, noise.normal("bridge", z_t.shape[1:], like=z_t))
 
     def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:
         """{"decoder": ln q(z_s | z_t, y) - ln q(z_s | z_t)}, (B,) nats; its mean over z_s is the KL.  At s = 0 -ln q(y | z_t)."""

@@ -59,12 +59,18 @@ class GaussianStep:
     head: Head
 
     def draw(self, unit: Tensor, last: Last) -> Tensor:
-        """z_s from unit Gaussian numbers (B, *E); where s = 0 the head's mean, or a draw from it."""
+        """z_s from unit Gaussian numbers (B, *E); where s = 0 what is asked for of the head's law."""
         z_s = self.mean + self.variance.sqrt() * unit
         rows = self.final
         if bool(rows.any()):
             mean, variance = self.mean[rows], self.variance[rows]
-            z_s[rows] = self.head.mean(mean, variance) if last == "mean" else self.head.draw(mean, variance, unit[rows])
+            match last:
+                case "median":
+                    z_s[rows] = self.head.median(mean, variance)
+                case "mean":
+                    z_s[rows] = self.head.mean(mean, variance)
+                case "draw":
+                    z_s[rows] = self.head.draw(mean, variance, unit[rows])
         return z_s
 
     def negative_log_prob(self, z_s: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ import torch
 from saltus.chain import Chain
 from saltus.data import DataSet, drawn
 from saltus.evaluation import METRICS, Likelihood, Sampler, Suite, likelihood
+from saltus.kernels import PLAIN
 from saltus.machine import describe_machine
 from saltus.studies.cells import Cells
 from saltus.studies.contenders import Choice, Contender
@@ -132,7 +134,7 @@ class Comparison:
             judge = self._distance if purpose == "samples" else self._validation_bound
             return {name: judge(contender.sampler(choice)) for name, choice in candidates.items()}
 
-        grids = {name: list(choice.levels) for name, choice in candidates.items()}
+        grids = {name: [*choice.levels, *(asdict(choice.how).values() if choice.how else ())] for name, choice in candidates.items()}
         key = self._key(model, 0, way, calls, choice=purpose, grids=grids)
         values = self._cells.get(key, make)
         return min(values, key=lambda name: math.inf if values[name] is None else values[name])
@@ -200,11 +202,11 @@ class Comparison:
 
         def make() -> dict[str, Any]:
             self._say(model, way, calls, f"bound, network {network + 1} of {len(model.networks)}, seed {seed}")
-            found = self._likelihood(contender.sampler(choice), self._test, seed)
+            found = self._likelihood(contender.on(choice.levels), self._test, seed)
             value, error, unit = found.figure
             return {"value": value, "error": error, "unit": unit, "per_level": found.per_level, "convention": found.convention}
 
-        return self._kept(self._key(model, network, way, calls, bound=len(self._test), seed=seed, **choice.key), make)
+        return self._kept(self._key(model, network, way, calls, bound=len(self._test), seed=seed, **choice.for_bound.key), make)
 
     def summary(self, rows: Sequence[dict[str, Any]], seconds: float) -> dict[str, Any]:
         """What `compare.json` holds."""
@@ -215,8 +217,8 @@ class Comparison:
             "n_generated": self.n,
             "n_real": self.suite.n_real,
             "part": "test",
-            "last_step": "mean",
-            "choice": f"grids and etas, {chosen_by}",
+            "last_step": PLAIN.last,
+            "choice": f"grids, etas and temperatures, {chosen_by}",
             "models": {m.name: [{"run": network.run, "hash": network.hash} for network in m.networks] for m in self.models},
             "floor": self.floor,
             "features": self.suite.features_note,

@@ -7,7 +7,7 @@ for its own levels takes part on these alone; a network that was trained at all 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import cache, partial
 from typing import Any
 
@@ -19,6 +19,7 @@ from saltus.chain import Chain, OraclePrior, Prior, StandardNormal
 from saltus.data import drawn
 from saltus.evaluation import ChainSampler, Sampler
 from saltus.kernels import (
+    PLAIN,
     DeterministicKernel,
     GaussianKernel,
     Head,
@@ -26,6 +27,7 @@ from saltus.kernels import (
     OracleDenoiser,
     OracleKernel,
     Parametrisation,
+    Sampling,
     VAEKernel,
     Variance,
 )
@@ -52,19 +54,25 @@ _CLEANEST = 12.0  # the log-SNR where they start: beyond it a step to data is sm
 _CALIBRATION_ITEMS = 512
 _LOG_SNR_STARTS = (4.0, 8.0)
 _ETAS = (1.0, 0.5, 0.0)
+_TEMPERATURES = (1.0, 1.25, 1.5, 1.75)
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What is chosen on validation items: the levels, and how much of its noise a step draws afresh."""
+    """What is chosen on validation items: the levels, and how steps are sampled; None for a scheduler's own way."""
 
     levels: Levels
-    eta: float = 1.0
+    how: Sampling | None = None
 
     @property
     def key(self) -> dict[str, Any]:
         """What names it in a folder of figures."""
-        return {"levels": list(self.levels)} | ({} if self.eta == 1 else {"eta": self.eta})
+        return {"levels": list(self.levels)} | (asdict(self.how) if self.how else {})
+
+    @property
+    def for_bound(self) -> Choice:
+        """The same levels: a bound does not depend on how steps are sampled."""
+        return Choice(self.levels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,7 +84,7 @@ class Contender:
         own: the only grid that it is made for; None for any.
         last: t_L that its network was trained up to.
         on: the sampler on a grid; a `Chain` where it has a bound.  What has to be calibrated is so when it is first asked for.
-        etas: it may choose from.
+        hows: ways to sample its steps that it may choose from; None for a scheduler, which has its own.
         has_bound: whether it has a bound.
         steps: the most steps that a number of calls pays for.
         network_calls: what a number of steps costs.
@@ -87,20 +95,26 @@ class Contender:
     last: float
     on: Callable[[Levels], Sampler]
     has_bound: bool = False
-    etas: Sequence[float] = (1.0,)
+    hows: Sequence[Sampling | None] = (None,)
     steps: Callable[[int], int] = lambda calls: calls
     network_calls: Callable[[int], int] = lambda steps: steps
 
     def choices(self, calls: int, *, bound: bool = False) -> dict[str, Choice]:
         """What it may choose from at so many calls, by name, for samples or the bound; nothing where it does not take part."""
         named = {} if self.own and calls != self.own.L else {"own": self.own} if self.own else grids(self.steps(calls), self.last)
-        etas = (1.0,) if bound else self.etas
-        return {name if eta == 1 else f"{name}, eta {eta:g}": Choice(grid, eta) for name, grid in named.items() for eta in etas}
+        hows = [None] if bound else self.hows
+        return {f"{name}{_changed(how)}": Choice(grid, how) for name, grid in named.items() for how in hows}
 
     def sampler(self, choice: Choice) -> Sampler:
         """The sampler of a choice."""
         sampler = self.on(choice.levels)
-        return ChainSampler(sampler, eta=choice.eta) if isinstance(sampler, Chain) and choice.eta != 1 else sampler
+        return ChainSampler(sampler, choice.how) if isinstance(sampler, Chain) and choice.how not in (None, PLAIN) else sampler
+
+
+def _changed(how: Sampling | None) -> str:
+    """What is not plain."""
+    changed = {name: value for name, value in asdict(how or PLAIN).items() if value != getattr(PLAIN, name)}
+    return "".join(f", {name} {value:g}" for name, value in changed.items())
 
 
 def grids(L: int, last: float) -> dict[str, Levels]:
@@ -116,15 +130,15 @@ def of_chain(chain: Chain, held_out: Tensor) -> list[Contender]:
     kernel, last, prior = chain.kernel(1), chain.levels.last, chain.prior
     if len(chain.kernels) > 1 or not kernel.any_time:
         reuses = all(isinstance(part, VAEKernel) and part.parametrisation is Parametrisation.BRIDGE for part in chain.kernels)
-        etas = _ETAS if reuses else (1.0,)
-        return [Contender(_described(kernel), chain.levels, last, lambda _: chain, chain.has_bound, etas)]
+        hows = _hows(_ETAS if reuses else _ETAS[:1], _TEMPERATURES if kernel.latent else _TEMPERATURES[:1])
+        return [Contender(_described(kernel), chain.levels, last, lambda _: chain, chain.has_bound, hows)]
 
     def ours(way: str, step: Callable[[], Kernel], etas: Sequence[float] = _ETAS) -> Contender:
-        return Contender(way, None, last, lambda grid: Chain(prior, grid, step(), scaling=chain.scaling), kernel.has_bound, etas)
+        return Contender(way, None, last, lambda grid: Chain(prior, grid, step(), scaling=chain.scaling), kernel.has_bound, _hows(etas))
 
     if isinstance(kernel, DeterministicKernel):
         return [
-            ours(way, partial(DeterministicKernel, kernel.network, bridge=bridge), _ETAS if bridge else (1.0,))
+            ours(way, partial(DeterministicKernel, kernel.network, bridge=bridge), _ETAS if bridge else _ETAS[:1])
             for way, bridge in _DETERMINISTIC.items()
         ]
     assert isinstance(kernel, GaussianKernel)
@@ -145,12 +159,17 @@ def of_oracle(oracle: Oracle, items: Tensor, head: Head, last: float, *, exact_b
     """
 
     def ours(way: str, prior: Prior, step: Callable[[], Kernel]) -> Contender:
-        return Contender(way, None, last, lambda grid: Chain(prior, grid, step()), exact_bound, _ETAS)
+        return Contender(way, None, last, lambda grid: Chain(prior, grid, step()), exact_bound, _hows(_ETAS))
 
     denoiser = OracleDenoiser(oracle)
     exact = ours("exact kernel", OraclePrior(oracle), partial(OracleKernel, oracle))
     gaussian = ours(_GAUSSIAN, StandardNormal(), _calibrated(denoiser, head, last, items.double()))
     return [exact, gaussian, *_rivals(GaussianKernel(denoiser, head), last)]
+
+
+def _hows(etas: Sequence[float], temperatures: Sequence[float] = _TEMPERATURES[:1]) -> list[Sampling]:
+    """The plain way first."""
+    return [Sampling(eta=eta, temperature=temperature) for eta in etas for temperature in temperatures]
 
 
 def _rivals(kernel: GaussianKernel, last: float) -> list[Contender]:
