@@ -78,6 +78,7 @@ class Case:
         perfect: those at which the perfect denoiser takes part.
         samples: of each figure.
         kernels: names of recipes.
+        once: those that are trained with the first seed alone.
     """
 
     data: str
@@ -89,6 +90,13 @@ class Case:
     perfect: Sequence[int] = ()
     samples: int = 2000
     kernels: Sequence[str] = (GAUSSIAN, "vae-4", "vae-2", "deterministic")
+    once: Sequence[str] = ()
+
+    @property
+    def trainings(self) -> list[tuple[str, int]]:
+        """Recipes and seeds, one seed after another."""
+        first = [(kernel, self.seeds[0]) for kernel in self.once]
+        return [(kernel, seed) for seed in self.seeds for kernel in self.kernels] + first
 
 
 @dataclass(frozen=True)
@@ -136,7 +144,7 @@ class Work:
         """Updates of each kernel in a CPU second; those not yet known are measured turn by turn with the Gaussian kernel's."""
         file = self.kept / f"speeds_{self.case.speeds}.json"
         known: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
-        if unknown := [name for name in self.case.kernels if name not in known and name != GAUSSIAN]:
+        if unknown := [name for name in (*self.case.kernels, *self.case.once) if name not in known and name != GAUSSIAN]:
             spent = self._timed([GAUSSIAN, *unknown], data)
             known.setdefault(GAUSSIAN, TIMING_UPDATES / spent[GAUSSIAN])
             known |= {name: known[GAUSSIAN] * spent[GAUSSIAN] / spent[name] for name in unknown}
@@ -163,7 +171,7 @@ class Work:
         """Every run that is not there yet."""
         data = load(self.place())
         speeds = self.speeds(data)
-        for kernel, seed in itertools.product(self.case.kernels, self.case.seeds):
+        for kernel, seed in self.case.trainings:
             run, unfinished = self.home / f"{kernel}-{seed}", self.home / f"{kernel}-{seed}.unfinished"
             if run.exists():
                 continue
@@ -184,7 +192,7 @@ class Work:
     def compare(self) -> None:
         """Every figure, by `saltus compare`."""
         case = self.case
-        runs = [self.home / f"{kernel}-{seed}" for kernel in case.kernels for seed in case.seeds]
+        runs = [self.home / f"{kernel}-{seed}" for kernel, seed in case.trainings]
         options = {"--data": self.place(), "--n": str(case.samples), "--calls": _written(case.calls), "--out": str(self.home / "compare")}
         if case.perfect:
             options["--oracle"] = _written(case.perfect)
