@@ -23,10 +23,9 @@ MADE = Path("runs/shipped")
 HOME = Path("src/saltus/shipped")
 KEPT = ("chain.json", "chain.safetensors", "data.json", "data.safetensors", "config.json", "source.json")
 MOST_BYTES = 5_000_000
-_TRAINED = {"learning_rate": 0.002, "kl_warm_up": 0.8}
 CONFIGS = {
-    "digits": Config(kernel="vae", levels=4, steps=6000, objective="quality", **_TRAINED),
-    "fashion-mnist": Config(kernel="vae", levels=4, steps=4000, batch=64, objective="quality", **_TRAINED),
+    "digits": Config(kernel="vae", levels=4, steps=6000, learning_rate=0.002, objective="quality", kl_warm_up=0.8),
+    "fashion-mnist": Config(kernel="vae", levels=4, steps=4000, batch=64, objective="quality", kl_warm_up=0.8),
 }
 ORIGIN = {
     "digits": "the handwritten digits of scikit-learn (E. Alpaydin, C. Kaynak; UCI, CC BY 4.0)",
