@@ -12,7 +12,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from cases import RECIPES, SMALL, Case, Recipe, command_line
+from cases import RECIPES, SMALL, Case, Recipe, best_sampling, command_line
 from saltus.chain import Chain
 from saltus.data import load
 from saltus.evaluation import METRICS, ChainSampler, Suite, evaluate
@@ -21,15 +21,15 @@ from saltus.machine import describe_machine
 from saltus.storage import to_json
 from saltus.studies.compare import CHOSEN_BY
 from saltus.studies.compare_page import plus_minus
-from saltus.studies.contenders import of_chain
 
 KEPT = Path("runs/ablation")
 REPORT = Path("docs/results/ablation.md")
 CALLS, SECONDS = 4, 240
-COLUMNS, SAMPLES, CHOICE_SEED = ("frechet", "sliced_wasserstein", "recall", "diversity"), 2000, 1000
+COLUMNS, SAMPLES = ("frechet", "sliced_wasserstein", "recall", "diversity"), 2000
 WAYS = ("plain", "best")
 
 _VAE: dict[str, Any] = {"kernel": "vae", "levels": CALLS}
+_STRONG = {"learning_rate": 0.002, "kl_warm_up": 0.8}
 _DATA_SPACE = {"data": 1.0, "decoder": 0.0, "entropy": 0.0}
 ABLATED = {
     "the bound": Recipe(_VAE),
@@ -43,6 +43,9 @@ ABLATED = {
     "energy 0.1": Recipe(_VAE | {"weights": {"energy": 0.1}}),
     "energy 1": Recipe(_VAE | {"weights": {"energy": 1.0}}),
     "warm start": Recipe(_VAE, start=0.5),
+    "learning rate 0.002": Recipe(_VAE | {"learning_rate": 0.002}),
+    "the same, long KL warm-up": Recipe(_VAE | _STRONG),
+    "the same, KL times 0.5": Recipe(_VAE | _STRONG | {"weights": {"kl": 0.5}}),
     "ladder": Recipe(_VAE | {"ladder": True, "preset": "tiny", "channels": (32, 64)}),
 }
 CASE = Case("mnist_14", "14", SMALL, SECONDS, (0,), (CALLS,), kernels=tuple(ABLATED))
@@ -53,16 +56,11 @@ def measured(run: Path, suite: Suite) -> dict[str, Any]:
     file = run / "ablation.json"
     if not file.exists():
         chain, y = Chain.load(run), suite.real
-        bound, choices = chain.bound(y), of_chain(chain, y)[0].choices(CALLS)
-        hows = {name: choice.how or PLAIN for name, choice in choices.items()}
-        judged = {name: suite.measure(chain.sample(SAMPLES, seed=CHOICE_SEED, how=how))[CHOSEN_BY] for name, how in hows.items()}
-        best = min(judged, key=lambda name: judged[name])
-        samples = {
-            way: evaluate(ChainSampler(chain, hows[name]), suite).metrics for way, name in zip(WAYS, (next(iter(hows)), best), strict=True)
-        }
+        bound, best = chain.bound(y), best_sampling(chain, suite)
+        samples = {way: evaluate(ChainSampler(chain, how), suite).metrics for way, how in zip(WAYS, (PLAIN, best), strict=True)}
         figures = {way: {name: asdict(result.generated) for name, result in found.items()} for way, found in samples.items()}
         used = {"kl": bound.kl.mean(1).tolist(), "units": bound.active_units, "mismatch": bound.mismatch}
-        file.write_text(to_json({"figures": figures, "best": asdict(hows[best]), "bits": float(bound.bits_per_dim.mean()), **used}))
+        file.write_text(to_json({"figures": figures, "best": asdict(best), "bits": float(bound.bits_per_dim.mean()), **used}))
     found: dict[str, Any] = json.loads(file.read_text())
     return found
 

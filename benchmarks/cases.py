@@ -25,14 +25,18 @@ import torch
 
 from saltus.chain import Chain
 from saltus.data import DataSet, load
-from saltus.kernels import VAEKernel
+from saltus.evaluation import Suite
+from saltus.kernels import PLAIN, Sampling, VAEKernel
 from saltus.networks.groups import GROUPS
+from saltus.studies.compare import CHOSEN_BY
+from saltus.studies.contenders import of_chain
 from saltus.training import Config, KernelName, Trainer, build_chain, train
 
 SMALL: dict[str, Any] = {"preset": "small", "architecture": "mlp", "width": 256}
 LARGE = SMALL | {"width": 512}  # narrower than the 784 pixels it must tell apart from noise, but as wide as minutes allow
 TINY: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128}
 TIMING_UPDATES, TIMING_TURNS = 50, 4
+CHOICE_SEED = 1000
 WITHIN = 0.05
 """How far the sizes of rivals may lie apart."""
 WIDER = 6
@@ -208,6 +212,13 @@ def wider(config: Config) -> Iterator[Config]:
         return
     for more in itertools.product(range(WIDER), repeat=len(config.channels)):
         yield config.model_copy(update={"channels": tuple(c + GROUPS * extra for c, extra in zip(config.channels, more, strict=True))})
+
+
+def best_sampling(chain: Chain, suite: Suite) -> Sampling:
+    """The eta and temperature whose samples lie closest to a suite's items."""
+    hows = [choice.how or PLAIN for choice in of_chain(chain, suite.real)[0].choices(chain.levels.L).values()]
+    judged = [suite.measure(chain.sample(suite.n, seed=CHOICE_SEED, how=how).float())[CHOSEN_BY] for how in hows]
+    return min(zip(judged, hows, strict=True), key=lambda pair: pair[0])[1]
 
 
 def parameters(config: Config, data: DataSet) -> int:

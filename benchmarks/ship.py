@@ -1,5 +1,7 @@
 """Make the chains that come with the package: train, evaluate, and put what is needed to sample into `src/saltus/shipped`.
 
+A finished training in `runs/shipped` is kept.
+
 python benchmarks/ship.py digits                            a minute
 python benchmarks/ship.py fashion-mnist FASHION_MNIST.npz   an hour
 """
@@ -14,8 +16,13 @@ import sys
 import time
 from pathlib import Path
 
+from cases import best_sampling
+from saltus.chain import Chain
 from saltus.data import load
+from saltus.evaluation import Suite
+from saltus.kernels import PLAIN
 from saltus.machine import describe_machine
+from saltus.studies.compare import CHOSEN_BY
 from saltus.training import Config, train
 
 DIGITS = "digits"
@@ -23,8 +30,10 @@ MADE = Path("runs/shipped")
 HOME = Path("src/saltus/shipped")
 KEPT = ("chain.json", "chain.safetensors", "data.json", "data.safetensors", "config.json", "source.json")
 MOST_BYTES = 5_000_000
+CHOICE_ITEMS = 1000
+SPENT = "cpu_seconds.json"
 CONFIGS = {
-    "digits": Config(kernel="vae", levels=4, steps=6000, learning_rate=0.002, objective="quality", kl_warm_up=0.8),
+    "digits": Config(kernel="vae", levels=4, steps=2500, learning_rate=0.002, objective="quality", kl_warm_up=0.8),
     "fashion-mnist": Config(kernel="vae", levels=4, steps=4000, batch=64, objective="quality", kl_warm_up=0.8),
 }
 ORIGIN = {
@@ -36,8 +45,11 @@ ORIGIN = {
 def card(name: str, run: Path, source: str, seconds: float) -> str:
     """How the chain was made and what it is worth."""
     data = [] if source == DIGITS else ["--data", source]
-    command = [sys.executable, "-m", "saltus", "evaluate", str(run), *data, "--eta"]
-    figures = {eta: subprocess.run([*command, eta], check=True, capture_output=True, text=True).stdout.rstrip() for eta in ("1", "0")}
+    suite = Suite(load(source), CHOICE_ITEMS, part="validation", metrics=(CHOSEN_BY,))
+    best = best_sampling(Chain.load(run), suite)
+    ways = [f"--eta {how.eta:g} --temperature {how.temperature:g}" for how in dict.fromkeys([PLAIN, best])]
+    command = [sys.executable, "-m", "saltus", "evaluate", str(run), *data]
+    figures = {way: subprocess.run([*command, *way.split()], check=True, capture_output=True, text=True).stdout.rstrip() for way in ways}
     kept = json.loads((run / "config.json").read_text())
     changed = {key: value for key, value in kept.items() if value != Config().model_dump(mode="json")[key]}
     return "\n".join(
@@ -49,7 +61,9 @@ def card(name: str, run: Path, source: str, seconds: float) -> str:
             f"{kept['steps']} updates of {kept['batch']} items, seed {kept['seed']}, {seconds / 60:.0f} CPU minutes, {describe_machine()}.",
             f"Options that differ from `saltus train`'s: {json.dumps(changed)}.",
             "",
-            *(f"`saltus evaluate` at eta {eta}:\n\n```\n{text}\n```\n" for eta, text in figures.items()),
+            f"The best eta and temperature of those that `saltus compare` tries, on validation items: `{ways[-1]}`.",
+            "",
+            *(f"`saltus evaluate {name} {way}`:\n\n```\n{text}\n```\n" for way, text in figures.items()),
         ]
     )
 
@@ -59,10 +73,13 @@ def main() -> None:
     parser.add_argument("name", choices=CONFIGS)
     parser.add_argument("source", nargs="?", help="the data set's file; digits are built in")
     name, source = (options := parser.parse_args()).name, options.source or options.name
-    run, start = MADE / name, time.process_time()
-    shutil.rmtree(run, ignore_errors=True)
-    train(load(source), CONFIGS[name], run)
-    text = card(name, run, source, time.process_time() - start)
+    run = MADE / name
+    if not (run / SPENT).exists():
+        shutil.rmtree(run, ignore_errors=True)
+        start = time.process_time()
+        train(load(source), CONFIGS[name], run)
+        (run / SPENT).write_text(json.dumps(round(time.process_time() - start, 1)))
+    text = card(name, run, source, json.loads((run / SPENT).read_text()))
     home = HOME / name
     home.mkdir(parents=True, exist_ok=True)
     for file in KEPT:
