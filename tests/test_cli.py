@@ -87,6 +87,8 @@ def test_a_table_is_trained_and_sampled(tmp_path: Path) -> None:
         (["sample", "run", "--n", "0", "--out", "x"], 2, "0 is not in the range"),
         (["sample", "run", "--n", "1", "--out", "x", "--eta", "nan"], 2, "nan is no share; expected a number from 0 to 1"),
         (["sample", "run", "--n", "1", "--out", "x", "--eta", "1.5"], 2, "1.5 is no share"),
+        (["sample", "run", "--n", "1", "--out", "x", "--temperature", "nan"], 2, "nan is no temperature; expected a number above 0"),
+        (["sample", "run", "--n", "1", "--out", "x", "--temperature", "0"], 2, "0.0 is no temperature"),
         (["train", "--data", "digits", "--out", "x", "--start", "run"], 1, "a VAEKernel can not start another kernel"),
         (
             ["train", "--data", "digits", "--out", "x", "--kernel", "gaussian", "--objective", "quality"],

@@ -179,7 +179,8 @@ def test_eta_is_of_samples_and_not_of_the_bound() -> None:
     assert (fresh["eta"], reused["eta"]) == (1, 0)
     assert fresh["metrics"] != reused["metrics"]
     assert fresh["likelihood"] == reused["likelihood"]
-    assert "eta 0 for samples and 1 for the bound" in evaluate("run", "--seeds", "0", "--eta", "0").stdout
+    told = evaluate("run", "--seeds", "0", "--eta", "0", "--temperature", "1.5").stdout
+    assert "eta 0, temperature 1.5; the bound is that of eta 1 and temperature 1" in told.replace("\n", " ")
 
 
 @pytest.mark.usefixtures("home", "quick")
