@@ -58,7 +58,7 @@ def card(name: str, run: Path, source: str, seconds: float) -> str:
             "",
             f"A progressive VAE with {kept['levels']} steps, trained on {ORIGIN[name]} by",
             f"`python benchmarks/ship.py {name}{'' if name == DIGITS else ' FILE'}`:",
-            f"{kept['steps']} updates of {kept['batch']} items, seed {kept['seed']}, {seconds / 60:.0f} CPU minutes, {describe_machine()}.",
+            f"{kept['steps']} updates of {kept['batch']} items, seed {kept['seed']}, {seconds:.0f} CPU seconds, {describe_machine()}.",
             f"Options that differ from `saltus train`'s: {json.dumps(changed)}.",
             "",
             f"The best eta and temperature of those that `saltus compare` tries, on validation items: `{ways[-1]}`.",
