@@ -30,7 +30,7 @@ MADE = Path("runs/shipped")
 HOME = Path("src/saltus/shipped")
 KEPT = ("chain.json", "chain.safetensors", "data.json", "data.safetensors", "config.json", "source.json")
 MOST_BYTES = 5_000_000
-CHOICE_ITEMS = 1000
+CHOICE_ITEMS, SAMPLES = 1000, 2000
 SPENT = "cpu_seconds.json"
 CONFIGS = {
     "digits": Config(kernel="vae", levels=4, steps=2500, learning_rate=0.002, objective="quality", kl_warm_up=0.8),
@@ -45,10 +45,11 @@ ORIGIN = {
 def card(name: str, run: Path, source: str, seconds: float) -> str:
     """How the chain was made and what it is worth."""
     data = [] if source == DIGITS else ["--data", source]
-    suite = Suite(load(source), CHOICE_ITEMS, part="validation", metrics=(CHOSEN_BY,))
+    items = load(source)
+    suite, n = Suite(items, CHOICE_ITEMS, part="validation", metrics=(CHOSEN_BY,)), min(SAMPLES, len(items.test))
     best = best_sampling(Chain.load(run), suite)
     ways = [f"--eta {how.eta:g} --temperature {how.temperature:g}" for how in dict.fromkeys([PLAIN, best])]
-    command = [sys.executable, "-m", "saltus", "evaluate", str(run), *data]
+    command = [sys.executable, "-m", "saltus", "evaluate", str(run), *data, "--n", str(n)]
     figures = {way: subprocess.run([*command, *way.split()], check=True, capture_output=True, text=True).stdout.rstrip() for way in ways}
     kept = json.loads((run / "config.json").read_text())
     changed = {key: value for key, value in kept.items() if value != Config().model_dump(mode="json")[key]}
@@ -63,7 +64,7 @@ def card(name: str, run: Path, source: str, seconds: float) -> str:
             "",
             f"The best eta and temperature of those that `saltus compare` tries, on validation items: `{ways[-1]}`.",
             "",
-            *(f"`saltus evaluate {name} {way}`:\n\n```\n{text}\n```\n" for way, text in figures.items()),
+            *(f"`saltus evaluate {name} --n {n} {way}`:\n\n```\n{text}\n```\n" for way, text in figures.items()),
         ]
     )
 
