@@ -35,7 +35,7 @@ class Objective(StrEnum):
 
 _WEIGHTS: dict[Objective, dict[str, float]] = {
     Objective.LIKELIHOOD: {},
-    Objective.QUALITY: {"kl": 0.5},
+    Objective.QUALITY: {"kl": 0.7},
 }
 _IN_DATA_SPACE = ("data", "energy")
 _TERMS = ("kl", "decoder", "entropy", *_IN_DATA_SPACE)
