@@ -64,7 +64,7 @@ def test_a_run_knows_its_data(home: Path) -> None:
     done = evaluate("run", "--out", "figures", "--seeds", "0,3")
     assert done.exit_code == 0, done.output
     for words in (
-        "140 real items (the test part), 140 generated, seeds 0, 3; 4 network calls a sample, last step: mean",
+        "140 real items (the test part), 140 generated, seeds 0, 3; 4 network calls a sample, last step: median",
         "features of a classifier of 25 clusters",
         "Fréchet distance",
         "memorisation (nearer to training, 0.5 is none)",
