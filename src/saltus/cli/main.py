@@ -112,7 +112,7 @@ def train(data: str, out: Path, start: Path | None, as_json: bool, **options: An
 @sampling_options
 @json_option
 def sample(run: Path, n: int, out: Path, seed: int, how: Sampling, as_json: bool) -> None:
-    """Generate N items from the training run in the folder RUN, or from a chain that comes with saltus: digits, fashion-mnist."""
+    """Generate N items from the training run in the folder RUN, or from a chain that comes with saltus: digits."""
     import numpy as np
 
     from saltus.chain import Chain
