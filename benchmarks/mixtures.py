@@ -168,7 +168,7 @@ def main() -> None:
         "",
         f"Made by `python benchmarks/mixtures.py`. {N} samples; {NETWORK['width']} neurons a layer, {NETWORK['batch']} items an",
         f"update, {UPDATES} updates for the VAE and {MORE} times as many for the Gaussian kernel; mean ± standard deviation over",
-        f"seeds {', '.join(map(str, SEEDS))}; the last step gives its mean. The VAE's start is the best of {len(STARTS)} trained networks.",
+        f"seeds {', '.join(map(str, SEEDS))}; the last step gives its median. The VAE's start is the best of {len(STARTS)}.",
         f"Machine: {describe_machine()}. What the columns say is in the benchmark's docstring.",
     ]
     for name in SPREADS:

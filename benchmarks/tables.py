@@ -18,8 +18,8 @@ REPORT = Path("docs/results/tables.md")
 _CALLS = (2, 4, 8, 50, 250)
 _KERNELS = ("gaussian", "vae-4", "vae-2")
 CASES = {
-    "california": Case("tabular_california", "california", TINY, 240, (0, 1, 2), _CALLS, samples=2000, kernels=_KERNELS),
-    "ccpp": Case("tabular_ccpp", "ccpp", TINY, 240, (0, 1, 2), _CALLS, samples=900, kernels=_KERNELS),
+    "california": Case("tabular_california", "california", TINY, 120, (0, 1, 2), _CALLS, samples=2000, kernels=_KERNELS),
+    "ccpp": Case("tabular_ccpp", "ccpp", TINY, 120, (0, 1, 2), _CALLS, samples=900, kernels=_KERNELS),
 }
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def test_a_vae_chooses_eta_and_temperature_and_its_bound_does_not() -> None:
         assert torch.equal(samples, chain.sample(5, seed=1, how=choice.how))
         assert torch.equal(samples, chain.sample(5, seed=1)) is (choice.how == Sampling())
     assert len({str(choice.key) for choice in choices.values()}) == len(choices)
-    assert choices["own"].for_bound.key == {"levels": list(chain.levels)}
+    assert contender.choices(3, bound=True)["own"].key == {"levels": list(chain.levels)}
 
 
 def test_a_network_for_all_times_takes_part_with_every_way_on_any_grid() -> None:

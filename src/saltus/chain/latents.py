@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from saltus.chain.modes import evaluating
+from saltus.kernels import PLAIN, GaussianStep
 from saltus.process import Noise
 
 if TYPE_CHECKING:
@@ -65,22 +66,24 @@ def encode(chain: Chain, y: Tensor, noise: Noise) -> Code:
 
 def decode(chain: Chain, code: Code) -> Tensor:
     """The items (B, *E) of a code."""
-    z = code.z
-    with evaluating(chain):
-        for level, (s, t) in reversed(list(enumerate(chain.levels.pairs(), 1))):
-            step = chain.kernel(level).step(code.latents[level - 1], z, s, t)
-            z = step.mean + step.variance.sqrt() * code.noise[level - 1]
-    return z
+    return _descend(chain, code, lambda level, step: step.mean + step.variance.sqrt() * code.noise[level - 1])
 
 
 def reconstruct(chain: Chain, y: Tensor, noise: Noise) -> Tensor:
     """Items (B, *E) from z_L and latents of theirs; what the decoder draws besides is drawn anew."""
-    code = encode(chain, y, noise)
+
+    def drawn(level: int, step: GaussianStep) -> Tensor:
+        return step.draw(noise.at(level).normal("decoder", y.shape[1:], like=y), PLAIN.last)
+
+    return _descend(chain, encode(chain, y, noise), drawn)
+
+
+def _descend(chain: Chain, code: Code, draw: Callable[[int, GaussianStep], Tensor]) -> Tensor:
+    """z_0 from the z_L of a code and its latents, by what is drawn of each level's step."""
     z = code.z
     with evaluating(chain):
         for level, (s, t) in reversed(list(enumerate(chain.levels.pairs(), 1))):
-            step = chain.kernel(level).step(code.latents[level - 1], z, s, t)
-            z = step.draw(noise.at(level).normal("decoder", y.shape[1:], like=y), "median")
+            z = draw(level, chain.kernel(level).step(code.latents[level - 1], z, s, t))
     return z
 
 

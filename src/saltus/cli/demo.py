@@ -13,7 +13,7 @@ from rich.table import Table
 from saltus.chain import Chain
 from saltus.data import DataSet, digits
 from saltus.evaluation import diversity, draw_levels, draw_rows, exact_decoder_path, measure_collapse, sliced_wasserstein, spread
-from saltus.kernels import Sampling
+from saltus.kernels import PLAIN
 from saltus.levels import Levels
 from saltus.machine import describe_machine
 from saltus.oracles import FiniteData
@@ -24,7 +24,6 @@ __all__ = ["run_demo"]
 
 _LEVELS = 4
 _STEPS, _QUICK_STEPS = 2500, 60
-_HOW = Sampling()
 _SHOWN = 16  # images in a row
 _COLLAPSED_LAST = 20.0  # alpha = 2e-9: z_L tells nothing of y
 _TITLES = {
@@ -58,7 +57,7 @@ def run_demo(out: Path, *, quick: bool, seed: int) -> tuple[dict[str, Any], str]
         "steps": _QUICK_STEPS if quick else _STEPS,
         "generated": n,
         "held_out": len(real),
-        "last_step": _HOW.last,
+        "last_step": PLAIN.last,
         "sliced_wasserstein_floor": floor,
         "kernels": kernels,
         "collapse": collapse,
@@ -66,7 +65,7 @@ def run_demo(out: Path, *, quick: bool, seed: int) -> tuple[dict[str, Any], str]
         "seconds": round(time.monotonic() - start, 1),
     }
     rows = {"real digits": real[:_SHOWN], "exact decoder": exact[0]}
-    rows |= {_TITLES[name]: chain.sample(_SHOWN, seed=seed, how=_HOW) for name, chain in chains.items()}
+    rows |= {_TITLES[name]: chain.sample(_SHOWN, seed=seed) for name, chain in chains.items()}
     draw_rows(rows, out / "samples.png", shown=data.encoding.shown)
     _draw_levels(out, summary)
     (out / "summary.json").write_text(to_json(summary, indent=1) + "\n")
@@ -80,7 +79,7 @@ def _one(name: KernelName, data: DataSet, *, quick: bool, seed: int, n: int) -> 
     config = Config(kernel=name, levels=_LEVELS, steps=_QUICK_STEPS if quick else _STEPS, seed=seed, any_time=False)
     chain = train(data, config)
     trained = time.monotonic() - start
-    samples = chain.sample(n, seed=seed, how=_HOW)
+    samples = chain.sample(n, seed=seed)
     report: dict[str, Any] = {
         "calls": chain.levels.L,
         "parameters": sum(p.numel() for p in chain.parameters()),

@@ -169,9 +169,9 @@ class Comparison:
         self._machines.add(value["machine"])
         return value
 
-    def _choice_of(self, model: Model, network: int, way: int, calls: int, name: str) -> tuple[Choice, Contender]:
+    def _choice_of(self, model: Model, network: int, way: int, calls: int, name: str, *, bound: bool = False) -> tuple[Choice, Contender]:
         contender = model.networks[network].contenders[way]
-        return contender.choices(calls)[name], contender
+        return contender.choices(calls, bound=bound)[name], contender
 
     def _pictures(self, model: Model, way: int, calls: int, grid: str) -> str:
         """The name of the file of the first samples of the first network."""
@@ -198,15 +198,15 @@ class Comparison:
         }
 
     def _bound(self, model: Model, network: int, way: int, calls: int, grid: str, seed: int) -> dict[str, Any]:
-        choice, contender = self._choice_of(model, network, way, calls, grid)
+        choice, contender = self._choice_of(model, network, way, calls, grid, bound=True)
 
         def make() -> dict[str, Any]:
             self._say(model, way, calls, f"bound, network {network + 1} of {len(model.networks)}, seed {seed}")
-            found = self._likelihood(contender.on(choice.levels), self._test, seed)
+            found = self._likelihood(contender.sampler(choice), self._test, seed)
             value, error, unit = found.figure
             return {"value": value, "error": error, "unit": unit, "per_level": found.per_level, "convention": found.convention}
 
-        return self._kept(self._key(model, network, way, calls, bound=len(self._test), seed=seed, **choice.for_bound.key), make)
+        return self._kept(self._key(model, network, way, calls, bound=len(self._test), seed=seed, **choice.key), make)
 
     def summary(self, rows: Sequence[dict[str, Any]], seconds: float) -> dict[str, Any]:
         """What `compare.json` holds."""

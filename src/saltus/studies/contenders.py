@@ -59,7 +59,7 @@ _TEMPERATURES = (1.0, 1.25, 1.5, 1.75, 2.0)
 
 @dataclass(frozen=True)
 class Choice:
-    """What is chosen on validation items: the levels, and how steps are sampled; None for a scheduler's own way."""
+    """What is chosen on validation items: the levels, and how steps are sampled; None for a scheduler's own way, and for a bound."""
 
     levels: Levels
     how: Sampling | None = None
@@ -68,11 +68,6 @@ class Choice:
     def key(self) -> dict[str, Any]:
         """What names it in a folder of figures."""
         return {"levels": list(self.levels)} | (asdict(self.how) if self.how else {})
-
-    @property
-    def for_bound(self) -> Choice:
-        """The same levels: a bound does not depend on how steps are sampled."""
-        return Choice(self.levels)
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,7 +103,7 @@ class Contender:
     def sampler(self, choice: Choice) -> Sampler:
         """The sampler of a choice."""
         sampler = self.on(choice.levels)
-        return ChainSampler(sampler, choice.how) if isinstance(sampler, Chain) and choice.how not in (None, PLAIN) else sampler
+        return ChainSampler(sampler, choice.how) if choice.how is not None and isinstance(sampler, Chain) else sampler
 
 
 def _changed(how: Sampling | None) -> str:
