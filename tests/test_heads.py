@@ -166,3 +166,37 @@ def test_heads_that_are_none() -> None:
             DiscretisedHead(17, outliers=outliers)
     with pytest.raises(ValueError, match="floor = 0"):
         GaussianHead(0.0)
+
+
+@pytest.mark.parametrize("outliers", OUTLIERS)
+@pytest.mark.parametrize("mean", MEANS)
+@pytest.mark.parametrize("std", DEVIATIONS)
+def test_numbers_of_a_value_draw_it_again(mean: float, std: float, outliers: float) -> None:
+    """Every bin, the unlikely ones too, in float64 and rounded to float32 as codes of items are."""
+    for bins in BINS:
+        head = DiscretisedHead(bins, outliers=outliers)
+        for dtype in (torch.float64, torch.float32):
+            y = head.values.to(dtype)
+            of_mean, variance = torch.full_like(y, mean), torch.full_like(y, std**2)
+            unit = head.unit(y, of_mean, variance)
+            assert unit.dtype == dtype
+            assert unit.isfinite().all()
+            assert torch.allclose(head.draw(of_mean, variance, unit), y, atol=head.width / 100)
+
+
+def test_numbers_of_draws_are_gaussian_again() -> None:
+    """Within bins the middle stands for all, so that their moments are those of N(0, 1), less what varies within a bin."""
+    g, head, n = torch.Generator().manual_seed(0), DiscretisedHead(256), 100_000
+    mean, variance = torch.zeros(n, 1), torch.full((n, 1), 0.04)
+    unit = head.unit(head.draw(mean, variance, torch.randn(n, 1, generator=g)), mean, variance)
+    within = (head.width / 0.2) ** 2 / 12
+    assert abs(float(unit.mean())) < 5 / math.sqrt(n)
+    assert abs(float(unit.var()) - (1 - within)) < 5 * math.sqrt(2 / n)
+    wider = head.unit(head.draw(mean, 1.1 * variance, torch.randn(n, 1, generator=g)), mean, variance)
+    assert abs(float(wider.var()) - (1 - within)) > 5 * math.sqrt(2 / n)
+
+
+def test_numbers_of_continuous_values_draw_them_again() -> None:
+    head, y = GaussianHead(0.1), torch.tensor([[-3.0, 0.2, 40.0]], dtype=torch.float64)
+    mean, variance = torch.full_like(y, 0.3), torch.tensor([[0.0, 1.0, 4.0]], dtype=torch.float64)
+    assert torch.allclose(head.draw(mean, variance, head.unit(y, mean, variance)), y, atol=ROUNDING)

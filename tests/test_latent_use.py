@@ -70,6 +70,8 @@ def test_two_modes_are_worth_what_a_gaussian_over_both_would_cost() -> None:
     assert found.nats - found.kl == pytest.approx(ONE_ITEM + math.log(STD), abs=1e-9)
     assert found.gaussian_nats == pytest.approx(ONE_ITEM + 0.5, abs=0.02)  # N(0, 1) over both signs
     assert "1 active units" in str(found)
+    assert found.gain == pytest.approx(found.gaussian_nats - found.nats, abs=1e-9)
+    assert f"{-found.gain:.2f} ± {found.gain_error:.2f} more than a Gaussian step;" in str(found)  # this encoder tells more than the sign
 
 
 def test_a_latent_that_nobody_hears_is_said_not_to_be_used() -> None:
@@ -77,4 +79,4 @@ def test_a_latent_that_nobody_hears_is_said_not_to_be_used() -> None:
     assert found.active_units == found.kl == 0
     assert found.gaussian_nats == pytest.approx(found.nats, abs=1e-9)
     assert "the latent is not used" in str(found)
-    assert str(found).startswith("level 1 (t 3 to 0): 1.419 nats, 1.419 by a Gaussian step")
+    assert str(found).startswith("level 1 (t 3 to 0): 1.419 nats, 0.00 ± 0.00")

@@ -10,9 +10,11 @@ import torch
 from chains import MIXTURE, chain_of, data_for
 from saltus.chain import Chain, OraclePrior
 from saltus.chain.latents import on_great_circle
+from saltus.data import digits
 from saltus.kernels import OracleKernel, Sampling, Variance
 from saltus.levels import Levels
 from saltus.mistakes import Mistake
+from saltus.shipped import run_folder
 
 CODED = ["gaussian", "vae", "direct vae", "no latent", "one for each level"]
 ROUNDING = 1e-4  # float32 through four networks, whose small standard deviations divide
@@ -37,6 +39,16 @@ def test_interpolation_goes_from_one_item_to_the_other(name: str) -> None:
     assert torch.allclose(way[0], y, atol=ROUNDING)
     assert torch.allclose(way[-1], y.flip(0), atol=ROUNDING)
     assert not torch.allclose(way[2], (y + y.flip(0)) / 2, atol=0.1)
+
+
+def test_half_way_between_two_digits_the_model_finds_a_digit() -> None:
+    """In bits it costs much less than the mean of their pixels does, and lies on the bins as data do."""
+    chain, y = Chain.load(run_folder("digits")), digits().test
+    a, b = y[: len(y) // 2], y[len(y) // 2 : len(y) // 2 * 2]
+    head = digits().encoding.head()
+    mixed = head.median((a + b) / 2, torch.ones_like(a))
+    less = chain.bits_per_dim(mixed) - chain.bits_per_dim(chain.interpolate(a, b, 3)[1])
+    assert float(less.mean()) > 5 * float(less.std()) / math.sqrt(len(less))
 
 
 def test_great_circles_keep_lengths_and_pass_at_even_angles() -> None:

@@ -62,7 +62,13 @@ class Bound:
 
     @property
     def kl(self) -> Tensor:
-        """KL of the latent to its prior at each step, cleanest first, (L, B); zero without a latent."""
+        """KL of the latent to its prior at each step, cleanest first, (L, B); zero without a latent.
+
+        Raises:
+            ValueError: if the bound was tightened with several latents, where it is no term of its own.
+        """
+        if any("marginal" in terms for terms in self.levels):
+            raise ValueError("this bound was tightened with several latents, where the KL is no term of its own; take latents=1 for it")
         return torch.stack([terms.get("kl", torch.zeros_like(self.prior)) for terms in self.levels])
 
     @property

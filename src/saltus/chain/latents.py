@@ -1,10 +1,11 @@
 r"""Latents as a handle on items: the code of an item is everything that the chain would have drawn to generate it.
 
 encode      a path z_1 ... z_L ~ q( . | y) and at each level a latent epsilon of the encoder; the decoder's noise is what
-            is left, delta = (z_s - mean(epsilon, z_t)) / std(epsilon, z_t)
-decode      the same steps downwards: decode(encode(y)) is y
+            is left, delta = (z_s - mean(epsilon, z_t)) / std(epsilon, z_t), and of data on bins the middle of what draws their bin
+decode      the same steps downwards, the last a draw: decode(encode(y)) is y
 reconstruct the same with other noise of the decoder, the last step its median
-interpolate codes on great circles: every part of a code is Gaussian a priori, and in many dimensions stays as long as Gaussians are
+interpolate codes on great circles: every part of a code is Gaussian a priori, and in many dimensions stays as long as Gaussians are;
+            both ends go along the same noise, so that what changes between them is what tells them apart
 vary        z_l of the item is kept, and everything cleaner is drawn anew
 """
 
@@ -60,13 +61,13 @@ def encode(chain: Chain, y: Tensor, noise: Noise) -> Code:
                 raise ValueError(
                     f"the step at level {level} has no width, so nothing that it drew can be told; take a kernel with a variance"
                 )
-            units.append((z_s - step.mean) / step.variance.sqrt())
+            units.append(step.unit(z_s))
     return Code(z_t, latents, units)
 
 
 def decode(chain: Chain, code: Code) -> Tensor:
     """The items (B, *E) of a code."""
-    return _descend(chain, code, lambda level, step: step.mean + step.variance.sqrt() * code.noise[level - 1])
+    return _descend(chain, code, lambda level, step: step.draw(code.noise[level - 1], "draw"))
 
 
 def reconstruct(chain: Chain, y: Tensor, noise: Noise) -> Tensor:

@@ -7,6 +7,7 @@ on the items at hand (Problem 3's first equation).  The difference is what the s
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -32,6 +33,7 @@ class LatentUse:
         nats: the step's part of the bound, `kl` that of the latent, means over items.
         active_units, mismatch: as in `Bound`.
         gaussian_nats: what the Gaussian step would cost.
+        gain: how much more that is, mean over items on the same paths; `gain_error` its standard error.
     """
 
     level: int
@@ -42,11 +44,15 @@ class LatentUse:
     active_units: int
     mismatch: float
     gaussian_nats: float
+    gain: float
+    gain_error: float
 
     def __str__(self) -> str:
         used = f"{self.active_units} active units" if self.active_units else "the latent is not used"
+        gain = f"{abs(self.gain):.2f} ± {self.gain_error:.2f} {'less' if self.gain > 0 else 'more'} than a Gaussian step"
+        chance = " (as well chance)" * (abs(self.gain) <= 2 * self.gain_error)
         return (
-            f"level {self.level} (t {self.t:.3g} to {self.s:.3g}): {self.nats:.4g} nats, {self.gaussian_nats:.4g} by a Gaussian step; "
+            f"level {self.level} (t {self.t:.3g} to {self.s:.3g}): {self.nats:.4g} nats, {gain}{chance}; "
             f"KL {self.kl:.3g}, {used}, mismatch to the prior {self.mismatch:.2g}"
         )
 
@@ -60,9 +66,10 @@ def latent_use(chain: Chain, y: Tensor, *, seed: int = 0) -> list[LatentUse]:
         for level, (_, z_t, s, t) in chain.forward_path(y, noise):
             kernel, units, mismatch = chain.kernel(level), bound.active_units[level - 1], bound.mismatch[level - 1]
             if isinstance(kernel, VAEKernel) and units is not None and mismatch is not None:
-                nats, kl = float(bound.per_level[level - 1].mean()), float(bound.kl[level - 1].mean())
-                cost = float(_as_gaussian(kernel, y, z_t, s, t, noise.at(level)).mean())
-                found.append(LatentUse(level, s, t, nats, kl, units, mismatch, cost))
+                own, cost = bound.per_level[level - 1], _as_gaussian(kernel, y, z_t, s, t, noise.at(level))
+                nats, kl, more = (float(part.mean()) for part in (own, bound.kl[level - 1], cost - own))
+                error = float((cost - own).std(correction=0)) / math.sqrt(max(1, len(y) - 1))
+                found.append(LatentUse(level, s, t, nats, kl, units, mismatch, float(cost.mean()), more, error))
     return found
 
 

@@ -39,6 +39,10 @@ class Head(Buildable, ABC):
     def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
         """A draw (B, *E) from unit Gaussian numbers `unit` (B, *E)."""
 
+    @abstractmethod
+    def unit(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """Unit Gaussian numbers (B, *E) from which `draw` makes y; where it makes y from a range of them, its middle by probability."""
+
     def check(self, y: Tensor) -> None:
         """Raise ValueError if `y` is not data that this head can give a likelihood to."""
 
@@ -74,11 +78,7 @@ class DiscretisedHead(Head):
         return torch.linspace(self.low, self.high, self.bins, dtype=torch.float64)
 
     def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-        index, mean, std = self._index(y).double(), mean.double(), self._std(variance.double())  # in float32 the tails lose their slope
-        centre = self.low + index * self.width
-        above = torch.where(index == self.bins - 1, torch.inf, (centre + self.width / 2 - mean) / std)
-        below = torch.where(index == 0, -torch.inf, (centre - self.width / 2 - mean) / std)
-        mass: Tensor = _log_mass(below, above)
+        mass: Tensor = _log_mass(*self._borders(y, mean, variance))
         if self.outliers:
             even = torch.full_like(mass, math.log(self.outliers / self.bins))
             mass = torch.logaddexp(mass + math.log1p(-self.outliers), even)
@@ -92,7 +92,7 @@ class DiscretisedHead(Head):
         return (1 - self.outliers) * (self.low + self.width * above) + self.outliers * (self.low + self.high) / 2
 
     def median(self, mean: Tensor, variance: Tensor) -> Tensor:
-        """The Gaussian's mean, on the nearest bin; a few outliers move the middle by a bin at most."""
+        """The Gaussian's mean, on the nearest bin; outliers, of which there are few, are left out."""
         return self.low + self._index(mean) * self.width
 
     def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
@@ -105,12 +105,32 @@ class DiscretisedHead(Head):
         index = torch.where(uniform < self.outliers, even, self._index(mean + self._std(variance) * inner.to(mean.dtype)).double())
         return self.low + index.to(mean.dtype) * self.width
 
+    def unit(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        below, above = self._borders(y, mean, variance)
+        flip = below + above > 0  # in the lower tail, probabilities do not round to 1
+        bottom, top = torch.special.ndtr(torch.where(flip, -above, below)), torch.special.ndtr(torch.where(flip, -below, above))
+        share, index = 1 - self.outliers, self._index(y).double()
+        middle = torch.special.ndtri(share * (bottom + top) / 2 + self.outliers * ~flip)
+        number = torch.where(flip, -middle, middle)
+        if self.outliers:
+            odd = torch.special.ndtri(self.outliers * (index + 0.5) / self.bins)
+            return torch.where(share * (top - bottom) > self.outliers / self.bins, number, odd).to(y.dtype)
+        centre = (self.low + index * self.width - mean.double()) / self._std(variance.double())  # where probabilities vanish
+        return torch.where((below < number) & (number < above), number, centre).to(y.dtype)
+
     def check(self, y: Tensor) -> None:
         off = (y - (self.low + self._index(y) * self.width)).abs().max()
         if not off <= self.width / 100:  # NaN too
             raise ValueError(
                 f"y is up to {float(off):.3g} away from the {self.bins} bins from {self.low} to {self.high}; expected values on the bins"
             )
+
+    def _borders(self, y: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Those of the bin of y, from the mean in standard deviations: float64, since in float32 the tails lose their slope."""
+        index, mean, std = self._index(y).double(), mean.double(), self._std(variance.double())
+        centre = self.low + index * self.width
+        below = torch.where(index == 0, -torch.inf, (centre - self.width / 2 - mean) / std)
+        return below, torch.where(index == self.bins - 1, torch.inf, (centre + self.width / 2 - mean) / std)
 
     def _index(self, y: Tensor) -> Tensor:
         return ((y - self.low) / self.width).round().clamp(0, self.bins - 1)
@@ -151,6 +171,9 @@ class GaussianHead(Head):
 
     def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
         return mean + self._std(variance) * unit
+
+    def unit(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        return (y - mean) / self._std(variance)
 
     def _std(self, variance: Tensor) -> Tensor:
         return variance.clamp_min(self.floor**2).sqrt()

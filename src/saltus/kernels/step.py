@@ -73,6 +73,13 @@ class GaussianStep:
                     z_s[rows] = self.head.draw(mean, variance, unit[rows])
         return z_s
 
+    def unit(self, z_s: Tensor) -> Tensor:
+        """Unit Gaussian numbers (B, *E) from which `draw`, asked for a draw, makes z_s."""
+        unit = (z_s - self.mean) / self.variance.sqrt()
+        if bool((rows := self.final).any()):
+            unit[rows] = self.head.unit(z_s[rows], self.mean[rows], self.variance[rows])
+        return unit
+
     def negative_log_prob(self, z_s: Tensor) -> Tensor:
         """-ln p(z_s | .), (B,) nats."""
         return self._by_item(

@@ -69,7 +69,7 @@ class Climb:
 
 
 class _Block(nn.Module):
-    """A residual block whose scale and shift come from the times; it starts as the identity."""
+    """A residual block whose scale and shift come from the times."""
 
     def __init__(self, channels: int, width: int) -> None:
         super().__init__()
