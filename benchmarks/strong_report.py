@@ -10,7 +10,6 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullLocator
 
 from cases import GAUSSIAN, Case
 from saltus.evaluation import METRICS
@@ -158,10 +157,9 @@ def over_time(summaries: Mapping[float, Summary], metric: str) -> Figure:
             _curve(above, name, minutes, [row["metrics"][metric] | {"mean": _distance(row, metric)} for row in rows])
             if all(row["bound"] for row in rows):
                 _curve(below, name, minutes, [row["bound"]["value"] for row in rows])
-        above.set(title=f"{calls} calls", ylabel=f"{METRICS[metric].title}, above the floor", xscale="log", yscale="log")
-        below.set(xlabel="CPU minutes of training", ylabel="bits/dim", xscale="log")
+        above.set(title=f"{calls} calls", ylabel=f"{METRICS[metric].title}, above the floor", yscale="log")
+        below.set(xlabel="CPU minutes of training", ylabel="bits/dim")
         for axes in (above, below):
-            axes.xaxis.set_minor_locator(NullLocator())
             axes.legend(fontsize="small")
     return figure
 
@@ -169,7 +167,7 @@ def over_time(summaries: Mapping[float, Summary], metric: str) -> Figure:
 def _curve(axes: Axes, name: str, minutes: Sequence[float], figures: Sequence[dict[str, Any]]) -> None:
     means, spreads = [figure["mean"] for figure in figures], [figure["spread"] or 0 for figure in figures]
     axes.errorbar(minutes, means, spreads, label=name, color=COLOURS[name], marker="o", capsize=2)
-    axes.set_xticks(minutes, [f"{minute:g}" for minute in minutes], minor=False)
+    axes.set_xticks(minutes, [f"{minute:g}" for minute in minutes])
 
 
 def write_targets(kept: Path, cases: Mapping[str, Case], report: Path) -> None:
