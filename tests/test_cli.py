@@ -43,6 +43,26 @@ def test_every_command_has_help(command: list[str], tmp_path: Path) -> None:
     assert "Usage: saltus" in done.stdout
 
 
+def test_any_option_of_a_training_can_be_set(home: Path) -> None:
+    options = ("--set", "learning_rate=0.002", "--set", "encodes=y", "--set", "times=[0, 0.5, 3]", "--steps", "2")
+    done = saltus("train", "--data", "digits", "--out", "set", *options, "--levels", "4", cwd=home)
+    assert done.returncode == 2
+    assert "levels = 4 does not fit the 2 steps of times" in done.stderr
+    done = saltus("train", "--data", "digits", "--out", "set", *options, cwd=home)
+    assert done.returncode == 0, done.stderr
+    kept = json.loads((home / "set" / "config.json").read_text())
+    assert (kept["learning_rate"], kept["encodes"], kept["times"]) == (0.002, "y", [0.0, 0.5, 3.0])
+
+
+@pytest.mark.parametrize(
+    ("given", "says"), [("learning_rate", "learning_rate has no value; expected NAME=VALUE"), ("rate=1", "there is no option rate")]
+)
+def test_a_wrong_setting_is_one_sentence(given: str, says: str, tmp_path: Path) -> None:
+    done = saltus("train", "--data", "digits", "--out", "run", "--set", given, cwd=tmp_path)
+    assert (done.returncode, (tmp_path / "run").exists()) == (2, False)
+    assert says in done.stderr
+
+
 def test_sample_writes_a_grid_and_an_array(home: Path) -> None:
     done = saltus("sample", "run", "--n", "10", "--out", "samples", "--json", cwd=home)
     assert done.returncode == 0, done.stderr

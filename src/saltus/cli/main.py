@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -59,29 +60,53 @@ def demo(out: Path, quick: bool, seed: int, as_json: bool) -> None:
     say(as_json, summary, words)
 
 
+def _settings(_: click.Context, __: click.Parameter, given: Sequence[str]) -> dict[str, Any]:
+    """Values as JSON has them, and words without quotes."""
+    found: dict[str, Any] = {}
+    for setting in given:
+        name, sign, value = setting.partition("=")
+        if not (name and sign):
+            raise click.BadParameter(f"{setting} has no value; expected NAME=VALUE, such as learning_rate=0.002")
+        try:
+            found[name] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name] = value
+    return found
+
+
 @cli.command()
 @click.option("--data", required=True, help="A folder of images, an .npz or .npy file, or: digits (built in).")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run; new or empty.")
 @click.option("--kernel", default="vae", show_default=True, help="vae, gaussian or deterministic.")
-@click.option("--levels", type=int, default=4, show_default=True, help="Steps from noise to data: network calls of one sample.")
+@click.option(
+    "--levels", type=int, show_default="4, or as many as times that are set", help="Steps from noise to data: network calls of one sample."
+)
 @click.option("--steps", type=int, default=5000, show_default=True, help="Updates of the training.")
 @click.option("--seed", type=SEED, default=0, show_default=True)
 @click.option("--objective", default="likelihood", show_default=True, help="vae: likelihood, or quality of samples.")
 @click.option("--start", metavar="RUN", type=click.Path(path_type=Path), help="vae: start from the network of another kernel's run.")
 @click.option("--preset", default="tiny", show_default=True, help="Size of the networks: tiny (minutes) or small (hours).")
 @click.option("--batch", type=int, default=128, show_default=True, help="Items in one update.")
+@click.option(
+    "--set",
+    "others",
+    multiple=True,
+    callback=_settings,
+    metavar="NAME=VALUE",
+    help="Any other option of saltus.Config, such as learning_rate=0.002 or ladder=true; may be given again.",
+)
 @click.option("--bf16", is_flag=True, help="bfloat16 autocast: faster where the machine has it.")
 @click.option("--channels-last", is_flag=True, help="Memory layout of images: often faster.")
 @click.option("--compile", is_flag=True, help="torch.compile the networks: slow to start, then faster.")
 @json_option
-def train(data: str, out: Path, start: Path | None, as_json: bool, **options: Any) -> None:
+def train(data: str, out: Path, start: Path | None, as_json: bool, levels: int | None, others: dict[str, Any], **options: Any) -> None:
     """Learn from your images or table; the folder OUT then holds all that is needed to sample."""
     from saltus import training
     from saltus.data import load
-    from saltus.evaluation import latent_use
+    from saltus.evaluation import latent_use, likelihood
 
     try:
-        config = training.Config(**options)
+        config = training.Config(**(options | ({} if levels is None else {"levels": levels}) | others))
     except Mistake as mistake:
         raise click.UsageError(str(mistake)) from None
     items = load(data)
@@ -93,14 +118,13 @@ def train(data: str, out: Path, start: Path | None, as_json: bool, **options: An
         raise Interrupted(f"stopped; what was reached is kept in {out} and can be sampled") from None
     result: dict[str, Any] = {"run": str(out), "kernel": config.kernel, "calls": chain.levels.L, "bits_per_dim": None}
     words = f"the run is in {out}; sample it with: saltus sample {out} --n 64 --out {out}-samples"
-    if chain.has_bound:
-        bound = chain.bound(items.test)
-        result["bits_per_dim"] = float(bound.bits_per_dim.mean())
-        result["nats"] = {name: float(value.mean()) for name, value in bound.terms.items()}
-        result["active_units"] = bound.active_units
+    bound = likelihood(chain, items.validation, items.encoding) if len(items.validation) > 1 else None
+    if bound is not None:
+        value, error, unit = bound.figure
+        result |= {"bits_per_dim": bound.bits_per_dim, "nats": bound.nats, "active_units": bound.active_units}
         uses = latent_use(chain, items.validation[:LATENT_ITEMS])
         result["latent_use"] = [asdict(use) for use in uses]
-        words = "\n".join([f"bound on {len(items.test)} test items: {result['bits_per_dim']:.3f} bits/dim", *map(str, uses), words])
+        words = "\n".join([f"bound on {bound.items} validation items: {value:.3f} ± {error:.3f} {unit}", *map(str, uses), words])
     say(as_json, result, words)
 
 

@@ -37,6 +37,8 @@ _WEIGHTS: dict[Objective, dict[str, float]] = {
     Objective.LIKELIHOOD: {},
     Objective.QUALITY: {"kl": 0.7},
 }
+_OF_THE_VAE = ("latent", "parametrisation", "encodes", "ladder", "objective", "weights", "kl_warm_up")
+_ONLY_FOR = dict.fromkeys(_OF_THE_VAE, KernelName.VAE) | {"variance": KernelName.GAUSSIAN}
 _IN_DATA_SPACE = ("data", "energy")
 _TERMS = ("kl", "decoder", "entropy", *_IN_DATA_SPACE)
 
@@ -120,10 +122,12 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.kernel is not KernelName.VAE:
-            for name in ("objective", "weights", "ladder"):
-                if getattr(self, name) != type(self).model_fields[name].get_default(call_default_factory=True):
-                    raise ValueError(f"{name} is for the vae kernel, and the kernel is {self.kernel}; leave it out")
+        for name, field in type(self).model_fields.items():
+            kernel = _ONLY_FOR.get(name, self.kernel)
+            if kernel is not self.kernel and getattr(self, name) != field.get_default(call_default_factory=True):
+                raise ValueError(f"{name} is for the {kernel} kernel, and the kernel is {self.kernel}; leave it out")
+        if self.ladder and self.parametrisation is Parametrisation.DIRECT:
+            raise ValueError("a ladder predicts data, and a direct kernel does not; take parametrisation bridge, or no ladder")
         if self.parametrisation is Parametrisation.DIRECT:
             added = [name for name in _IN_DATA_SPACE if self.loss_weights.get(name)]
             if added:
@@ -150,6 +154,8 @@ class Config(BaseModel):
 def _sentence(error: ValidationError) -> str:
     """The first mistake, with the option, what was given and what was expected."""
     first = error.errors()[0]
+    if first["type"] == "extra_forbidden":
+        return f"there is no option {first['loc'][0]}; expected one of {', '.join(Config.model_fields)}"
     expected = first["msg"].removeprefix("Value error, ").replace("Input should be", "expected")
     if not first["loc"]:
         return expected
