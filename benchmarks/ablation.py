@@ -1,4 +1,4 @@
-"""Which ingredient of the VAE kernel's training does what: one is changed at a time, at equal training time; `cases.py` says how.
+"""Which ingredient of the VAE kernel's training does what: one is changed at a time, at about equal training time; `cases.py` says how.
 
 python benchmarks/ablation.py train FOLDER       FOLDER holds mnist.npz
 python benchmarks/ablation.py compare FOLDER     every figure, by `saltus compare`
@@ -8,15 +8,14 @@ python benchmarks/ablation.py report             docs/results/ablation.md, from 
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from cases import RECIPES, SMALL, Case, Recipe, best_sampling, command_line
+from cases import GAUSSIAN, RECIPES, SMALL, Case, Recipe, best_way, command_line, decoder_parameters
 from saltus.chain import Chain
-from saltus.data import load
+from saltus.data import DataSet, load
 from saltus.evaluation import METRICS, ChainSampler, Suite, evaluate
-from saltus.kernels import PLAIN
 from saltus.machine import describe_machine
 from saltus.storage import to_json
 from saltus.studies.compare import CHOSEN_BY
@@ -25,6 +24,7 @@ from saltus.studies.compare_page import plus_minus
 KEPT = Path("runs/ablation")
 REPORT = Path("docs/results/ablation.md")
 CALLS, SECONDS = 4, 240
+CHOICE_SAMPLES = 1000
 COLUMNS, SAMPLES = ("frechet", "sliced_wasserstein", "recall", "diversity"), 2000
 WAYS = ("plain", "best")
 
@@ -32,6 +32,8 @@ _VAE: dict[str, Any] = {"kernel": "vae", "levels": CALLS}
 _FASTER = {"learning_rate": 0.002}
 _DATA_SPACE = {"data": 1.0, "decoder": 0.0, "entropy": 0.0}
 ABLATED = {
+    "Gaussian kernel": Recipe({"kernel": GAUSSIAN}),
+    "Gaussian kernel, learning rate 0.002": Recipe({"kernel": GAUSSIAN} | _FASTER),
     "the bound": Recipe(_VAE),
     "no latent": Recipe(_VAE | {"latent": 0}),
     "no KL warm-up": Recipe(_VAE | {"kl_warm_up": 0.0}),
@@ -51,45 +53,57 @@ ABLATED = {
 CASE = Case("mnist_14", "14", SMALL, SECONDS, (0,), (CALLS,), kernels=tuple(ABLATED))
 
 
-def measured(run: Path, suite: Suite) -> dict[str, Any]:
-    """Figures of one run, made once: sampled plainly, and with the eta and temperature that suit it best."""
+def measured(run: Path, choice: Suite, suite: Suite) -> dict[str, Any]:
+    """Figures of one run, made once: sampled plainly, and in the way, with the eta and the temperature that suit it best."""
     file = run / "ablation.json"
     if not file.exists():
         chain, y = Chain.load(run), suite.real
-        bound, best = chain.bound(y), best_sampling(chain, suite)
-        samples = {way: evaluate(ChainSampler(chain, how), suite).metrics for way, how in zip(WAYS, (PLAIN, best), strict=True)}
-        figures = {way: {name: asdict(result.generated) for name, result in found.items()} for way, found in samples.items()}
+        bound, (words, _, best) = chain.bound(y), best_way(chain, choice)
+        found = {way: evaluate(sampler, suite).metrics for way, sampler in zip(WAYS, (ChainSampler(chain), best), strict=True)}
+        figures = {way: {name: asdict(result.generated) for name, result in metrics.items()} for way, metrics in found.items()}
         used = {"kl": bound.kl.mean(1).tolist(), "units": bound.active_units, "mismatch": bound.mismatch}
-        file.write_text(to_json({"figures": figures, "best": asdict(best), "bits": float(bound.bits_per_dim.mean()), **used}))
-    found: dict[str, Any] = json.loads(file.read_text())
-    return found
+        sizes = {"decoder": decoder_parameters(chain), "all": sum(p.numel() for p in chain.parameters())}
+        file.write_text(to_json({"figures": figures, "best": words, "bits": float(bound.bits_per_dim.mean()), **used, **sizes}))
+    spent: dict[str, Any] = json.loads((run / "time.json").read_text())
+    return spent | json.loads(file.read_text())
+
+
+def halves(data: DataSet) -> tuple[DataSet, DataSet]:
+    """The data set with either half of its validation items: to choose by, and to report."""
+    one, other = (replace(data, validation=part) for part in data.validation.chunk(2))
+    return one, other
 
 
 def report() -> None:
     data = load(str(KEPT / "mnist_14.npz"))
-    suite = Suite(data, SAMPLES, part="validation", metrics=COLUMNS)
+    to_choose, to_report = halves(data)
+    choice = Suite(to_choose, CHOICE_SAMPLES, part="validation", metrics=(CHOSEN_BY,))
+    suite = Suite(to_report, SAMPLES, part="validation", metrics=COLUMNS)
     titles = [f"{METRICS[name].title}, {way}" for name in COLUMNS for way in WAYS]
+    more = ["best way", "bits/dim", "KL, nats", "active units", "mismatch", "updates", "CPU seconds", "decoder's parameters", "all"]
     lines = [
         "# What each ingredient of the VAE kernel's training does",
         "",
-        "Made by `python benchmarks/ablation.py train FOLDER` and `... report`. One thing is changed at a time, on validation items, since",
-        f"choices are made by this table. {data.describe()}, {CALLS} levels, {SECONDS} CPU seconds of training each, one seed, 3 sets of",
-        f"{SAMPLES} samples. Sampled plainly, and with the eta and temperature of the least {METRICS[CHOSEN_BY].title} of another set.",
+        "Made by `python benchmarks/ablation.py train FOLDER` and `... report`. One thing is changed at a time (the ladder is of another",
+        "size as well), on validation items, since recipes are chosen by this table.",
+        f"{data.describe()}, {CALLS} levels, and as many updates as fit into {SECONDS} CPU seconds at speeds measured beforehand.",
+        f"One training seed: ± is of 3 sets of {SAMPLES} samples alone. Sampled plainly, and in the way that gives the least",
+        f"{METRICS[CHOSEN_BY].title} on one half of the validation items; all figures are of the other half.",
         f"KL, active units and mismatch: cleanest step first. Machine: {describe_machine()}.",
         "",
         f"Real items in place of samples: {', '.join(f'{METRICS[name].title} {suite.floor[name].mean:.3g}' for name in COLUMNS)}.",
         "",
-        f"| changed | {' | '.join(titles)} | best eta, temperature | bits/dim | KL, nats | active units | mismatch |",
-        "|---" * (len(titles) + 6) + "|",
+        f"| changed | {' | '.join([*titles, *more])} |",
+        "|---" * (1 + len(titles) + len(more)) + "|",
     ]
     for name in ABLATED:
         run = KEPT / "mnist" / f"{name}-0"
         if run.exists():
-            found = measured(run, suite)
+            found = measured(run, choice, suite)
             figures = [plus_minus(found["figures"][way][column], 3) for column in COLUMNS for way in WAYS]
-            figures.append(f"{found['best']['eta']:g}, {found['best']['temperature']:g}")
             used = ["/".join("-" if value is None else f"{value:.3g}" for value in found[part]) for part in ("kl", "units", "mismatch")]
-            lines.append(f"| {name} | {' | '.join([*figures, format(found['bits'], '.3f'), *used])} |")
+            sizes = [str(found[part]) for part in ("updates", "cpu_seconds", "decoder", "all")]
+            lines.append(f"| {' | '.join([name, *figures, found['best'], format(found['bits'], '.3f'), *used, *sizes])} |")
     REPORT.write_text("\n".join(lines) + "\n")
     print(f"the table is in {REPORT}")
 

@@ -25,11 +25,11 @@ import torch
 
 from saltus.chain import Chain
 from saltus.data import DataSet, load
-from saltus.evaluation import Suite
-from saltus.kernels import PLAIN, Sampling, VAEKernel
+from saltus.evaluation import Sampler, Suite
+from saltus.kernels import VAEKernel
 from saltus.networks.groups import GROUPS
 from saltus.studies.compare import CHOSEN_BY
-from saltus.studies.contenders import of_chain
+from saltus.studies.contenders import Choice, of_chain
 from saltus.training import Config, KernelName, Trainer, build_chain, train
 
 SMALL: dict[str, Any] = {"preset": "small", "architecture": "mlp", "width": 256}
@@ -214,11 +214,15 @@ def wider(config: Config) -> Iterator[Config]:
         yield config.model_copy(update={"channels": tuple(c + GROUPS * extra for c, extra in zip(config.channels, more, strict=True))})
 
 
-def best_sampling(chain: Chain, suite: Suite) -> Sampling:
-    """The eta and temperature whose samples lie closest to a suite's items."""
-    hows = [choice.how or PLAIN for choice in of_chain(chain, suite.real)[0].choices(chain.levels.L).values()]
-    judged = [suite.measure(chain.sample(suite.n, seed=CHOICE_SEED, how=how).float())[CHOSEN_BY] for how in hows]
-    return min(zip(judged, hows, strict=True), key=lambda pair: pair[0])[1]
+def best_way(chain: Chain, suite: Suite) -> tuple[str, Choice, Sampler]:
+    """Of all ways to sample with a chain's network at its number of calls, the one whose samples lie closest to a suite's items."""
+    found = []
+    for contender in of_chain(chain, suite.real):
+        for name, choice in contender.choices(chain.levels.L).items():
+            sampler = contender.sampler(choice)
+            distance = suite.measure(sampler.sample(suite.n, seed=CHOICE_SEED).float())[CHOSEN_BY]
+            found.append((distance, f"{contender.way}: {name}", choice, sampler))
+    return min(found, key=lambda one: one[0])[1:]
 
 
 def parameters(config: Config, data: DataSet) -> int:

@@ -16,7 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from cases import best_sampling
+from cases import best_way
 from saltus.chain import Chain
 from saltus.data import load
 from saltus.evaluation import Suite
@@ -47,7 +47,7 @@ def card(name: str, run: Path, source: str, seconds: float) -> str:
     data = [] if source == DIGITS else ["--data", source]
     items = load(source)
     suite, n = Suite(items, CHOICE_ITEMS, part="validation", metrics=(CHOSEN_BY,)), min(SAMPLES, len(items.test))
-    best = best_sampling(Chain.load(run), suite)
+    best = best_way(Chain.load(run), suite)[1].how or PLAIN
     ways = [f"--eta {how.eta:g} --temperature {how.temperature:g}" for how in dict.fromkeys([PLAIN, best])]
     command = [sys.executable, "-m", "saltus", "evaluate", str(run), *data, "--n", str(n)]
     figures = {way: subprocess.run([*command, *way.split()], check=True, capture_output=True, text=True).stdout.rstrip() for way in ways}

@@ -50,7 +50,7 @@ class LatentUse:
     def __str__(self) -> str:
         used = f"{self.active_units} active units" if self.active_units else "the latent is not used"
         gain = f"{abs(self.gain):.2f} ± {self.gain_error:.2f} {'less' if self.gain > 0 else 'more'} than a Gaussian step"
-        chance = " (as well chance)" * (abs(self.gain) <= 2 * self.gain_error)
+        chance = " (within chance)" * (abs(self.gain) <= 2 * self.gain_error)
         return (
             f"level {self.level} (t {self.t:.3g} to {self.s:.3g}): {self.nats:.4g} nats, {gain}{chance}; "
             f"KL {self.kl:.3g}, {used}, mismatch to the prior {self.mismatch:.2g}"
