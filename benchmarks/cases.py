@@ -2,7 +2,8 @@
 
 Size: decoders of the rivals are widened until they have at least as many parameters as the VAE's, within 5%.  The VAE's
 encoder comes on top, and its training time counts, as does that of the kernel that it is started from.  Time: the speeds
-of the kernels are measured side by side, one thread each, and each gets the updates that fit.  Finished runs and figures
+of the kernels are measured side by side, one thread each, and each gets the updates that fit.  With `--device cuda` networks are
+trained there, and seconds are those of the clock.  Finished runs and figures
 are kept, so that each command continues where it was interrupted.
 """
 
@@ -111,6 +112,12 @@ class Work:
     folder: Path
     kept: Path
     name: str
+    device: str = "cpu"
+
+    @property
+    def clock(self) -> Callable[[], float]:
+        """Seconds of the processor, which other programs do not count in; of the clock where another device computes."""
+        return time.process_time if self.device == "cpu" else time.perf_counter
 
     @property
     def home(self) -> Path:
@@ -145,7 +152,7 @@ class Work:
         raise ValueError(f"no {kernel} network has from {goal} to {(1 + WITHIN) * goal:.0f} parameters; allow for wider ones")
 
     def speeds(self, data: DataSet) -> dict[str, float]:
-        """Updates of each kernel in a CPU second; those not yet known are measured turn by turn with the Gaussian kernel's."""
+        """Updates of each kernel in a second; those not yet known are measured turn by turn with the Gaussian kernel's."""
         file = self.kept / f"speeds_{self.case.speeds}.json"
         known: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
         if unknown := [name for name in (*self.case.kernels, *self.case.once) if name not in known and name != GAUSSIAN]:
@@ -156,19 +163,19 @@ class Work:
         return known
 
     def _timed(self, kernels: Sequence[str], data: DataSet) -> dict[str, float]:
-        """CPU seconds of `TIMING_UPDATES` updates of each kernel, turn by turn."""
+        """Seconds of `TIMING_UPDATES` updates of each kernel, turn by turn."""
         loops: dict[str, Iterator[Any]] = {}
         for name in kernels:
             endless = self.config(name, data, 10**9)
-            loops[name] = iter(Trainer(build_chain(endless, data), data, endless))
+            loops[name] = iter(Trainer(build_chain(endless, data).to(self.device), data, endless))
             next(loops[name])
         spent = dict.fromkeys(kernels, 0.0)
         for _ in range(TIMING_TURNS):
             for name, loop in loops.items():
-                start = time.process_time()
+                start = self.clock()
                 for _ in range(TIMING_UPDATES):  # in a row, as in training: each kernel has its own arrays to keep in the caches
                     next(loop)
-                spent[name] += (time.process_time() - start) / TIMING_TURNS
+                spent[name] += (self.clock() - start) / TIMING_TURNS
         return spent
 
     def train(self) -> None:
@@ -180,15 +187,15 @@ class Work:
             if run.exists():
                 continue
             shutil.rmtree(unfinished, ignore_errors=True)
-            share, begun = RECIPES[kernel].start, time.process_time()
+            share, begun = RECIPES[kernel].start, self.clock()
             updates = {name: round(part * self.case.seconds * speeds[name]) for name, part in ((GAUSSIAN, share), (kernel, 1 - share))}
             source = self.home / f"{kernel}-{seed}.start" if share else None
             if source is not None:
                 shutil.rmtree(source, ignore_errors=True)
                 options = self.config(kernel, data, updates[GAUSSIAN], seed).model_copy(update={"kernel": KernelName.GAUSSIAN})
-                train(data, options, source, quiet=True)
-            train(data, self.config(kernel, data, updates[kernel], seed), unfinished, start=source, quiet=True)
-            seconds = round(time.process_time() - begun, 1)
+                train(data, options, source, device=self.device, quiet=True)
+            train(data, self.config(kernel, data, updates[kernel], seed), unfinished, start=source, device=self.device, quiet=True)
+            seconds = round(self.clock() - begun, 1)
             (unfinished / "time.json").write_text(json.dumps({"updates": updates[kernel], "cpu_seconds": seconds}))
             unfinished.rename(run)
             print(f"{run}: {updates} updates, {seconds:.0f} s", flush=True)
@@ -248,6 +255,7 @@ def command_line(documentation: str | None, cases: Mapping[str, Case], kept: Pat
         command = commands.add_parser(name)
         command.add_argument("folder", type=Path)
         command.add_argument("--only", default="", help="the beginning of a case's name")
+        command.add_argument("--device", default="cpu", help="where to train")
     commands.add_parser("report")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -257,5 +265,5 @@ def command_line(documentation: str | None, cases: Mapping[str, Case], kept: Pat
         return
     for name, case in cases.items():
         if name.startswith(options.only):
-            work = Work(case, options.folder, kept, name)
+            work = Work(case, options.folder, kept, name, options.device)
             {"train": work.train, "compare": work.compare}[options.command]()

@@ -9,6 +9,7 @@ python benchmarks/ship.py fashion-mnist FASHION_MNIST.npz   an hour
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import shutil
 import subprocess
@@ -42,6 +43,11 @@ ORIGIN = {
 }
 
 
+def digest(run: Path) -> str:
+    """What tells these weights from others."""
+    return hashlib.blake2b((run / "chain.safetensors").read_bytes(), digest_size=8).hexdigest()
+
+
 def card(name: str, run: Path, source: str, seconds: float) -> str:
     """How the chain was made and what it is worth."""
     data = [] if source == DIGITS else ["--data", source]
@@ -60,7 +66,7 @@ def card(name: str, run: Path, source: str, seconds: float) -> str:
             f"A progressive VAE with {kept['levels']} steps, trained on {ORIGIN[name]} by",
             f"`python benchmarks/ship.py {name}{'' if name == DIGITS else ' FILE'}`:",
             f"{kept['steps']} updates of {kept['batch']} items, seed {kept['seed']}, {seconds:.0f} CPU seconds, {describe_machine()}.",
-            f"Options that differ from `saltus train`'s: {json.dumps(changed)}.",
+            f"The weights, `{digest(run)}`; options that differ from `saltus train`'s: {json.dumps(changed)}.",
             "",
             f"The best eta and temperature of those that `saltus compare` tries, on validation items: `{ways[-1]}`.",
             "",

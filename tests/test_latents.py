@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -68,6 +69,14 @@ def test_variations_of_an_exact_chain_follow_the_law_and_keep_what_is_asked() ->
     assert float((near - y).square().mean()) < 0.01 * float((far - y).square().mean())
     correlation = torch.corrcoef(torch.stack([y[:, 0], far[:, 0]]))[0, 1]
     assert abs(float(correlation)) < 5 / math.sqrt(len(y))
+
+
+@pytest.mark.parametrize("name", CODED)
+def test_an_item_has_the_same_noise_in_any_batch(name: str) -> None:
+    chain, y = chain_of(name), data_for(name)
+    for use in (chain.reconstruct, partial(chain.vary, from_level=2), lambda y, **at: chain.interpolate(y, y.roll(1, 1), 3, **at)[1]):
+        assert torch.allclose(use(y[2:], seed=3, first_item=2), use(y, seed=3)[2:], atol=ROUNDING)
+        assert not torch.allclose(use(y[2:], seed=3), use(y, seed=3)[2:], atol=ROUNDING)
 
 
 def test_mistakes_are_named() -> None:

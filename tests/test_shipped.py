@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from torch import Tensor
 
 from saltus.chain import Chain
 from saltus.data import digits
+from saltus.evaluation import likelihood
 from saltus.shipped import SHIPPED, run_folder
 from saltus.training import check_data, load_encoding
 
@@ -36,6 +39,15 @@ def test_a_card_says_how_a_chain_was_made(name: str) -> None:
     card = (run_folder(name) / "CARD.md").read_text()
     assert f"python benchmarks/ship.py {name}" in card
     assert "bits/dim" in card
+    assert hashlib.blake2b((run_folder(name) / "chain.safetensors").read_bytes(), digest_size=8).hexdigest() in card
+
+
+def test_the_card_of_the_digits_says_their_bound() -> None:
+    folder, data = run_folder("digits"), digits()
+    found = likelihood(Chain.load(folder), data.test, data.encoding)
+    assert found is not None
+    (said,) = set(re.findall(r"^bound: ([0-9.]+) ± ([0-9.]+) bits/dim", (folder / "CARD.md").read_text(), re.MULTILINE))
+    assert [float(number) for number in said] == pytest.approx([found.bits_per_dim, found.standard_error], abs=1e-4)
 
 
 def nearest(x: Tensor, items: Tensor) -> float:

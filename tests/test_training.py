@@ -229,3 +229,9 @@ def test_a_ladder_takes_the_step_to_data_and_a_plain_kernel_the_others(data: Dat
     assert bool(loss.total.isfinite().all())
     alone = Config(ladder=True, channels=(8, 16, 16), levels=1, steps=1)
     assert build_chain(alone, data).kernel(1).latent == 4 * (8 * 8 + 4 * 4 + 2 * 2)
+
+
+def test_a_device_that_is_not_there_is_said_so_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(Mistake, match="device cuda:99 cannot be used here"):
+        train(digits(), Config(steps=1), tmp_path / "run", device="cuda:99", quiet=True)
+    assert not (tmp_path / "run").exists()

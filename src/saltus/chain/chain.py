@@ -223,26 +223,26 @@ class Chain(Buildable, nn.Module):
         return decode(self, code)
 
     @torch.no_grad()
-    def reconstruct(self, y: Tensor, *, seed: int = 0) -> Tensor:
+    def reconstruct(self, y: Tensor, *, seed: int = 0, first_item: int = 0) -> Tensor:
         """Items (B, *E) again from their z_L and latents, with other noise of the decoder, the last step its median: what latents hold."""
         self._check(y)
-        return reconstruct(self, y, Noise(seed, 0, len(y)))
+        return reconstruct(self, y, Noise(seed, first_item, len(y)))
 
     @torch.no_grad()
-    def interpolate(self, a: Tensor, b: Tensor, n: int, *, seed: int = 0) -> Tensor:
-        """n items from each item of a to that of b (B, *E), both ends included, (n, B, *E).
+    def interpolate(self, a: Tensor, b: Tensor, n: int, *, seed: int = 0, first_item: int = 0) -> Tensor:
+        """n items from each item of a to that of b (B, *E), both ends included, (n, B, *E); both go along the same noise.
 
         Raises:
             ValueError: if n is below 2, or shapes differ.
         """
         if n < 2 or a.shape != b.shape:
             raise ValueError(f"n = {n} between items of shapes {tuple(a.shape)} and {tuple(b.shape)}; expected at least 2, and one shape")
-        ends = self.encode(a, seed=seed), self.encode(b, seed=seed)
+        ends = [self.encode(y, seed=seed, first_item=first_item) for y in (a, b)]
         shares = torch.linspace(0, 1, n).tolist()
         return torch.stack([self.decode(ends[0].map(partial(on_great_circle, share=share), ends[1])) for share in shares])
 
     @torch.no_grad()
-    def vary(self, y: Tensor, from_level: int, *, seed: int = 0, how: Sampling = PLAIN) -> Tensor:
+    def vary(self, y: Tensor, from_level: int, *, seed: int = 0, first_item: int = 0, how: Sampling = PLAIN) -> Tensor:
         """Other items that share z_l with those given, l = `from_level` in 1 ... L: the noisier the level, the less they share.
 
         Returns:
@@ -255,7 +255,7 @@ class Chain(Buildable, nn.Module):
         self._check_how(how)
         if not 1 <= from_level <= self.levels.L:
             raise ValueError(f"from_level = {from_level}; expected a level from 1 to {self.levels.L}")
-        noise = Noise(seed, 0, len(y))
+        noise = Noise(seed, first_item, len(y))
         with evaluating(self):
             z = _process.noised(y, self.levels.times[from_level], noise.at(from_level).normal("vary", y.shape[1:], like=y))
             return deque(self._descend(z, from_level, noise, how), maxlen=1).pop()

@@ -18,7 +18,7 @@ from saltus.cli.evaluate import evaluate_command
 from saltus.cli.study import study
 from saltus.machine import keep_freed_memory
 from saltus.mistakes import Mistake
-from saltus.shipped import run_folder
+from saltus.shipped import SHIPPED, run_folder
 
 if TYPE_CHECKING:
     from saltus.kernels import Sampling
@@ -95,11 +95,14 @@ def _settings(_: click.Context, __: click.Parameter, given: Sequence[str]) -> di
     metavar="NAME=VALUE",
     help="Any other option of saltus.Config, such as learning_rate=0.002 or ladder=true; may be given again.",
 )
+@click.option("--device", default="cpu", show_default=True, help="Where to train, as torch names it: cpu, cuda, cuda:1.")
 @click.option("--bf16", is_flag=True, help="bfloat16 autocast: faster where the machine has it.")
 @click.option("--channels-last", is_flag=True, help="Memory layout of images: often faster.")
 @click.option("--compile", is_flag=True, help="torch.compile the networks: slow to start, then faster.")
 @json_option
-def train(data: str, out: Path, start: Path | None, as_json: bool, levels: int | None, others: dict[str, Any], **options: Any) -> None:
+def train(
+    data: str, out: Path, start: Path | None, device: str, as_json: bool, levels: int | None, others: dict[str, Any], **options: Any
+) -> None:
     """Learn from your images or table; the folder OUT then holds all that is needed to sample."""
     from saltus import training
     from saltus.data import load
@@ -113,7 +116,7 @@ def train(data: str, out: Path, start: Path | None, as_json: bool, levels: int |
     click.echo(items.describe(), err=True)
     click.echo(config.grid.remark(items.validation), err=True)
     try:
-        chain = training.train(items, config, out, start=start and run_folder(start))
+        chain = training.train(items, config, out, start=start and run_folder(start), device=device)
     except KeyboardInterrupt:
         raise Interrupted(f"stopped; what was reached is kept in {out} and can be sampled") from None
     result: dict[str, Any] = {"run": str(out), "kernel": config.kernel, "calls": chain.levels.L, "bits_per_dim": None}
@@ -143,7 +146,8 @@ def sample(run: Path, n: int, out: Path, seed: int, how: Sampling, as_json: bool
     from saltus.evaluation import save_grid
     from saltus.training import load_encoding
 
-    run = run_folder(run)
+    if not (run := run_folder(run)).exists():
+        raise Mistake(f"{run} is not there; give the folder of a training run, or a chain that comes with saltus: {', '.join(SHIPPED)}")
     chain, encoding = Chain.load(run), load_encoding(run)
     files = [out / "samples.npz"] + [out / "samples.png"] * encoding.layout.is_image
     if taken := [file for file in files if file.exists()]:

@@ -39,7 +39,7 @@ Weights = Mapping[str, float]
 
 @dataclass(frozen=True)
 class Sampling:
-    """How steps are sampled; the bound is that of eta = temperature = 1.
+    """How steps are sampled; the bound is that of a last step drawn, eta = temperature = 1.
 
     Attributes:
         last: what the step to data returns.  On bins the mean is drawn inwards, as the Gaussian's tails end at the first and the

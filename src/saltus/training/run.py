@@ -16,6 +16,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from saltus import storage
 from saltus.blueprint import describe
 from saltus.chain import Chain
@@ -33,7 +35,13 @@ _LINES = 200  # of metrics over a run
 
 
 def train(
-    data: DataSet, config: Config, folder: str | Path | None = None, *, start: str | Path | None = None, quiet: bool = False
+    data: DataSet,
+    config: Config,
+    folder: str | Path | None = None,
+    *,
+    start: str | Path | None = None,
+    device: str = "cpu",
+    quiet: bool = False,
 ) -> Chain:
     """Train a chain; with a folder, keep the run there.  Interrupted, it keeps what it has reached.
 
@@ -42,22 +50,23 @@ def train(
         config: how.
         folder: where to keep the run; new or empty.
         start: the folder of a run on the same data whose network a VAE kernel starts from, see `warm_start`.
+        device: where to compute, as torch names it, such as "cuda".
         quiet: no progress bar.
 
     Returns:
-        The averaged, calibrated chain.
+        The averaged, calibrated chain, on the CPU.
 
     Raises:
-        Mistake: if the folder is not empty, the chain can not start from that one, or the loss stays infinite.
+        Mistake: if there is no such device, the folder is not empty, the chain can not start from that one, or the loss stays infinite.
     """
-    chain = build_chain(config, data)
+    place, chain = _there(device), build_chain(config, data)
     begun = None
     if start is not None:
         check_data(start, data)
         warm_start(chain, Chain.load(start))
         begun = {"config": load_config(start).model_dump(mode="json"), "updates": updates_done(start)}
     home = None if folder is None else _new(Path(folder))
-    trainer = Trainer(chain, data, config)
+    trainer = Trainer(chain.to(place), data, config)
     updates: Iterator[Progress] = iter(trainer) if quiet else show(trainer, config.kernel)
     try:
         if home is not None:
@@ -69,10 +78,18 @@ def train(
         for _ in updates:
             pass
     finally:
-        chain = trainer.averaged()
+        chain = trainer.averaged().cpu()
         if home is not None:
             chain.save(home)
     return chain
+
+
+def _there(device: str) -> torch.device:
+    """The device of this name, if it can be used."""
+    try:
+        return torch.empty(0, device=device).device
+    except (RuntimeError, AssertionError):  # AssertionError: torch was built without it
+        raise Mistake(f"device {device} cannot be used here; give one that torch finds on this machine, or leave it at cpu") from None
 
 
 def load_encoding(folder: str | Path) -> Encoding:
