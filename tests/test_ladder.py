@@ -22,6 +22,8 @@ from stubs import randomise
 CHANNELS = (8, 16)
 S, T = 0.1, 0.6
 
+ROUNDING = 1e-4  # float32 through the same layers twice
+
 
 def kernel(shape: tuple[int, int, int] = (1, 8, 8), encodes: str = "z_s") -> LadderKernel:
     torch.manual_seed(0)
@@ -47,8 +49,8 @@ def test_climbing_and_being_given_the_same_latents_are_the_same_step(shape: tupl
     assert latent.shape == law.loc.shape == (3, made.latent)
     assert torch.allclose(latent, law.loc + law.scale * unit, atol=1e-5)
     decoded = made.step(latent, y, S, T).negative_log_prob(y)
-    assert torch.allclose(made.terms(y, y, y, S, T, noise=noise)["decoder"], decoded, rtol=1e-4)
-    assert not torch.allclose(made.step(latent.roll(1, 0), y, S, T).negative_log_prob(y), decoded, rtol=1e-4)
+    assert torch.allclose(made.terms(y, y, y, S, T, noise=noise)["decoder"], decoded, rtol=ROUNDING)
+    assert not torch.allclose(made.step(latent.roll(1, 0), y, S, T).negative_log_prob(y), decoded, rtol=ROUNDING)
 
 
 @torch.no_grad()
@@ -114,7 +116,7 @@ def test_a_chain_of_ladders_is_kept_and_items_are_apart(tmp_path: Path) -> None:
     bound = chain.bound(items(5))
     assert bound.kl.shape == (2, 5)
     assert all(value is not None and value > 0 for value in bound.mismatch)
-    assert torch.allclose(chain.decode(chain.encode(items(2))), items(2), atol=1e-3)
+    assert torch.allclose(chain.decode(chain.encode(items(2))), items(2), atol=1e-6)  # on the same bins
 
 
 def test_vectors_have_no_ladder() -> None:

@@ -61,7 +61,7 @@ def test_digits_are_nearer_to_real_ones_than_noise_of_the_same_moments() -> None
     chain, n = Chain.load(folder), len(data.test)
     noise = data.train.mean(0) + data.train.std(0) * torch.randn(data.test.shape, generator=torch.Generator().manual_seed(0))
     real, samples, noise = (nearest(x, data.test) for x in (data.train[:n], chain.sample(n, seed=0), noise))
-    assert samples - real < 0.5 * (noise - real)
+    assert samples - real < 0.5 * (noise - real)  # nearer to real digits than to noise
 
 
 def test_a_folder_of_the_users_goes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
