@@ -103,7 +103,7 @@ def test_a_table_is_trained_and_sampled(tmp_path: Path) -> None:
         (["train", "--data", "digits", "--out", "x", "--steps", "many"], 2, "'many' is not a valid integer"),
         (["train", "--data", "nowhere", "--out", "x"], 1, "nowhere"),
         (["train", "--data", "digits", "--out", "run"], 1, "run is already there"),
-        (["sample", "nowhere", "--n", "1", "--out", "x"], 1, "nowhere is not there; give the folder of a training run, or a chain that comes with saltus: digits"),
+        (["sample", "nowhere", "--n", "1", "--out", "x"], 1, "nowhere is not there; give the folder of a training run"),
         (["sample", "run", "--n", "0", "--out", "x"], 2, "0 is not in the range"),
         (["sample", "run", "--n", "1", "--out", "x", "--eta", "nan"], 2, "nan is no share; expected a number from 0 to 1"),
         (["sample", "run", "--n", "1", "--out", "x", "--eta", "1.5"], 2, "1.5 is no share"),
