@@ -250,12 +250,14 @@ def _written(calls: Sequence[int]) -> str:
 def command_line(documentation: str | None, cases: Mapping[str, Case], kept: Path, report: Callable[[], None]) -> None:
     """`train FOLDER`, `compare FOLDER` and `report`."""
     parser = argparse.ArgumentParser(description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.set_defaults(device="cpu")
     commands = parser.add_subparsers(dest="command", required=True)
     for name in ("train", "compare"):
         command = commands.add_parser(name)
         command.add_argument("folder", type=Path)
         command.add_argument("--only", default="", help="the beginning of a case's name")
-        command.add_argument("--device", default="cpu", help="where to train")
+        if name == "train":
+            command.add_argument("--device", default="cpu", help="where to train")
     commands.add_parser("report")
     options = parser.parse_args()
     torch.set_num_threads(1)

@@ -40,7 +40,7 @@ def write_report(kept: Path, cases: Mapping[str, Case], report: Path, metrics: S
         if file.exists():
             summary = json.loads(file.read_text())
             picture = report.with_name(f"{report.stem}_{name}")
-            lines += ["", *_case(kept / name, summary, picture, metrics), *_missing(summary, case.calls)]
+            lines += ["", *_case(kept / name, summary, picture, metrics), *_missing(summary, case)]
     report.parent.mkdir(parents=True, exist_ok=True)
     report.write_text("\n".join(lines) + "\n")
     print(f"the tables are in {report}")
@@ -67,14 +67,16 @@ def _case(folder: Path, summary: dict[str, Any], picture: Path, metrics: Sequenc
     return lines + _samples(folder, summary, picture.with_name(f"{picture.name}_samples.png"))
 
 
-def _missing(summary: dict[str, Any], asked: Sequence[int]) -> list[str]:
-    """A line for each number of calls at which ways that take any number have no row: the comparison was stopped."""
+def _missing(summary: dict[str, Any], case: Case) -> list[str]:
+    """A line for each number of calls at which a way that takes any number, or the perfect denoiser, has no row yet."""
     done = {(row["model"], row["way"], row["calls"]) for row in summary["rows"]}
     any_number = {(model, way) for model, way, _ in done if model != PERFECT and " levels" not in model}
-    lacking = {calls: [f"{model}: {way}" for model, way in sorted(any_number) if (model, way, calls) not in done] for calls in asked}
+    lacking = {calls: [f"{model}: {way}" for model, way in sorted(any_number) if (model, way, calls) not in done] for calls in case.calls}
     lines = [
         f"* {calls} calls: {'every way' if len(ways) == len(any_number) else ', '.join(ways)}" for calls, ways in lacking.items() if ways
     ]
+    perfect = {calls for model, _, calls in done if model == PERFECT}
+    lines += [f"* {calls} calls: {PERFECT}" for calls in case.perfect if calls not in perfect]
     return ["", "Not measured yet:", "", *lines] if lines else []
 
 

@@ -17,7 +17,7 @@ from strong_report import write_targets
 KEPT = Path("runs/strong")
 REPORT = Path("docs/results/strong.md")
 TRAINED: dict[str, Any] = SMALL | {"learning_rate": 0.002}
-"""Chosen on validation items: `ablation.py`."""
+"""Chosen on validation items, as the last rows of `ablation.py` will show."""
 SEEDS, SHORT, LONG = (0, 1, 2), (1, 3), 8
 """Minutes of training: the short ones with one seed, for the curves."""
 RECIPES.update({f"quality-{levels}": Recipe({"kernel": "vae", "levels": levels, "objective": "quality"}) for levels in (2, 4)})

@@ -240,7 +240,7 @@ def test_other_images_stay_as_they_are() -> None:
 
 # ---------------------------------------------------------------------------------------------- real files
 
-real = pytest.mark.skipif(not REAL.is_dir(), reason="the real data are not on this machine")
+real = pytest.mark.skipif(not REAL.is_dir(), reason="needs the real data, which are not part of the project")
 
 
 @real
