@@ -16,6 +16,7 @@ from cases import GAUSSIAN, RECIPES, SMALL, Case, Recipe, best_way, command_line
 from saltus.chain import Chain
 from saltus.data import DataSet, load
 from saltus.evaluation import METRICS, ChainSampler, Suite, evaluate
+from saltus.kernels import PLAIN
 from saltus.machine import describe_machine
 from saltus.storage import to_json
 from saltus.studies.compare import CHOSEN_BY
@@ -59,19 +60,25 @@ def measured(run: Path, choice: Suite, suite: Suite) -> dict[str, Any]:
     if not file.exists():
         chain, y = Chain.load(run), suite.real
         bound, (words, _, best) = chain.bound(y), best_way(chain, choice)
-        found = {way: evaluate(sampler, suite).metrics for way, sampler in zip(WAYS, (ChainSampler(chain), best), strict=True)}
+        found = {way: evaluate(sampler, suite).metrics for way, sampler in zip(WAYS, (ChainSampler(chain, PLAIN), best), strict=True)}
         figures = {way: {name: asdict(result.generated) for name, result in metrics.items()} for way, metrics in found.items()}
         used = {"kl": bound.kl.mean(1).tolist(), "units": bound.active_units, "mismatch": bound.mismatch}
         sizes = {"decoder": decoder_parameters(chain), "all": sum(p.numel() for p in chain.parameters())}
         file.write_text(to_json({"figures": figures, "best": words, "bits": float(bound.bits_per_dim.mean()), **used, **sizes}))
     spent: dict[str, Any] = json.loads((run / "time.json").read_text())
-    return spent | json.loads(file.read_text())
+    kept: dict[str, Any] = json.loads(file.read_text())
+    return spent | kept
 
 
 def halves(data: DataSet) -> tuple[DataSet, DataSet]:
     """The data set with either half of its validation items: to choose by, and to report."""
-    one, other = (replace(data, validation=part) for part in data.validation.chunk(2))
-    return one, other
+    middle = len(data.validation) // 2
+
+    def half(rows: slice) -> DataSet:
+        labels = data.labels and replace(data.labels, validation=data.labels.validation[rows])
+        return replace(data, validation=data.validation[rows], labels=labels)
+
+    return half(slice(middle)), half(slice(middle, None))
 
 
 def report() -> None:

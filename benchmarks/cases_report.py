@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +57,7 @@ def _case(folder: Path, summary: dict[str, Any], picture: Path, metrics: Sequenc
     for metric in (metric for metric in metrics if metric in summary["floor"]):
         floor = summary["floor"][metric]
         lines += ["", f"{METRICS[metric].title}; real training items: {plus_minus(floor, 3)}", ""]
-        lines += _table(summary, lambda row, metric=metric: plus_minus(row["metrics"][metric], 3))
+        lines += _table(summary, partial(_figure, metric))
     bounds = [row["bound"] for row in summary["rows"] if row["bound"]]
     lines += ["", f"Bound, {bounds[0]['unit']}, on {bounds[0]['items']} test items: {bounds[0]['convention']}", ""]
     lines += _table(summary, lambda row: plus_minus(row["bound"]["value"]) if row["bound"] else "")
@@ -65,6 +66,10 @@ def _case(folder: Path, summary: dict[str, Any], picture: Path, metrics: Sequenc
     curves(summary, metrics[0]).savefig(picture.with_suffix(".png"), dpi=110)
     lines += ["", f"![{METRICS[metrics[0]].title} over network calls]({picture.name}.png)"]
     return lines + _samples(folder, summary, picture.with_name(f"{picture.name}_samples.png"))
+
+
+def _figure(metric: str, row: dict[str, Any]) -> str:
+    return plus_minus(row["metrics"][metric], 3)
 
 
 def _missing(summary: dict[str, Any], case: Case) -> list[str]:

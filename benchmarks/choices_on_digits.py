@@ -108,6 +108,7 @@ def rows_of(seed: int, data: DataSet) -> Iterator[Row]:
     if seed == SEEDS[0]:  # minutes: the same updates as "an input too", which is the MLP
         slow = trained(seed, data, network(Architecture.UNET), head, architecture=Architecture.UNET)
         yield row(f"network, {UPDATES} updates", Architecture.UNET, slow, "validation")
+    assert isinstance(head, DiscretisedHead)
     yield row("share of outliers", str(head.outliers), built, "test")
     without = trained(seed, data, network(mlp), DiscretisedHead(head.bins), architecture=mlp)
     yield row("share of outliers", "0", without, "test")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,7 +28,7 @@ def made() -> DataSet:
     """Digits enlarged to 24x24 and shifted in a frame of 28x28, with a little noise: as many as MNIST has."""
     rng, given = np.random.default_rng(0), digits()
     encoding = Binned("gray", (SIDE, SIDE), 0, 255, "uint8")
-    parts = {}
+    parts: dict[str, Any] = {}
     for part, n in MADE.items():
         y: Tensor = getattr(given, part)
         small = y[torch.from_numpy(rng.integers(0, len(y), n))]

@@ -7,7 +7,7 @@ N samples against N fresh items of the law: 2-Wasserstein distance over the floo
 modes that got at least half of their share of samples within four standard deviations; the share of samples that lie there.
 Grids, etas and temperatures are chosen by the distance on other items.  Finished runs and figures are kept.
 
-    python benchmarks/mixtures.py            docs/results/mixtures.md (an hour and a half, continues)
+    python benchmarks/mixtures.py            docs/results/mixtures.md (an hour, continues)
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,8 @@ NETWORK: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128
 UPDATES, LAST = 12_000, 3.0
 MORE = 2
 """How many times as many updates the Gaussian kernel gets: an update of the VAE's costs less than two of its."""
+WAYS = ("exact kernel", "Gaussian step", "DDIM", "UniPC")
+"""Of the Gaussian kernel's network and of the perfect denoiser; every distance takes ten seconds."""
 SPREADS = {"grid": 0.05, "ring": 0.02}
 
 
@@ -116,13 +119,22 @@ def judged(contender: Contender, name: str, calls: int) -> tuple[float, Choice]:
     return min(zip(distances, options, strict=True), key=lambda pair: pair[0])
 
 
+def fresh(name: str, seed: int, which: int) -> Tensor:
+    """One of two sets of items of the law that no choice has seen."""
+    return law(name).sample(N, seed=FRESH + 2 * seed + which)
+
+
+def floor_of(name: str, seed: int) -> float:
+    """The distance of two sets of fresh items."""
+    found: float = kept(KEPT / name / f"floor-{seed}.json", lambda: wasserstein(fresh(name, seed, 1), fresh(name, seed, 0)))
+    return found
+
+
 def figures(contender: Contender, name: str, calls: int, seed: int) -> dict[str, float]:
     choice, (at, spread) = judged(contender, name, calls)[1], modes(name)
-    x = contender.sampler(choice).sample(N, seed=seed).double()
-    real, again = (law(name).sample(N, seed=FRESH + 2 * seed + which) for which in (0, 1))
+    x, real, floor = contender.sampler(choice).sample(N, seed=seed).double(), fresh(name, seed, 0), floor_of(name, seed)
     distance, mode = torch.cdist(x, at).min(1)
     near = mode[distance < NEAR * spread].bincount(minlength=len(at))
-    floor = wasserstein(again, real)
     full = int((near >= N / len(at) / 2).sum())
     found = {"ratio": wasserstein(x, real) / floor, "floor": floor, "modes": full, "near": float(near.sum()) / N}
     return found | asdict(choice.how or PLAIN)
@@ -136,20 +148,21 @@ def rows(name: str, calls: int) -> dict[str, list[dict[str, float]]]:
         return of_chain(trained(name, "vae", calls, start, seed), held_out)[0]
 
     def judge(start: float) -> float:
-        return kept(home / f"judged-{calls}-{start:g}.json", lambda: judged(vae(start, SEEDS[0]), name, calls)[0])
+        distance: float = kept(home / f"judged-{calls}-{start:g}.json", lambda: judged(vae(start, SEEDS[0]), name, calls)[0])
+        return distance
 
     best = min(STARTS, key=judge)
-    ways = {f"VAE, log-SNR from {best:g}": lambda seed: vae(best, seed)}
-    gaussians = {seed: of_chain(trained(name, "gaussian", 4, STARTS[0], seed), held_out) for seed in SEEDS}
     perfect = of_oracle(law(name), held_out, data_set(name).encoding.head(), LAST, exact_bound=True)
-    for number, contender in enumerate(gaussians[0]):
-        ways[contender.way] = lambda seed, number=number: gaussians[seed][number]
-    for contender in perfect:
-        ways[f"perfect denoiser: {contender.way}"] = lambda _, contender=contender: contender
-    return {
-        way: [kept(home / f"{calls} calls" / way / f"{seed}.json", lambda s=seed, m=make: figures(m(s), name, calls, s)) for seed in SEEDS]
-        for way, make in ways.items()
-    }
+    found: dict[str, list[dict[str, float]]] = {}
+    for seed in SEEDS:
+        gaussian = of_chain(trained(name, "gaussian", 4, STARTS[0], seed), held_out)
+        contenders = {f"VAE, log-SNR from {best:g}": vae(best, seed)}
+        contenders |= {one.way: one for one in gaussian if one.way in WAYS}
+        contenders |= {f"perfect denoiser: {one.way}": one for one in perfect if one.way in WAYS}
+        for way, contender in contenders.items():
+            file = home / f"{calls} calls" / way / f"{seed}.json"
+            found.setdefault(way, []).append(kept(file, partial(figures, contender, name, calls, seed)))
+    return found
 
 
 def line(way: str, found: list[dict[str, float]]) -> str:

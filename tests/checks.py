@@ -33,6 +33,12 @@ def mean_is(values: Tensor, expected: float) -> bool:
     return abs(float(values.double().mean()) - expected) <= STANDARD_ERRORS * standard_error(values)
 
 
+def same_mean(one: Tensor, other: Tensor) -> bool:
+    """Whether two independent samples have the same mean within the standard errors."""
+    error = math.hypot(standard_error(one), standard_error(other))
+    return abs(float(one.double().mean() - other.double().mean())) <= STANDARD_ERRORS * error
+
+
 def follows(sample: Tensor, cdf: Cdf) -> bool:
     """Whether a sample (n,) follows a law, by Kolmogorov and Smirnov."""
     return bool(stats.kstest(sample.double().numpy(), cdf).pvalue > LEAST_P)

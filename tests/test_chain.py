@@ -13,10 +13,10 @@ from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
 from chains import COVARIANCES, HEAD, MEANS, MIXTURE, POINTS, WEIGHTS, chain_of, data_for, grid, kernels
-from checks import follows, mean_is, mixture_cdf
+from checks import follows, mean_is, mixture_cdf, same_mean
 from saltus.chain import Bound, Chain, OraclePrior, StandardNormal, bits_per_dim
 from saltus.chain.bound import mismatch
-from saltus.kernels import DiscretisedHead, GaussianKernel, OracleKernel, Sampling, Terms
+from saltus.kernels import DeterministicKernel, DiscretisedHead, GaussianKernel, OracleKernel, Sampling, Terms
 from saltus.levels import Levels
 from saltus.networks import MLPEncoder, decoder
 from saltus.oracles import GaussianMixture
@@ -151,6 +151,34 @@ def test_levels_of_a_batch_are_stratified(batch: int, name: str) -> None:
         assert torch.allclose(loss.total, sum(loss.terms.values()))
         counts += in_batch
     assert counts.min() > 0  # every level has its turn, in batches of one item too
+
+
+SHARES = (0.1, 0.1, 0.8)
+
+
+@pytest.mark.parametrize("name", ["vae", "one for each level"])
+def test_shares_move_items_between_levels_and_leave_the_expected_loss(name: str) -> None:
+    chain, y = chain_of(name), MIXTURE.sample(10 * MANY, seed=3).float()
+    with torch.no_grad():
+        loss, plain = chain.loss(y, seed=0, shares=SHARES), chain.loss(y, seed=1)
+    counts = torch.bincount(loss.level - 1, minlength=3)
+    assert (counts - len(y) * torch.tensor(SHARES)).abs().max() < 1 + 1e-3
+    assert torch.allclose(loss.weight, (1 / (3 * torch.tensor(SHARES)))[loss.level - 1])
+    assert torch.equal(plain.weight, torch.ones(len(y)))
+    assert same_mean(loss.total, plain.total)
+    assert not same_mean(loss.total / loss.weight, plain.total)  # the twin
+
+
+@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.5, 0.5, 0.0), (0.5, 0.3, 0.1)])
+def test_shares_that_are_none(shares: tuple[float, ...]) -> None:
+    with pytest.raises(ValueError, match="of 3 levels; expected 3 positive ones that sum to 1"):
+        chain_of("vae").loss(torch.zeros(4, 2), shares=shares)
+
+
+def test_a_kernel_of_any_time_has_no_shares() -> None:
+    chain = Chain(StandardNormal(), grid(3), DeterministicKernel(decoder((2,))))
+    with pytest.raises(ValueError, match="and a kernel of these levels"):
+        chain.loss(torch.zeros(4, 2), shares=SHARES)
 
 
 def test_kernels_of_each_level_get_their_own_items() -> None:

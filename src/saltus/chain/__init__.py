@@ -1,8 +1,9 @@
 """Samplers, losses and bounds, written once for every kernel."""
 
 from saltus.chain.bound import ACTIVE_VARIANCE, Bound, bits_per_dim
-from saltus.chain.chain import Chain, Loss
+from saltus.chain.chain import Chain
 from saltus.chain.latents import Code
+from saltus.chain.loss import Loss
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import OraclePrior, Prior, StandardNormal
 

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
-from itertools import groupby
 from pathlib import Path
 
 import torch
@@ -18,35 +16,18 @@ from torch import Tensor, nn
 from saltus.blueprint import Buildable
 from saltus.chain.bound import Bound, measured
 from saltus.chain.latents import Code, decode, encode, on_great_circle, reconstruct
+from saltus.chain.loss import Loss, training_loss
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import Prior
-from saltus.kernels import PLAIN, Kernel, Sampling, Terms, Weights
+from saltus.kernels import PLAIN, Kernel, Sampling, Weights
 from saltus.levels import Levels
 from saltus.mistakes import Mistake
 from saltus.process import Noise, OrnsteinUhlenbeck
 from saltus.storage import read, write
 
-__all__ = ["Chain", "Loss"]
+__all__ = ["Chain"]
 
 _process = OrnsteinUhlenbeck()
-
-
-@dataclass(frozen=True)
-class Loss:
-    """What training minimises, for each item at the step it was given.
-
-    Attributes:
-        level: the step of each item, 1 ... L, (B,).
-        terms: named terms, (B,) each.
-    """
-
-    level: Tensor
-    terms: Terms
-
-    @property
-    def total(self) -> Tensor:
-        """The sum of the terms, (B,); L times its mean over items estimates the sum over levels."""
-        return torch.stack(list(self.terms.values())).sum(0)
 
 
 class Chain(Buildable, nn.Module):
@@ -139,35 +120,26 @@ class Chain(Buildable, nn.Module):
             z = self.kernel(number).sample(z, s, t, noise=noise.at(number - 1), how=how)
             yield z
 
-    def loss(self, y: Tensor, *, seed: int = 0, first_item: int = 0, weights: Weights | None = None) -> Loss:
+    def loss(
+        self, y: Tensor, *, seed: int = 0, first_item: int = 0, weights: Weights | None = None, shares: Sequence[float] | None = None
+    ) -> Loss:
         """The training loss of data (B, *E), each item at one level.
 
         Levels are stratified: they ascend along the batch, whose items are assumed to come in random order, and their
-        counts differ by at most one.  A kernel with `any_time` that serves every level is given (0, t) with t anywhere
-        between the times of the level (`Levels.spread`).
-        """
-        noise = Noise(seed, first_item, len(y))
-        strata = (torch.arange(len(y)) + noise.uniform("level")[0]) / len(y)
-        level = (strata * self.levels.L).long().clamp_max(self.levels.L - 1) + 1
-        s, t = self.levels.times[level - 1], self.levels.times[level]
-        if len(self.kernels) == 1:
-            if self.kernel(1).any_time:
-                s, t = torch.zeros_like(t), self.levels.spread(strata)
-            return Loss(level, self._step_loss(self.kernel(1), y, s, t, noise, weights or {}))
-        terms: Terms = {}
-        for kernel, numbers in groupby(level.unique().tolist(), self.kernel):  # levels ascend: a kernel's are one run of items
-            served = list(numbers)
-            rows = torch.nonzero((level >= served[0]) & (level <= served[-1])).flatten()
-            part = Noise(seed, first_item + int(rows[0]), len(rows))
-            for name, value in self._step_loss(kernel, y[rows], s[rows], t[rows], part, weights or {}).items():
-                terms[name] = terms.get(name, value.new_zeros(len(y))).index_put((rows,), value)
-        return Loss(level, terms)
+        counts differ from their shares of it by less than one.  A kernel with `any_time` that serves every level is given (0, t)
+        with t anywhere between the times of the level (`Levels.spread`).
 
-    @staticmethod
-    def _step_loss(kernel: Kernel, y: Tensor, s: Tensor, t: Tensor, noise: Noise, weights: Weights) -> Terms:
-        z_s = _process.noised(y, s, noise.normal("z_s", y.shape[1:], like=y))
-        z_t = _process.noised(z_s, t - s, noise.normal("z_t", y.shape[1:], like=y))
-        return kernel.loss(y, z_s, z_t, s, t, noise=noise, weights=weights)
+        Args:
+            y: the data.
+            seed, first_item: of the noise.
+            weights: of terms.
+            shares: of the batch that the levels get, cleanest first, > 0, summing to 1; in equal parts unless given.  A level's
+                items are then weighted by 1 / (L share), which leaves the expected loss as it is.
+
+        Raises:
+            ValueError: for shares that are not such, or of levels that the kernel does not tell apart since it is trained at all times.
+        """
+        return training_loss(self, y, seed=seed, first_item=first_item, weights=weights or {}, shares=shares)
 
     @torch.no_grad()
     def bound(self, y: Tensor, *, seed: int = 0, first_item: int = 0, latents: int = 1, batch: int = 256) -> Bound:

@@ -27,6 +27,7 @@ from saltus.data import DataSet
 from saltus.mistakes import Mistake
 from saltus.networks import MLP, ConvEncoder, Ladder, LadderEncoder, MLPEncoder, UNet
 from saltus.training.config import Config
+from saltus.training.shares import Shares
 
 __all__ = ["Progress", "Trainer", "Validation"]
 
@@ -83,6 +84,9 @@ class Trainer:
         chain: trained in place, on the device that it is on.
         data: updates use `data.train`; the variances and the progress `data.validation`.
         config: see `Config`.
+
+    Attributes:
+        shares: of each batch that the levels get; None where a kernel is trained at all times.
     """
 
     def __init__(self, chain: Chain, data: DataSet, config: Config) -> None:
@@ -98,6 +102,7 @@ class Trainer:
                     module.compile()
         self._parameters = list(chain.parameters())
         self._device = self._parameters[0].device
+        self.shares = None if any(kernel.any_time for kernel in chain.kernels) else Shares(chain.levels.L)
         self._optimiser = torch.optim.AdamW(self._parameters, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True)
 
     def averaged(self) -> Chain:
@@ -139,7 +144,11 @@ class Trainer:
         weights = config.loss_weights
         weights["kl"] = weights.get("kl", 1.0) * (min(1.0, step / ramp) if ramp else 1.0)
         with torch.autocast(y.device.type, torch.bfloat16, enabled=config.bf16):
-            loss = self.chain.loss(y, seed=config.seed, first_item=first, weights=weights)
+            loss = self.chain.loss(
+                y, seed=config.seed, first_item=first, weights=weights, shares=self.shares.current if self.shares else None
+            )
+        if self.shares:
+            self.shares.update(loss)
         each_dim = loss.total.mean() / y[0].numel()
         self._optimiser.zero_grad()
         each_dim.backward()

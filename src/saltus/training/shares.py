@@ -1,0 +1,43 @@
+r"""How many items of a batch each level gets: more where the loss says that it costs more.
+
+A level with share p_l of the items has weight 1 / (L p_l), so every choice of shares has the same expected loss; its noise
+is least for p_l in proportion to the root mean square of the loss L_l there (Nichol and Dhariwal 2021, section 3.3):
+
+    p_l = (1/L + rms_l / sum rms) / 2
+
+Half of the items go in equal parts, so that no level is left without any.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from saltus.chain import Loss
+
+__all__ = ["Shares"]
+
+_MEMORY = 0.98  # of the mean square, from one update to the next
+
+
+class Shares:
+    """The shares of L levels, which follow the loss as it falls.
+
+    Attributes:
+        current: cleanest level first, > 0, summing to 1; in equal parts until every level has been seen.
+    """
+
+    def __init__(self, L: int) -> None:
+        self._squares = torch.full((L,), torch.nan, dtype=torch.float64)
+        self.current = [1 / L] * L
+
+    def update(self, loss: Loss) -> None:
+        """Take in the loss of a batch that had the current shares."""
+        L = len(self.current)
+        squares = (loss.total.detach() / loss.weight).double().cpu().square()
+        for level in loss.level.unique().tolist():
+            found, known = squares[loss.level == level].mean(), self._squares[level - 1]
+            if found.isfinite():
+                self._squares[level - 1] = found if known.isnan() else torch.lerp(found, known, _MEMORY)
+        rms = self._squares.sqrt()
+        if rms.sum() > 0:  # not while a level has no figure, NaN
+            self.current = (0.5 / L + 0.5 * rms / rms.sum()).tolist()
