@@ -20,7 +20,6 @@ Row = dict[str, Any]
 
 COMPARED = ("frechet", "sliced_wasserstein")
 CALLS, ANCESTRAL_CALLS = (2, 4), 250
-QUALITY = "quality"
 GAUSSIAN_STEP, DDIM, LEARNED = "Gaussian step", "DDIM", "learned variance"
 NAMED = (GAUSSIAN_STEP, DDIM, "DPM-Solver++ 2M", "UniPC")
 """The rivals that must be beaten; an aim is a share of the distance of the best of all."""
@@ -41,9 +40,8 @@ class Summary:
         self.rows: list[Row] = json.loads(file.read_text())["rows"]
 
     def vae(self, calls: int, metric: str) -> Row | None:
-        """The VAE that is trained for quality, where there are several."""
-        rows = [row for row in self.rows if row["calls"] == calls and _is_vae(row["model"])]
-        return self._best([row for row in rows if QUALITY in row["model"]] or rows, metric)
+        """The VAE of so many levels; the best by a metric, where there are several."""
+        return self._best([row for row in self.rows if row["calls"] == calls and row["model"].startswith("VAE")], metric)
 
     def rival(self, calls: int, metric: str, ways: Collection[str] | None = None) -> Row | None:
         """The best way to sample with the Gaussian kernel's network, of all or of some."""
@@ -63,10 +61,6 @@ class Summary:
         """One way on the Gaussian kernel's network or on the perfect denoiser."""
         model = PERFECT if perfect else GAUSSIAN
         return next((row for row in self.rows if (row["model"], row["way"], row["calls"]) == (model, way, calls)), None)
-
-
-def _is_vae(model: str) -> bool:
-    return model.startswith("VAE")
 
 
 def _distance(row: Row, metric: str) -> float:

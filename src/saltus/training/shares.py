@@ -3,9 +3,9 @@ r"""How many items of a batch each level gets: more where the loss says that it 
 A level with share p_l of the items has weight 1 / (L p_l), so every choice of shares has the same expected loss; its noise
 is least for p_l in proportion to the root mean square of the loss L_l there (Nichol and Dhariwal 2021, section 3.3):
 
-    p_l = (1/L + rms_l / sum rms) / 2
+    p_l = 1/10 1/L + 9/10 rms_l / sum rms
 
-Half of the items go in equal parts, so that no level is left without any.
+A tenth of the items go in equal parts, so that no level is left without any.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from saltus.chain import Loss
 
 __all__ = ["Shares"]
 
+_EVEN = 0.1
 _MEMORY = 0.98  # of the mean square, from one update to the next
 
 
@@ -40,4 +41,4 @@ class Shares:
                 self._squares[level - 1] = found if known.isnan() else torch.lerp(found, known, _MEMORY)
         rms = self._squares.sqrt()
         if rms.sum() > 0:  # not while a level has no figure, NaN
-            self.current = (0.5 / L + 0.5 * rms / rms.sum()).tolist()
+            self.current = (_EVEN / L + (1 - _EVEN) * rms / rms.sum()).tolist()

@@ -24,6 +24,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from saltus.chain import Chain, bits_per_dim
 from saltus.data import DataSet
+from saltus.kernels import VAEKernel
 from saltus.mistakes import Mistake
 from saltus.networks import MLP, ConvEncoder, Ladder, LadderEncoder, MLPEncoder, UNet
 from saltus.training.config import Config
@@ -86,7 +87,7 @@ class Trainer:
         config: see `Config`.
 
     Attributes:
-        shares: of each batch that the levels get; None where a kernel is trained at all times.
+        shares: of each batch that the levels get; None for kernels that are not trained for their bound.
     """
 
     def __init__(self, chain: Chain, data: DataSet, config: Config) -> None:
@@ -102,7 +103,7 @@ class Trainer:
                     module.compile()
         self._parameters = list(chain.parameters())
         self._device = self._parameters[0].device
-        self.shares = None if any(kernel.any_time for kernel in chain.kernels) else Shares(chain.levels.L)
+        self.shares = Shares(chain.levels.L) if all(isinstance(kernel, VAEKernel) for kernel in chain.kernels) else None
         self._optimiser = torch.optim.AdamW(self._parameters, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True)
 
     def averaged(self) -> Chain:
