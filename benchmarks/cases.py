@@ -21,7 +21,6 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 import numpy as np
 import torch
@@ -34,7 +33,6 @@ from saltus.networks.groups import GROUPS
 from saltus.studies.compare import CHOSEN_BY
 from saltus.studies.contenders import Choice, of_chain
 from saltus.training import Config, KernelName, Trainer, build_chain, train
-from saltus.training.shares import Shares
 
 SMALL: dict[str, Any] = {"preset": "small", "architecture": "mlp", "width": 256}
 LARGE = SMALL | {"width": 512}  # narrower than the 784 pixels it must tell apart from noise, but as wide as minutes allow
@@ -54,12 +52,12 @@ class Recipe:
     Attributes:
         options: of its configuration.
         start: the share of its time that goes into a Gaussian kernel, whose network it starts from.
-        even: whether levels get equal parts of each batch, in place of shares that follow the loss.
+        patch: what is changed in the library while it trains, for what is no option there.
     """
 
     options: Mapping[str, Any]
     start: float = 0.0
-    even: bool = False
+    patch: Callable[[], AbstractContextManager[Any]] = nullcontext
 
 
 GAUSSIAN = "gaussian"
@@ -199,7 +197,7 @@ class Work:
                 shutil.rmtree(source, ignore_errors=True)
                 options = self.config(kernel, data, updates[GAUSSIAN], seed).model_copy(update={"kernel": KernelName.GAUSSIAN})
                 train(data, options, source, device=self.device, quiet=True)
-            with _even_shares() if RECIPES[kernel].even else nullcontext():
+            with RECIPES[kernel].patch():
                 train(data, self.config(kernel, data, updates[kernel], seed), unfinished, start=source, device=self.device, quiet=True)
             seconds = round(self.clock() - begun, 1)
             (unfinished / "time.json").write_text(json.dumps({"updates": updates[kernel], "cpu_seconds": seconds}))
@@ -215,11 +213,6 @@ class Work:
             options["--oracle"] = _written(case.perfect)
         given = [str(run) for run in runs if run.exists()]
         subprocess.run([sys.executable, "-m", "saltus", "compare", *given, *itertools.chain.from_iterable(options.items())], check=True)
-
-
-def _even_shares() -> AbstractContextManager[Any]:
-    """Shares that stay as they are at the start of a training."""
-    return mock.patch.object(Shares, "update", return_value=None)
 
 
 def wider(config: Config) -> Iterator[Config]:
