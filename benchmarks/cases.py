@@ -144,15 +144,19 @@ class Work:
         return str(file)
 
     def config(self, kernel: str, data: DataSet, steps: int, seed: int = 0) -> Config:
-        """The run of a kernel, its rivals' network widened to the size of the VAE's decoder."""
-        config = Config(**{**self.case.network, **RECIPES[kernel].options}, steps=steps, seed=seed)
-        if config.kernel is KernelName.VAE and config.latent != 0:
+        """The run of a kernel, its rivals' network widened to the size of the decoder of the case's first VAE."""
+        config = self._plain(kernel, steps, seed)
+        if _has_latent(config):
             return config
-        goal = parameters(config.model_copy(update={"kernel": KernelName.VAE, "latent": None}), data)
+        vaes = filter(_has_latent, (self._plain(name) for name in (*self.case.kernels, *self.case.once)))
+        goal = parameters(next(vaes), data)
         for wide in wider(config):
             if goal <= parameters(wide, data) <= (1 + WITHIN) * goal:
                 return wide
         raise ValueError(f"no {kernel} network has from {goal} to {(1 + WITHIN) * goal:.0f} parameters; allow for wider ones")
+
+    def _plain(self, kernel: str, steps: int = 1, seed: int = 0) -> Config:
+        return Config(**{**self.case.network, **RECIPES[kernel].options}, steps=steps, seed=seed)
 
     def speeds(self, data: DataSet) -> dict[str, float]:
         """Updates of each kernel in a second; those not yet known are measured turn by turn with the Gaussian kernel's."""
@@ -213,6 +217,10 @@ class Work:
             options["--oracle"] = _written(case.perfect)
         given = [str(run) for run in runs if run.exists()]
         subprocess.run([sys.executable, "-m", "saltus", "compare", *given, *itertools.chain.from_iterable(options.items())], check=True)
+
+
+def _has_latent(config: Config) -> bool:
+    return config.kernel is KernelName.VAE and config.latent != 0
 
 
 def wider(config: Config) -> Iterator[Config]:
