@@ -17,11 +17,11 @@ from strong_report import ANCESTRAL_CALLS, GAUSSIAN_STEP, Summary
 
 KEPT = Path("runs/tables")
 REPORT = Path("docs/results/tables.md")
-_CALLS = (2, 4, 8, 50, 250)
-_KERNELS = ("gaussian", "vae-4", "vae-2")
+_CALLS = (4, 10, 250)
+_KERNELS = ("gaussian", "vae-4")
 CASES = {
-    "california": Case("tabular_california", "california", TINY, 60, (0, 1, 2), _CALLS, samples=2000, kernels=_KERNELS),
-    "ccpp": Case("tabular_ccpp", "ccpp", TINY, 60, (0, 1, 2), _CALLS, samples=900, kernels=_KERNELS),
+    "california": Case("tabular_california", "california", TINY, 45, (0, 1, 2), _CALLS, samples=2000, kernels=_KERNELS),
+    "ccpp": Case("tabular_ccpp", "ccpp", TINY, 45, (0, 1, 2), _CALLS, samples=900, kernels=_KERNELS),
 }
 CALLS, STANDARD_ERRORS = 4, 2.0
 
