@@ -17,6 +17,7 @@ from saltus.studies.models import PERFECT
 
 OF_IMAGES = ("frechet", "sliced_wasserstein", "recall")
 PICTURED_CALLS, PICTURED = 4, 12
+LISTED = 4  # steps whose nats are told one by one, at most
 IMAGES = 4  # dimensions of a batch of them
 
 
@@ -61,6 +62,8 @@ def _case(folder: Path, summary: dict[str, Any], picture: Path, metrics: Sequenc
     bounds = [row["bound"] for row in summary["rows"] if row["bound"]]
     lines += ["", f"Bound, {bounds[0]['unit']}, on {bounds[0]['items']} test items: {bounds[0]['convention']}", ""]
     lines += _table(summary, lambda row: plus_minus(row["bound"]["value"]) if row["bound"] else "")
+    lines += ["", "Its nats step by step, the cleanest first", ""]
+    lines += _table(summary | {"rows": [row for row in summary["rows"] if row["calls"] <= LISTED]}, _nats)
     lines += ["", "Seconds for 1000 samples, on a machine that did other work too", ""]
     lines += _table(summary, lambda row: f"{row['seconds_per_1000']:.3g}")
     curves(summary, metrics[0]).savefig(picture.with_suffix(".png"), dpi=110)
@@ -70,6 +73,10 @@ def _case(folder: Path, summary: dict[str, Any], picture: Path, metrics: Sequenc
 
 def _figure(metric: str, row: dict[str, Any]) -> str:
     return plus_minus(row["metrics"][metric], 3)
+
+
+def _nats(row: dict[str, Any]) -> str:
+    return " / ".join(f"{nats:.1f}" for nats in row["bound"]["per_level"]) if row["bound"] else ""
 
 
 def _missing(summary: dict[str, Any], case: Case) -> list[str]:
