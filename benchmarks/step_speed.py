@@ -29,7 +29,7 @@ UNET: dict[str, Any] = {"architecture": "unet", "preset": "small"}
 MLP: dict[str, Any] = {"architecture": "mlp", "preset": "small"}
 CASES = {"small U-Net, 28 x 28": (28, UNET), "small MLP, 14 x 14": (14, MLP)}
 BATCH, LEVELS = 64, 4
-TURNS = 9
+TURNS = 5
 MEMORY_LEVELS = (1, 4, 16, 64)
 REPORT = Path("docs/results/step_speed.md")
 
