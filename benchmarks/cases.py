@@ -39,6 +39,8 @@ LARGE = SMALL | {"width": 512}  # narrower than the 784 pixels it must tell apar
 TINY: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128}
 TIMING_UPDATES, TIMING_TURNS = 50, 4
 CHOICE_SEED = 1000
+FEW_WAYS = ("Gaussian step", "VAE step", "DDIM", "UniPC")
+"""Where every way would take hours: our steps, and the solvers of first and of higher order that do best elsewhere."""
 WITHIN = 0.05
 """How far the sizes of rivals may lie apart."""
 WIDER = 6
@@ -84,6 +86,7 @@ class Case:
         seeds: of trainings.
         calls: numbers of network calls at which samplers are compared.
         perfect: those at which the perfect denoiser takes part.
+        ways: names of the ways to sample that take part; all unless given.
         samples: of each figure.
         kernels: names of recipes.
         once: those that are trained with the first seed alone.
@@ -96,6 +99,7 @@ class Case:
     seeds: Sequence[int]
     calls: Sequence[int]
     perfect: Sequence[int] = ()
+    ways: Sequence[str] = ()
     samples: int = 2000
     kernels: Sequence[str] = (GAUSSIAN, "vae-4", "vae-2", "deterministic")
     once: Sequence[str] = ()
@@ -215,7 +219,7 @@ class Work:
         options = {"--data": self.place(), "--n": str(case.samples), "--calls": _written(case.calls), "--out": str(self.home / "compare")}
         if case.perfect:
             options["--oracle"] = _written(case.perfect)
-        given = [str(run) for run in runs if run.exists()]
+        given = [str(run) for run in runs if run.exists()] + [f"--way={way}" for way in case.ways]
         subprocess.run([sys.executable, "-m", "saltus", "compare", *given, *itertools.chain.from_iterable(options.items())], check=True)
 
 

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cases import GAUSSIAN, RECIPES, Case, Recipe, command_line
+from cases import FEW_WAYS, GAUSSIAN, RECIPES, Case, Recipe, command_line
 from cases_report import write_report
 
 KEPT = Path("runs/full_size")
@@ -22,8 +22,8 @@ LATE = (0.0, 1.5, 2.0, 2.5, 3.0)
 RECIPES.update({"late-4": Recipe({"kernel": "vae", "times": LATE})})
 _KERNELS, _CALLS, _SEEDS = (GAUSSIAN, "late-4"), (2, 4, 10), (0,)
 CASES = {
-    "fashion_mnist_28": Case("fashion_mnist_28", "28", UNET, 600, _SEEDS, _CALLS, kernels=_KERNELS),
-    "mnist_28": Case("mnist_28", "28", UNET, 480, _SEEDS, _CALLS, kernels=_KERNELS),
+    "fashion_mnist_28": Case("fashion_mnist_28", "28", UNET, 600, _SEEDS, _CALLS, ways=FEW_WAYS, kernels=_KERNELS),
+    "mnist_28": Case("mnist_28", "28", UNET, 480, _SEEDS, _CALLS, ways=FEW_WAYS, kernels=_KERNELS),
 }
 
 if __name__ == "__main__":

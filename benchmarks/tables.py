@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
-from cases import TINY, Case, command_line
+from cases import FEW_WAYS, TINY, Case, command_line
 from cases_report import write_report
 from saltus.studies.compare_page import plus_minus
 from strong_report import ANCESTRAL_CALLS, GAUSSIAN_STEP, Summary
@@ -20,8 +20,8 @@ REPORT = Path("docs/results/tables.md")
 _CALLS = (4, 10, 250)
 _KERNELS = ("gaussian", "vae-4")
 CASES = {
-    "california": Case("tabular_california", "california", TINY, 45, (0, 1, 2), _CALLS, samples=2000, kernels=_KERNELS),
-    "ccpp": Case("tabular_ccpp", "ccpp", TINY, 45, (0, 1, 2), _CALLS, samples=900, kernels=_KERNELS),
+    "california": Case("tabular_california", "california", TINY, 45, (0, 1, 2), _CALLS, ways=FEW_WAYS, kernels=_KERNELS),
+    "ccpp": Case("tabular_ccpp", "ccpp", TINY, 45, (0, 1, 2), _CALLS, ways=FEW_WAYS, samples=900, kernels=_KERNELS),
 }
 CALLS, STANDARD_ERRORS = 4, 2.0
 

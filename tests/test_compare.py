@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +14,13 @@ import torch
 from click.testing import CliRunner
 
 from chains import MIXTURE
+from checks import assert_one_sentence
 from saltus.cli.common import Interrupted
 from saltus.cli.main import cli
 from saltus.data import DataSet, Standardised, digits
 from saltus.evaluation import Suite
 from saltus.levels import Levels
+from saltus.mistakes import Mistake
 from saltus.storage import to_json
 from saltus.studies.compare import CHOSEN_BY, Comparison
 from saltus.studies.compare_page import write_page
@@ -48,8 +50,8 @@ def runs(data: DataSet, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return places
 
 
-def comparison(models: list[Model], data: DataSet, folder: Path, n: int = 150) -> Comparison:
-    return Comparison(models, data, n=n, folder=folder, suite=Suite(data, n, metrics=METRICS))
+def comparison(models: list[Model], data: DataSet, folder: Path, n: int = 150, ways: Sequence[str] = ()) -> Comparison:
+    return Comparison(models, data, n=n, folder=folder, suite=Suite(data, n, metrics=METRICS), ways=ways)
 
 
 def pieces(folder: Path) -> list[dict[str, dict[str, object]]]:
@@ -96,6 +98,14 @@ def test_rows_are_of_runs_that_differ_in_their_seed(runs: list[Path], data: Data
         assert len(row["metrics"]["energy"]["values"]) == len(turns)
         assert (row["bound"] is not None) is (row["way"] in ("Gaussian step", "VAE step"))
     assert [row["way"] for row in comparison(models, data, tmp_path).rows(3)][-1] == "DEIS"
+
+
+def test_only_ways_that_are_named_take_part(runs: list[Path], data: DataSet, tmp_path: Path) -> None:
+    models = load_models(runs, data)
+    assert {row["way"] for row in comparison(models, data, tmp_path, ways=["DDIM"]).rows(2)} == {"DDIM"}
+    with pytest.raises(Mistake, match="no run is sampled by a DIM; expected ways among: Gaussian step, DDPM, DDIM") as mistake:
+        comparison(models, data, tmp_path, ways=["DIM"])
+    assert_one_sentence(mistake.value)
 
 
 def test_figures_are_kept_and_test_items_choose_nothing(

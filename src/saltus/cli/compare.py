@@ -57,6 +57,9 @@ class _Calls(click.ParamType[tuple[int, ...]]):
     flag_value=_ALL,
     help="Also the headroom: a perfect denoiser, at all calls or at those given.",
 )
+@click.option(
+    "--way", "ways", multiple=True, metavar="NAME", help="Only this way to sample, such as 'VAE step' or UniPC; may be given again."
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for compare.json, compare.html and finished figures.")
 @json_option
 def compare(
@@ -65,6 +68,7 @@ def compare(
     calls: tuple[int, ...],
     n: int | None,
     oracle: tuple[int, ...] | None,
+    ways: tuple[str, ...],
     out: Path,
     as_json: bool,
 ) -> None:
@@ -96,7 +100,7 @@ def compare(
     with console.status("measuring the floor") as status:
         try:
             suite = Suite(items, n, metrics=COMPARED)
-            comparison = Comparison(models, items, n=n, folder=out / "figures", suite=suite, progress=status.update)
+            comparison = Comparison(models, items, n=n, folder=out / "figures", suite=suite, progress=status.update, ways=ways)
             for number in calls:  # written after each: a long comparison can be read while it goes on
                 for row in comparison.rows(number):
                     rows.append(row)

@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from saltus.data import DataSet, drawn
 from saltus.evaluation import METRICS, Likelihood, Sampler, Suite, likelihood
 from saltus.kernels import PLAIN
 from saltus.machine import describe_machine
+from saltus.mistakes import Mistake
 from saltus.studies.cells import Cells
 from saltus.studies.contenders import Choice, Contender
 from saltus.studies.models import Model
@@ -53,6 +54,10 @@ class Comparison:
         folder: where finished figures are kept.
         suite: measures samples against test items.
         progress: called with a line before each figure that has to be made.
+        ways: names of those that take part; all unless given.
+
+    Raises:
+        Mistake: for a name that no model's way to sample has.
     """
 
     def __init__(
@@ -64,7 +69,12 @@ class Comparison:
         folder: Path,
         suite: Suite,
         progress: Callable[[str], None] = lambda _: None,
+        ways: Collection[str] = (),
     ) -> None:
+        known = list(dict.fromkeys(contender.way for model in models for contender in model.networks[0].contenders))
+        if unknown := [way for way in ways if way not in known]:
+            raise Mistake(f"no run is sampled by a {unknown[0]}; expected ways among: {', '.join(known)}")
+        self._ways = ways or known
         self.models, self.data, self.n, self.suite, self._progress = models, data, n, suite, progress
         self._cells = Cells(folder)
         self._choice = Suite(data, min(_CHOICE_ITEMS, len(data.validation)), part="validation", metrics=(CHOSEN_BY,))
@@ -75,7 +85,7 @@ class Comparison:
         """One row for each model and way that takes part at so many calls, as soon as it is measured."""
         for model in (model for model in self.models if model.calls is None or calls in model.calls):
             for way, contender in enumerate(model.networks[0].contenders):
-                if contender.choices(calls):
+                if contender.way in self._ways and contender.choices(calls):
                     yield self._row(model, way, calls)
 
     def _row(self, model: Model, way: int, calls: int) -> dict[str, Any]:
