@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from cases import GAUSSIAN, RECIPES, SMALL, Case, Recipe, best_way, command_line, decoder_parameters
+from cases import GAUSSIAN, LATE, RECIPES, SMALL, Case, Recipe, best_way, command_line, decoder_parameters
 from saltus.chain import Chain
 from saltus.data import DataSet, load
 from saltus.evaluation import METRICS, ChainSampler, Suite, evaluate
@@ -32,7 +32,7 @@ CHOICE_SAMPLES = 1000
 COLUMNS, SAMPLES = ("frechet", "sliced_wasserstein", "recall", "diversity"), 2000
 WAYS = ("plain", "best")
 
-FREE = 1.0  # nats of a step's KL that cost nothing
+FREE = 1.0  # nats of an item's KL at a step that cost nothing
 
 
 def equal_shares() -> AbstractContextManager[Any]:
@@ -41,7 +41,7 @@ def equal_shares() -> AbstractContextManager[Any]:
 
 
 def free_nats() -> AbstractContextManager[Any]:
-    """Free bits (Kingma et al. 2016): the first nat of each step's KL has no gradient."""
+    """Free bits item by item: the first nat of the KL of a step has no gradient."""
     plain = VAEKernel.loss
 
     def loss(kernel: VAEKernel, *given: Any, weights: Weights, **named: Any) -> Terms:
@@ -51,11 +51,11 @@ def free_nats() -> AbstractContextManager[Any]:
     return mock.patch.object(VAEKernel, "loss", loss)
 
 
-_TIMES = (0.0, 1.5, 2.0, 2.5, 3.0)
-_VAE: dict[str, Any] = {"kernel": "vae", "times": _TIMES}
+_VAE: dict[str, Any] = {"kernel": "vae", "times": LATE[CALLS]}
 _DATA_SPACE = {"data": 1.0, "decoder": 0.0, "entropy": 0.0}
 ABLATED = {
     "Gaussian kernel": Recipe({"kernel": GAUSSIAN}),
+    "Gaussian kernel, learning rate 0.001": Recipe({"kernel": GAUSSIAN, "learning_rate": 0.001}),
     "the bound, late levels": Recipe(_VAE),
     "equal shares of items": Recipe(_VAE, patch=equal_shares),
     "cosine levels": Recipe({"kernel": "vae", "levels": CALLS}),

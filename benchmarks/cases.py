@@ -39,8 +39,8 @@ LARGE = SMALL | {"width": 512}  # narrower than the 784 pixels it must tell apar
 TINY: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128}
 TIMING_UPDATES, TIMING_TURNS = 50, 4
 CHOICE_SEED = 1000
-FEW_WAYS = ("Gaussian step", "VAE step", "DDIM", "UniPC")
-"""Where every way would take hours: our steps, and the solvers of first and of higher order that do best elsewhere."""
+FEW_WAYS = ("Gaussian step", "VAE step", "DDIM", "UniPC", "Heun")
+"""Where every way would take hours: our steps, DDIM, and the solvers that do best in `strong.py`."""
 WITHIN = 0.05
 """How far the sizes of rivals may lie apart."""
 WIDER = 6
@@ -63,13 +63,16 @@ class Recipe:
 
 
 GAUSSIAN = "gaussian"
+LATE = {4: (0.0, 1.5, 2.0, 2.5, 3.0), 2: (0.0, 1.5, 3.0)}
+"""Grids of a VAE that are mostly noise; `ablation.py` compares that of 4 levels with others on validation items."""
 RECIPES = {
     GAUSSIAN: Recipe({"kernel": "gaussian"}),
     "vae-4": Recipe({"kernel": "vae", "levels": 4}),
     "vae-2": Recipe({"kernel": "vae", "levels": 2}),
+    "late-4": Recipe({"kernel": "vae", "times": LATE[4]}),
+    "late-2": Recipe({"kernel": "vae", "times": LATE[2]}),
     "deterministic": Recipe({"kernel": "deterministic"}),
     "vae-1": Recipe({"kernel": "vae", "levels": 1}),
-    "vae-10": Recipe({"kernel": "vae", "levels": 10}),
     "no latent-4": Recipe({"kernel": "vae", "levels": 4, "latent": 0}),
 }
 
@@ -152,8 +155,8 @@ class Work:
         config = self._plain(kernel, steps, seed)
         if _has_latent(config):
             return config
-        vaes = filter(_has_latent, (self._plain(name) for name in (*self.case.kernels, *self.case.once)))
-        goal = parameters(next(vaes), data)
+        vae = next(filter(_has_latent, (self._plain(name) for name in (*self.case.kernels, *self.case.once))))
+        goal = parameters(vae, data)
         for wide in wider(config):
             if goal <= parameters(wide, data) <= (1 + WITHIN) * goal:
                 return wide

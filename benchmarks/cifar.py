@@ -15,20 +15,20 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cases import FEW_WAYS, GAUSSIAN, RECIPES, Case, Recipe, command_line
+from cases import FEW_WAYS, GAUSSIAN, LATE, RECIPES, Case, Recipe, command_line
 from cases_report import write_report
 
 KEPT = Path("runs/cifar")
 REPORT = Path("docs/results/cifar.md")
 _LEARNED = "no latent-4"
 _LADDER = {"kernel": "vae", "ladder": True}
-RECIPES.update({"ladder-4": Recipe(_LADDER | {"times": (0.0, 1.5, 2.0, 2.5, 3.0)}), "ladder-1": Recipe(_LADDER | {"levels": 1})})
+RECIPES.update({"ladder-4": Recipe(_LADDER | {"times": LATE[4]}), "ladder-1": Recipe(_LADDER | {"levels": 1})})
 _KERNELS = (GAUSSIAN, "ladder-4", "ladder-1", _LEARNED)
 _TINY: dict[str, Any] = {"preset": "tiny", "channels": (16, 32, 64), "batch": 32, "bf16": True}
 _SMALL: dict[str, Any] = {"preset": "small", "channels": (64, 128, 128), "batch": 64}
 CASES = {
     "cifar10_tiny": Case("cifar10_small", "cifar_tiny", _TINY, 7 * 60, (0,), (1, 4, 10), ways=FEW_WAYS, samples=1000, kernels=_KERNELS[:3]),
-    "cifar10_small": Case("cifar10_small", "cifar_small", _SMALL, 3600, (0,), (1, 4, 10), ways=FEW_WAYS, samples=1000, kernels=_KERNELS),
+    "cifar10_small": Case("cifar10_small", "cifar_small", _SMALL, 3600, (0,), (1, 4, 10), samples=1000, kernels=_KERNELS),
 }
 
 if __name__ == "__main__":

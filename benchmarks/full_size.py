@@ -11,15 +11,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cases import FEW_WAYS, GAUSSIAN, RECIPES, Case, Recipe, command_line
+from cases import FEW_WAYS, GAUSSIAN, Case, command_line
 from cases_report import write_report
 
 KEPT = Path("runs/full_size")
 REPORT = Path("docs/results/full_size.md")
 UNET: dict[str, Any] = {"preset": "tiny", "channels": (16, 32, 64), "batch": 64, "bf16": True}
-LATE = (0.0, 1.5, 2.0, 2.5, 3.0)
-"""As in `strong.py`."""
-RECIPES.update({"late-4": Recipe({"kernel": "vae", "times": LATE})})
 _KERNELS, _CALLS, _SEEDS = (GAUSSIAN, "late-4"), (2, 4, 10), (0,)
 CASES = {
     "fashion_mnist_28": Case("fashion_mnist_28", "28", UNET, 600, _SEEDS, _CALLS, ways=FEW_WAYS, kernels=_KERNELS),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from cases import GAUSSIAN, RECIPES, SMALL, Case, Recipe, command_line
+from cases import GAUSSIAN, SMALL, Case, command_line
 from cases_report import write_report
 from strong_report import write_targets
 
@@ -20,10 +20,7 @@ TRAINED: dict[str, Any] = SMALL | {"learning_rate": 0.002}
 """Chosen on validation items, by `ablation.py`."""
 SEEDS, SHORT, LONG = (0, 1, 2), (1,), 4
 """Minutes of training: the short one with one seed, for the curves."""
-LATE = {4: (0.0, 1.5, 2.0, 2.5, 3.0), 2: (0.0, 1.5, 3.0)}
-"""Grids of the VAE, chosen on validation items among those of `ablation.py`; the rivals choose theirs."""
-RECIPES.update({f"vae-{levels}": Recipe({"kernel": "vae", "times": times}) for levels, times in LATE.items()})
-_KERNELS, _ONCE = (GAUSSIAN, "vae-4", "vae-2"), ("no latent-4", "vae-1")
+_KERNELS, _ONCE = (GAUSSIAN, "late-4", "late-2"), ("no latent-4", "vae-1")
 
 
 def _case(data: str, minutes: int) -> Case:

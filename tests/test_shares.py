@@ -1,15 +1,24 @@
-"""Shares of the levels follow the loss, in the proportion that gives its estimate the least noise."""
+"""Shares of the levels follow the loss, and take noise out of its gradient."""
 
 from __future__ import annotations
+
+from unittest import mock
 
 import pytest
 import torch
 
-from chains import chain_of
 from saltus.chain import Loss
 from saltus.data import digits
 from saltus.training import Config, KernelName, Trainer, build_chain
 from saltus.training.shares import Shares
+
+BATCHES, SIZE = 22, 64
+
+
+def counted(loss: Loss, counts: list[int]) -> Loss:
+    """The same loss; how many of its items are at the first level is noted."""
+    counts.append(int((loss.level == 1).sum()))
+    return loss
 
 
 def loss_of(values: list[float], levels: list[int], shares: list[float]) -> Loss:
@@ -18,14 +27,24 @@ def loss_of(values: list[float], levels: list[int], shares: list[float]) -> Loss
     return Loss(level, {"error": torch.tensor(values) * weight}, weight)
 
 
+def expected(*rms: float) -> list[float]:
+    """A tenth in equal parts, the rest in proportion."""
+    return [0.1 / len(rms) + 0.9 * one / sum(rms) for one in rms]
+
+
 def test_a_tenth_in_equal_parts_and_the_rest_by_the_root_mean_square() -> None:
     shares = Shares(2)
     shares.update(loss_of([3.0, -4.0, 1.0], [1, 1, 2], shares.current))  # signs do not matter: densities may be above 1
-    rms = (12.5**0.5, 1.0)
-    expected = [0.05 + 0.9 * one / sum(rms) for one in rms]
-    assert shares.current == pytest.approx(expected)
+    assert shares.current == pytest.approx(expected(12.5**0.5, 1.0))
     shares.update(loss_of([3.0, -4.0, 1.0], [1, 1, 2], shares.current))  # the same loss from other shares
-    assert shares.current == pytest.approx(expected)
+    assert shares.current == pytest.approx(expected(12.5**0.5, 1.0))
+
+
+def test_shares_follow_the_loss_slowly_and_past_what_is_not_finite() -> None:
+    shares = Shares(2)
+    for values in ([2.0, 1.0], [0.0, 1.0], [float("nan"), 1.0]):
+        shares.update(loss_of(values, [1, 2], shares.current))
+    assert shares.current == pytest.approx(expected((0.98 * 4) ** 0.5, 1.0))
 
 
 @pytest.mark.parametrize(
@@ -39,28 +58,42 @@ def test_equal_parts_until_every_level_has_a_figure(values: list[float], levels:
     assert shares.current == [0.5, 0.5]
 
 
-def test_the_noise_of_the_estimate_falls() -> None:
-    """A level of ten times the loss: with the shares that follow it the estimate of the sum over levels is less noisy."""
-    chain, shares = chain_of("vae"), Shares(3)
-    y = torch.randn(128, 2, generator=torch.Generator().manual_seed(0))
+def gradients(trainer: Trainer, shares: list[float] | None) -> torch.Tensor:
+    """One gradient of the loss for each of some batches, (BATCHES, parameters)."""
+    parameters = list(trainer.chain.parameters())
+    found = []
+    for batch in range(BATCHES):
+        y = trainer.data.train[batch * SIZE : (batch + 1) * SIZE]
+        loss = trainer.chain.loss(y, seed=1, first_item=batch * SIZE, shares=shares).total.mean()
+        found.append(torch.cat([g.flatten() for g in torch.autograd.grad(loss, parameters)]))
+    return torch.stack(found)
 
-    def estimates(given: list[float] | None) -> torch.Tensor:
-        return torch.stack([chain.loss(y, seed=0, first_item=first, shares=given).total.mean() for first in range(0, 128 * 100, 128)])
 
-    for first in range(0, 128 * 20, 128):
-        shares.update(chain.loss(y, seed=1, first_item=first, shares=shares.current))
-    assert shares.current != [1 / 3] * 3
-    assert estimates(shares.current).var() < estimates(None).var()
+def test_gradients_of_the_loss_have_less_noise() -> None:
+    """On levels of which one holds most nats; more items for the others make it worse."""
+    data = digits()
+    config = Config(times=(0.0, 1.5, 2.0, 3.0), steps=200, batch=SIZE, width=32)
+    trainer = Trainer(build_chain(config, data), data, config)
+    for _ in trainer:
+        pass
+    assert trainer.shares is not None
+    current = trainer.shares.current
+    noise, even, reversed_ = (float(gradients(trainer, shares).var(0).sum()) for shares in (current, None, current[::-1]))
+    assert noise < even < reversed_
 
 
 def test_training_gives_the_costly_step_more_items() -> None:
     """The step to the data holds most nats; the Gaussian kernel's loss is an error that weighs the same everywhere."""
     data = digits()
     config = Config(levels=2, steps=20, batch=32, width=16)
-    trainer = Trainer(build_chain(config, data), data, config)
-    for _ in trainer:
-        pass
+    trainer, counts = Trainer(build_chain(config, data), data, config), []
+    plain = trainer.chain.loss
+    with mock.patch.object(trainer.chain, "loss", side_effect=lambda *given, **named: counted(plain(*given, **named), counts)):
+        for _ in trainer:
+            pass
     assert trainer.shares is not None
     assert trainer.shares.current[0] > 0.5 > trainer.shares.current[1] > 0.05
+    assert counts[0] == 16
+    assert counts[-1] == pytest.approx(32 * trainer.shares.current[0], abs=2)
     even = config.model_copy(update={"kernel": KernelName.GAUSSIAN})
     assert Trainer(build_chain(even, data), data, even).shares is None

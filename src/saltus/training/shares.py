@@ -1,7 +1,8 @@
 r"""How many items of a batch each level gets: more where the loss says that it costs more.
 
-A level with share p_l of the items has weight 1 / (L p_l), so every choice of shares has the same expected loss; its noise
-is least for p_l in proportion to the root mean square of the loss L_l there (Nichol and Dhariwal 2021, section 3.3):
+A level with share p_l of the items has weight 1 / (L p_l), so every choice of shares has the same expected loss.  What matters is the
+noise of its gradient, which is least for shares in proportion to the size of an item's gradient there; the root mean square of
+the loss L_l stands in for that (Nichol and Dhariwal 2021, section 3.3):
 
     p_l = 1/10 1/L + 9/10 rms_l / sum rms
 
@@ -34,7 +35,7 @@ class Shares:
     def update(self, loss: Loss) -> None:
         """Take in the loss of a batch that had the current shares."""
         L = len(self.current)
-        squares = (loss.total.detach() / loss.weight).double().cpu().square()
+        squares = (loss.total.detach() / loss.weight).cpu().double().square()
         for level in loss.level.unique().tolist():
             found, known = squares[loss.level == level].mean(), self._squares[level - 1]
             if found.isfinite():

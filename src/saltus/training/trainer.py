@@ -5,7 +5,8 @@
         print(progress.step, progress.loss)
     chain = trainer.averaged()
 
-Which items a step sees, and its noise, are functions of the seed and of the number of items seen before.
+Which items a step sees, and their noise, are functions of the seed and of the number of items seen before; how many of them
+each level gets follows the loss so far (`Shares`).
 """
 
 from __future__ import annotations
@@ -148,8 +149,6 @@ class Trainer:
             loss = self.chain.loss(
                 y, seed=config.seed, first_item=first, weights=weights, shares=self.shares.current if self.shares else None
             )
-        if self.shares:
-            self.shares.update(loss)
         each_dim = loss.total.mean() / y[0].numel()
         self._optimiser.zero_grad()
         each_dim.backward()
@@ -158,6 +157,8 @@ class Trainer:
             for group in self._optimiser.param_groups:
                 group["lr"] = self._learning_rate(step)
             self._optimiser.step()
+            if self.shares:
+                self.shares.update(loss)
             self._average.update_parameters(self.chain)
         return {name: float(value.detach().mean()) / y[0].numel() for name, value in loss.terms.items()}, norm
 
