@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,8 +26,8 @@ NAMED = (GAUSSIAN_STEP, DDIM, "DPM-Solver++ 2M", "UniPC")
 AIMS = {2: 1 / 4, 4: 1 / 2}
 """The share of the best rival's distance that is aimed at."""
 NEAR_ANCESTRAL = 1.2
-BEST, ANCESTRAL = "best rival", f"{GAUSSIAN_STEP}, {ANCESTRAL_CALLS} calls"
-COLOURS = {"VAE": "C0", GAUSSIAN_STEP: "C1", BEST: "C2", ANCESTRAL: "C3"}
+BEST, TIMED = "best rival", 4
+COLOURS = {"VAE": "C0", GAUSSIAN_STEP: "C1", BEST: "C2"}
 LESS_BITS = 0.15
 MORE_CALLS = 10
 """At which the Gaussian kernel's bound is to be beaten too."""
@@ -55,7 +55,7 @@ class Summary:
 
     @staticmethod
     def _best(rows: Iterable[Row], metric: str) -> Row | None:
-        return min(rows, key=lambda row: _distance(row, metric), default=None)
+        return min(rows, key=lambda row: distance(row, metric), default=None)
 
     def of(self, way: str, calls: int, *, perfect: bool = False) -> Row | None:
         """One way on the Gaussian kernel's network or on the perfect denoiser."""
@@ -63,13 +63,13 @@ class Summary:
         return next((row for row in self.rows if (row["model"], row["way"], row["calls"]) == (model, way, calls)), None)
 
 
-def _distance(row: Row, metric: str) -> float:
+def distance(row: Row, metric: str) -> float:
     """Above the floor; infinite where a sampler diverged."""
     above = row["metrics"][metric]["above_floor"]
     return math.inf if above is None else float(above)
 
 
-def _shown(row: Row, metric: str) -> str:
+def shown(row: Row, metric: str) -> str:
     figure = row["metrics"][metric]
     return plus_minus({**figure, "mean": figure["above_floor"]}, 3)
 
@@ -87,30 +87,30 @@ def targets(summary: Summary) -> list[str]:
 
 
 def _distances(summary: Summary, calls: int, metric: str, vae: Row) -> Iterable[str]:
-    title, own = METRICS[metric].title, _distance(vae, metric)
+    title, own = METRICS[metric].title, distance(vae, metric)
     named, best = summary.rival(calls, metric, NAMED), summary.rival(calls, metric)
     if named is not None and best is not None:
         spread = math.hypot(vae["metrics"][metric]["spread"] or 0, named["metrics"][metric]["spread"] or 0)
-        words = f"{_shown(vae, metric)} | {named['way']} {_shown(named, metric)}"
-        met = _met(own + spread < _distance(named, metric))
-        yield f"must: {title} below {', '.join(NAMED)}, beyond the spread | {words} | {met}"
-        words = f"{_share(own, best, metric)} of it | {best['way']} {_shown(best, metric)}"
-        yield f"aim: at most {AIMS[calls]:g} of the best rival's | {words} | {_met(own <= AIMS[calls] * _distance(best, metric))}"
+        words = f"{shown(vae, metric)} | {named['way']} {shown(named, metric)}"
+        below = met(own + spread < distance(named, metric))
+        yield f"must: {title} below {', '.join(NAMED)}, beyond the spread | {words} | {below}"
+        words = f"{_share(own, best, metric)} of it | {best['way']} {shown(best, metric)}"
+        yield f"aim: at most {AIMS[calls]:g} of the best rival's | {words} | {met(own <= AIMS[calls] * distance(best, metric))}"
     ancestral = summary.of(GAUSSIAN_STEP, ANCESTRAL_CALLS)
     if ancestral is not None:
-        words = f"{_share(own, ancestral, metric)} times | {_shown(ancestral, metric)}"
-        met = _met(own <= NEAR_ANCESTRAL * _distance(ancestral, metric))
-        yield f"aim: at most {NEAR_ANCESTRAL} times {ANCESTRAL_CALLS}-call ancestral sampling | {words} | {met}"
+        words = f"{_share(own, ancestral, metric)} times | {shown(ancestral, metric)}"
+        near = met(own <= NEAR_ANCESTRAL * distance(ancestral, metric))
+        yield f"aim: at most {NEAR_ANCESTRAL} times {ANCESTRAL_CALLS}-call ancestral sampling | {words} | {near}"
     for way in (GAUSSIAN_STEP, DDIM):
         perfect = summary.of(way, calls, perfect=True)
         if perfect is not None:
-            words = f"{_shown(vae, metric)} | {_shown(perfect, metric)}"
-            yield f"stretch: below the {way} with a perfect denoiser | {words} | {_met(own < _distance(perfect, metric))}"
+            words = f"{shown(vae, metric)} | {shown(perfect, metric)}"
+            yield f"stretch: below the {way} with a perfect denoiser | {words} | {met(own < distance(perfect, metric))}"
 
 
 def _share(own: float, rival: Row, metric: str) -> str:
     """What share of a rival's distance; none where the rival is at the floor."""
-    theirs = _distance(rival, metric)
+    theirs = distance(rival, metric)
     return f"{own / theirs:.2f}" if theirs > 0 else "no share"
 
 
@@ -124,38 +124,39 @@ def _bounds(summary: Summary, calls: int) -> Iterable[str]:
             less = 1 - own["mean"] / rival["mean"]
             whose = f"at least {share:.0%} below" if share else "below"
             target = f"bits/dim {whose} the Gaussian kernel's{' with learned variance' * (kind == LEARNED)} at {at} calls"
-            yield f"{target} | {plus_minus(own)} ({less:.1%} less) | {plus_minus(rival)} | {_met(less >= share)}"
+            yield f"{target} | {plus_minus(own)} ({less:.1%} less) | {plus_minus(rival)} | {met(less >= share)}"
 
 
-def _met(met: bool) -> str:
-    return "yes" if met else "no"
+def met(is_met: bool) -> str:
+    """In a word."""
+    return "yes" if is_met else "no"
 
 
-def over_time(summaries: Mapping[float, Summary], metric: str) -> Figure:
-    """Distances above the floor, and bounds, over the length of training: a column for each number of calls."""
-    figure = Figure(figsize=(4.5 * len(CALLS), 6.4), layout="constrained")
-    for (above, below), calls in zip(figure.subplots(2, len(CALLS)).T, CALLS, strict=True):
-        lines: dict[str, list[tuple[float, Row]]] = {}
-        for seconds, summary in sorted(summaries.items()):
-            found = {
-                "VAE": summary.vae(calls, metric),
-                GAUSSIAN_STEP: summary.of(GAUSSIAN_STEP, calls),
-                BEST: summary.rival(calls, metric),
-                ANCESTRAL: summary.of(GAUSSIAN_STEP, ANCESTRAL_CALLS),
-            }
-            for name, row in found.items():
-                if row is not None:
-                    lines.setdefault(name, []).append((seconds / 60, row))
-        for name, points in lines.items():
-            minutes, rows = zip(*points, strict=True)
-            _curve(above, name, minutes, [row["metrics"][metric] | {"mean": _distance(row, metric)} for row in rows])
-            if all(row["bound"] for row in rows):
-                _curve(below, name, minutes, [row["bound"]["value"] for row in rows])
-        above.set(title=f"{calls} calls", ylabel=f"{METRICS[metric].title}, above the floor", yscale="log")
-        below.set(xlabel="CPU minutes of training", ylabel="bits/dim")
-        for axes in (above, below):
-            axes.legend(fontsize="small")
+def over_time(summaries: Mapping[float, Summary]) -> Figure:
+    """Distances above the floor, and bounds, at `TIMED` calls over the length of training."""
+    figure = Figure(figsize=(4.2 * (len(COMPARED) + 1), 3.6), layout="constrained")
+    *distances, bounds = figure.subplots(1, len(COMPARED) + 1)
+    for metric, axes in zip(COMPARED, distances, strict=True):
+        found = {name: [(seconds / 60, row) for seconds, row in _timed(summaries, name, metric)] for name in COLOURS}
+        for name, points in found.items():
+            minutes = [minute for minute, _ in points]
+            _curve(axes, name, minutes, [row["metrics"][metric] | {"mean": distance(row, metric)} for _, row in points])
+            if metric == COMPARED[0] and name != BEST:
+                _curve(bounds, name, minutes, [row["bound"]["value"] for _, row in points])
+        axes.set(ylabel=f"{METRICS[metric].title}, above the floor", yscale="log")
+    bounds.set(ylabel="bits/dim")
+    for axes in (*distances, bounds):
+        axes.set(xlabel="CPU minutes of training", title=f"{TIMED} calls")
+        axes.legend(fontsize="small")
     return figure
+
+
+def _timed(summaries: Mapping[float, Summary], name: str, metric: str) -> Iterator[tuple[float, Row]]:
+    """Seconds of training, and the row of a curve's name."""
+    for seconds, summary in sorted(summaries.items()):
+        row = {"VAE": summary.vae(TIMED, metric), GAUSSIAN_STEP: summary.of(GAUSSIAN_STEP, TIMED), BEST: summary.rival(TIMED, metric)}[name]
+        if row is not None:
+            yield seconds, row
 
 
 def _curve(axes: Axes, name: str, minutes: Sequence[float], figures: Sequence[dict[str, Any]]) -> None:
@@ -177,6 +178,6 @@ def write_targets(kept: Path, cases: Mapping[str, Case], report: Path) -> None:
     for data, of_lengths in summaries.items():
         if len(of_lengths) > 1:
             picture = report.with_name(f"{report.stem}_{data}_time.png")
-            over_time(of_lengths, COMPARED[0]).savefig(picture, dpi=110)
+            over_time(of_lengths).savefig(picture, dpi=110)
             lines += [f"## {data} over the length of training", "", f"![distances over minutes]({picture.name})", ""]
     report.write_text("\n".join(lines))
