@@ -1,4 +1,4 @@
-"""The recipe confirmed at 28 x 28, with U-Nets, against every rival at equal network calls; `cases.py` says how.
+"""The recipe confirmed at 28 x 28, with U-Nets, against rivals at equal network calls; `cases.py` says how.
 
 python benchmarks/full_size.py train FOLDER [--only fashion]     FOLDER holds mnist.npz and fashion_mnist.npz
 python benchmarks/full_size.py compare FOLDER [--only fashion]   every figure, by `saltus compare`

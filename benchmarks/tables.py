@@ -1,4 +1,4 @@
-"""Kernels trained for the same time on two tables, then compared with every rival at equal network calls; `cases.py` says how.
+"""Kernels trained for the same time on two tables, then compared with rivals at equal network calls; `cases.py` says how.
 
 python benchmarks/tables.py train FOLDER       FOLDER holds tabular_california.npz and tabular_ccpp.npz
 python benchmarks/tables.py compare FOLDER     every figure, by `saltus compare`
