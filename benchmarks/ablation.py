@@ -70,7 +70,7 @@ ABLATED = {
     "energy 0.1": Recipe(_VAE | {"weights": {"energy": 0.1}}),
     "learning rate 0.001": Recipe(_VAE | {"learning_rate": 0.001}),
     "warm start": Recipe(_VAE, start=0.5),
-    "ladder": Recipe(_VAE | {"ladder": True, "preset": "tiny", "channels": (32, 64)}),
+    "ladder": Recipe(_VAE | {"ladder": True, "preset": "tiny"}),
 }
 CASE = Case("mnist_14", "ablation", SMALL | {"learning_rate": 0.002}, SECONDS, (0,), (CALLS,), kernels=tuple(ABLATED))
 

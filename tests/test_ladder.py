@@ -25,10 +25,10 @@ S, T = 0.1, 0.6
 ROUNDING = 1e-4  # float32 through the same layers twice
 
 
-def kernel(shape: tuple[int, int, int] = (1, 8, 8), encodes: str = "z_s") -> LadderKernel:
+def kernel(shape: tuple[int, int, int] = (1, 8, 8), encodes: str = "z_s", patch: int = 1) -> LadderKernel:
     torch.manual_seed(0)
-    ladder = Scaled(Ladder(shape, channels=CHANNELS, rungs=2, k=2))
-    made = LadderKernel(ladder, LadderEncoder(shape, channels=CHANNELS), DiscretisedHead(256), encodes=encodes)
+    ladder = Scaled(Ladder(shape, channels=CHANNELS, rungs=2, k=2, patch=patch))
+    made = LadderKernel(ladder, LadderEncoder(shape, channels=CHANNELS, patch=patch), DiscretisedHead(256), encodes=encodes)
     randomise(made)
     return made
 
@@ -38,11 +38,12 @@ def items(n: int, shape: tuple[int, int, int] = (1, 8, 8)) -> Tensor:
     return torch.randint(0, 256, (n, *shape), generator=torch.Generator().manual_seed(1)) / 127.5 - 1
 
 
+@pytest.mark.parametrize("patch", [1, 2])
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 7)])
 @torch.no_grad()
-def test_climbing_and_being_given_the_same_latents_are_the_same_step(shape: tuple[int, int, int]) -> None:
+def test_climbing_and_being_given_the_same_latents_are_the_same_step(shape: tuple[int, int, int], patch: int) -> None:
     """The encoder's latents decode to what the terms were computed from."""
-    made, y = kernel(shape), items(3, shape)
+    made, y = kernel(shape, patch=patch), items(3, shape)
     noise = Noise(0, 0, 3)
     unit = noise.normal("encoder", (made.latent,), like=y)
     latent, law = made.infer(y, y, y, S, T, unit)
@@ -100,8 +101,9 @@ def test_more_latents_tighten() -> None:
     assert float((many - one).mean()) < -STANDARD_ERRORS * standard_error(many - one)
 
 
-def test_every_part_learns() -> None:
-    made, y = kernel(), items(4)
+@pytest.mark.parametrize("patch", [1, 2])
+def test_every_part_learns(patch: int) -> None:
+    made, y = kernel(patch=patch), items(4)
     sum(made.loss(y, y, y, S, T, noise=Noise(0, 0, 4), weights={"data": 1.0}).values()).sum().backward()
     assert [name for name, weight in made.named_parameters() if weight.grad is None or not weight.grad.any()] == []
 

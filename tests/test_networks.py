@@ -94,6 +94,32 @@ def test_vectors_and_anything_small(event: tuple[int, ...]) -> None:
     assert MLPEncoder(event, latent=5, width=8)(images(*event, inputs=2), TIMES).shape == (3, 2, 5)
 
 
+def error_after_training(sinusoids: bool) -> float:
+    """Mean squared error of an MLP on a function of the unit variance that changes sign within a third of a standard deviation."""
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = MLP((1,), width=32, depth=1, sinusoids=sinusoids)
+        optimiser = torch.optim.Adam(network.parameters(), lr=0.01)
+        for _ in range(300):
+            x = torch.randn(128, 1, 1)
+            error = (network(x, TIMES[:1].expand(128, 2)) - math.sqrt(2) * torch.sin(9 * x)).square().mean()
+            optimiser.zero_grad()
+            error.backward()
+            optimiser.step()
+    return float(error.detach())
+
+
+def test_sinusoids_learn_what_changes_within_a_fraction_of_the_range() -> None:
+    assert error_after_training(sinusoids=True) < 0.2
+    assert error_after_training(sinusoids=False) > 0.5
+
+
+def test_vectors_get_sinusoids_and_images_do_not() -> None:
+    names = {event: [name for name, _ in decoder(event, width=8).named_parameters()] for event in [(5,), (1, 8, 8)]}
+    assert any("sinusoids" in name for name in names[5,])
+    assert not any("sinusoids" in name for name in names[1, 8, 8])
+
+
 @pytest.mark.parametrize("event", [(1, 7, 8), (5, 8, 8), (0, 8, 8), (8, 8), (1, 1, 8, 8)])
 def test_what_is_no_image_is_refused(event: tuple[int, ...]) -> None:
     with pytest.raises(Mistake, match="takes images") as caught:
@@ -116,6 +142,7 @@ def networks() -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     vector, picture = images(3), images(1, 9, 13)
     made = {
         "mlp": (MLP((3,), latent=4, width=16), (vector, TIMES, latent)),
+        "sinusoids": (MLP((3,), latent=4, width=16, sinusoids=True), (vector, TIMES, latent)),
         "unet": (UNet((1, 9, 13), latent=4, channels=(8, 16)), (picture, TIMES, latent)),
         "mlp encoder": (MLPEncoder((3,), latent=4, width=16), (images(3, inputs=2), TIMES)),
         "conv encoder": (ConvEncoder((1, 9, 13), latent=4, channels=(16, 32)), (images(1, 9, 13, inputs=2), TIMES)),
@@ -125,7 +152,7 @@ def networks() -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
     return made
 
 
-@pytest.mark.parametrize("name", ["mlp", "unet", "mlp encoder", "conv encoder"])
+@pytest.mark.parametrize("name", ["mlp", "sinusoids", "unet", "mlp encoder", "conv encoder"])
 @torch.no_grad()
 def test_items_are_apart_and_every_input_is_heard(name: str) -> None:
     torch.manual_seed(0)

@@ -220,15 +220,15 @@ def test_a_vae_kernel_starts_from_a_run_and_remembers_it(tmp_path: Path, data: D
 
 
 def test_a_ladder_takes_the_step_to_data_and_a_plain_kernel_the_others(data: DataSet) -> None:
-    config = Config(ladder=True, channels=(8, 16), width=16, levels=3, steps=2)
+    config = Config(ladder=True, width=16, levels=3, steps=2)
     chain = train(data, config, quiet=True)
     assert [type(chain.kernel(level)).__name__ for level in (1, 2, 3)] == ["LadderKernel", "VAEKernel", "VAEKernel"]
     assert chain.kernel(2) is chain.kernel(3)
     loss = chain.loss(data.train[:30], seed=1)
     assert all(bool(loss.total[loss.level == level].ne(0).all()) for level in (1, 2, 3))
     assert bool(loss.total.isfinite().all())
-    alone = Config(ladder=True, channels=(8, 16, 16), levels=1, steps=1)
-    assert build_chain(alone, data).kernel(1).latent == 4 * (8 * 8 + 4 * 4 + 2 * 2)
+    alone = Config(ladder=True, levels=1, steps=1)
+    assert build_chain(alone, data).kernel(1).latent == 8 * 3 * (4 * 4 + 2 * 2)  # of patches, three rungs at each resolution
 
 
 def test_a_device_that_is_not_there_is_said_so_before_anything_is_written(tmp_path: Path) -> None:

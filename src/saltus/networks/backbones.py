@@ -1,5 +1,8 @@
 """Networks that turn arrays into arrays, told the times and a latent; they know nothing of diffusion.
 
+Numbers of a table, and points of the plane, enter twice as well: as they are and as sinusoids of learned frequencies (Gorishniy et al. 2022).
+A perceptron of the numbers alone is slow to learn what changes within a fraction of their range.
+
 The latent enters twice, through the conditioning and as one more input: with the first path alone, a fresh
 decoder makes so little of its latent that the encoder gives it up (measured in docs/decisions/0005-latent-path.md).
 
@@ -15,6 +18,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
+from rtdl_num_embeddings import PeriodicEmbeddings
 from torch import Tensor, nn
 
 from saltus.blueprint import Buildable
@@ -23,6 +27,9 @@ from saltus.networks.conditioning import FEATURES, TIMES, log_snr_features
 from saltus.networks.groups import GROUPS, check_channels
 
 __all__ = ["MLP", "UNet", "pad_to_multiple"]
+
+_SINUSOIDS: dict[str, Any] = {"d_embedding": 16, "n_frequencies": 16, "frequency_init_scale": 1.0, "lite": False}
+"""Of each number; frequencies in periods within one standard deviation."""
 
 
 class _Mapping(nn.Module):
@@ -57,6 +64,19 @@ class _Block(nn.Module):
         return h + added
 
 
+class _Sinusoids(nn.Module):
+    """Numbers (B, n) to what a layer makes of their sinusoids, (B, width)."""
+
+    def __init__(self, n: int, width: int) -> None:
+        super().__init__()
+        self.embed = PeriodicEmbeddings(n, **_SINUSOIDS)
+        self.layer = nn.Linear(n * _SINUSOIDS["d_embedding"], width, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        out: Tensor = self.layer(self.embed(x).flatten(1))
+        return out
+
+
 class MLP(Buildable, nn.Module):
     """A residual multi-layer perceptron for vectors, or for anything small enough to be one.
 
@@ -66,16 +86,26 @@ class MLP(Buildable, nn.Module):
         latent: size of the latent, 0 for none.
         width: neurons in each layer.
         depth: residual blocks.
+        sinusoids: whether each number enters as sinusoids too; for vectors, whose numbers each mean something.
     """
 
     def __init__(
-        self, event_shape: Sequence[int], *, inputs: int = 1, outputs: int = 1, latent: int = 0, width: int = 128, depth: int = 3
+        self,
+        event_shape: Sequence[int],
+        *,
+        inputs: int = 1,
+        outputs: int = 1,
+        latent: int = 0,
+        width: int = 128,
+        depth: int = 3,
+        sinusoids: bool = False,
     ) -> None:
         super().__init__()
         self.event_shape, self.outputs, self.latent = tuple(event_shape), outputs, latent
         size = math.prod(event_shape)
         self.mapping = _Mapping(latent, width)
         self.first = nn.Linear(inputs * size + latent, width)
+        self.sinusoids = _Sinusoids(inputs * size, width) if sinusoids else None
         self.blocks = nn.ModuleList(_Block(width) for _ in range(depth))
         self.last = nn.Linear(width, outputs * size)
         nn.init.zeros_(self.last.weight)
@@ -85,6 +115,8 @@ class MLP(Buildable, nn.Module):
         condition = nn.functional.silu(self.mapping(log_snr, latent))
         flat = x.flatten(1)
         h = self.first(flat if latent is None else torch.cat([flat, latent], dim=1))
+        if self.sinusoids is not None:
+            h = h + self.sinusoids(flat)
         for block in self.blocks:
             h = block(h, condition)
         out: Tensor = self.last(h)

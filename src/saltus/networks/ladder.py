@@ -2,6 +2,7 @@
 Vahdat and Kautz 2020, Child 2021).
 
     context   what is given (z_t), read from fine to coarse once
+    patch     squares of pixels become channels first: a ladder of a quarter of the pixels learns four times as fast
     rung      a residual block that takes in a latent, an array (k, h, w), and the context of its resolution
     evidence  what an encoder has read of the answer, fine to coarse, for each rung's posterior
 
@@ -124,8 +125,7 @@ class _Rung(nn.Module):
         return out
 
 
-def _padded(event_shape: Sequence[int], channels: Sequence[int]) -> tuple[int, int]:
-    multiple = 2 ** (len(channels) - 1)
+def _padded(event_shape: Sequence[int], multiple: int) -> tuple[int, int]:
     return math.ceil(event_shape[1] / multiple) * multiple, math.ceil(event_shape[2] / multiple) * multiple
 
 
@@ -138,6 +138,7 @@ class Ladder(Buildable, nn.Module):
         channels: of each resolution, finest first; multiples of 8.
         rungs: latents at each resolution.
         k: channels of a latent.
+        patch: pixels a side of the squares that become channels.
 
     Attributes:
         latent: numbers in all latents of one item.
@@ -147,23 +148,31 @@ class Ladder(Buildable, nn.Module):
     """
 
     def __init__(
-        self, event_shape: Sequence[int], *, outputs: int = 2, channels: Sequence[int] = (32, 64), rungs: int = 1, k: int = 4
+        self,
+        event_shape: Sequence[int],
+        *,
+        outputs: int = 2,
+        channels: Sequence[int] = (32, 64),
+        rungs: int = 1,
+        k: int = 4,
+        patch: int = 1,
     ) -> None:
         super().__init__()
         check_channels(channels)
         if len(event_shape) != 3:
             raise Mistake(f"items have shape {tuple(event_shape)}; a ladder takes images (C, H, W)")
-        self.event_shape, self.outputs, self.multiple, self.k = tuple(event_shape), outputs, 2 ** (len(channels) - 1), k
+        self.event_shape, self.outputs, self.multiple, self.k = tuple(event_shape), outputs, patch * 2 ** (len(channels) - 1), k
+        self.patch, across = patch, patch**2  # pixels in a square
         width = 4 * channels[0]
         self.tell = nn.Sequential(nn.Linear(TIMES * FEATURES, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
-        self.context = _Reader(event_shape[0], channels, width)
+        self.context = _Reader(across * event_shape[0], channels, width)
         self.places = [place for place in reversed(range(len(channels))) for _ in range(rungs)]  # coarsest first
         self.rungs = nn.ModuleList(_Rung(channels[place], k, width) for place in self.places)
         self.up = nn.ModuleList(nn.Conv2d(after, before, 1) for before, after in pairwise(channels))
-        self.last = nn.Conv2d(channels[0], outputs * event_shape[0], _KERNEL, padding=1)
+        self.last = nn.Conv2d(channels[0], across * outputs * event_shape[0], _KERNEL, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
-        height, wide = _padded(event_shape, channels)
+        height, wide = (side // patch for side in _padded(event_shape, self.multiple))
         self.shapes = [(k, height >> place, wide >> place) for place in self.places]
         self.latent = sum(map(math.prod, self.shapes))
 
@@ -172,14 +181,14 @@ class Ladder(Buildable, nn.Module):
         assert latent is not None
         images, crop = pad_to_multiple(x.flatten(1, 2), self.multiple)
         condition = self.tell(log_snr_features(log_snr, FEATURES).to(x.dtype))
-        context = self.context(images, condition)
+        context = self.context(nn.functional.pixel_unshuffle(images, self.patch), condition)
         numbers, h = self._arrays(latent.unit if isinstance(latent, Climb) else latent), context[-1]
         for place, rung, given in zip(self.places, self.rungs, numbers, strict=True):
             if h.shape[-2:] != context[place].shape[-2:]:
                 h = nn.functional.interpolate(self.up[place](h), scale_factor=2.0, mode="nearest")
             drawn = latent.draw(rung.posterior_of(h, latent.evidence[place]), given) if isinstance(latent, Climb) else given  # type: ignore[operator]
             h = rung(h, drawn, context[place], condition)
-        out: Tensor = self.last(h)[..., crop[0], crop[1]]
+        out: Tensor = nn.functional.pixel_shuffle(self.last(h), self.patch)[..., crop[0], crop[1]]
         return out.reshape(len(x), self.outputs, *self.event_shape)
 
     def _arrays(self, flat: Tensor) -> list[Tensor]:
@@ -193,17 +202,17 @@ class LadderEncoder(Buildable, nn.Module):
 
     Args:
         event_shape: (C, H, W).
-        channels: those of the ladder.
+        channels, patch: those of the ladder.
     """
 
-    def __init__(self, event_shape: Sequence[int], *, channels: Sequence[int] = (32, 64)) -> None:
+    def __init__(self, event_shape: Sequence[int], *, channels: Sequence[int] = (32, 64), patch: int = 1) -> None:
         super().__init__()
         check_channels(channels)
-        self.multiple, width = 2 ** (len(channels) - 1), 4 * channels[0]
+        self.patch, self.multiple, width = patch, patch * 2 ** (len(channels) - 1), 4 * channels[0]
         self.tell = nn.Sequential(nn.Linear(TIMES * FEATURES, width), nn.SiLU())
-        self.reader = _Reader(2 * event_shape[0], channels, width)
+        self.reader = _Reader(2 * patch**2 * event_shape[0], channels, width)
 
     def forward(self, pair: Tensor, log_snr: Tensor) -> list[Tensor]:
         images, _ = pad_to_multiple(pair.flatten(1, 2), self.multiple)
-        found: list[Tensor] = self.reader(images, self.tell(log_snr_features(log_snr, FEATURES).to(pair.dtype)))
+        found: list[Tensor] = self.reader(nn.functional.pixel_unshuffle(images, self.patch), self.tell(log_snr_features(log_snr, FEATURES).to(pair.dtype)))
         return found

@@ -37,8 +37,8 @@ _UNET: dict[Preset, dict[str, Any]] = {
 }
 _MLP: dict[Preset, dict[str, Any]] = {Preset.TINY: {"width": 128, "depth": 3}, Preset.SMALL: {"width": 512, "depth": 6}}
 _LADDER: dict[Preset, dict[str, Any]] = {
-    Preset.TINY: {"channels": (16, 32), "rungs": 1},
-    Preset.SMALL: {"channels": (32, 64, 64), "rungs": 2},
+    Preset.TINY: {"channels": (32, 48, 64, 64), "rungs": 2, "k": 8, "patch": 2},
+    Preset.SMALL: {"channels": (128, 128, 128), "rungs": 4, "k": 16, "patch": 2},
 }
 _CONV_ENCODER: dict[Preset, dict[str, Any]] = {Preset.TINY: {"channels": (16, 32, 64)}, Preset.SMALL: {"channels": (64, 128, 128)}}
 _MLP_ENCODER: dict[Preset, dict[str, Any]] = {Preset.TINY: {"width": 128}, Preset.SMALL: {"width": 512}}
@@ -74,7 +74,8 @@ def decoder(
     """
     if _kind(event_shape, architecture) is Architecture.UNET:
         return Scaled(UNet(event_shape, outputs=outputs, latent=latent, **_sized(_UNET[Preset(preset)], channels=channels)), variance)
-    return Scaled(MLP(event_shape, outputs=outputs, latent=latent, **_sized(_MLP[Preset(preset)], width=width)), variance)
+    sizes = _sized(_MLP[Preset(preset)], width=width) | {"sinusoids": len(event_shape) == 1}
+    return Scaled(MLP(event_shape, outputs=outputs, latent=latent, **sizes), variance)
 
 
 def encoder(
@@ -97,7 +98,8 @@ def ladder(
 ) -> tuple[Scaled, LadderEncoder]:
     """A ladder of latents for images, in EDM scaling, and its encoder."""
     sizes = _sized(_LADDER[Preset(preset)], channels=channels)
-    return Scaled(Ladder(event_shape, **sizes), variance), LadderEncoder(event_shape, channels=sizes["channels"])
+    reader = LadderEncoder(event_shape, channels=sizes["channels"], patch=sizes["patch"])
+    return Scaled(Ladder(event_shape, **sizes), variance), reader
 
 
 def _sized(preset: dict[str, Any], **sizes: Any) -> dict[str, Any]:
