@@ -4,7 +4,7 @@ python benchmarks/cifar.py train FOLDER [--only cifar10_tiny]     FOLDER holds c
 python benchmarks/cifar.py compare FOLDER [--only cifar10_tiny]   every figure, by `saltus compare`
 python benchmarks/cifar.py report                                 docs/results/cifar.md, from what is there
 
-`cifar10_tiny` takes CPU minutes. `cifar10_small` (7 million parameters) is for a GPU, an hour for each kernel:
+`cifar10_tiny` takes CPU minutes. `cifar10_small` (MILLION parameters) is for a GPU, an hour for each kernel:
 
     python benchmarks/cifar.py train FOLDER --only cifar10_small --device cuda
 """
@@ -21,14 +21,14 @@ from cases_report import write_report
 KEPT = Path("runs/cifar")
 REPORT = Path("docs/results/cifar.md")
 _LEARNED = "no latent-4"
-_LADDER = {"kernel": "vae", "ladder": True}
+_LADDER: dict[str, Any] = {"kernel": "vae", "ladder": True, "channels": None, "architecture": "mlp", "width": 64}
+_TINY: dict[str, Any] = {"preset": "tiny", "channels": (32, 64, 96), "batch": 16, "learning_rate": 0.002, "bf16": True}
+_SMALL = _TINY | {"preset": "small", "channels": (64, 128, 128), "batch": 64}
 RECIPES.update({"ladder-4": Recipe(_LADDER | {"times": LATE[4]}), "ladder-1": Recipe(_LADDER | {"levels": 1})})
-_KERNELS = (GAUSSIAN, "ladder-4", "ladder-1", _LEARNED)
-_TINY: dict[str, Any] = {"preset": "tiny", "channels": (16, 32, 64), "batch": 32, "bf16": True}
-_SMALL: dict[str, Any] = {"preset": "small", "channels": (64, 128, 128), "batch": 64}
+_KERNELS, _CALLS = (GAUSSIAN, "ladder-4", "ladder-1"), (1, 4, 10)
 CASES = {
-    "cifar10_tiny": Case("cifar10_small", "cifar_tiny", _TINY, 6 * 60, (0,), (1, 4, 10), ways=FEW_WAYS, samples=1000, kernels=_KERNELS[:2]),
-    "cifar10_small": Case("cifar10_small", "cifar_small", _SMALL, 3600, (0,), (1, 4, 10), samples=1000, kernels=_KERNELS),
+    "cifar10_tiny": Case("cifar10_small", "cifar_tiny", _TINY, 900, (0,), _CALLS, ways=FEW_WAYS, samples=1000, kernels=_KERNELS),
+    "cifar10_small": Case("cifar10_small", "cifar_small", _SMALL, 3600, (0,), _CALLS, samples=1000, kernels=(*_KERNELS, _LEARNED)),
 }
 
 if __name__ == "__main__":

@@ -30,7 +30,6 @@ from torch import Tensor
 from saltus.chain import Chain
 from saltus.data import DataSet, Standardised
 from saltus.kernels import PLAIN
-from saltus.levels import Levels
 from saltus.machine import describe_machine
 from saltus.oracles import GaussianMixture
 from saltus.process import OrnsteinUhlenbeck
@@ -40,13 +39,15 @@ from saltus.training import Config, train
 KEPT, REPORT = Path("runs/mixtures"), Path("docs/results/mixtures.md")
 SEEDS, CALLS, N, CHOICE_N = (0, 1, 2), (2, 4), 4000, 1000
 FRESH = 1000  # seeds from here on are of fresh items and of choices
-STARTS = {2: 3.5, 4: 5.0}
-"""The log-SNR at a VAE's cleanest noisy level: neighbouring modes are still apart there, and the step from it to the data is small."""
+CLEAN = float(OrnsteinUhlenbeck().time_at_log_snr(3.5))
+"""Neighbouring modes are still apart at this time, and the step from it to the data is small."""
+GRIDS = {2: (0.0, CLEAN, 3.0), 4: (0.0, CLEAN, 1.5, 2.25, 3.0)}
+"""Of the VAE: one level where modes are apart, the others mostly noise, as on images."""
 ITEMS = {"train": 40_000, "validation": 4000, "test": 4000}
 SPENT = ".seconds"
 NEAR = 4.0  # standard deviations
-NETWORK: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128, "batch": 128, "learning_rate": 0.004}
-UPDATES, LAST = {"vae": 6000, "gaussian": 8400}, 3.0
+NETWORK: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128, "batch": 512, "learning_rate": 0.004}
+UPDATES, LAST = {"vae": 4000, "gaussian": 5600}, 3.0
 """An update of the VAE takes about 1.4 times as long; the page says how long trainings took."""
 WAYS = ("exact kernel", "Gaussian step", "DDIM", "UniPC", "Heun")
 """Of the Gaussian kernel's network and of the perfect denoiser; every distance takes ten seconds."""
@@ -101,10 +102,10 @@ def trained(name: str, kernel: str, calls: int, seed: int) -> Chain:
 
     def make() -> float:
         shutil.rmtree(run, ignore_errors=True)
-        grid = tuple(Levels.log_snr(calls, STARTS[calls], float(OrnsteinUhlenbeck().log_snr(LAST))).times.tolist())
         begun = time.process_time()
-        latent = {"latent": 2} if kernel == "vae" else {}
-        train(data_set(name), Config(kernel=kernel, times=grid, steps=UPDATES[kernel], seed=seed, **NETWORK, **latent), run, quiet=True)
+        latent = {"latent": 2, "kl_warm_up": 0.7} if kernel == "vae" else {}
+        options = NETWORK | latent | {"times": GRIDS[calls], "steps": UPDATES[kernel], "seed": seed}
+        train(data_set(name), Config(kernel=kernel, **options), run, quiet=True)
         return round(time.process_time() - begun, 1)
 
     kept(run.with_suffix(SPENT), make)

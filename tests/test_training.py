@@ -228,7 +228,7 @@ def test_a_ladder_takes_the_step_to_data_and_a_plain_kernel_the_others(data: Dat
     assert all(bool(loss.total[loss.level == level].ne(0).all()) for level in (1, 2, 3))
     assert bool(loss.total.isfinite().all())
     alone = Config(ladder=True, levels=1, steps=1)
-    assert build_chain(alone, data).kernel(1).latent == 8 * 3 * (4 * 4 + 2 * 2)  # of patches, three rungs at each resolution
+    assert build_chain(alone, data).kernel(1).latent == 8 * 3 * (4 * 4 + 2 * 2 + 1)  # of patches, three rungs at each resolution
 
 
 def test_a_device_that_is_not_there_is_said_so_before_anything_is_written(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Networks that turn arrays into arrays, told the times and a latent; they know nothing of diffusion.
 
-Numbers of a table, and points of the plane, enter twice as well: as they are and as sinusoids of learned frequencies (Gorishniy et al. 2022).
-A perceptron of the numbers alone is slow to learn what changes within a fraction of their range.
+Vectors enter twice as well, as they are and as sinusoids of learned frequencies (Gorishniy et al. 2022): a perceptron of the
+numbers alone is slow to learn what changes within a fraction of their range.
 
 The latent enters twice, through the conditioning and as one more input: with the first path alone, a fresh
 decoder makes so little of its latent that the encoder gives it up (measured in docs/decisions/0005-latent-path.md).

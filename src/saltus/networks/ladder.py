@@ -214,5 +214,6 @@ class LadderEncoder(Buildable, nn.Module):
 
     def forward(self, pair: Tensor, log_snr: Tensor) -> list[Tensor]:
         images, _ = pad_to_multiple(pair.flatten(1, 2), self.multiple)
-        found: list[Tensor] = self.reader(nn.functional.pixel_unshuffle(images, self.patch), self.tell(log_snr_features(log_snr, FEATURES).to(pair.dtype)))
+        condition = self.tell(log_snr_features(log_snr, FEATURES).to(pair.dtype))
+        found: list[Tensor] = self.reader(nn.functional.pixel_unshuffle(images, self.patch), condition)
         return found

@@ -37,7 +37,7 @@ _UNET: dict[Preset, dict[str, Any]] = {
 }
 _MLP: dict[Preset, dict[str, Any]] = {Preset.TINY: {"width": 128, "depth": 3}, Preset.SMALL: {"width": 512, "depth": 6}}
 _LADDER: dict[Preset, dict[str, Any]] = {
-    Preset.TINY: {"channels": (32, 48, 64, 64), "rungs": 2, "k": 8, "patch": 2},
+    Preset.TINY: {"channels": (48, 64, 64), "rungs": 3, "k": 8, "patch": 2},
     Preset.SMALL: {"channels": (128, 128, 128), "rungs": 4, "k": 16, "patch": 2},
 }
 _CONV_ENCODER: dict[Preset, dict[str, Any]] = {Preset.TINY: {"channels": (16, 32, 64)}, Preset.SMALL: {"channels": (64, 128, 128)}}

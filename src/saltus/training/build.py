@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
@@ -43,6 +44,11 @@ def _kernel(config: Config, data: DataSet) -> Kernel:
         case KernelName.GAUSSIAN:
             return GaussianKernel(network(), head, variance=config.variance, any_time=config.any_time)
         case KernelName.VAE:
-            latent = min(_LARGEST_LATENT, max(1, math.prod(shape) // 4)) if config.latent is None else config.latent
+            latent = _latent(shape) if config.latent is None else config.latent
             coder = encoder(shape, config.preset, latent=latent, **sizes) if latent else None
             return VAEKernel(network(outputs=2, latent=latent), coder, head, parametrisation=config.parametrisation, encodes=config.encodes)
+
+
+def _latent(shape: Sequence[int]) -> int:
+    """Numbers of a vector each say something of their own; pixels repeat what their neighbours say."""
+    return min(_LARGEST_LATENT, shape[0] if len(shape) == 1 else max(1, math.prod(shape) // 4))

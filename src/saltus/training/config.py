@@ -71,10 +71,12 @@ class Config(BaseModel):
         default=None, description="a U-Net for images from 16 x 16 up and an MLP for all else, unless given"
     )
     width: int | None = Field(default=None, ge=1, description="neurons in a layer of an MLP, in place of the preset's")
-    channels: tuple[int, ...] | None = Field(default=None, description="of each resolution of a U-Net or a ladder, in place of the preset's")
+    channels: tuple[int, ...] | None = Field(default=None, description="of each resolution of a U-Net or ladder, in place of the preset's")
     any_time: bool = Field(default=True, description="deterministic and gaussian: train at all times")
     variance: Variance = Variance.OPTIMAL
-    latent: int | None = Field(default=None, ge=0, description="size of the latent; a quarter of the data's, at most 128, unless given")
+    latent: int | None = Field(
+        default=None, ge=0, description="size of the latent; that of a vector, a quarter of other data's, at most 128, unless given"
+    )
     parametrisation: Parametrisation = Parametrisation.BRIDGE
     encodes: Encodes = Encodes.Z_S
     ladder: bool = Field(default=False, description="vae: latents at several resolutions on the step to data; images only")
