@@ -18,7 +18,7 @@ from strong_report import ANCESTRAL_CALLS, GAUSSIAN_STEP, Row, Summary, distance
 
 KEPT = Path("runs/tables")
 REPORT = Path("docs/results/tables.md")
-TRAINED: dict[str, Any] = TINY | {"learning_rate": 0.004}
+TRAINED: dict[str, Any] = TINY | {"learning_rate": 0.004, "batch": 512}
 _CALLS = (4, 10, 250)
 _KERNELS = ("gaussian", "vae-4")
 CASES = {

@@ -19,8 +19,8 @@ from saltus.training import check_data, load_encoding
 MOST_BYTES = 5_000_000
 
 
-def test_digits_are_there() -> None:
-    assert SHIPPED == ("digits",)
+def test_digits_and_fashion_are_there() -> None:
+    assert SHIPPED == ("digits", "fashion-mnist")
 
 
 @pytest.mark.parametrize("name", SHIPPED)
