@@ -4,7 +4,7 @@ python benchmarks/cifar.py train FOLDER [--only cifar10_tiny]     FOLDER holds c
 python benchmarks/cifar.py compare FOLDER [--only cifar10_tiny]   every figure, by `saltus compare`
 python benchmarks/cifar.py report                                 docs/results/cifar.md, from what is there
 
-`cifar10_tiny` takes CPU minutes. `cifar10_small` (MILLION parameters) is for a GPU, an hour for each kernel:
+`cifar10_tiny` takes CPU minutes. `cifar10_small` (9 million parameters) is for a GPU, an hour for each kernel:
 
     python benchmarks/cifar.py train FOLDER --only cifar10_small --device cuda
 """
