@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cases import FEW_WAYS, GAUSSIAN, LATE, RECIPES, Case, Recipe, command_line
+from cases import GAUSSIAN, LATE, RECIPES, Case, Recipe, command_line
 from cases_report import write_report
 
 KEPT = Path("runs/cifar")
