@@ -41,13 +41,14 @@ SEEDS, CALLS, N, CHOICE_N = (0, 1, 2), (2, 4), 4000, 1000
 FRESH = 1000  # seeds from here on are of fresh items and of choices
 CLEAN = float(OrnsteinUhlenbeck().time_at_log_snr(3.5))
 """Neighbouring modes are still apart at this time, and the step from it to the data is small."""
-GRIDS = {2: (0.0, CLEAN, 3.0), 4: (0.0, CLEAN, 1.5, 2.25, 3.0)}
+LAST = 3.0
+GRIDS = {2: (0.0, CLEAN, LAST), 4: (0.0, CLEAN, 1.5, 2.25, LAST)}
 """Of the VAE: one level where modes are apart, the others mostly noise, as on images."""
 ITEMS = {"train": 40_000, "validation": 4000, "test": 4000}
 SPENT = ".seconds"
 NEAR = 4.0  # standard deviations
 NETWORK: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128, "batch": 512, "learning_rate": 0.004}
-UPDATES, LAST = {"vae": 4000, "gaussian": 5600}, 3.0
+UPDATES = {"vae": 4000, "gaussian": 5600}
 """An update of the VAE takes about 1.4 times as long; the page says how long trainings took."""
 WAYS = ("exact kernel", "Gaussian step", "DDIM", "UniPC", "Heun")
 """Of the Gaussian kernel's network and of the perfect denoiser; every distance takes ten seconds."""

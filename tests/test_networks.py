@@ -95,7 +95,7 @@ def test_vectors_and_anything_small(event: tuple[int, ...]) -> None:
 
 
 def error_after_training(sinusoids: bool) -> float:
-    """Mean squared error of an MLP on a function of the unit variance that changes sign within a third of a standard deviation."""
+    """Mean squared error of an MLP on a function that changes sign within a third of a standard deviation."""
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = MLP((1,), width=32, depth=1, sinusoids=sinusoids)

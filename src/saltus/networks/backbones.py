@@ -1,10 +1,10 @@
 """Networks that turn arrays into arrays, told the times and a latent; they know nothing of diffusion.
 
-Vectors enter twice as well, as they are and as sinusoids of learned frequencies (Gorishniy et al. 2022): a perceptron of the
-numbers alone is slow to learn what changes within a fraction of their range.
-
 The latent enters twice, through the conditioning and as one more input: with the first path alone, a fresh
 decoder makes so little of its latent that the encoder gives it up (measured in docs/decisions/0005-latent-path.md).
+
+Vectors enter twice as well, as they are and as sinusoids of learned frequencies (Gorishniy et al. 2022): a perceptron of the
+numbers alone is slow to learn what changes within a fraction of their range.
 
 Every backbone is called as `backbone(x, log_snr, latent)` with x (B, inputs, *E), log-SNRs (B, 2) of the time
 of z and of the time it is taken to, and a latent (B, latent) or None; it returns (B, outputs, *E).  Its last

@@ -2,7 +2,7 @@
 Vahdat and Kautz 2020, Child 2021).
 
     context   what is given (z_t), read from fine to coarse once
-    patch     squares of pixels become channels first: a ladder of a quarter of the pixels learns four times as fast
+    patch     squares of pixels become channels first, so that layers run over fewer places
     rung      a residual block that takes in a latent, an array (k, h, w), and the context of its resolution
     evidence  what an encoder has read of the answer, fine to coarse, for each rung's posterior
 
@@ -87,21 +87,23 @@ class _Block(nn.Module):
 
 
 class _Reader(nn.Module):
-    """Images to features of each resolution, finest first."""
+    """Images of any size, padded, to features of each resolution, finest first, and the slices that crop the padding."""
 
-    def __init__(self, inputs: int, channels: Sequence[int], width: int) -> None:
+    def __init__(self, inputs: int, channels: Sequence[int], width: int, patch: int) -> None:
         super().__init__()
-        self.first = nn.Conv2d(inputs, channels[0], _KERNEL, padding=1)
+        self.patch, self.multiple = patch, patch * 2 ** (len(channels) - 1)
+        self.first = nn.Conv2d(patch**2 * inputs, channels[0], _KERNEL, padding=1)
         self.blocks = nn.ModuleList(_Block(c, width) for c in channels)
         pairs = pairwise(channels)
         self.down = nn.ModuleList(nn.Conv2d(before, after, _KERNEL, stride=2, padding=1) for before, after in pairs)
 
-    def forward(self, images: Tensor, condition: Tensor) -> list[Tensor]:
-        h, found = self.first(images), []
+    def forward(self, images: Tensor, condition: Tensor) -> tuple[list[Tensor], tuple[slice, slice]]:
+        padded, crop = pad_to_multiple(images, self.multiple)
+        h, found = self.first(nn.functional.pixel_unshuffle(padded, self.patch)), []
         for index, block in enumerate(self.blocks):
             h = block(h if index == 0 else self.down[index - 1](h), condition)
             found.append(h)
-        return found
+        return found, crop
 
 
 class _Rung(nn.Module):
@@ -123,10 +125,6 @@ class _Rung(nn.Module):
         met = h + self.meet(torch.cat([h, context], dim=1)) + self.take(latent)
         out: Tensor = self.block(met, condition)
         return out
-
-
-def _padded(event_shape: Sequence[int], multiple: int) -> tuple[int, int]:
-    return math.ceil(event_shape[1] / multiple) * multiple, math.ceil(event_shape[2] / multiple) * multiple
 
 
 class Ladder(Buildable, nn.Module):
@@ -161,27 +159,26 @@ class Ladder(Buildable, nn.Module):
         check_channels(channels)
         if len(event_shape) != 3:
             raise Mistake(f"items have shape {tuple(event_shape)}; a ladder takes images (C, H, W)")
-        self.event_shape, self.outputs, self.multiple, self.k = tuple(event_shape), outputs, patch * 2 ** (len(channels) - 1), k
-        self.patch, across = patch, patch**2  # pixels in a square
+        self.event_shape, self.outputs, self.patch, self.k = tuple(event_shape), outputs, patch, k
         width = 4 * channels[0]
         self.tell = nn.Sequential(nn.Linear(TIMES * FEATURES, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
-        self.context = _Reader(across * event_shape[0], channels, width)
+        self.context = _Reader(event_shape[0], channels, width, patch)
         self.places = [place for place in reversed(range(len(channels))) for _ in range(rungs)]  # coarsest first
         self.rungs = nn.ModuleList(_Rung(channels[place], k, width) for place in self.places)
         self.up = nn.ModuleList(nn.Conv2d(after, before, 1) for before, after in pairwise(channels))
-        self.last = nn.Conv2d(channels[0], across * outputs * event_shape[0], _KERNEL, padding=1)
+        self.last = nn.Conv2d(channels[0], patch**2 * outputs * event_shape[0], _KERNEL, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
-        height, wide = (side // patch for side in _padded(event_shape, self.multiple))
+        multiple = self.context.multiple
+        height, wide = (math.ceil(side / multiple) * multiple // patch for side in event_shape[1:])
         self.shapes = [(k, height >> place, wide >> place) for place in self.places]
         self.latent = sum(map(math.prod, self.shapes))
 
     def forward(self, x: Tensor, log_snr: Tensor, latent: Tensor | Climb | None = None) -> Tensor:
         """As every backbone; with a `Climb` in place of the latent, latents are drawn from the posterior on the way."""
         assert latent is not None
-        images, crop = pad_to_multiple(x.flatten(1, 2), self.multiple)
         condition = self.tell(log_snr_features(log_snr, FEATURES).to(x.dtype))
-        context = self.context(nn.functional.pixel_unshuffle(images, self.patch), condition)
+        context, crop = self.context(x.flatten(1, 2), condition)
         numbers, h = self._arrays(latent.unit if isinstance(latent, Climb) else latent), context[-1]
         for place, rung, given in zip(self.places, self.rungs, numbers, strict=True):
             if h.shape[-2:] != context[place].shape[-2:]:
@@ -208,12 +205,11 @@ class LadderEncoder(Buildable, nn.Module):
     def __init__(self, event_shape: Sequence[int], *, channels: Sequence[int] = (32, 64), patch: int = 1) -> None:
         super().__init__()
         check_channels(channels)
-        self.patch, self.multiple, width = patch, patch * 2 ** (len(channels) - 1), 4 * channels[0]
+        width = 4 * channels[0]
         self.tell = nn.Sequential(nn.Linear(TIMES * FEATURES, width), nn.SiLU())
-        self.reader = _Reader(2 * patch**2 * event_shape[0], channels, width)
+        self.reader = _Reader(2 * event_shape[0], channels, width, patch)
 
     def forward(self, pair: Tensor, log_snr: Tensor) -> list[Tensor]:
-        images, _ = pad_to_multiple(pair.flatten(1, 2), self.multiple)
         condition = self.tell(log_snr_features(log_snr, FEATURES).to(pair.dtype))
-        found: list[Tensor] = self.reader(nn.functional.pixel_unshuffle(images, self.patch), condition)
+        found: list[Tensor] = self.reader(pair.flatten(1, 2), condition)[0]
         return found
