@@ -1,10 +1,10 @@
 """Cases that benchmarks share: kernels of one size, trained for the same time on one data set, then compared at equal calls.
 
 Size: decoders of the rivals are widened until they have at least as many parameters as the VAE's, within 5%.  The VAE's
-encoder comes on top, and its training time counts, as does that of the kernel that it is started from.  Time: the speeds
-of the kernels are measured side by side, one thread each, and each gets the updates that fit.  With `--device cuda` networks are
-trained there, and seconds are those of the clock.  Finished runs and figures
-are kept, so that each command continues where it was interrupted.
+encoder comes on top, and its training time counts, as does that of the kernel that it is started from.  Time: updates and
+validations of the kernels are timed side by side, one thread each, and each kernel gets the updates that fit.  With
+`--device cuda` networks are trained there, and seconds are those of the clock.  Finished runs and figures are kept, so that
+each command continues where it was interrupted.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -32,7 +32,7 @@ from saltus.kernels import VAEKernel
 from saltus.networks.groups import GROUPS
 from saltus.studies.compare import CHOSEN_BY
 from saltus.studies.contenders import Choice, of_chain
-from saltus.training import Config, KernelName, Trainer, build_chain, train
+from saltus.training import VALIDATIONS, Config, KernelName, Trainer, build_chain, train
 
 SMALL: dict[str, Any] = {"preset": "small", "architecture": "mlp", "width": 256}
 LARGE = SMALL | {"width": 512}  # narrower than the 784 pixels it must tell apart from noise, but as wide as minutes allow
@@ -83,7 +83,7 @@ class Case:
 
     Attributes:
         data: a data set that is built in; or the name of a file in the folder of data, for images followed by their side.
-        speeds: cases with the same one share the measured speeds.
+        speeds: cases with the same one share what was measured of the kernels' speeds.
         network: its size.
         seconds: of training of each kernel, at these speeds.
         seeds: of trainings.
@@ -112,6 +112,17 @@ class Case:
         """Recipes and seeds, one seed after another."""
         first = [(kernel, self.seeds[0]) for kernel in self.once]
         return [(kernel, seed) for seed in self.seeds for kernel in self.kernels] + first
+
+
+class Pace(NamedTuple):
+    """Seconds of an update of a kernel, and of one validation of a run."""
+
+    update: float
+    validation: float
+
+    def updates(self, seconds: float) -> int:
+        """As many as fit beside the validations of a run; at least one."""
+        return max(1, round((seconds - VALIDATIONS * self.validation) / self.update))
 
 
 @dataclass(frozen=True)
@@ -165,44 +176,53 @@ class Work:
     def _plain(self, kernel: str, steps: int = 1, seed: int = 0) -> Config:
         return Config(**{**self.case.network, **RECIPES[kernel].options}, steps=steps, seed=seed)
 
-    def speeds(self, data: DataSet) -> dict[str, float]:
-        """Updates of each kernel in a second; those not yet known are measured turn by turn with the Gaussian kernel's."""
-        file = self.kept / f"speeds_{self.case.speeds}.json"
-        known: dict[str, float] = json.loads(file.read_text()) if file.exists() else {}
+    def paces(self, data: DataSet) -> dict[str, Pace]:
+        """Of each kernel; those not yet known are measured turn by turn with the Gaussian kernel's."""
+        file = self.kept / f"paces_{self.case.speeds}.json"
+        known: dict[str, Pace] = {name: Pace(**found) for name, found in json.loads(file.read_text()).items()} if file.exists() else {}
         if unknown := [name for name in (*self.case.kernels, *self.case.once) if name not in known and name != GAUSSIAN]:
-            spent = self._timed([GAUSSIAN, *unknown], data)
-            known.setdefault(GAUSSIAN, TIMING_UPDATES / spent[GAUSSIAN])
-            known |= {name: known[GAUSSIAN] * spent[GAUSSIAN] / spent[name] for name in unknown}
-            file.write_text(json.dumps(known))
+            found = self._timed([GAUSSIAN, *unknown], data)
+            known.setdefault(GAUSSIAN, found[GAUSSIAN])
+            slower = known[GAUSSIAN].update / found[GAUSSIAN].update  # than the machine was then
+            known |= {name: Pace(*(slower * part for part in found[name])) for name in unknown}
+            file.write_text(json.dumps({name: pace._asdict() for name, pace in known.items()}))
         return known
 
-    def _timed(self, kernels: Sequence[str], data: DataSet) -> dict[str, float]:
-        """Seconds of `TIMING_UPDATES` updates of each kernel, turn by turn."""
-        loops: dict[str, Iterator[Any]] = {}
+    def _timed(self, kernels: Sequence[str], data: DataSet) -> dict[str, Pace]:
+        """The mean over `TIMING_UPDATES` updates of each kernel, turn by turn, and one validation."""
+        trainers: dict[str, Trainer] = {}
         for name in kernels:
             endless = self.config(name, data, 10**9)
-            loops[name] = iter(Trainer(build_chain(endless, data).to(self.device), data, endless))
-            next(loops[name])
+            trainers[name] = Trainer(build_chain(endless, data).to(self.device), data, endless)
+        loops = {name: iter(trainer) for name, trainer in trainers.items()}
         spent = dict.fromkeys(kernels, 0.0)
+        for loop in loops.values():
+            next(loop)
         for _ in range(TIMING_TURNS):
             for name, loop in loops.items():
                 start = self.clock()
                 for _ in range(TIMING_UPDATES):  # in a row, as in training: each kernel has its own arrays to keep in the caches
                     next(loop)
-                spent[name] += (self.clock() - start) / TIMING_TURNS
-        return spent
+                spent[name] += self.clock() - start
+        found = {}
+        for name, trainer in trainers.items():
+            start = self.clock()
+            trainer.validate()
+            found[name] = Pace(spent[name] / TIMING_TURNS / TIMING_UPDATES, self.clock() - start)
+        return found
 
     def train(self) -> None:
         """Every run that is not there yet."""
         data = load(self.place())
-        speeds = self.speeds(data)
+        paces = self.paces(data)
         for kernel, seed in self.case.trainings:
             run, unfinished = self.home / f"{kernel}-{seed}", self.home / f"{kernel}-{seed}.unfinished"
             if run.exists():
                 continue
             shutil.rmtree(unfinished, ignore_errors=True)
             share, begun = RECIPES[kernel].start, self.clock()
-            updates = {name: round(part * self.case.seconds * speeds[name]) for name, part in ((GAUSSIAN, share), (kernel, 1 - share))}
+            parts = {GAUSSIAN: share, kernel: 1 - share} if share else {kernel: 1.0}
+            updates = {name: paces[name].updates(part * self.case.seconds) for name, part in parts.items()}
             source = self.home / f"{kernel}-{seed}.start" if share else None
             if source is not None:
                 shutil.rmtree(source, ignore_errors=True)

@@ -28,7 +28,7 @@ RECIPES.update({"ladder-4": Recipe(_LADDER | {"times": LATE[4]}), "ladder-1": Re
 _KERNELS, _CALLS = (GAUSSIAN, "ladder-4", "ladder-1"), (1, 4, 10)
 _STEPS = ("Gaussian step", "VAE step")  # the other ways have no bound
 CASES = {
-    "cifar10_tiny": Case("cifar10_small", "cifar_tiny", _TINY, 900, (0,), _CALLS, ways=_STEPS, samples=500, kernels=_KERNELS),
+    "cifar10_tiny": Case("cifar10_small", "cifar_tiny", _TINY, 1500, (0,), _CALLS, ways=_STEPS, samples=500, kernels=_KERNELS),
     "cifar10_small": Case("cifar10_small", "cifar_small", _SMALL, 3600, (0,), _CALLS, samples=1000, kernels=(*_KERNELS, _LEARNED)),
 }
 

@@ -55,6 +55,16 @@ def test_climbing_and_being_given_the_same_latents_are_the_same_step(shape: tupl
 
 
 @torch.no_grad()
+def test_latents_keep_their_precision_where_layers_have_less() -> None:
+    """The KL is a small difference of numbers near 1: in bfloat16, of which 0.99 is 0.988, it would be noise."""
+    made, y = kernel(), items(3)
+    with torch.autocast("cpu", torch.bfloat16):
+        latent, law = made.infer(y, y, y, S, T, torch.zeros(3, made.latent))
+        assert made.decoder.backbone.last(torch.zeros(1, CHANNELS[0], 8, 8)).dtype == torch.bfloat16
+    assert latent.dtype == law.loc.dtype == law.scale.dtype == torch.float32
+
+
+@torch.no_grad()
 def test_lower_rungs_hear_the_rungs_above_and_not_the_other_way() -> None:
     made, y = kernel(), items(1)
     unit = torch.zeros(1, made.latent)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from saltus.mistakes import Mistake
-from saltus.networks import MLP, Architecture, ConvEncoder, MLPEncoder, Preset, Scaled, UNet, decoder, encoder, inherit, scales
+from saltus.networks import MLP, Architecture, ConvEncoder, MLPEncoder, Preset, Scaled, UNet, decoder, encoder, inherit, positive, scales
 from saltus.networks.backbones import pad_to_multiple
 from saltus.networks.conditioning import LOG_SNR_RANGE, log_snr_features
 from saltus.oracles import GaussianMixture
@@ -202,6 +202,15 @@ def test_presets() -> None:
 def test_a_variance_is_positive(variance: float) -> None:
     with pytest.raises(ValueError, match=f"variance = {variance}"):
         Scaled(MLP((1,)), variance)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_standard_deviations_are_never_zero(dtype: torch.dtype) -> None:
+    """An encoder may be as sure as it likes while the KL has no weight; softplus alone rounds to 0, whose KL is infinite."""
+    raw = torch.tensor([-1e4, -200.0, -1.0, 0.0, 1e4], dtype=dtype)
+    assert torch.isfinite(positive(raw).log()).all()
+    assert not torch.isfinite(torch.nn.functional.softplus(raw, beta=math.log(2)).log()).all()
+    assert positive(raw)[3] == 1
 
 
 def test_event_shapes_are_known() -> None:

@@ -47,8 +47,8 @@ class Climb:
         self._found: list[tuple[Tensor, Tensor, Tensor]] = []
 
     def draw(self, law: tuple[Tensor, Tensor], unit: Tensor) -> Tensor:
-        """One rung's latent, which is remembered."""
-        mean, raw = law
+        """One rung's latent, which is remembered, in the precision of the unit numbers: the KL is a difference of terms near 1."""
+        mean, raw = (part.to(unit.dtype) for part in law)
         latent = mean + positive(raw) * unit
         self._found.append((latent, mean, raw))
         return latent

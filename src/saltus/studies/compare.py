@@ -228,7 +228,7 @@ class Comparison:
             "n_real": self.suite.n_real,
             "part": "test",
             "last_step": PLAIN.last,
-            "choice": f"grids, etas and temperatures, {chosen_by}",
+            "choice": f"grids, etas, temperatures, and the last step of continuous data (median or draw), {chosen_by}",
             "models": {m.name: [{"run": network.run, "hash": network.hash} for network in m.networks] for m in self.models},
             "floor": self.floor,
             "features": self.suite.features_note,

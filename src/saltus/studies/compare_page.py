@@ -76,7 +76,8 @@ def _conventions(summary: dict[str, Any]) -> list[str]:
     )
     return [
         f"{summary['data']}.",
-        f"{summary['n_generated']} samples against {summary['n_real']} test items; the last step gives its median. Each figure is a mean "
+        f"{summary['n_generated']} samples against {summary['n_real']} test items; the last step gives its median unless a draw was "
+        f"chosen. Each figure is a mean "
         f"over {figures} sets of samples, with their standard deviation: of networks that differ in their seed, in turns where they are "
         f"fewer, each sampled with another seed.",
         f"Runs: {'; '.join(runs)}.",

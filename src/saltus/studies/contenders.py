@@ -21,9 +21,11 @@ from saltus.evaluation import ChainSampler, Sampler
 from saltus.kernels import (
     PLAIN,
     DeterministicKernel,
+    GaussianHead,
     GaussianKernel,
     Head,
     Kernel,
+    Last,
     OracleDenoiser,
     OracleKernel,
     Parametrisation,
@@ -55,6 +57,7 @@ _CALIBRATION_ITEMS = 512
 _LOG_SNR_STARTS = (4.0, 8.0)
 _ETAS = (1.0, 0.5, 0.0)
 _TEMPERATURES = (1.0, 1.25, 1.5, 1.75, 2.0)
+_LASTS: tuple[Last, ...] = ("median", "draw")
 
 
 @dataclass(frozen=True)
@@ -109,7 +112,7 @@ class Contender:
 def _changed(how: Sampling | None) -> str:
     """What is not plain."""
     changed = {name: value for name, value in asdict(how or PLAIN).items() if value != getattr(PLAIN, name)}
-    return "".join(f", {name} {value:g}" for name, value in changed.items())
+    return "".join(f", {name} {value:g}" if isinstance(value, float) else f", {name} {value}" for name, value in changed.items())
 
 
 def grids(L: int, last: float) -> dict[str, Levels]:
@@ -125,11 +128,13 @@ def of_chain(chain: Chain, held_out: Tensor) -> list[Contender]:
     kernel, last, prior = chain.kernel(1), chain.levels.last, chain.prior
     if len(chain.kernels) > 1 or not kernel.any_time:
         reuses = all(isinstance(part, VAEKernel) and part.parametrisation is Parametrisation.BRIDGE for part in chain.kernels)
-        hows = _hows(_ETAS if reuses else _ETAS[:1], _TEMPERATURES if kernel.latent else _TEMPERATURES[:1])
+        temperatures = _TEMPERATURES if kernel.latent else _TEMPERATURES[:1]
+        hows = _hows(_ETAS if reuses else _ETAS[:1], temperatures, _lasts(getattr(kernel, "head", None)))
         return [Contender(_described(kernel), chain.levels, last, lambda _: chain, chain.has_bound, hows)]
 
     def ours(way: str, step: Callable[[], Kernel], etas: Sequence[float] = _ETAS) -> Contender:
-        return Contender(way, None, last, lambda grid: Chain(prior, grid, step(), scaling=chain.scaling), kernel.has_bound, _hows(etas))
+        hows = _hows(etas, lasts=_lasts(getattr(kernel, "head", None)))
+        return Contender(way, None, last, lambda grid: Chain(prior, grid, step(), scaling=chain.scaling), kernel.has_bound, hows)
 
     if isinstance(kernel, DeterministicKernel):
         return [
@@ -153,18 +158,23 @@ def of_oracle(oracle: Oracle, items: Tensor, head: Head, last: float, *, exact_b
         exact_bound: whether the law is that of the population, so that likelihoods of unseen items mean something.
     """
 
-    def ours(way: str, prior: Prior, step: Callable[[], Kernel]) -> Contender:
-        return Contender(way, None, last, lambda grid: Chain(prior, grid, step()), exact_bound, _hows(_ETAS))
+    def ours(way: str, prior: Prior, step: Callable[[], Kernel], lasts: Sequence[Last] = _LASTS[:1]) -> Contender:
+        return Contender(way, None, last, lambda grid: Chain(prior, grid, step()), exact_bound, _hows(_ETAS, lasts=lasts))
 
     denoiser = OracleDenoiser(oracle)
     exact = ours("exact kernel", OraclePrior(oracle), partial(OracleKernel, oracle))
-    gaussian = ours(_GAUSSIAN, StandardNormal(), _calibrated(denoiser, head, last, items.double()))
+    gaussian = ours(_GAUSSIAN, StandardNormal(), _calibrated(denoiser, head, last, items.double()), _lasts(head))
     return [exact, gaussian, *_rivals(GaussianKernel(denoiser, head), last)]
 
 
-def _hows(etas: Sequence[float], temperatures: Sequence[float] = _TEMPERATURES[:1]) -> list[Sampling]:
+def _hows(etas: Sequence[float], temperatures: Sequence[float] = _TEMPERATURES[:1], lasts: Sequence[Last] = _LASTS[:1]) -> list[Sampling]:
     """The plain way first."""
-    return [Sampling(eta=eta, temperature=temperature) for eta in etas for temperature in temperatures]
+    return [Sampling(last, eta, temperature) for last in lasts for eta in etas for temperature in temperatures]
+
+
+def _lasts(head: Head | None) -> Sequence[Last]:
+    """A draw of continuous data is what the bound is of, and no eye takes its noise for grain, as it does on pixels."""
+    return _LASTS if isinstance(head, GaussianHead) else _LASTS[:1]
 
 
 def _rivals(kernel: GaussianKernel, last: float) -> list[Contender]:

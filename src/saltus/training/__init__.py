@@ -3,10 +3,11 @@
 from saltus.training.build import build_chain
 from saltus.training.config import Config, KernelName, Objective
 from saltus.training.run import check_data, load_config, load_data, load_encoding, recipe, train, updates_done
-from saltus.training.trainer import Progress, Trainer, Validation
+from saltus.training.trainer import VALIDATIONS, Progress, Trainer, Validation
 from saltus.training.warm import warm_start
 
 __all__ = [
+    "VALIDATIONS",
     "Config",
     "KernelName",
     "Objective",

@@ -31,10 +31,12 @@ from saltus.networks import MLP, ConvEncoder, Ladder, LadderEncoder, MLPEncoder,
 from saltus.training.config import Config
 from saltus.training.shares import Shares
 
-__all__ = ["Progress", "Trainer", "Validation"]
+__all__ = ["VALIDATIONS", "Progress", "Trainer", "Validation"]
 
 _NETWORKS = (MLP, UNet, MLPEncoder, ConvEncoder, Ladder, LadderEncoder)  # what is compiled
-_VALIDATIONS = 20  # over a run
+VALIDATIONS = 20
+"""Of a run, evenly spread over its updates."""
+
 _VALIDATION_ITEMS = 256
 _PATIENCE = 100  # updates that may be skipped in a row before the run is given up
 
@@ -111,6 +113,17 @@ class Trainer:
         """The chain to sample from, at any moment: a copy with averaged weights, calibrated on the validation items."""
         return self._calibrated(self.data.validation.to(self._device))
 
+    def validate(self) -> Validation:
+        """The figures of the averaged chain as it is now; empty without a bound."""
+        if not self.chain.has_bound:
+            return Validation()
+        y = self.data.validation[:_VALIDATION_ITEMS].to(self._device)
+        with self._precision():
+            chain = self._calibrated(y)
+            bound = chain.bound(y, seed=self.config.seed)
+        bits = bits_per_dim(bound.total.mean(), chain.event_shape)
+        return Validation(float(bits), bound.per_level.mean(1).tolist(), bound.kl.mean(1).tolist(), bound.active_units, bound.mismatch)
+
     def _calibrated(self, y: Tensor) -> Chain:
         chain = copy.deepcopy(self._average.module)
         assert isinstance(chain, Chain)
@@ -124,7 +137,7 @@ class Trainer:
             Mistake: when the loss or its gradient stays infinite or NaN.
         """
         config, skipped, in_a_row, validation = self.config, 0, 0, Validation()
-        interval = max(1, config.steps // _VALIDATIONS)
+        interval = max(1, config.steps // VALIDATIONS)
         self.chain.train()
         for step in range(config.steps):
             terms, norm = self._update(step)
@@ -135,7 +148,7 @@ class Trainer:
                     f"the loss was not finite for {_PATIENCE} updates in a row, up to step {step + 1}; try a smaller learning rate"
                 )
             if (step + 1) % interval == 0 or step + 1 == config.steps:
-                validation = self._validate()
+                validation = self.validate()
             yield Progress(step + 1, sum(terms.values()), terms, norm, skipped, validation)
 
     def _update(self, step: int) -> tuple[dict[str, float], float]:
@@ -145,7 +158,7 @@ class Trainer:
         ramp = config.kl_warm_up * config.steps
         weights = config.loss_weights
         weights["kl"] = weights.get("kl", 1.0) * (min(1.0, step / ramp) if ramp else 1.0)
-        with torch.autocast(y.device.type, torch.bfloat16, enabled=config.bf16):
+        with self._precision():
             loss = self.chain.loss(
                 y, seed=config.seed, first_item=first, weights=weights, shares=self.shares.current if self.shares else None
             )
@@ -162,18 +175,13 @@ class Trainer:
             self._average.update_parameters(self.chain)
         return {name: float(value.detach().mean()) / y[0].numel() for name, value in loss.terms.items()}, norm
 
+    def _precision(self) -> torch.autocast:
+        """Of updates, and of figures to watch: in twice the precision these took as long as the updates between them."""
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=self.config.bf16)
+
     def _learning_rate(self, step: int) -> float:
         rise = max(1, round(self.config.warm_up * self.config.steps))
         return self.config.learning_rate * min((step + 1) / rise, 0.5 * (1 + math.cos(math.pi * step / self.config.steps)))
-
-    def _validate(self) -> Validation:
-        if not self.chain.has_bound:
-            return Validation()
-        y = self.data.validation[:_VALIDATION_ITEMS].to(self._device)
-        chain = self._calibrated(y)
-        bound = chain.bound(y, seed=self.config.seed)
-        bits = bits_per_dim(bound.total.mean(), chain.event_shape)
-        return Validation(float(bits), bound.per_level.mean(1).tolist(), bound.kl.mean(1).tolist(), bound.active_units, bound.mismatch)
 
 
 def _items(n: int, first: int, count: int, seed: int) -> Tensor:
