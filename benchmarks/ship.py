@@ -16,9 +16,8 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
-from cases import LATE, best_way
+from cases import LADDER, LATE, best_way
 from saltus.chain import Chain
 from saltus.data import load
 from saltus.evaluation import Suite
@@ -34,10 +33,9 @@ KEPT = ("chain.json", "chain.safetensors", "data.json", "data.safetensors", "con
 MOST_BYTES = 5_000_000
 CHOICE_ITEMS, SAMPLES = 1000, 2000
 SPENT = "cpu_seconds.json"
-_SMALL_LADDER: dict[str, Any] = {"ladder": True, "channels": (32, 48, 48), "architecture": "mlp", "width": 48}
 CONFIGS = {
     "digits": Config(kernel="vae", levels=4, steps=2500, learning_rate=0.002, objective="quality"),
-    "fashion-mnist": Config(kernel="vae", times=LATE[4], steps=6000, batch=32, learning_rate=0.002, bf16=True, **_SMALL_LADDER),
+    "fashion-mnist": Config(kernel="vae", times=LATE[4], steps=6000, batch=32, learning_rate=0.002, bf16=True, **LADDER),
 }
 ORIGIN = {
     "digits": "the handwritten digits of scikit-learn (E. Alpaydin, C. Kaynak; UCI, CC BY 4.0)",

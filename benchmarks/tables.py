@@ -22,8 +22,8 @@ TRAINED: dict[str, Any] = TINY | {"learning_rate": 0.004, "batch": 512}
 _CALLS = (4, 10, 250)
 _KERNELS = ("gaussian", "vae-4")
 CASES = {
-    "california": Case("tabular_california", "california", TRAINED, 75, (0, 1, 2), _CALLS, ways=FEW_WAYS, kernels=_KERNELS),
-    "ccpp": Case("tabular_ccpp", "ccpp", TRAINED, 75, (0, 1, 2), _CALLS, ways=FEW_WAYS, samples=900, kernels=_KERNELS),
+    "california": Case("tabular_california", "california", TRAINED, 150, (0, 1, 2), _CALLS, ways=FEW_WAYS, kernels=_KERNELS),
+    "ccpp": Case("tabular_ccpp", "ccpp", TRAINED, 100, (0, 1, 2), _CALLS, ways=FEW_WAYS, samples=900, kernels=_KERNELS),
 }
 CALLS, STANDARD_ERRORS = 4, 2.0
 
