@@ -143,10 +143,10 @@ def over_time(summaries: Mapping[float, Summary]) -> Figure:
             _curve(axes, name, minutes, [row["metrics"][metric] | {"mean": distance(row, metric)} for _, row in points])
             if metric == COMPARED[0] and name != BEST:
                 _curve(bounds, name, minutes, [row["bound"]["value"] for _, row in points])
-        axes.set(ylabel=f"{METRICS[metric].title}, above the floor", yscale="log")
-    bounds.set(ylabel="bits/dim")
+        axes.set(title=f"{METRICS[metric].title}, {TIMED} calls", ylabel="above the floor", yscale="log")
+    bounds.set(title=f"bound, {TIMED} calls", ylabel="bits/dim")
     for axes in (*distances, bounds):
-        axes.set(xlabel="CPU minutes of training", title=f"{TIMED} calls")
+        axes.set(xlabel="CPU minutes of training")
         axes.legend(fontsize="small")
     return figure
 

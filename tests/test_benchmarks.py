@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from ablation import ABLATED, FREE, free_nats, halves
-from cases import RECIPES, TINY, Case, Work
+from cases import RECIPES, TINY, Case, Pace, Work
 from cases_report import write_report
 from saltus.data import digits
-from saltus.training import Config, build_chain
+from saltus.training import VALIDATIONS, Config, build_chain
 
 
 @pytest.mark.slow
@@ -30,6 +30,11 @@ def test_a_case_is_trained_compared_and_reported(tmp_path: Path) -> None:
     assert "VAE, 2 levels" in page
     assert "gaussian: UniPC" in page
     assert (tmp_path / "page_small_samples.png").is_file()
+
+
+def test_validations_are_training_time() -> None:
+    assert Pace(update=0.5, validation=1.0).updates(seconds=100) == (100 - VALIDATIONS) * 2
+    assert Pace(update=0.5, validation=10.0).updates(seconds=100) == 1
 
 
 def test_halves_of_validation_items_are_two_data_sets() -> None:

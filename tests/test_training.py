@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -184,6 +185,20 @@ def test_speed_options_train(option: str, data: DataSet) -> None:
     *_, last = Trainer(build_chain(config, data), data, config)
     assert last.skipped == 0
     assert torch.isfinite(torch.tensor(last.loss))
+
+
+@pytest.mark.parametrize("bf16", [True, False])
+def test_validations_have_the_precision_of_updates(bf16: bool, data: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen, bound = [], Chain.bound
+
+    def watched(chain: Chain, y: torch.Tensor, *, seed: int) -> Any:
+        seen.append(torch.is_autocast_enabled("cpu"))
+        return bound(chain, y, seed=seed)
+
+    monkeypatch.setattr(Chain, "bound", watched)
+    config = Config(bf16=bf16, width=16)
+    assert Trainer(build_chain(config, data), data, config).validate().bits_per_dim is not None
+    assert seen == [bf16]
 
 
 def test_chains_start_from_their_seed_alone(data: DataSet) -> None:
