@@ -147,7 +147,7 @@ def over_time(summaries: Mapping[float, Summary]) -> Figure:
     bounds.set(title=f"bound, {TIMED} calls", ylabel="bits/dim")
     for axes in (*distances, bounds):
         axes.set(xlabel="CPU minutes of training")
-        axes.legend(fontsize="small")
+    figure.legend(*distances[0].get_legend_handles_labels(), loc="outside lower center", ncols=len(COLOURS), fontsize="small")
     return figure
 
 
