@@ -20,7 +20,7 @@ KEPT = Path("runs/full_size")
 REPORT = Path("docs/results/full_size.md")
 UNET: dict[str, Any] = {"preset": "tiny", "channels": (16, 32, 64), "batch": 32, "learning_rate": 0.002, "bf16": True}
 RECIPES.update({f"ladder-{levels}": Recipe(LADDER | {"kernel": "vae", "times": times}) for levels, times in LATE.items()})
-_KERNELS, _CALLS, _SEEDS, _SECONDS, _SAMPLES = (GAUSSIAN, "ladder-4", "ladder-2"), (2, 4), (0,), 480, 1000
+_KERNELS, _CALLS, _SEEDS, _SECONDS, _SAMPLES = (GAUSSIAN, "ladder-4", "ladder-2"), (2, 4), (0,), 300, 1000
 CASES = {
     data: Case(data, "28", UNET, _SECONDS, _SEEDS, _CALLS, ways=FEW_WAYS, samples=_SAMPLES, kernels=_KERNELS)
     for data in ("fashion_mnist_28", "mnist_28")

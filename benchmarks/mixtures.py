@@ -52,6 +52,8 @@ NEAR = 4.0  # standard deviations
 NETWORK: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128, "batch": 512, "learning_rate": 0.004}
 UPDATES = {"vae": 4000, "gaussian": 5600}
 """An update of the VAE takes about 1.4 times as long; the page says how long trainings took."""
+KL_WARM_UP = 0.1
+"""Without one, the latents of the ring are not used; with a longer one, modes get less equal shares."""
 WAYS = ("exact kernel", "Gaussian step", "DDIM", "UniPC")
 """Of the Gaussian kernel's network and of the perfect denoiser; every distance takes five seconds."""
 SPREADS = {"grid": 0.05, "ring": 0.02}
@@ -106,7 +108,7 @@ def trained(name: str, kernel: str, calls: int, seed: int) -> Chain:
     def make() -> float:
         shutil.rmtree(run, ignore_errors=True)
         begun = time.process_time()
-        latent = {"latent": 2, "kl_warm_up": 0.7} if kernel == "vae" else {}
+        latent = {"latent": 2, "kl_warm_up": KL_WARM_UP} if kernel == "vae" else {}
         options = NETWORK | latent | {"times": GRIDS[calls], "steps": UPDATES[kernel], "seed": seed}
         train(data_set(name), Config(kernel=kernel, **options), run, quiet=True)
         return round(time.process_time() - begun, 1)

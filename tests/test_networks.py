@@ -10,6 +10,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor, nn
+from torch.distributions import Normal, kl_divergence
 
 from saltus.mistakes import Mistake
 from saltus.networks import MLP, Architecture, ConvEncoder, MLPEncoder, Preset, Scaled, UNet, decoder, encoder, inherit, positive, scales
@@ -205,12 +206,14 @@ def test_a_variance_is_positive(variance: float) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
-def test_standard_deviations_are_never_zero(dtype: torch.dtype) -> None:
-    """An encoder may be as sure as it likes while the KL has no weight; softplus alone rounds to 0, whose KL is infinite."""
-    raw = torch.tensor([-1e4, -200.0, -1.0, 0.0, 1e4], dtype=dtype)
-    assert torch.isfinite(positive(raw).log()).all()
-    assert not torch.isfinite(torch.nn.functional.softplus(raw, beta=math.log(2)).log()).all()
-    assert positive(raw)[3] == 1
+def test_the_kl_of_any_standard_deviation_is_finite(dtype: torch.dtype) -> None:
+    """An encoder may be as sure as it likes while the KL has no weight; softplus alone gives squares that round to 0."""
+    raw = torch.tensor([-1e4, -200.0, -100.0, -1.0, 0.0, 1e4], dtype=dtype)
+    prior = Normal(torch.zeros(6, dtype=dtype), torch.ones(6, dtype=dtype))
+    assert torch.isfinite(kl_divergence(Normal(0 * raw, positive(raw)), prior)).all()
+    alone = Normal(0 * raw, torch.nn.functional.softplus(raw, beta=math.log(2)), validate_args=False)
+    assert (~torch.isfinite(kl_divergence(alone, prior))).sum() == 3
+    assert positive(raw)[4] == 1
 
 
 def test_event_shapes_are_known() -> None:

@@ -97,6 +97,7 @@ class Scaled(Buildable, nn.Module):
 def positive(raw: Tensor) -> Tensor:
     """A standard deviation from any real number: softplus with beta = ln 2, so that 0 gives 1 (Hazami et al. 2022).
 
-    Never 0, whose logarithm would end a training: encoders are that sure of themselves while the KL's weight is still near 0.
+    Its square is never 0, whose logarithm would end a training: encoders are that sure of themselves while the KL's weight is
+    still near 0.
     """
-    return nn.functional.softplus(raw, beta=math.log(2)).clamp_min(torch.finfo(raw.dtype).tiny)
+    return nn.functional.softplus(raw, beta=math.log(2)).clamp_min(math.sqrt(torch.finfo(raw.dtype).tiny))
