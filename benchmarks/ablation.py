@@ -114,7 +114,7 @@ def report() -> None:
         "",
         "Made by `python benchmarks/ablation.py train FOLDER` and `... report`. One thing is changed at a time (the ladder is of another",
         "size as well), on validation items, since recipes are chosen by this table.",
-        f"{data.describe()}, {CALLS} levels, and as many updates as fit into {SECONDS} CPU seconds at speeds measured beforehand.",
+        f"{data.describe()}, {CALLS} levels, and as many updates as fit into {SECONDS} CPU seconds at paces measured beforehand.",
         f"One training seed: ± is of 3 sets of {SAMPLES} samples alone. Sampled plainly, and in the way that gives the least",
         f"{METRICS[CHOSEN_BY].title} on one half of the validation items; all figures are of the other half.",
         f"KL, active units and mismatch: cleanest step first. Machine: {describe_machine()}.",

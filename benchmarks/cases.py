@@ -85,9 +85,9 @@ class Case:
 
     Attributes:
         data: a data set that is built in; or the name of a file in the folder of data, for images followed by their side.
-        speeds: cases with the same one share what was measured of the kernels' speeds.
+        paces: cases with the same one share what was measured of the kernels' paces.
         network: its size.
-        seconds: of training of each kernel, at these speeds.
+        seconds: of training of each kernel at these paces, validations included.
         seeds: of trainings.
         calls: numbers of network calls at which samplers are compared.
         perfect: those at which the perfect denoiser takes part.
@@ -98,7 +98,7 @@ class Case:
     """
 
     data: str
-    speeds: str
+    paces: str
     network: Mapping[str, Any]
     seconds: float
     seeds: Sequence[int]
@@ -180,13 +180,13 @@ class Work:
 
     def paces(self, data: DataSet) -> dict[str, Pace]:
         """Of each kernel; those not yet known are measured turn by turn with the Gaussian kernel's."""
-        file = self.kept / f"paces_{self.case.speeds}.json"
+        file = self.kept / f"paces_{self.case.paces}.json"
         known: dict[str, Pace] = {name: Pace(**found) for name, found in json.loads(file.read_text()).items()} if file.exists() else {}
         if unknown := [name for name in (*self.case.kernels, *self.case.once) if name not in known and name != GAUSSIAN]:
             found = self._timed([GAUSSIAN, *unknown], data)
             known.setdefault(GAUSSIAN, found[GAUSSIAN])
-            slower = known[GAUSSIAN].update / found[GAUSSIAN].update  # than the machine was then
-            known |= {name: Pace(*(slower * part for part in found[name])) for name in unknown}
+            then = known[GAUSSIAN].update / found[GAUSSIAN].update  # seconds for one of now, when the others were measured
+            known |= {name: Pace(*(then * part for part in found[name])) for name in unknown}
             file.write_text(json.dumps({name: pace._asdict() for name, pace in known.items()}))
         return known
 

@@ -15,13 +15,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cases import GAUSSIAN, LATE, RECIPES, Case, Recipe, command_line
+from cases import GAUSSIAN, LADDER, LATE, RECIPES, Case, Recipe, command_line
 from cases_report import write_report
 
 KEPT = Path("runs/cifar")
 REPORT = Path("docs/results/cifar.md")
 _LEARNED = "no latent-4"
-_LADDER: dict[str, Any] = {"kernel": "vae", "ladder": True, "channels": None, "architecture": "mlp", "width": 64}
+_LADDER = LADDER | {"kernel": "vae", "channels": None, "width": 64}
 _TINY: dict[str, Any] = {"preset": "tiny", "channels": (32, 64, 96), "batch": 16, "learning_rate": 0.002, "bf16": True}
 _SMALL = _TINY | {"preset": "small", "channels": (64, 128, 128), "batch": 64}
 RECIPES.update({"ladder-4": Recipe(_LADDER | {"times": LATE[4]}), "ladder-1": Recipe(_LADDER | {"levels": 1})})

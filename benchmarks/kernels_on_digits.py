@@ -7,7 +7,8 @@ Three arms with the same data, levels, optimiser, batch, training time and last 
     vae          VAEKernel, the specification's encoder
 
 Size: the rivals' network has at least as many parameters as the VAE's decoder and encoder together (within 5%).
-Time: the speeds of the arms are measured side by side first, and each arm gets the updates that fit the same time.
+Time: the speeds of the arms are measured side by side first, and each arm gets the updates that fit the same time;
+validations come on top.
 Finished runs are kept, so that the command continues where it was interrupted.
 
     python benchmarks/kernels_on_digits.py            all seeds, then the table in docs/results/kernels_on_digits.md

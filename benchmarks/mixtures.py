@@ -6,7 +6,8 @@ ring   means on a circle of radius 2, standard deviation 0.02
 N samples against N fresh items of the law: 2-Wasserstein distance over the floor, which is that of two sets of fresh items, each
 the mean over several sets, since how many items a mode gets varies from set to set; modes that got at least half of their share
 of samples within four standard deviations, in every set; the share of samples that lie there.
-The rivals' grids, and etas and temperatures, are chosen by the distance on other items.  Finished runs and figures are kept.
+The rivals' grids, etas, temperatures and whether the last step is a draw are chosen by the distance on other items.  Finished
+runs and figures are kept.
 
     python benchmarks/mixtures.py            docs/results/mixtures.md (an hour, continues)
 """
@@ -51,7 +52,7 @@ SPENT = ".seconds"
 NEAR = 4.0  # standard deviations
 NETWORK: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128, "batch": 512, "learning_rate": 0.004}
 UPDATES = {"vae": 4000, "gaussian": 5600}
-"""An update of the VAE takes about 1.4 times as long; the page says how long trainings took."""
+"""The page says how long trainings took."""
 KL_WARM_UP = 0.7
 """With a shorter one some seeds leave modes of the grid out, though modes of the ring get more equal shares."""
 WAYS = ("exact kernel", "Gaussian step", "DDIM", "UniPC")

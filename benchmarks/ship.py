@@ -54,7 +54,7 @@ def card(name: str, run: Path, source: str, seconds: float) -> str:
     items = load(source)
     suite, n = Suite(items, CHOICE_ITEMS, part="validation", metrics=(CHOSEN_BY,)), min(SAMPLES, len(items.test))
     best = best_way(Chain.load(run), suite)[1].how or PLAIN
-    ways = [f"--eta {how.eta:g} --temperature {how.temperature:g}" for how in dict.fromkeys([PLAIN, best])]
+    ways = [f"--last {how.last} --eta {how.eta:g} --temperature {how.temperature:g}" for how in dict.fromkeys([PLAIN, best])]
     command = [sys.executable, "-m", "saltus", "evaluate", str(run), *data, "--n", str(n)]
     figures = {way: subprocess.run([*command, *way.split()], check=True, capture_output=True, text=True).stdout.rstrip() for way in ways}
     kept = json.loads((run / "config.json").read_text())

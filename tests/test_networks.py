@@ -208,10 +208,13 @@ def test_a_variance_is_positive(variance: float) -> None:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 def test_the_kl_of_any_standard_deviation_is_finite(dtype: torch.dtype) -> None:
     """An encoder may be as sure as it likes while the KL has no weight; softplus alone gives squares that round to 0."""
-    raw = torch.tensor([-1e4, -200.0, -100.0, -1.0, 0.0, 1e4], dtype=dtype)
+    raw = torch.tensor([-1e4, -200.0, -100.0, -1.0, 0.0, 1e4], dtype=dtype, requires_grad=True)
     prior = Normal(torch.zeros(6, dtype=dtype), torch.ones(6, dtype=dtype))
-    assert torch.isfinite(kl_divergence(Normal(0 * raw, positive(raw)), prior)).all()
-    alone = Normal(0 * raw, torch.nn.functional.softplus(raw, beta=math.log(2)), validate_args=False)
+    kl = kl_divergence(Normal(torch.zeros_like(raw), positive(raw)), prior)
+    assert torch.isfinite(kl).all()
+    (slope,) = torch.autograd.grad(kl.sum(), raw)
+    assert torch.allclose(slope[:3].float(), torch.tensor(-math.log(2)), rtol=1e-2)  # ln sigma = raw ln 2 there
+    alone = Normal(torch.zeros_like(raw), torch.nn.functional.softplus(raw, beta=math.log(2)), validate_args=False)
     assert (~torch.isfinite(kl_divergence(alone, prior))).sum() == 3
     assert positive(raw)[4] == 1
 

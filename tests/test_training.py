@@ -13,6 +13,7 @@ import torch
 from saltus import Chain, Mistake
 from saltus.data import DataSet, digits
 from saltus.training import (
+    VALIDATIONS,
     Config,
     KernelName,
     Trainer,
@@ -185,6 +186,17 @@ def test_speed_options_train(option: str, data: DataSet) -> None:
     *_, last = Trainer(build_chain(config, data), data, config)
     assert last.skipped == 0
     assert torch.isfinite(torch.tensor(last.loss))
+
+
+@pytest.mark.parametrize("steps", [1, 19, 39, 41])
+def test_a_run_has_at_most_so_many_validations_and_ends_in_one(steps: int, data: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    done, validate = [], Trainer.validate
+    monkeypatch.setattr(Trainer, "validate", lambda trainer: done.append(len(seen)) or validate(trainer))
+    config, seen = Config(steps=steps, width=16, levels=1, batch=2), []
+    for progress in Trainer(build_chain(config, data), data, config):
+        seen.append(progress)
+    assert min(steps, VALIDATIONS // 2) <= len(done) <= VALIDATIONS
+    assert done[-1] == steps - 1
 
 
 @pytest.mark.parametrize("bf16", [True, False])

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Scaled", "Scales", "positive", "scales"]
 
+_LEAST = -60.0  # float32 and bfloat16 hold the square of 2^-60
+
 
 class Scales(NamedTuple):
     """Factors for input, skip and output, float64, the shape of the log-SNRs."""
@@ -98,6 +100,7 @@ def positive(raw: Tensor) -> Tensor:
     """A standard deviation from any real number: softplus with beta = ln 2, so that 0 gives 1 (Hazami et al. 2022).
 
     Its square is never 0, whose logarithm would end a training: encoders are that sure of themselves while the KL's weight is
-    still near 0.
+    still near 0.  The gradient is as if there were no such end, so that the KL pulls them back.
     """
-    return nn.functional.softplus(raw, beta=math.log(2)).clamp_min(math.sqrt(torch.finfo(raw.dtype).tiny))
+    within = raw + (raw.clamp_min(_LEAST) - raw).detach()
+    return nn.functional.softplus(within, beta=math.log(2))

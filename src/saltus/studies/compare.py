@@ -22,7 +22,6 @@ import torch
 from saltus.chain import Chain
 from saltus.data import DataSet, drawn
 from saltus.evaluation import METRICS, Likelihood, Sampler, Suite, likelihood
-from saltus.kernels import PLAIN
 from saltus.machine import describe_machine
 from saltus.mistakes import Mistake
 from saltus.studies.cells import Cells
@@ -140,7 +139,7 @@ class Comparison:
             return next(iter(candidates))
 
         def make() -> dict[str, float]:
-            self._say(model, way, calls, f"choosing a grid for {purpose}")
+            self._say(model, way, calls, f"choosing for {purpose}")
             judge = self._distance if purpose == "samples" else self._validation_bound
             return {name: judge(contender.sampler(choice)) for name, choice in candidates.items()}
 
@@ -227,7 +226,6 @@ class Comparison:
             "n_generated": self.n,
             "n_real": self.suite.n_real,
             "part": "test",
-            "last_step": PLAIN.last,
             "choice": f"grids, etas, temperatures, and the last step of continuous data (median or draw), {chosen_by}",
             "models": {m.name: [{"run": network.run, "hash": network.hash} for network in m.networks] for m in self.models},
             "floor": self.floor,

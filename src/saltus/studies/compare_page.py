@@ -76,10 +76,10 @@ def _conventions(summary: dict[str, Any]) -> list[str]:
     )
     return [
         f"{summary['data']}.",
-        f"{summary['n_generated']} samples against {summary['n_real']} test items; the last step gives its median unless a draw was "
-        f"chosen. Each figure is a mean "
-        f"over {figures} sets of samples, with their standard deviation: of networks that differ in their seed, in turns where they are "
-        f"fewer, each sampled with another seed.",
+        f"{summary['n_generated']} samples against {summary['n_real']} test items; the last step gives its median, unless a draw of "
+        f"continuous data was chosen (diffusers' samplers always end in the network's prediction). Each figure is a mean over {figures} "
+        f"sets of samples, with their standard deviation: of networks that differ in their seed, in turns where they are fewer, each "
+        f"sampled with another seed.",
         f"Runs: {'; '.join(runs)}.",
         f"Chosen on validation items: {summary['choice']}. A chain of fixed levels has its own grid. Heun, which calls twice a step, "
         f"takes the steps that fit.",

@@ -126,14 +126,15 @@ def grids(L: int, last: float) -> dict[str, Levels]:
 def of_chain(chain: Chain, held_out: Tensor) -> list[Contender]:
     """The ways to sample with a trained chain; variances are calibrated on items held out of its updates (N, *E)."""
     kernel, last, prior = chain.kernel(1), chain.levels.last, chain.prior
+    lasts = _lasts(getattr(kernel, "head", None))
     if len(chain.kernels) > 1 or not kernel.any_time:
         reuses = all(isinstance(part, VAEKernel) and part.parametrisation is Parametrisation.BRIDGE for part in chain.kernels)
         temperatures = _TEMPERATURES if kernel.latent else _TEMPERATURES[:1]
-        hows = _hows(_ETAS if reuses else _ETAS[:1], temperatures, _lasts(getattr(kernel, "head", None)))
+        hows = _hows(_ETAS if reuses else _ETAS[:1], temperatures, lasts)
         return [Contender(_described(kernel), chain.levels, last, lambda _: chain, chain.has_bound, hows)]
 
     def ours(way: str, step: Callable[[], Kernel], etas: Sequence[float] = _ETAS) -> Contender:
-        hows = _hows(etas, lasts=_lasts(getattr(kernel, "head", None)))
+        hows = _hows(etas, lasts=lasts)
         return Contender(way, None, last, lambda grid: Chain(prior, grid, step(), scaling=chain.scaling), kernel.has_bound, hows)
 
     if isinstance(kernel, DeterministicKernel):
@@ -173,7 +174,7 @@ def _hows(etas: Sequence[float], temperatures: Sequence[float] = _TEMPERATURES[:
 
 
 def _lasts(head: Head | None) -> Sequence[Last]:
-    """A draw of continuous data is what the bound is of, and no eye takes its noise for grain, as it does on pixels."""
+    """A draw of continuous data is what the bound is of; on grey values its noise is grain, and the median it is."""
     return _LASTS if isinstance(head, GaussianHead) else _LASTS[:1]
 
 

@@ -35,7 +35,7 @@ __all__ = ["VALIDATIONS", "Progress", "Trainer", "Validation"]
 
 _NETWORKS = (MLP, UNet, MLPEncoder, ConvEncoder, Ladder, LadderEncoder)  # what is compiled
 VALIDATIONS = 20
-"""Of a run, evenly spread over its updates."""
+"""Of a run, at most, evenly spread over its updates."""
 
 _VALIDATION_ITEMS = 256
 _PATIENCE = 100  # updates that may be skipped in a row before the run is given up
@@ -137,7 +137,7 @@ class Trainer:
             Mistake: when the loss or its gradient stays infinite or NaN.
         """
         config, skipped, in_a_row, validation = self.config, 0, 0, Validation()
-        interval = max(1, config.steps // VALIDATIONS)
+        interval = math.ceil(config.steps / VALIDATIONS)
         self.chain.train()
         for step in range(config.steps):
             terms, norm = self._update(step)
