@@ -27,7 +27,7 @@ from saltus.training.shares import Shares
 
 KEPT = Path("runs/ablation")
 REPORT = Path("docs/results/ablation.md")
-CALLS, SECONDS = 4, 40
+CALLS, SECONDS = 4, 30
 CHOICE_SAMPLES = 1000
 COLUMNS, SAMPLES = ("frechet", "sliced_wasserstein", "recall", "diversity"), 2000
 WAYS = ("plain", "best")
