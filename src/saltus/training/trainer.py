@@ -176,7 +176,7 @@ class Trainer:
         return {name: float(value.detach().mean()) / y[0].numel() for name, value in loss.terms.items()}, norm
 
     def _precision(self) -> torch.autocast:
-        """Of updates, and of figures to watch: in twice the precision these took as long as the updates between them."""
+        """Of updates, and of validations, whose figures are to watch alone."""
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self.config.bf16)
 
     def _learning_rate(self, step: int) -> float:
