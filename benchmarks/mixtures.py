@@ -31,7 +31,6 @@ from torch import Tensor
 
 from saltus.chain import Chain
 from saltus.data import DataSet, Standardised
-from saltus.kernels import PLAIN
 from saltus.machine import describe_machine
 from saltus.oracles import GaussianMixture
 from saltus.process import OrnsteinUhlenbeck
@@ -57,6 +56,8 @@ KL_WARM_UP = 0.7
 """With a shorter one some seeds leave modes of the grid out, though modes of the ring get more equal shares."""
 WAYS = ("exact kernel", "Gaussian step", "DDIM", "UniPC")
 """Of the Gaussian kernel's network and of the perfect denoiser; every distance takes five seconds."""
+HOW = ("last", "eta", "temperature")
+"""What our steps choose; a scheduler has its own way."""
 SPREADS = {"grid": 0.05, "ring": 0.02}
 
 
@@ -153,7 +154,7 @@ def figures(contender: Contender, name: str, calls: int, seed: int) -> dict[str,
         full.append(int((counts >= N / len(at) / 2).sum()))
         near.append(float(counts.sum()) / N)
     found = {"ratio": statistics.fmean(distances) / floor_of(name), "modes": min(full), "near": statistics.fmean(near)}
-    return found | asdict(choice.how or PLAIN)
+    return found | (asdict(choice.how) if choice.how else {})
 
 
 def rows(name: str, calls: int) -> dict[str, list[dict[str, float]]]:
@@ -178,7 +179,7 @@ def line(way: str, found: list[dict[str, float]]) -> str:
         values = [figures[figure] for figures in found]
         return f"{statistics.fmean(values):.{digits}f} ± {statistics.stdev(values):.{digits}f}"
 
-    hows = ", ".join(f"{figures['last']}/{figures['eta']:g}/{figures['temperature']:g}" for figures in found)
+    hows = ", ".join("/".join(str(figures[name]) for name in HOW) for figures in found if HOW[0] in figures)
     return f"| {way} | {cell('ratio', 2)} | {min(figures['modes'] for figures in found):.0f} | {cell('near', 3)} | {hows} |"
 
 
@@ -195,7 +196,7 @@ def main() -> None:
     for name in SPREADS:
         for calls in CALLS:
             lines += ["", f"## {name}, {calls} calls", "", f"{len(means(name))} modes.", ""]
-            lines += ["| way | 2-Wasserstein / floor | modes, fewest | near a mode | last/eta/temperature |", "|---|---|---|---|---|"]
+            lines += [f"| way | 2-Wasserstein / floor | modes, fewest | near a mode | {'/'.join(HOW)} |", "|---|---|---|---|---|"]
             lines += [line(way, found) for way, found in rows(name, calls).items()]
     spent = {kernel: [float(file.read_text()) for file in KEPT.glob(f"*/{kernel}-*{SPENT}")] for kernel in UPDATES}
     lines += ["", *(f"CPU seconds of training, {kernel}: {min(found):.0f} to {max(found):.0f}." for kernel, found in spent.items())]
