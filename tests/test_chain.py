@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import math
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 import torch
@@ -285,3 +286,26 @@ def test_latents_tighten_only_kernels_that_have_one() -> None:
         assert bool((tight == plain).all()) is not tightens
     with pytest.raises(ValueError, match="latents = 0"):
         chain_of("vae").bound(y, latents=0)
+
+
+@torch.no_grad()
+def test_a_loss_with_latents_is_the_tightened_bound() -> None:
+    chain, y = chain_of("vae"), MIXTURE.sample(10 * MANY, seed=3).float()
+    loss = chain.loss(y, seed=0, latents=8)
+    assert set(loss.terms) == {"marginal", "entropy"}
+    tight, plain = (chain.bound(y, seed=1, latents=latents).per_level.sum(0) for latents in (8, 1))
+    assert same_mean(3 * loss.total, tight)
+    assert not same_mean(3 * loss.total, plain)  # the twin
+    with pytest.raises(ValueError, match="of a loss with 8 latents; expected none"):
+        chain.loss(y[:4], weights={"kl": 0.5}, latents=8)
+
+
+@torch.no_grad()
+def test_a_chain_tightens_its_bound_as_it_says(tmp_path: Path) -> None:
+    kernel, y = chain_of("vae").kernel(1), MIXTURE.sample(200, seed=1).float()
+    Chain(StandardNormal(), grid(3), kernel, latents=8).save(tmp_path)
+    chain = Chain.load(tmp_path)
+    assert torch.equal(chain.bound(y).total, chain.bound(y, latents=8).total)
+    assert not torch.equal(chain.bound(y).total, chain.bound(y, latents=1).total)
+    with pytest.raises(ValueError, match="latents = 0"):
+        Chain(StandardNormal(), grid(3), kernel, latents=0)

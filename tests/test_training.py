@@ -55,6 +55,9 @@ def data() -> DataSet:
         ({"kernel": "vae", "variance": "posterior"}, "variance is for the gaussian kernel, and the kernel is vae"),
         ({"ladder": True, "parametrisation": "direct"}, "a ladder predicts data, and a direct kernel does not"),
         ({"parametrisation": "direct", "weights": {"energy": 1.0}}, "the term energy of the loss is for kernels that predict data"),
+        ({"latents": 0}, "option latents was given as 0: expected greater than or equal to 1"),
+        ({"latents": 4, "objective": "quality"}, "latents = 4 trains for the tightened bound, which knows no weights; leave objective"),
+        ({"kernel": "gaussian", "latents": 4}, "latents is for the vae kernel"),
         ({"weights": {"sharpness": 1.0}}, "expected weights from 0 up of kl, decoder, entropy, data, energy, not sharpness"),
     ],
 )
@@ -98,6 +101,18 @@ def test_the_weight_of_the_kl_rises_from_zero(data: DataSet) -> None:
     config = Config(steps=10, kl_warm_up=1.0)
     first, *_, last = Trainer(build_chain(config, data), data, config)
     assert first.terms["kl"] == 0 < last.terms["kl"]
+
+
+def test_latents_tighten_what_is_trained_for_once_the_kl_has_risen(data: DataSet) -> None:
+    config = Config(steps=10, kl_warm_up=0.5, latents=4)
+    chain = build_chain(config, data)
+    updates = list(Trainer(chain, data, config))
+    assert ["kl" in update.terms for update in updates] == [True] * 5 + [False] * 5
+    assert ["marginal" in update.terms for update in updates] == [False] * 5 + [True] * 5
+    validation = updates[-1].validation
+    assert chain.latents == 4
+    assert len(validation.kl) == config.levels  # of the encoder, whatever the bound is
+    assert validation.bits_per_dim is not None
 
 
 def test_the_averaged_chain_follows_the_recursion(data: DataSet) -> None:
@@ -203,9 +218,9 @@ def test_a_run_has_at_most_so_many_validations_and_ends_in_one(steps: int, data:
 def test_validations_have_the_precision_of_updates(bf16: bool, data: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
     seen, bound = [], Chain.bound
 
-    def watched(chain: Chain, y: torch.Tensor, *, seed: int) -> Any:
+    def watched(*given: Any, **named: Any) -> Any:
         seen.append(torch.is_autocast_enabled("cpu"))
-        return bound(chain, y, seed=seed)
+        return bound(*given, **named)
 
     monkeypatch.setattr(Chain, "bound", watched)
     config = Config(bf16=bf16, width=16)

@@ -38,12 +38,13 @@ class Chain(Buildable, nn.Module):
         levels: the grid.
         kernels: one kernel for all levels, or a list of L, cleanest step first.
         scaling: ln of the scaling of the data, added to the bound (sum of ln std for standardised data; 0 for bins).
+        latents: of the importance weighting that tightens each step of its bound, >= 1; 1 is the plain bound.
 
     Raises:
-        ValueError: if the number of kernels is neither 1 nor L, or their event shapes differ.
+        ValueError: if the number of kernels is neither 1 nor L, or their event shapes differ, or for less than one latent.
     """
 
-    def __init__(self, prior: Prior, levels: Levels, kernels: Kernel | Sequence[Kernel], *, scaling: float = 0.0) -> None:
+    def __init__(self, prior: Prior, levels: Levels, kernels: Kernel | Sequence[Kernel], *, scaling: float = 0.0, latents: int = 1) -> None:
         super().__init__()
         listed = [kernels] if isinstance(kernels, Kernel) else list(kernels)
         shapes = {tuple(kernel.event_shape) for kernel in listed}
@@ -51,7 +52,9 @@ class Chain(Buildable, nn.Module):
             raise ValueError(
                 f"{len(listed)} kernels with event shapes {sorted(shapes)} for {levels.L} levels; expected 1 or {levels.L}, of one shape"
             )
-        self.prior, self.levels, self.scaling = prior, levels, scaling
+        if latents < 1:
+            raise ValueError(f"latents = {latents}; expected at least 1")
+        self.prior, self.levels, self.scaling, self.latents = prior, levels, scaling, latents
         self.kernels = nn.ModuleList(listed)
 
     @property
@@ -121,7 +124,14 @@ class Chain(Buildable, nn.Module):
             yield z
 
     def loss(
-        self, y: Tensor, *, seed: int = 0, first_item: int = 0, weights: Weights | None = None, shares: Sequence[float] | None = None
+        self,
+        y: Tensor,
+        *,
+        seed: int = 0,
+        first_item: int = 0,
+        weights: Weights | None = None,
+        shares: Sequence[float] | None = None,
+        latents: int = 1,
     ) -> Loss:
         """The training loss of data (B, *E), each item at one level.
 
@@ -135,21 +145,25 @@ class Chain(Buildable, nn.Module):
             weights: of terms.
             shares: of the batch that the levels get, cleanest first, > 0, summing to 1; in equal parts unless given.  A level's
                 items are then weighted by 1 / (L share), which leaves the expected loss as it is.
+            latents: with more than 1, the loss is the bound tightened with so many; its terms have no weights.
 
         Raises:
-            ValueError: for shares that are not such, or of levels that the kernel does not tell apart since it is trained at all times.
+            ValueError: for shares that are not such, or of levels that the kernel does not tell apart since it is trained at all times;
+                for weights of a tightened loss.
         """
-        return training_loss(self, y, seed=seed, first_item=first_item, weights=weights or {}, shares=shares)
+        if latents > 1 and any(weight != 1 for weight in (weights or {}).values()):
+            raise ValueError(f"weights {weights} of a loss with {latents} latents; expected none: its KL is no term of its own")
+        return training_loss(self, y, seed=seed, first_item=first_item, weights=weights or {}, shares=shares, latents=latents)
 
     @torch.no_grad()
-    def bound(self, y: Tensor, *, seed: int = 0, first_item: int = 0, latents: int = 1, batch: int = 256) -> Bound:
+    def bound(self, y: Tensor, *, seed: int = 0, first_item: int = 0, latents: int | None = None, batch: int = 256) -> Bound:
         """The chain bound of data (N, *E) on one path each, q(z_1 ... z_L | y), in its named terms.
 
         Args:
             y: data, in the dtype of the parameters.
             seed: of the paths and latents.
             first_item: number of the first item, for its noise.
-            latents: with more than 1, each step is tightened by importance weighting with so many latents.
+            latents: with more than 1, each step is tightened by importance weighting with so many; those of the chain unless given.
             batch: how many items at a time.
 
         Raises:
@@ -157,6 +171,7 @@ class Chain(Buildable, nn.Module):
             ValueError: if the shape of `y` is not (N, *E), its type is not that of the parameters, or its values are not the head's.
         """
         self._check(y)
+        latents = self.latents if latents is None else latents
         if batch < 1 or latents < 1:
             raise ValueError(f"batch = {batch} and latents = {latents}; expected at least 1 of each")
         return measured(self, y, seed=seed, first_item=first_item, latents=latents, batch=batch)

@@ -10,8 +10,9 @@ whatever the shares are: they only move the noise of the estimate from one level
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING
 
@@ -49,7 +50,9 @@ class Loss:
         return torch.stack(list(self.terms.values())).sum(0)
 
 
-def training_loss(chain: Chain, y: Tensor, *, seed: int, first_item: int, weights: Weights, shares: Sequence[float] | None) -> Loss:
+def training_loss(
+    chain: Chain, y: Tensor, *, seed: int, first_item: int, weights: Weights, shares: Sequence[float] | None, latents: int
+) -> Loss:
     """The loss of data (B, *E), see `Chain.loss`."""
     noise, L, any_time = Noise(seed, first_item, len(y)), chain.levels.L, len(chain.kernels) == 1 and chain.kernel(1).any_time
     share = torch.full((L,), 1 / L, dtype=torch.float64) if shares is None else torch.tensor(shares, dtype=torch.float64)
@@ -61,25 +64,27 @@ def training_loss(chain: Chain, y: Tensor, *, seed: int, first_item: int, weight
     if any_time:
         s, t = torch.zeros_like(t), chain.levels.spread(strata)
     weight = (1 / (L * share))[index].to(y)
-    terms = _terms(chain, index + 1, y, s, t, seed, first_item, weights)
+    terms = _terms(chain, index + 1, y, s, t, noise, partial(_of_kernel, weights=weights, latents=latents))
     return Loss(index + 1, {name: value * weight for name, value in terms.items()}, weight)
 
 
-def _terms(chain: Chain, level: Tensor, y: Tensor, s: Tensor, t: Tensor, seed: int, first_item: int, weights: Weights) -> Terms:
+def _terms(chain: Chain, level: Tensor, y: Tensor, s: Tensor, t: Tensor, noise: Noise, cost: Callable[..., Terms]) -> Terms:
     """The loss of each item at its level, whichever kernel serves it."""
     if len(chain.kernels) == 1:
-        return _of_kernel(chain.kernel(1), y, s, t, Noise(seed, first_item, len(y)), weights)
+        return cost(chain.kernel(1), y, s, t, noise)
     terms: Terms = {}
     for kernel, numbers in groupby(level.unique().tolist(), chain.kernel):  # levels ascend: a kernel's are one run of items
         served = list(numbers)
         rows = torch.nonzero((level >= served[0]) & (level <= served[-1])).flatten()
-        part = Noise(seed, first_item + int(rows[0]), len(rows))
-        for name, value in _of_kernel(kernel, y[rows], s[rows], t[rows], part, weights).items():
+        part = replace(noise, first_item=noise.first_item + int(rows[0]), n=len(rows))
+        for name, value in cost(kernel, y[rows], s[rows], t[rows], part).items():
             terms[name] = terms.get(name, value.new_zeros(len(y))).index_put((rows,), value)
     return terms
 
 
-def _of_kernel(kernel: Kernel, y: Tensor, s: Tensor, t: Tensor, noise: Noise, weights: Weights) -> Terms:
+def _of_kernel(kernel: Kernel, y: Tensor, s: Tensor, t: Tensor, noise: Noise, *, weights: Weights, latents: int) -> Terms:
     z_s = _process.noised(y, s, noise.normal("z_s", y.shape[1:], like=y))
     z_t = _process.noised(z_s, t - s, noise.normal("z_t", y.shape[1:], like=y))
+    if latents > 1:
+        return kernel.tightened(y, z_s, z_t, s, t, noise=noise, latents=latents)
     return kernel.loss(y, z_s, z_t, s, t, noise=noise, weights=weights)

@@ -42,7 +42,7 @@ def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
 @click.option("--n", type=click.IntRange(min=1), help="Items to generate each time. [default: as many as there are test items]")
 @click.option("--seeds", callback=_seeds, default="0,1,2", show_default=True, help="Of a run: one set of samples each.")
 @sampling_options
-@click.option("--latents", type=click.IntRange(min=1), default=1, show_default=True, help="Tighten each step of the bound with so many.")
+@click.option("--latents", type=click.IntRange(min=1), help="Tighten each step of the bound with so many; as in training unless given.")
 @click.option("--inception", is_flag=True, help="Inception FID and KID too; needs the package torch-fidelity and its weights.")
 @click.option("--out", type=click.Path(path_type=Path), help=f"Folder for {_FILE}.")
 @json_option
@@ -52,7 +52,7 @@ def evaluate_command(
     n: int | None,
     seeds: tuple[int, ...],
     how: Sampling,
-    latents: int,
+    latents: int | None,
     inception: bool,
     out: Path | None,
     as_json: bool,
@@ -89,7 +89,7 @@ def _refuse(options: Sequence[str], target: Path) -> None:
 
 
 def _run(
-    run: Path, data: str | None, n: int | None, seeds: Sequence[int], how: Sampling, latents: int, inception: bool
+    run: Path, data: str | None, n: int | None, seeds: Sequence[int], how: Sampling, latents: int | None, inception: bool
 ) -> tuple[dict[str, Any], str]:
     from saltus.chain import Chain
     from saltus.evaluation import ChainSampler, evaluate, latent_use, likelihood

@@ -61,13 +61,13 @@ class LatentUse:
 def latent_use(chain: Chain, y: Tensor, *, seed: int = 0) -> list[LatentUse]:
     """How each VAE step of a chain uses its latent on items (N, *E), cleanest first; steps without a latent are left out."""
     y = y.to(like(chain))
-    bound, noise, found = chain.bound(y, seed=seed), Noise(seed, 0, len(y)), []
+    bound, plain, noise, found = chain.bound(y, seed=seed), chain.bound(y, seed=seed, latents=1), Noise(seed, 0, len(y)), []
     with evaluating(chain):
         for level, (_, z_t, s, t) in chain.forward_path(y, noise):
             kernel, units, mismatch = chain.kernel(level), bound.active_units[level - 1], bound.mismatch[level - 1]
             if isinstance(kernel, VAEKernel) and units is not None and mismatch is not None:
                 own, cost = bound.per_level[level - 1], _as_gaussian(kernel, y, z_t, s, t, noise.at(level))
-                nats, kl, more = (float(part.mean()) for part in (own, bound.kl[level - 1], cost - own))
+                nats, kl, more = (float(part.mean()) for part in (own, plain.kl[level - 1], cost - own))
                 error = float((cost - own).std(correction=0)) / math.sqrt(max(1, len(y) - 1))
                 found.append(LatentUse(level, s, t, nats, kl, units, mismatch, float(cost.mean()), more, error))
     return found

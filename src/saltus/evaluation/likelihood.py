@@ -56,7 +56,7 @@ class Likelihood:
         return self.total, self.total_error, "nats an item"
 
 
-def likelihood(chain: Chain, y: Tensor, encoding: Encoding, *, seed: int = 0, latents: int = 1) -> Likelihood | None:
+def likelihood(chain: Chain, y: Tensor, encoding: Encoding, *, seed: int = 0, latents: int | None = None) -> Likelihood | None:
     """The bound of a chain on items (N, *E), N >= 2, one path each; None if the chain has no bound.
 
     Args:
@@ -64,7 +64,7 @@ def likelihood(chain: Chain, y: Tensor, encoding: Encoding, *, seed: int = 0, la
         y: items that were not trained on.
         encoding: how values became y.
         seed: of the paths and latents.
-        latents: with more than 1, each step is tightened by importance weighting with so many latents.
+        latents: with more than 1, each step is tightened by importance weighting with so many latents; those of the chain unless given.
 
     Raises:
         Mistake: for fewer than 2 items.
@@ -73,6 +73,7 @@ def likelihood(chain: Chain, y: Tensor, encoding: Encoding, *, seed: int = 0, la
         raise Mistake(f"{len(y)} items have no standard error; expected at least 2: give more")
     if not chain.has_bound:
         return None
+    latents = chain.latents if latents is None else latents
     return _summary(chain.bound(y.to(like(chain)), seed=seed, latents=latents), latents, encoding)
 
 

@@ -9,6 +9,8 @@ One pass from coarse to fine draws the latents and decodes them.  For steps to d
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from torch import Tensor
 from torch.distributions import Normal
 
@@ -31,11 +33,13 @@ class LadderKernel(VAEKernel):
 
     def infer(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, unit: Tensor) -> tuple[Tensor, Normal]:
         """Latents of all rungs, each drawn given those above it, and the laws they were drawn from."""
-        return self._read(y, z_s, z_t, s, t, unit)[:2]
+        return next(self._read(y, z_s, z_t, s, t, unit))[:2]
 
-    def _read(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, unit: Tensor) -> tuple[Tensor, Normal, Prediction]:
+    def _read(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *units: Tensor) -> Iterator[tuple[Tensor, Normal, Prediction]]:
         assert self.encoder is not None
         times = call_times(s, t, z_t)
-        climb = Climb(self.encoder(self._pair(y, z_s, z_t, times), times), unit)
-        prediction = self._predict(climb, z_t, s, t)
-        return climb.latent, Normal(climb.mean, positive(climb.raw_scale), validate_args=False), prediction
+        evidence = self.encoder(self._pair(y, z_s, z_t, times), times)
+        for unit in units:
+            climb = Climb(evidence, unit)
+            prediction = self._predict(climb, z_t, s, t)
+            yield climb.latent, Normal(climb.mean, positive(climb.raw_scale), validate_args=False), prediction

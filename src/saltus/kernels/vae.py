@@ -18,7 +18,7 @@ KL(q(z_s | z_t, y) || N(z_Phi, sigma_Phi^2)), closed form.  At s = 0 the two coi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -130,12 +130,14 @@ class VAEKernel(Kernel):
     def infer(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, unit: Tensor) -> tuple[Tensor, Normal]:
         """epsilon = mu_Psi + sigma_Psi gamma for gamma (B, latent), and the encoder's N(mu_Psi, sigma_Psi^2)."""
         law = self.encode(y, z_s, z_t, s, t)
-        return law.loc + law.scale * unit, law
+        return _drawn(law, unit), law
 
-    def _read(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, unit: Tensor) -> tuple[Tensor, Normal, Prediction]:
-        """A latent, the law it was drawn from, and what the decoder makes of it."""
-        epsilon, law = self.infer(y, z_s, z_t, s, t, unit)
-        return epsilon, law, self._predict(epsilon, z_t, s, t)
+    def _read(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *units: Tensor) -> Iterator[tuple[Tensor, Normal, Prediction]]:
+        """For each gamma (B, latent): a latent, the law it was drawn from, and what the decoder makes of it.  Items are encoded once."""
+        law = self.encode(y, z_s, z_t, s, t)
+        for unit in units:
+            epsilon = _drawn(law, unit)
+            yield epsilon, law, self._predict(epsilon, z_t, s, t)
 
     def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:
         """{"kl", "decoder", "entropy"} with the encoder of (z_s, z_t), {"kl", "decoder"} with that of (y, z_t); (B,) nats."""
@@ -144,7 +146,7 @@ class VAEKernel(Kernel):
 
     def _explained(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, noise: Noise) -> tuple[Terms, Prediction]:
         """The terms, and the prediction of y (of z_s if the kernel is direct) that they come from."""
-        epsilon, law, prediction = self._read(y, z_s, z_t, s, t, noise.normal("encoder", (self.latent,), like=z_t))
+        epsilon, law, prediction = next(self._read(y, z_s, z_t, s, t, noise.normal("encoder", (self.latent,), like=z_t)))
         terms, step = {"kl": kl_divergence(law, _prior(epsilon)).sum(1)}, self._around(prediction, z_t, s, t)
         bridge = Bridge.between(s, t, z_t)
         if self.encodes is Encodes.Y:
@@ -158,8 +160,7 @@ class VAEKernel(Kernel):
         """
         units = noise.normal("importance", (latents, self.latent), like=z_t)
         log_weights = []
-        for unit in units.unbind(1):  # one at a time: memory stays that of a single latent
-            epsilon, law, prediction = self._read(y, z_s, z_t, s, t, unit)
+        for epsilon, law, prediction in self._read(y, z_s, z_t, s, t, *units.unbind(1)):  # without a gradient one is held at a time
             ratio = (_prior(epsilon).log_prob(epsilon) - law.log_prob(epsilon)).sum(1)
             log_weights.append(ratio - self._around(prediction, z_t, s, t).negative_log_prob(z_s))
         marginal = math.log(latents) - torch.stack(log_weights).logsumexp(0)
@@ -204,6 +205,10 @@ class VAEKernel(Kernel):
 def _length(x: Tensor) -> Tensor:
     """|x|, (B,); its gradient at 0 is finite."""
     return (sum_items(x.square()) + torch.finfo(x.dtype).eps).sqrt()
+
+
+def _drawn(law: Normal, unit: Tensor) -> Tensor:
+    return law.loc + law.scale * unit
 
 
 def _prior(epsilon: Tensor) -> Normal:

@@ -25,7 +25,7 @@ def build_chain(config: Config, data: DataSet) -> Chain:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         kernels = [_ladder(config, data), *[_kernel(config, data)] * (config.levels - 1)] if config.ladder else _kernel(config, data)
-        return Chain(StandardNormal(), config.grid, kernels, scaling=data.encoding.scaling)
+        return Chain(StandardNormal(), config.grid, kernels, scaling=data.encoding.scaling, latents=config.latents)
 
 
 def _ladder(config: Config, data: DataSet) -> LadderKernel:

@@ -37,7 +37,7 @@ _WEIGHTS: dict[Objective, dict[str, float]] = {
     Objective.LIKELIHOOD: {},
     Objective.QUALITY: {"kl": 0.7},
 }
-_OF_THE_VAE = ("latent", "parametrisation", "encodes", "ladder", "objective", "weights", "kl_warm_up")
+_OF_THE_VAE = ("latent", "parametrisation", "encodes", "ladder", "objective", "weights", "kl_warm_up", "latents")
 _ONLY_FOR = dict.fromkeys(_OF_THE_VAE, KernelName.VAE) | {"variance": KernelName.GAUSSIAN}
 _IN_DATA_SPACE = ("data", "energy")
 _TERMS = ("kl", "decoder", "entropy", *_IN_DATA_SPACE)
@@ -88,6 +88,11 @@ class Config(BaseModel):
     kl_warm_up: float = Field(
         default=0.3, ge=0, le=1, description="share of the steps over which the weight of the latent's KL rises from 0"
     )
+    latents: int = Field(
+        default=1,
+        ge=1,
+        description="vae: train for the bound tightened with so many, once the KL's weight has risen; each costs about an update",
+    )
     bf16: bool = Field(default=False, description="bfloat16 autocast")
     channels_last: bool = False
     compile: bool = Field(default=False, description="torch.compile the networks")
@@ -128,6 +133,10 @@ class Config(BaseModel):
             kernel = _ONLY_FOR.get(name, self.kernel)
             if kernel is not self.kernel and getattr(self, name) != field.get_default(call_default_factory=True):
                 raise ValueError(f"{name} is for the {kernel} kernel, and the kernel is {self.kernel}; leave it out")
+        if self.latents > 1 and any(weight != 1 for weight in self.loss_weights.values()):
+            raise ValueError(
+                f"latents = {self.latents} trains for the tightened bound, which knows no weights; leave objective and weights out"
+            )
         if self.ladder and self.parametrisation is Parametrisation.DIRECT:
             raise ValueError("a ladder predicts data, and a direct kernel does not; take parametrisation bridge, or no ladder")
         if self.parametrisation is Parametrisation.DIRECT:

@@ -46,7 +46,7 @@ class Validation:
     """The averaged chain on up to 256 validation items, which it was calibrated on too: a figure to watch, not to report.
 
     Attributes:
-        bits_per_dim: the bound; None where the kernel has none.
+        bits_per_dim: the bound, tightened as the chain's is; None where the kernel has none.
         per_level: the bound's terms of each step, cleanest first, nats per item.
         kl: KL of the latent of each step, nats per item.
         active_units: of each step; None without a latent.
@@ -82,7 +82,8 @@ class Progress:
 
 
 class Trainer:
-    """AdamW with warm-up and cosine decay, gradient clipping, averaged weights, and the KL's weight raised from 0.
+    """AdamW with warm-up and cosine decay, gradient clipping, averaged weights, and the KL's weight raised from 0;
+    from then on the bound may be tightened with several latents.
 
     Args:
         chain: trained in place, on the device that it is on.
@@ -120,9 +121,10 @@ class Trainer:
         y = self.data.validation[:_VALIDATION_ITEMS].to(self._device)
         with self._precision():
             chain = self._calibrated(y)
-            bound = chain.bound(y, seed=self.config.seed)
+            plain = chain.bound(y, seed=self.config.seed, latents=1)
+            bound = plain if chain.latents == 1 else chain.bound(y, seed=self.config.seed)
         bits = bits_per_dim(bound.total.mean(), chain.event_shape)
-        return Validation(float(bits), bound.per_level.mean(1).tolist(), bound.kl.mean(1).tolist(), bound.active_units, bound.mismatch)
+        return Validation(float(bits), bound.per_level.mean(1).tolist(), plain.kl.mean(1).tolist(), plain.active_units, plain.mismatch)
 
     def _calibrated(self, y: Tensor) -> Chain:
         chain = copy.deepcopy(self._average.module)
@@ -156,12 +158,12 @@ class Trainer:
         config, first = self.config, step * self.config.batch
         y = self.data.train[_items(len(self.data.train), first, config.batch, config.seed)].to(self._device)
         ramp = config.kl_warm_up * config.steps
-        weights = config.loss_weights
-        weights["kl"] = weights.get("kl", 1.0) * (min(1.0, step / ramp) if ramp else 1.0)
+        risen, weights = min(1.0, step / ramp) if ramp else 1.0, config.loss_weights
+        weights["kl"] = weights.get("kl", 1.0) * risen
+        latents = self.chain.latents if risen == 1 else 1
+        shares = self.shares.current if self.shares else None
         with self._precision():
-            loss = self.chain.loss(
-                y, seed=config.seed, first_item=first, weights=weights, shares=self.shares.current if self.shares else None
-            )
+            loss = self.chain.loss(y, seed=config.seed, first_item=first, weights=weights, shares=shares, latents=latents)
         each_dim = loss.total.mean() / y[0].numel()
         self._optimiser.zero_grad()
         each_dim.backward()
