@@ -12,7 +12,7 @@ from cases import Case, decoder_parameters
 from saltus.chain import Chain
 from saltus.evaluation import METRICS, draw_rows
 from saltus.studies.cells import Cells
-from saltus.studies.compare_page import curves, plus_minus, tabulated
+from saltus.studies.compare_page import bound_figure, curves, plus_minus, tabulated
 from saltus.studies.models import PERFECT
 
 OF_IMAGES = ("frechet", "sliced_wasserstein", "recall")
@@ -62,7 +62,7 @@ def _case(folder: Path, summary: dict[str, Any], picture: Path, metrics: Sequenc
         lines += _table(summary, partial(_figure, metric))
     bounds = [row["bound"] for row in summary["rows"] if row["bound"]]
     lines += ["", f"Bound, {bounds[0]['unit']}, on {bounds[0]['items']} test items: {bounds[0]['convention']}", ""]
-    lines += _table(summary, lambda row: plus_minus(row["bound"]["value"]) if row["bound"] else "")
+    lines += _table(summary, bound_figure)
     lines += ["", "Its nats step by step, the cleanest first", ""]
     lines += _table(summary | {"rows": [row for row in summary["rows"] if row["calls"] <= LISTED]}, _nats)
     lines += ["", "Seconds for 1000 samples, on a machine that did other work too", ""]

@@ -296,8 +296,32 @@ def test_a_loss_with_latents_is_the_tightened_bound() -> None:
     tight, plain = (chain.bound(y, seed=1, latents=latents).per_level.sum(0) for latents in (8, 1))
     assert same_mean(3 * loss.total, tight)
     assert not same_mean(3 * loss.total, plain)  # the twin
-    with pytest.raises(ValueError, match="of a loss with 8 latents; expected none"):
-        chain.loss(y[:4], weights={"kl": 0.5}, latents=8)
+    chain.loss(y[:4], weights={"kl": 1.0, "energy": 0.0}, latents=8)
+
+
+@pytest.mark.parametrize(("latents", "weights"), [(0, {}), (8, {"kl": 0.5}), (8, {"energy": 1.0})])
+def test_a_tightened_loss_has_latents_and_no_weights(latents: int, weights: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match=f"a loss with {latents} latents and weights .*; expected at least 1"):
+        chain_of("vae").loss(torch.zeros(4, 2), weights=weights, latents=latents)
+
+
+def test_latents_of_a_loss_teach_encoder_and_decoder() -> None:
+    chain = chain_of("vae")
+    chain.loss(MIXTURE.sample(64, seed=3).float(), latents=4).total.mean().backward()
+    for part in (chain.kernel(1).decoder, chain.kernel(1).encoder):
+        moved = torch.cat([p.grad.flatten() for p in part.parameters() if p.grad is not None])
+        assert moved.isfinite().all()
+        assert moved.abs().max() > 0
+
+
+def test_kernels_without_a_latent_have_their_own_loss_whatever_the_latents() -> None:
+    kernel = small_vae((2,), None, HEAD)
+    randomise(kernel)
+    for chain in (Chain(StandardNormal(), grid(3), DeterministicKernel(decoder((2,)))), Chain(StandardNormal(), grid(3), kernel)):
+        y = MIXTURE.sample(8, seed=3).float()
+        assert torch.equal(chain.loss(y, latents=4).total, chain.loss(y).total)
+    with torch.no_grad():
+        assert torch.equal(chain.bound(y, latents=4).kl, torch.zeros(3, 8))
 
 
 @torch.no_grad()

@@ -18,7 +18,18 @@ from chains import MIXTURE, chain_of, data_for
 from checks import STANDARD_ERRORS, standard_error
 from saltus.chain import Chain
 from saltus.data import Binned, DataSet, Labels, Standardised
-from saltus.evaluation import DEFAULT_METRICS, METRICS, Report, Sampler, Suite, evaluate, evaluate_items, likelihood, sliced_wasserstein
+from saltus.evaluation import (
+    DEFAULT_METRICS,
+    METRICS,
+    Report,
+    Sampler,
+    Suite,
+    evaluate,
+    evaluate_items,
+    latent_use,
+    likelihood,
+    sliced_wasserstein,
+)
 from saltus.mistakes import Mistake
 from saltus.storage import to_json
 
@@ -289,6 +300,20 @@ def test_the_likelihood_is_the_chains_bound(name: str) -> None:
     assert found.figure == (found.total, found.total_error, "nats an item")
     assert found.total_error == pytest.approx(found.standard_error * 2 * math.log(2))
     assert found.convention == "density in the units of the file, by a Gaussian whose standard deviation is at least 0.01 of the data's"
+
+
+def test_a_tightened_chain_reports_its_bound_and_says_so() -> None:
+    plain, y = chain_of("vae"), data_for("vae")
+    chain = Chain(plain.prior, plain.levels, plain.kernel(1), latents=4)
+    found, untightened = (likelihood(one, y, table().encoding) for one in (chain, plain))
+    assert found is not None
+    assert untightened is not None
+    assert (found.latents, untightened.latents) == (4, 1)
+    assert found.total < untightened.total
+    assert (found.tightened, untightened.tightened) == (", tightened with 4 latents a step", "")
+    uses = latent_use(chain, y)
+    assert [use.nats for use in uses] == pytest.approx(found.per_level, rel=1e-5)
+    assert [use.kl for use in uses] == pytest.approx(chain.bound(y, latents=1).kl.mean(1).tolist(), rel=1e-5)
 
 
 def test_the_convention_of_bins_is_told() -> None:

@@ -57,6 +57,9 @@ def data() -> DataSet:
         ({"parametrisation": "direct", "weights": {"energy": 1.0}}, "the term energy of the loss is for kernels that predict data"),
         ({"latents": 0}, "option latents was given as 0: expected greater than or equal to 1"),
         ({"latents": 4, "objective": "quality"}, "latents = 4 trains for the tightened bound, which knows no weights; leave objective"),
+        ({"latents": 4, "weights": {"energy": 1.0}}, "latents = 4 trains for the tightened bound, which knows no weights"),
+        ({"latents": 4, "latent": 0}, "latents = 4 are of kernels with a latent, and latent is 0"),
+        ({"latents": 4, "kl_warm_up": 1.0}, "kl_warm_up = 1.0 leaves no update to latents = 4; take a shorter one"),
         ({"kernel": "gaussian", "latents": 4}, "latents is for the vae kernel"),
         ({"weights": {"sharpness": 1.0}}, "expected weights from 0 up of kl, decoder, entropy, data, energy, not sharpness"),
     ],
@@ -109,10 +112,28 @@ def test_latents_tighten_what_is_trained_for_once_the_kl_has_risen(data: DataSet
     updates = list(Trainer(chain, data, config))
     assert ["kl" in update.terms for update in updates] == [True] * 5 + [False] * 5
     assert ["marginal" in update.terms for update in updates] == [False] * 5 + [True] * 5
-    validation = updates[-1].validation
     assert chain.latents == 4
-    assert len(validation.kl) == config.levels  # of the encoder, whatever the bound is
-    assert validation.bits_per_dim is not None
+    assert len(updates[-1].validation.kl) == config.levels  # of the encoder, whatever the bound is
+
+
+def test_validations_tighten_the_bound_as_the_chain_does(data: DataSet) -> None:
+    config, y = Config(latents=4), data.validation[:256]
+    trainer = Trainer(build_chain(config, data), data, config)
+    bits = {latents: float(trainer.chain.bound(y, latents=latents).bits_per_dim.mean()) for latents in (1, 4)}
+    assert trainer.validate().bits_per_dim == pytest.approx(bits[4], abs=1e-6)
+    assert bits[4] < bits[1] - 1e-4  # the twin
+
+
+def test_a_chain_and_its_configuration_tighten_alike(data: DataSet) -> None:
+    with pytest.raises(ValueError, match="the chain tightens its bound with 1 latents, the configuration with 4"):
+        Trainer(build_chain(Config(), data), data, Config(latents=4))
+
+
+def test_a_ladder_and_plain_kernels_train_tightened(data: DataSet) -> None:
+    config = Config(ladder=True, levels=2, latents=2)
+    loss = build_chain(config, data).loss(data.train[:6], latents=2)
+    assert set(loss.terms) == {"marginal", "entropy"}
+    assert loss.total.isfinite().all()
 
 
 def test_the_averaged_chain_follows_the_recursion(data: DataSet) -> None:

@@ -19,7 +19,7 @@ from saltus.chain.latents import Code, decode, encode, on_great_circle, reconstr
 from saltus.chain.loss import Loss, training_loss
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import Prior
-from saltus.kernels import PLAIN, Kernel, Sampling, Weights
+from saltus.kernels import PLAIN, Kernel, Sampling, Weights, reweighted
 from saltus.levels import Levels
 from saltus.mistakes import Mistake
 from saltus.process import Noise, OrnsteinUhlenbeck
@@ -145,14 +145,15 @@ class Chain(Buildable, nn.Module):
             weights: of terms.
             shares: of the batch that the levels get, cleanest first, > 0, summing to 1; in equal parts unless given.  A level's
                 items are then weighted by 1 / (L share), which leaves the expected loss as it is.
-            latents: with more than 1, the loss is the bound tightened with so many; its terms have no weights.
+            latents: with more than 1, the loss is the bound tightened with so many where kernels have a latent; its terms have no
+                weights.  1 unless given, whatever the chain's bound is tightened with: training begins so.
 
         Raises:
             ValueError: for shares that are not such, or of levels that the kernel does not tell apart since it is trained at all times;
-                for weights of a tightened loss.
+                for less than one latent; for weights of a tightened loss.
         """
-        if latents > 1 and any(weight != 1 for weight in (weights or {}).values()):
-            raise ValueError(f"weights {weights} of a loss with {latents} latents; expected none: its KL is no term of its own")
+        if latents < 1 or (latents > 1 and reweighted(weights or {})):
+            raise ValueError(f"a loss with {latents} latents and weights {weights}; expected at least 1 latent, and no weights of several")
         return training_loss(self, y, seed=seed, first_item=first_item, weights=weights or {}, shares=shares, latents=latents)
 
     @torch.no_grad()

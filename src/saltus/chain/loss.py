@@ -85,6 +85,6 @@ def _terms(chain: Chain, level: Tensor, y: Tensor, s: Tensor, t: Tensor, noise: 
 def _of_kernel(kernel: Kernel, y: Tensor, s: Tensor, t: Tensor, noise: Noise, *, weights: Weights, latents: int) -> Terms:
     z_s = _process.noised(y, s, noise.normal("z_s", y.shape[1:], like=y))
     z_t = _process.noised(z_s, t - s, noise.normal("z_t", y.shape[1:], like=y))
-    if latents > 1:
+    if latents > 1 and kernel.latent:
         return kernel.tightened(y, z_s, z_t, s, t, noise=noise, latents=latents)
     return kernel.loss(y, z_s, z_t, s, t, noise=noise, weights=weights)

@@ -134,7 +134,7 @@ def _words(row: dict[str, Any]) -> str:
 
     parts = [f"{METRICS[name].title} {_figure(name, row)}" for name in _TABLE if name in row["metrics"]]
     if row["bound"]:
-        parts.append(f"{row['bound']['value']['mean']:.3f} {row['bound']['unit']}")
+        parts.append(f"{row['bound']['value']['mean']:.3f} {row['bound']['unit']}{row['bound']['tightened']}")
     return ", ".join(parts)
 
 

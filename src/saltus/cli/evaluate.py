@@ -101,7 +101,7 @@ def _run(
     report = evaluate(ChainSampler(chain, how), suite, seeds, progress=_progress)
     _progress(f"the likelihood bound of {suite.n_real} {suite.part} items")
     bound = likelihood(chain, suite.real, items.encoding, latents=latents)
-    uses = latent_use(chain, suite.real[:LATENT_ITEMS]) if bound else []
+    uses = latent_use(chain, suite.real[:LATENT_ITEMS], latents=bound.latents) if bound else []
     made = {"run": str(run), "calls": chain.levels.L, **asdict(how), "latent_use": [asdict(use) for use in uses]}
     steps = f"{chain.levels.L} network calls a sample, last step: {how.last}, eta {how.eta:g}, temperature {how.temperature:g}"
     if replace(how, last=PLAIN.last) != PLAIN:
@@ -223,8 +223,7 @@ def _bound_words(bound: Likelihood | None) -> list[str]:
     if bound is None:
         return []
     mean, error, unit = bound.figure
-    tightened = f", tightened with {bound.latents} latents a step" if bound.latents > 1 else ""
     return [
-        f"bound: {mean:.4f} ± {error:.4f} {unit} (standard error over {bound.items} items), {bound.convention}{tightened}",
+        f"bound: {mean:.4f} ± {error:.4f} {unit} (standard error over {bound.items} items), {bound.convention}{bound.tightened}",
         f"nats: {', '.join(f'{name} {nats:.4g}' for name, nats in bound.nats.items())}",
     ]

@@ -124,10 +124,12 @@ def train(
     bound = likelihood(chain, items.validation, items.encoding) if len(items.validation) > 1 else None
     if bound is not None:
         value, error, unit = bound.figure
-        result |= {"bits_per_dim": bound.bits_per_dim, "nats": bound.nats, "active_units": bound.active_units}
+        result |= {"bits_per_dim": bound.bits_per_dim, "nats": bound.nats, "latents": bound.latents, "active_units": bound.active_units}
         uses = latent_use(chain, items.validation[:LATENT_ITEMS])
         result["latent_use"] = [asdict(use) for use in uses]
-        words = "\n".join([f"bound on {bound.items} validation items: {value:.3f} ± {error:.3f} {unit}", *map(str, uses), words])
+        words = "\n".join(
+            [f"bound on {bound.items} validation items{bound.tightened}: {value:.3f} ± {error:.3f} {unit}", *map(str, uses), words]
+        )
     say(as_json, result, words)
 
 

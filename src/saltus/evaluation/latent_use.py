@@ -30,7 +30,8 @@ class LatentUse:
     Attributes:
         level: of the step t -> s.
         s, t: its times.
-        nats: the step's part of the bound, `kl` that of the latent, means over items.
+        nats: the step's part of the bound, tightened with as many latents as that is; mean over items.
+        kl: of the encoder's latent, as it is with one latent: a part of `nats` there.
         active_units, mismatch: as in `Bound`.
         gaussian_nats: what the Gaussian step would cost.
         gain: how much more that is, mean over items on the same paths; `gain_error` its standard error.
@@ -58,10 +59,14 @@ class LatentUse:
 
 
 @torch.no_grad()
-def latent_use(chain: Chain, y: Tensor, *, seed: int = 0) -> list[LatentUse]:
-    """How each VAE step of a chain uses its latent on items (N, *E), cleanest first; steps without a latent are left out."""
+def latent_use(chain: Chain, y: Tensor, *, seed: int = 0, latents: int | None = None) -> list[LatentUse]:
+    """How each VAE step of a chain uses its latent on items (N, *E), cleanest first; steps without a latent are left out.
+
+    `latents` is as in `Chain.bound`.
+    """
     y = y.to(like(chain))
-    bound, plain, noise, found = chain.bound(y, seed=seed), chain.bound(y, seed=seed, latents=1), Noise(seed, 0, len(y)), []
+    plain, noise, found = chain.bound(y, seed=seed, latents=1), Noise(seed, 0, len(y)), []
+    bound = plain if (latents or chain.latents) == 1 else chain.bound(y, seed=seed, latents=latents)
     with evaluating(chain):
         for level, (_, z_t, s, t) in chain.forward_path(y, noise):
             kernel, units, mismatch = chain.kernel(level), bound.active_units[level - 1], bound.mismatch[level - 1]

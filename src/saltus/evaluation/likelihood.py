@@ -49,6 +49,11 @@ class Likelihood:
     convention: str
 
     @property
+    def tightened(self) -> str:
+        """How, in words; nothing of the plain bound."""
+        return f", tightened with {self.latents} latents a step" if self.latents > 1 else ""
+
+    @property
     def figure(self) -> tuple[float, float, str]:
         """The mean, its standard error, and their unit: bits/dim of a probability, nats of a density."""
         if self.discrete:

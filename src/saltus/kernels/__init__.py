@@ -3,13 +3,14 @@
 from saltus.kernels.deterministic import DeterministicKernel
 from saltus.kernels.gaussian import GaussianKernel, Variance
 from saltus.kernels.head import DiscretisedHead, GaussianHead, Head
-from saltus.kernels.kernel import PLAIN, Kernel, Last, Sampling, Terms, Weights
+from saltus.kernels.kernel import ADDED, PLAIN, Kernel, Last, Sampling, Terms, Weights, reweighted
 from saltus.kernels.ladder import LadderKernel
 from saltus.kernels.oracle import OracleDenoiser, OracleKernel
 from saltus.kernels.step import Bridge, GaussianStep
 from saltus.kernels.vae import Encodes, Parametrisation, VAEKernel
 
 __all__ = [
+    "ADDED",
     "PLAIN",
     "Bridge",
     "DeterministicKernel",
@@ -30,4 +31,5 @@ __all__ = [
     "VAEKernel",
     "Variance",
     "Weights",
+    "reweighted",
 ]

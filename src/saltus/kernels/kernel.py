@@ -27,7 +27,19 @@ from saltus.process import Noise, OrnsteinUhlenbeck, Time
 if TYPE_CHECKING:
     from saltus.kernels.step import GaussianStep
 
-__all__ = ["PLAIN", "Kernel", "Last", "Sampling", "Terms", "Weights", "call_times", "refuse_condition", "weighted"]
+__all__ = [
+    "ADDED",
+    "PLAIN",
+    "Kernel",
+    "Last",
+    "Sampling",
+    "Terms",
+    "Weights",
+    "call_times",
+    "refuse_condition",
+    "reweighted",
+    "weighted",
+]
 
 Last = Literal["median", "mean", "draw"]
 """What the step to data returns of p(y | .): its median, its mean, or a draw."""
@@ -67,6 +79,9 @@ class Sampling:
 
 
 PLAIN = Sampling()
+
+ADDED = ("data", "energy")
+"""Terms of a VAE kernel's loss that are none of its bound."""
 
 
 class Kernel(Buildable, nn.Module, ABC):
@@ -147,6 +162,11 @@ def call_times(s: Time, t: Time, z: Tensor) -> Tensor:
 def weighted(terms: Terms, weights: Weights) -> Terms:
     """Each term times its weight; a name without one has weight 1."""
     return {name: weights.get(name, 1.0) * value for name, value in terms.items()}
+
+
+def reweighted(weights: Weights) -> bool:
+    """Whether weights make another loss of the bound: its own terms weigh 1, and those that are added nothing."""
+    return any(weight != (name not in ADDED) for name, weight in weights.items())
 
 
 def refuse_condition(condition: Tensor | None) -> None:

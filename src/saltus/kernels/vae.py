@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
 from saltus.kernels.head import Head
-from saltus.kernels.kernel import Kernel, Terms, Weights, call_times, refuse_condition, weighted
+from saltus.kernels.kernel import ADDED, Kernel, Terms, Weights, call_times, refuse_condition, weighted
 from saltus.kernels.step import Bridge, GaussianStep
 from saltus.mistakes import Mistake
 from saltus.networks import Climb, Scaled, positive, scales
@@ -158,6 +158,8 @@ class VAEKernel(Kernel):
 
         With either encoder the mean estimates p(z_s | z_t) without bias, so the bound only tightens with K (Burda et al. 2016).
         """
+        if not self.latent:
+            return self.terms(y, z_s, z_t, s, t, noise=noise)
         units = noise.normal("importance", (latents, self.latent), like=z_t)
         log_weights = []
         for epsilon, law, prediction in self._read(y, z_s, z_t, s, t, *units.unbind(1)):  # without a gradient one is held at a time
@@ -180,7 +182,7 @@ class VAEKernel(Kernel):
         """
         refuse_condition(condition)
         terms, prediction = self._explained(y, z_s, z_t, s, t, noise)
-        added = [name for name in ("data", "energy") if weights.get(name)]
+        added = [name for name in ADDED if weights.get(name)]
         if added and self.parametrisation is not Parametrisation.BRIDGE:
             raise Mistake(f"a weight of {added[0]} is for kernels that predict data, and this one is direct; leave it out")
         if "data" in added:

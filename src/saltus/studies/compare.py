@@ -203,6 +203,7 @@ class Comparison:
             "unit": cells[0]["unit"],
             "value": _spread([cell["value"] for cell in cells]),
             "standard_error_over_items": statistics.fmean(cell["error"] for cell in cells),
+            "tightened": cells[0].get("tightened", ""),
             "per_level": [statistics.fmean(level) for level in zip(*(cell["per_level"] for cell in cells), strict=True)],
         }
 
@@ -213,7 +214,8 @@ class Comparison:
             self._say(model, way, calls, f"bound, network {network + 1} of {len(model.networks)}, seed {seed}")
             found = self._likelihood(contender.sampler(choice), self._test, seed)
             value, error, unit = found.figure
-            return {"value": value, "error": error, "unit": unit, "per_level": found.per_level, "convention": found.convention}
+            words = {"unit": unit, "convention": found.convention, "tightened": found.tightened}
+            return {"value": value, "error": error, "per_level": found.per_level, **words}
 
         return self._kept(self._key(model, network, way, calls, bound=len(self._test), seed=seed, **choice.key), make)
 

@@ -16,7 +16,7 @@ from saltus.studies.page import Raw, image, page, paragraph, plot, section, tabl
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["cell", "curves", "plus_minus", "tabulated", "write_page"]
+__all__ = ["bound_figure", "cell", "curves", "plus_minus", "tabulated", "write_page"]
 
 Row = dict[str, Any]
 
@@ -159,12 +159,18 @@ def _table(summary: dict[str, Any], value: Callable[[Row], str]) -> Raw:
     return table(headings, rows)
 
 
+def bound_figure(row: dict[str, Any]) -> str:
+    """The bound of a row, and how it is tightened; nothing where there is none."""
+    bound = row["bound"]
+    return plus_minus(bound["value"]) + bound.get("tightened", "") if bound else ""
+
+
 def _bounds(summary: dict[str, Any]) -> Raw:
     bounds = [row["bound"] for row in summary["rows"] if row["bound"]]
     error = max(bound["standard_error_over_items"] for bound in bounds)
     first = bounds[0]
     note = f"In {first['unit']}, on {first['items']} test items: {first['convention']}. Standard error over items: at most {error:.2g}."
-    written = _table(summary, lambda row: plus_minus(row["bound"]["value"]) if row["bound"] else "")
+    written = _table(summary, bound_figure)
     return Raw(written + paragraph(note))
 
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from saltus.kernels import Encodes, Parametrisation, Variance
+from saltus.kernels import ADDED, Encodes, Parametrisation, Variance, reweighted
 from saltus.levels import Levels
 from saltus.mistakes import Mistake
 from saltus.networks import Architecture, Preset
@@ -39,8 +39,7 @@ _WEIGHTS: dict[Objective, dict[str, float]] = {
 }
 _OF_THE_VAE = ("latent", "parametrisation", "encodes", "ladder", "objective", "weights", "kl_warm_up", "latents")
 _ONLY_FOR = dict.fromkeys(_OF_THE_VAE, KernelName.VAE) | {"variance": KernelName.GAUSSIAN}
-_IN_DATA_SPACE = ("data", "energy")
-_TERMS = ("kl", "decoder", "entropy", *_IN_DATA_SPACE)
+_TERMS = ("kl", "decoder", "entropy", *ADDED)
 
 
 class Config(BaseModel):
@@ -133,14 +132,18 @@ class Config(BaseModel):
             kernel = _ONLY_FOR.get(name, self.kernel)
             if kernel is not self.kernel and getattr(self, name) != field.get_default(call_default_factory=True):
                 raise ValueError(f"{name} is for the {kernel} kernel, and the kernel is {self.kernel}; leave it out")
-        if self.latents > 1 and any(weight != 1 for weight in self.loss_weights.values()):
+        if self.latents > 1 and reweighted(self.loss_weights):
             raise ValueError(
                 f"latents = {self.latents} trains for the tightened bound, which knows no weights; leave objective and weights out"
             )
+        if self.latents > 1 and self.latent == 0:
+            raise ValueError(f"latents = {self.latents} are of kernels with a latent, and latent is 0; leave one of them out")
+        if self.latents > 1 and self.kl_warm_up * self.steps > self.steps - 1:
+            raise ValueError(f"kl_warm_up = {self.kl_warm_up} leaves no update to latents = {self.latents}; take a shorter one")
         if self.ladder and self.parametrisation is Parametrisation.DIRECT:
             raise ValueError("a ladder predicts data, and a direct kernel does not; take parametrisation bridge, or no ladder")
         if self.parametrisation is Parametrisation.DIRECT:
-            added = [name for name in _IN_DATA_SPACE if self.loss_weights.get(name)]
+            added = [name for name in ADDED if self.loss_weights.get(name)]
             if added:
                 raise ValueError(
                     f"the term {added[0]} of the loss is for kernels that predict data; take parametrisation bridge, or no {added[0]}"

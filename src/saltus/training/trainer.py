@@ -92,9 +92,16 @@ class Trainer:
 
     Attributes:
         shares: of each batch that the levels get; None for kernels that are not trained for their bound.
+
+    Raises:
+        ValueError: if the chain's bound is tightened otherwise than the configuration says.
     """
 
     def __init__(self, chain: Chain, data: DataSet, config: Config) -> None:
+        if chain.latents != config.latents:
+            raise ValueError(
+                f"the chain tightens its bound with {chain.latents} latents, the configuration with {config.latents}; give one"
+            )
         self.chain, self.data, self.config = chain, data, config
         if config.channels_last:
             for module in chain.modules():
