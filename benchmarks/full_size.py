@@ -21,7 +21,7 @@ REPORT = Path("docs/results/full_size.md")
 UNET: dict[str, Any] = {"preset": "tiny", "channels": (16, 32, 64), "batch": 32, "learning_rate": 0.002, "bf16": True}
 RECIPES.update({f"ladder-{levels}": Recipe(LADDER | {"kernel": "vae", "times": times}) for levels, times in LATE.items()})
 _KERNELS, _CALLS, _SEEDS, _SAMPLES = (GAUSSIAN, "ladder-4", "ladder-2"), (2, 4), (0,), 1000
-_SECONDS = {"fashion_mnist_28": 300, "mnist_28": 600}
+_SECONDS = {"fashion_mnist_28": 300, "mnist_28": 600}  # the page says how long each was trained
 CASES = {
     data: Case(data, "28", UNET, seconds, _SEEDS, _CALLS, ways=FEW_WAYS, samples=_SAMPLES, kernels=_KERNELS)
     for data, seconds in _SECONDS.items()

@@ -9,7 +9,7 @@ of samples within four standard deviations, in every set; the share of samples t
 The rivals' grids, etas and whether the last step is a draw are chosen by the distance on other items; the VAE is sampled as
 `saltus sample` does, since among its many settings that choice picks noise.  Finished runs and figures are kept.
 
-    python benchmarks/mixtures.py            docs/results/mixtures.md (an hour, continues)
+    python benchmarks/mixtures.py            docs/results/mixtures.md (two hours, continues)
 """
 
 from __future__ import annotations
@@ -54,11 +54,9 @@ NETWORK: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128
 UPDATES = {"vae": 4000, "gaussian": 5600}
 """The page says how long trainings took."""
 LATENTS = 4
-"""That the VAE's bound is tightened with: with one, modes get unequal shares, and a tenth of the samples lies between them."""
+"""That the VAE's bound is tightened with: with one, modes of the ring get unequal shares, and samples lie between them."""
 WAYS = ("exact kernel", "Gaussian step", "DDIM", "UniPC")
 """Of the Gaussian kernel's network and of the perfect denoiser; every distance takes five seconds."""
-HOW = ("last", "eta", "temperature")
-"""What our steps choose; a scheduler has its own way."""
 SPREADS = {"grid": 0.05, "ring": 0.02}
 
 
@@ -185,7 +183,8 @@ def line(way: str, found: list[dict[str, float]]) -> str:
         values = [figures[figure] for figures in found]
         return f"{statistics.fmean(values):.{digits}f} ± {statistics.stdev(values):.{digits}f}"
 
-    hows = ", ".join("/".join(str(figures[name]) for name in HOW) for figures in found if HOW[0] in figures)
+    ours = [figures for figures in found if "last" in figures]  # a scheduler has its own way
+    hows = ", ".join(f"{figures['last']}/{figures['eta']:g}/{figures['temperature']:g}" for figures in ours)
     return f"| {way} | {cell('ratio', 2)} | {min(figures['modes'] for figures in found):.0f} | {cell('near', 3)} | {hows} |"
 
 
@@ -203,7 +202,7 @@ def main() -> None:
     for name in SPREADS:
         for calls in CALLS:
             lines += ["", f"## {name}, {calls} calls", "", f"{len(means(name))} modes.", ""]
-            lines += [f"| way | 2-Wasserstein / floor | modes, fewest | near a mode | {'/'.join(HOW)} |", "|---|---|---|---|---|"]
+            lines += ["| way | 2-Wasserstein / floor | modes, fewest | near a mode | last/eta/temperature |", "|---|---|---|---|---|"]
             lines += [line(way, found) for way, found in rows(name, calls).items()]
     spent = {kernel: [float(file.read_text()) for file in KEPT.glob(f"*/{kernel}-*{SPENT}")] for kernel in UPDATES}
     lines += ["", *(f"CPU seconds of training, {kernel}: {min(found):.0f} to {max(found):.0f}." for kernel, found in spent.items())]

@@ -46,6 +46,7 @@ class Bound:
         scaling: ln of the scaling of the data, the same for all items.
         active_units: for each step how many latent units the encoder uses on this batch; None without a latent.
         mismatch: for each step how far the latents of this batch, taken together, are from N(0, I), nats; None without a latent.
+        latents: of the importance weighting that tightens each step; 1 is the plain bound.
     """
 
     event_shape: tuple[int, ...]
@@ -54,6 +55,7 @@ class Bound:
     scaling: float
     active_units: list[int | None]
     mismatch: list[float | None]
+    latents: int
 
     @property
     def per_level(self) -> Tensor:
@@ -106,7 +108,8 @@ def measured(chain: Chain, y: Tensor, *, seed: int, first_item: int, latents: in
             prior.append(chain.prior.cost(part, z_t, chain.levels.last))
     named = [{name: torch.cat([part[name] for part in parts]) for name in parts[0]} for parts in terms]
     encoded = [_joined(parts) for parts in laws]
-    return Bound(chain.event_shape, torch.cat(prior), named, chain.scaling, list(map(active_units, encoded)), list(map(mismatch, encoded)))
+    units, mismatches = list(map(active_units, encoded)), list(map(mismatch, encoded))
+    return Bound(chain.event_shape, torch.cat(prior), named, chain.scaling, units, mismatches, latents)
 
 
 def active_units(law: Normal) -> int | None:

@@ -65,8 +65,8 @@ def latent_use(chain: Chain, y: Tensor, *, seed: int = 0, latents: int | None = 
     `latents` is as in `Chain.bound`.
     """
     y = y.to(like(chain))
-    plain, noise, found = chain.bound(y, seed=seed, latents=1), Noise(seed, 0, len(y)), []
-    bound = plain if (latents or chain.latents) == 1 else chain.bound(y, seed=seed, latents=latents)
+    bound, noise, found = chain.bound(y, seed=seed, latents=latents), Noise(seed, 0, len(y)), []
+    plain = bound if bound.latents == 1 else chain.bound(y, seed=seed, latents=1)
     with evaluating(chain):
         for level, (_, z_t, s, t) in chain.forward_path(y, noise):
             kernel, units, mismatch = chain.kernel(level), bound.active_units[level - 1], bound.mismatch[level - 1]

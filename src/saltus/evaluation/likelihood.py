@@ -78,11 +78,10 @@ def likelihood(chain: Chain, y: Tensor, encoding: Encoding, *, seed: int = 0, la
         raise Mistake(f"{len(y)} items have no standard error; expected at least 2: give more")
     if not chain.has_bound:
         return None
-    latents = chain.latents if latents is None else latents
-    return _summary(chain.bound(y.to(like(chain)), seed=seed, latents=latents), latents, encoding)
+    return _summary(chain.bound(y.to(like(chain)), seed=seed, latents=latents), encoding)
 
 
-def _summary(bound: Bound, latents: int, encoding: Encoding) -> Likelihood:
+def _summary(bound: Bound, encoding: Encoding) -> Likelihood:
     nats = bound.total.double()
     means = torch.stack([nats.mean(), nats.std() / math.sqrt(len(nats))])
     bits = bits_per_dim(means, bound.event_shape)
@@ -98,7 +97,7 @@ def _summary(bound: Bound, latents: int, encoding: Encoding) -> Likelihood:
         per_level=bound.per_level.double().mean(1).tolist(),
         active_units=bound.active_units,
         mismatch=bound.mismatch,
-        latents=latents,
+        latents=bound.latents,
         convention=convention(encoding),
     )
 

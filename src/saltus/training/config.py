@@ -132,14 +132,6 @@ class Config(BaseModel):
             kernel = _ONLY_FOR.get(name, self.kernel)
             if kernel is not self.kernel and getattr(self, name) != field.get_default(call_default_factory=True):
                 raise ValueError(f"{name} is for the {kernel} kernel, and the kernel is {self.kernel}; leave it out")
-        if self.latents > 1 and reweighted(self.loss_weights):
-            raise ValueError(
-                f"latents = {self.latents} trains for the tightened bound, which knows no weights; leave objective and weights out"
-            )
-        if self.latents > 1 and self.latent == 0:
-            raise ValueError(f"latents = {self.latents} are of kernels with a latent, and latent is 0; leave one of them out")
-        if self.latents > 1 and self.kl_warm_up * self.steps > self.steps - 1:
-            raise ValueError(f"kl_warm_up = {self.kl_warm_up} leaves no update to latents = {self.latents}; take a shorter one")
         if self.ladder and self.parametrisation is Parametrisation.DIRECT:
             raise ValueError("a ladder predicts data, and a direct kernel does not; take parametrisation bridge, or no ladder")
         if self.parametrisation is Parametrisation.DIRECT:
@@ -148,6 +140,20 @@ class Config(BaseModel):
                 raise ValueError(
                     f"the term {added[0]} of the loss is for kernels that predict data; take parametrisation bridge, or no {added[0]}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_tightened(self) -> Self:
+        if self.latents == 1:
+            return self
+        if reweighted(self.loss_weights):
+            raise ValueError(
+                f"latents = {self.latents} trains for the tightened bound, which knows no weights; leave objective and weights out"
+            )
+        if self.latent == 0:
+            raise ValueError(f"latents = {self.latents} are of kernels with a latent, and latent is 0; leave one of them out")
+        if self.kl_warm_up * self.steps > self.steps - 1:
+            raise ValueError(f"kl_warm_up = {self.kl_warm_up} leaves no update to latents = {self.latents}; take a shorter one")
         return self
 
     @property

@@ -128,8 +128,8 @@ class Trainer:
         y = self.data.validation[:_VALIDATION_ITEMS].to(self._device)
         with self._precision():
             chain = self._calibrated(y)
-            plain = chain.bound(y, seed=self.config.seed, latents=1)
-            bound = plain if chain.latents == 1 else chain.bound(y, seed=self.config.seed)
+            bound = chain.bound(y, seed=self.config.seed)
+            plain = bound if bound.latents == 1 else chain.bound(y, seed=self.config.seed, latents=1)
         bits = bits_per_dim(bound.total.mean(), chain.event_shape)
         return Validation(float(bits), bound.per_level.mean(1).tolist(), plain.kl.mean(1).tolist(), plain.active_units, plain.mismatch)
 
