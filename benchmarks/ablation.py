@@ -60,6 +60,8 @@ ABLATED = {
     "equal shares of items": Recipe(_VAE, patch=equal_shares),
     "cosine levels": Recipe({"kernel": "vae", "levels": CALLS}),
     "cosine levels, equal shares": Recipe({"kernel": "vae", "levels": CALLS}, patch=equal_shares),
+    "levels alike": Recipe(_VAE | {"objective": "quality"}),
+    "cosine levels, levels alike": Recipe({"kernel": "vae", "levels": CALLS, "objective": "quality"}),
     "no latent, cosine levels": Recipe({"kernel": "vae", "levels": CALLS, "latent": 0}),
     "no latent": Recipe(_VAE | {"latent": 0}),
     "no KL warm-up": Recipe(_VAE | {"kl_warm_up": 0.0}),
@@ -70,7 +72,7 @@ ABLATED = {
     "energy 0.1": Recipe(_VAE | {"weights": {"energy": 0.1}}),
     "learning rate 0.001": Recipe(_VAE | {"learning_rate": 0.001}),
     "warm start": Recipe(_VAE, start=0.5),
-    "ladder": Recipe(_VAE | {"ladder": True, "preset": "tiny"}),
+    "ladder": Recipe(_VAE | {"ladder": "last", "preset": "tiny"}),
 }
 CASE = Case("mnist_14", "ablation", SMALL | {"learning_rate": 0.002}, SECONDS, (0,), (CALLS,), kernels=tuple(ABLATED))
 

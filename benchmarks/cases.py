@@ -37,7 +37,7 @@ from saltus.training import VALIDATIONS, Config, KernelName, Trainer, build_chai
 SMALL: dict[str, Any] = {"preset": "small", "architecture": "mlp", "width": 256}
 LARGE = SMALL | {"width": 512}  # narrower than the 784 pixels it must tell apart from noise, but as wide as minutes allow
 TINY: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128}
-LADDER: dict[str, Any] = {"ladder": True, "channels": (32, 48, 48), "architecture": "mlp", "width": 48}
+LADDER: dict[str, Any] = {"ladder": "last", "channels": (32, 48, 48), "architecture": "mlp", "width": 48}
 """A ladder on the last step and an MLP on the noisy ones."""
 TIMING_UPDATES, TIMING_TURNS = 50, 4
 CHOICE_SEED = 1000

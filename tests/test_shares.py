@@ -9,7 +9,7 @@ import torch
 
 from saltus.chain import Loss
 from saltus.data import digits
-from saltus.training import Config, KernelName, Trainer, build_chain
+from saltus.training import Config, KernelName, Objective, Trainer, build_chain
 from saltus.training.shares import Shares
 
 BATCHES, SIZE = 22, 64
@@ -21,9 +21,9 @@ def counted(loss: Loss, counts: list[int]) -> Loss:
     return loss
 
 
-def loss_of(values: list[float], levels: list[int], shares: list[float]) -> Loss:
+def loss_of(values: list[float], levels: list[int], shares: list[float], importance: list[float] | None = None) -> Loss:
     level = torch.tensor(levels)
-    weight = (1 / (len(shares) * torch.tensor(shares)))[level - 1]
+    weight = (torch.tensor(importance or [1.0] * len(shares)) / (len(shares) * torch.tensor(shares)))[level - 1]
     return Loss(level, {"error": torch.tensor(values) * weight}, weight)
 
 
@@ -56,6 +56,26 @@ def test_equal_parts_until_every_level_has_a_figure(values: list[float], levels:
     shares = Shares(2)
     shares.update(loss_of(values, levels, shares.current))
     assert shares.current == [0.5, 0.5]
+
+
+def test_levels_that_count_alike_have_one_size_of_loss_and_equal_parts() -> None:
+    shares = Shares(2, alike=True)
+    for _ in range(2):  # the second time from a loss that was weighted by the first
+        loss = loss_of([3.0, -4.0, 1.0], [1, 1, 2], shares.current, shares.importance)
+        shares.update(loss)
+        assert shares.current == [0.5, 0.5]
+        sizes = [importance * rms for importance, rms in zip(shares.importance, (12.5**0.5, 1.0), strict=True)]
+        assert sizes == pytest.approx([(12.5**0.5 + 1) / 2] * 2)
+    plain = Shares(2)
+    plain.update(loss)
+    assert plain.importance == [1.0, 1.0]  # the twin
+
+
+@pytest.mark.parametrize("values", [[1.0, float("nan")], [1.0, 0.0]], ids=["not finite", "no loss"])
+def test_levels_count_as_they_are_until_every_level_has_a_figure(values: list[float]) -> None:
+    shares = Shares(2, alike=True)
+    shares.update(loss_of(values, [1, 2], shares.current))
+    assert shares.importance == [1.0, 1.0]
 
 
 def gradients(trainer: Trainer, shares: list[float] | None) -> torch.Tensor:
@@ -97,3 +117,21 @@ def test_training_gives_the_costly_step_more_items() -> None:
     assert counts[-1] == pytest.approx(32 * trainer.shares.current[0], abs=2)
     even = config.model_copy(update={"kernel": KernelName.GAUSSIAN})
     assert Trainer(build_chain(even, data), data, even).shares is None
+
+
+def test_training_for_quality_makes_levels_count_alike() -> None:
+    """By a chain's own loss, taken anew: level by level it is as far from the others as noise and memory leave it, for the bound by far."""
+    data = digits()
+    found = {}
+    for objective in Objective:
+        config = Config(times=(0.0, 1.5, 3.0), steps=60, batch=64, width=16, objective=objective)
+        trainer = Trainer(build_chain(config, data), data, config)
+        for _ in trainer:
+            pass
+        assert trainer.shares is not None
+        with torch.no_grad():
+            loss = trainer.chain.loss(data.train[:1000], seed=2, importance=trainer.shares.importance)
+        rms = [float(loss.total[loss.level == level].square().mean().sqrt()) for level in (1, 2)]
+        found[objective] = rms[0] / rms[1]
+    assert 0.5 < found[Objective.QUALITY] < 2
+    assert found[Objective.LIKELIHOOD] > 10

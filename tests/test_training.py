@@ -12,6 +12,7 @@ import torch
 
 from saltus import Chain, Mistake
 from saltus.data import DataSet, digits
+from saltus.kernels import LadderKernel
 from saltus.training import (
     VALIDATIONS,
     Config,
@@ -49,15 +50,19 @@ def data() -> DataSet:
         ({"learning_rate": float("nan")}, "option learning_rate was given as nan"),
         ({"kernel": "gaussian", "objective": "quality"}, "objective is for the vae kernel, and the kernel is gaussian; leave it out"),
         ({"kernel": "gaussian", "weights": {"kl": 2.0}}, "weights is for the vae kernel"),
-        ({"kernel": "deterministic", "ladder": True}, "ladder is for the vae kernel"),
+        ({"kernel": "deterministic", "ladder": "last"}, "ladder is for the vae kernel"),
         ({"kernel": "gaussian", "latent": 8}, "latent is for the vae kernel"),
         ({"kernel": "gaussian", "kl_warm_up": 0.5}, "kl_warm_up is for the vae kernel"),
         ({"kernel": "vae", "variance": "posterior"}, "variance is for the gaussian kernel, and the kernel is vae"),
-        ({"ladder": True, "parametrisation": "direct"}, "a ladder predicts data, and a direct kernel does not"),
+        ({"ladder": "every", "parametrisation": "direct"}, "a ladder predicts data, and a direct kernel does not"),
+        ({"ladder": "every", "latent": 8}, "latent = 8 is of kernels without a ladder, and ladder = every leaves none"),
+        ({"ladder": True}, "option ladder was given as True: expected 'last' or 'every'"),
         ({"parametrisation": "direct", "weights": {"energy": 1.0}}, "the term energy of the loss is for kernels that predict data"),
         ({"latents": 0}, "option latents was given as 0: expected greater than or equal to 1"),
-        ({"latents": 4, "objective": "quality"}, "latents = 4 trains for the tightened bound, which knows no weights; leave objective"),
-        ({"latents": 4, "weights": {"energy": 1.0}}, "latents = 4 trains for the tightened bound, which knows no weights"),
+        (
+            {"latents": 4, "weights": {"energy": 1.0}},
+            "latents = 4 trains for the tightened bound, which knows no weights; leave weights out",
+        ),
         ({"latents": 4, "latent": 0}, "latents = 4 are of kernels with a latent, and latent is 0"),
         ({"latents": 4, "kl_warm_up": 1.0}, "kl_warm_up = 1.0 leaves no update to latents = 4; take a shorter one"),
         ({"kernel": "gaussian", "latents": 4}, "latents is for the vae kernel"),
@@ -130,7 +135,7 @@ def test_a_chain_and_its_configuration_tighten_alike(data: DataSet) -> None:
 
 
 def test_a_ladder_and_plain_kernels_train_tightened(data: DataSet) -> None:
-    config = Config(ladder=True, levels=2, latents=2)
+    config = Config(ladder="last", levels=2, latents=2)
     loss = build_chain(config, data).loss(data.train[:6], latents=2)
     assert set(loss.terms) == {"marginal", "entropy"}
     assert loss.total.isfinite().all()
@@ -283,15 +288,22 @@ def test_a_vae_kernel_starts_from_a_run_and_remembers_it(tmp_path: Path, data: D
 
 
 def test_a_ladder_takes_the_step_to_data_and_a_plain_kernel_the_others(data: DataSet) -> None:
-    config = Config(ladder=True, width=16, levels=3, steps=2)
+    config = Config(ladder="last", width=16, levels=3, steps=2)
     chain = train(data, config, quiet=True)
     assert [type(chain.kernel(level)).__name__ for level in (1, 2, 3)] == ["LadderKernel", "VAEKernel", "VAEKernel"]
     assert chain.kernel(2) is chain.kernel(3)
     loss = chain.loss(data.train[:30], seed=1)
     assert all(bool(loss.total[loss.level == level].ne(0).all()) for level in (1, 2, 3))
     assert bool(loss.total.isfinite().all())
-    alone = Config(ladder=True, levels=1, steps=1)
+    alone = Config(ladder="last", levels=1, steps=1)
     assert build_chain(alone, data).kernel(1).latent == 8 * 3 * (4 * 4 + 2 * 2 + 1)  # of patches, three rungs at each resolution
+
+
+def test_ladders_on_every_step_are_one_of_the_step_to_data_and_one_of_the_others(data: DataSet) -> None:
+    first, *others = build_chain(Config(ladder="every", levels=3), data).kernels
+    assert all(isinstance(kernel, LadderKernel) for kernel in (first, *others))
+    assert others[0] is others[1] is not first
+    assert not torch.equal(next(first.parameters()), next(others[0].parameters()))
 
 
 def test_a_device_that_is_not_there_is_said_so_before_anything_is_written(tmp_path: Path) -> None:

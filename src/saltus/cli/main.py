@@ -93,7 +93,7 @@ def _settings(_: click.Context, __: click.Parameter, given: Sequence[str]) -> di
     multiple=True,
     callback=_settings,
     metavar="NAME=VALUE",
-    help="Any other option of saltus.Config, such as learning_rate=0.002 or ladder=true; may be given again.",
+    help="Any other option of saltus.Config, such as learning_rate=0.002 or ladder=last; may be given again.",
 )
 @click.option("--device", default="cpu", show_default=True, help="Where to train, as torch names it: cpu, cuda, cuda:1.")
 @click.option("--bf16", is_flag=True, help="bfloat16 autocast: faster where the machine has it.")

@@ -13,7 +13,7 @@ from saltus.chain import Chain, StandardNormal
 from saltus.data import DataSet
 from saltus.kernels import DeterministicKernel, GaussianKernel, Kernel, LadderKernel, VAEKernel
 from saltus.networks import decoder, encoder, ladder
-from saltus.training.config import Config, KernelName
+from saltus.training.config import Config, KernelName, Ladders
 
 __all__ = ["build_chain"]
 
@@ -24,12 +24,18 @@ def build_chain(config: Config, data: DataSet) -> Chain:
     """An untrained chain; the same weights for the same seed, whatever was drawn before."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        kernels = [_ladder(config, data), *[_kernel(config, data)] * (config.levels - 1)] if config.ladder else _kernel(config, data)
-        return Chain(StandardNormal(), config.grid, kernels, scaling=data.encoding.scaling, latents=config.latents)
+        return Chain(StandardNormal(), config.grid, _kernels(config, data), scaling=data.encoding.scaling, latents=config.latents)
+
+
+def _kernels(config: Config, data: DataSet) -> Kernel | list[Kernel]:
+    """One for all steps; or a ladder of the step to data, where most nats are, and one for all others."""
+    if config.ladder is None:
+        return _kernel(config, data)
+    last, others = _ladder(config, data), _ladder if config.ladder is Ladders.EVERY else _kernel
+    return [last, *[others(config, data)] * (config.levels - 1)]
 
 
 def _ladder(config: Config, data: DataSet) -> LadderKernel:
-    """Of the step to data, where most nats are."""
     network, encoder = ladder(data.event_shape, config.preset, variance=data.variance, channels=config.channels)
     return LadderKernel(network, encoder, data.encoding.head(), encodes=config.encodes)
 

@@ -13,7 +13,7 @@ from saltus.levels import Levels
 from saltus.mistakes import Mistake
 from saltus.networks import Architecture, Preset
 
-__all__ = ["Config", "KernelName", "Objective"]
+__all__ = ["Config", "KernelName", "Ladders", "Objective"]
 
 _LAST = 3.0  # leaves about 0.002 bits/dim of the data in z_L at unit variance
 
@@ -26,17 +26,20 @@ class KernelName(StrEnum):
     VAE = "vae"
 
 
+class Ladders(StrEnum):
+    """Which steps of a VAE have a ladder of latents: the `last`, to data, or `every` one; the last has one of its own."""
+
+    LAST = "last"
+    EVERY = "every"
+
+
 class Objective(StrEnum):
-    """What a VAE kernel is trained for: `likelihood` (weight 1 on every nat of the bound) or `quality` (of samples)."""
+    """What a VAE kernel is trained for: `likelihood` (every nat of the bound counts alike) or `quality` of samples (every level does)."""
 
     LIKELIHOOD = "likelihood"
     QUALITY = "quality"
 
 
-_WEIGHTS: dict[Objective, dict[str, float]] = {
-    Objective.LIKELIHOOD: {},
-    Objective.QUALITY: {"kl": 0.7},
-}
 _OF_THE_VAE = ("latent", "parametrisation", "encodes", "ladder", "objective", "weights", "kl_warm_up", "latents")
 _ONLY_FOR = dict.fromkeys(_OF_THE_VAE, KernelName.VAE) | {"variance": KernelName.GAUSSIAN}
 _TERMS = ("kl", "decoder", "entropy", *ADDED)
@@ -78,11 +81,13 @@ class Config(BaseModel):
     )
     parametrisation: Parametrisation = Parametrisation.BRIDGE
     encodes: Encodes = Encodes.Z_S
-    ladder: bool = Field(default=False, description="vae: latents at several resolutions on the step to data; images only")
+    ladder: Ladders | None = Field(
+        default=None, description="vae: latents at several resolutions, on the step to data (last) or on every one; images only"
+    )
     objective: Objective = Objective.LIKELIHOOD
     weights: dict[str, float] = Field(
         default_factory=dict,
-        description="of terms of a VAE kernel's loss (kl, decoder, entropy, data, energy), in place of the objective's",
+        description="of terms of a VAE kernel's loss (kl, decoder, entropy, data, energy); 1 on those of the bound unless given",
     )
     kl_warm_up: float = Field(
         default=0.3, ge=0, le=1, description="share of the steps over which the weight of the latent's KL rises from 0"
@@ -132,10 +137,12 @@ class Config(BaseModel):
             kernel = _ONLY_FOR.get(name, self.kernel)
             if kernel is not self.kernel and getattr(self, name) != field.get_default(call_default_factory=True):
                 raise ValueError(f"{name} is for the {kernel} kernel, and the kernel is {self.kernel}; leave it out")
+        if self.ladder is Ladders.EVERY and self.latent is not None:
+            raise ValueError(f"latent = {self.latent} is of kernels without a ladder, and ladder = every leaves none; leave latent out")
         if self.ladder and self.parametrisation is Parametrisation.DIRECT:
             raise ValueError("a ladder predicts data, and a direct kernel does not; take parametrisation bridge, or no ladder")
         if self.parametrisation is Parametrisation.DIRECT:
-            added = [name for name in ADDED if self.loss_weights.get(name)]
+            added = [name for name in ADDED if self.weights.get(name)]
             if added:
                 raise ValueError(
                     f"the term {added[0]} of the loss is for kernels that predict data; take parametrisation bridge, or no {added[0]}"
@@ -146,10 +153,8 @@ class Config(BaseModel):
     def _can_be_tightened(self) -> Self:
         if self.latents == 1:
             return self
-        if reweighted(self.loss_weights):
-            raise ValueError(
-                f"latents = {self.latents} trains for the tightened bound, which knows no weights; leave objective and weights out"
-            )
+        if reweighted(self.weights):
+            raise ValueError(f"latents = {self.latents} trains for the tightened bound, which knows no weights; leave weights out")
         if self.latent == 0:
             raise ValueError(f"latents = {self.latents} are of kernels with a latent, and latent is 0; leave one of them out")
         if self.kl_warm_up * self.steps > self.steps - 1:
@@ -160,11 +165,6 @@ class Config(BaseModel):
     def grid(self) -> Levels:
         """The levels of the run."""
         return Levels.cosine(self.levels, _LAST) if self.times is None else Levels(self.times)
-
-    @property
-    def loss_weights(self) -> dict[str, float]:
-        """Of the named terms of the loss, once the KL's has risen."""
-        return _WEIGHTS[self.objective] | self.weights
 
     def save(self, folder: Path) -> None:
         """Write `config.json`."""

@@ -28,7 +28,7 @@ from saltus.data import DataSet
 from saltus.kernels import VAEKernel
 from saltus.mistakes import Mistake
 from saltus.networks import MLP, ConvEncoder, Ladder, LadderEncoder, MLPEncoder, UNet
-from saltus.training.config import Config
+from saltus.training.config import Config, Objective
 from saltus.training.shares import Shares
 
 __all__ = ["VALIDATIONS", "Progress", "Trainer", "Validation"]
@@ -114,7 +114,8 @@ class Trainer:
                     module.compile()
         self._parameters = list(chain.parameters())
         self._device = self._parameters[0].device
-        self.shares = Shares(chain.levels.L) if all(isinstance(kernel, VAEKernel) for kernel in chain.kernels) else None
+        bounded = all(isinstance(kernel, VAEKernel) for kernel in chain.kernels)
+        self.shares = Shares(chain.levels.L, alike=config.objective is Objective.QUALITY) if bounded else None
         self._optimiser = torch.optim.AdamW(self._parameters, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True)
 
     def averaged(self) -> Chain:
@@ -165,12 +166,14 @@ class Trainer:
         config, first = self.config, step * self.config.batch
         y = self.data.train[_items(len(self.data.train), first, config.batch, config.seed)].to(self._device)
         ramp = config.kl_warm_up * config.steps
-        risen, weights = min(1.0, step / ramp) if ramp else 1.0, config.loss_weights
-        weights["kl"] = weights.get("kl", 1.0) * risen
+        risen = min(1.0, step / ramp) if ramp else 1.0
+        weights = config.weights | {"kl": config.weights.get("kl", 1.0) * risen}
         latents = self.chain.latents if risen == 1 else 1
-        shares = self.shares.current if self.shares else None
+        shares, importance = (self.shares.current, self.shares.importance) if self.shares else (None, None)
         with self._precision():
-            loss = self.chain.loss(y, seed=config.seed, first_item=first, weights=weights, shares=shares, latents=latents)
+            loss = self.chain.loss(
+                y, seed=config.seed, first_item=first, weights=weights, shares=shares, importance=importance, latents=latents
+            )
         each_dim = loss.total.mean() / y[0].numel()
         self._optimiser.zero_grad()
         each_dim.backward()
