@@ -56,7 +56,7 @@ _CLEANEST = 12.0  # the log-SNR where they start: beyond it a step to data is sm
 _CALIBRATION_ITEMS = 512
 _LOG_SNR_STARTS = (4.0, 8.0)
 _ETAS = (1.0, 0.5, 0.0)
-_TEMPERATURES = (1.0, 1.25, 1.5, 1.75, 2.0)
+_TEMPERATURES = (1.0, 0.85, 1.25, 1.5, 1.75, 2.0)
 _LASTS: tuple[Last, ...] = ("median", "draw")
 
 
