@@ -24,7 +24,8 @@ _LEARNED = "no latent-4"
 _LADDER = LADDER | {"kernel": "vae", "channels": None, "width": 64}
 _TINY: dict[str, Any] = {"preset": "tiny", "channels": (32, 64, 96), "batch": 16, "learning_rate": 0.002, "bf16": True}
 _SMALL = _TINY | {"preset": "small", "channels": (64, 128, 128), "batch": 64}
-RECIPES.update({"ladder-4": Recipe(_LADDER | {"times": LATE[4]}), "ladder-1": Recipe(_LADDER | {"levels": 1})})
+_ALONE = {"levels": 1, "architecture": None, "width": None}  # there is no MLP
+RECIPES.update({"ladder-4": Recipe(_LADDER | {"times": LATE[4]}), "ladder-1": Recipe(_LADDER | _ALONE)})
 _KERNELS, _CALLS = (GAUSSIAN, "ladder-4", "ladder-1"), (1, 4, 10)
 _STEPS = ("Gaussian step", "VAE step")  # the other ways have no bound
 CASES = {

@@ -170,23 +170,6 @@ def test_shares_move_items_between_levels_and_leave_the_expected_loss(name: str)
     assert not same_mean(loss.total / loss.weight, plain.total)  # the twin
 
 
-IMPORTANCE = (0.5, 2.0, 3.0)
-
-
-def test_importance_multiplies_the_loss_of_a_level_whatever_the_shares() -> None:
-    chain, y = chain_of("vae"), MIXTURE.sample(30, seed=3).float()
-    with torch.no_grad():
-        plain, important = (chain.loss(y, seed=0, shares=SHARES, importance=given) for given in (None, IMPORTANCE))
-    assert torch.allclose(important.total, torch.tensor(IMPORTANCE)[plain.level - 1] * plain.total)
-    assert torch.allclose(important.total / important.weight, plain.total / plain.weight)
-
-
-@pytest.mark.parametrize("importance", [(1.0, 1.0), (1.0, 0.0, 1.0)])
-def test_importance_that_is_none(importance: tuple[float, ...]) -> None:
-    with pytest.raises(ValueError, match="of 3 levels; expected 3 positive numbers"):
-        chain_of("vae").loss(torch.zeros(4, 2), importance=importance)
-
-
 @pytest.mark.parametrize("shares", [(0.5, 0.5), (0.5, 0.5, 0.0), (0.5, 0.3, 0.1)])
 def test_shares_that_are_none(shares: tuple[float, ...]) -> None:
     with pytest.raises(ValueError, match="of 3 levels; expected 3 positive ones that sum to 1"):

@@ -46,11 +46,11 @@ def test_a_chain_of_fixed_levels_takes_part_at_its_own_number_of_calls_only() ->
 def test_a_vae_chooses_eta_and_temperature_and_its_bound_does_not() -> None:
     (contender,), (direct,) = of_chain(chain_of("vae"), ITEMS), of_chain(chain_of("direct vae"), ITEMS)
     choices = contender.choices(3)
-    warm = [f", temperature {temperature:g}" for temperature in (0.85, 1.25, 1.5, 1.75, 2.0)]
+    others = [f", temperature {temperature:g}" for temperature in (0.85, 1.25, 1.5, 1.75, 2.0)]
     etas = ("", ", eta 0.5", ", eta 0")
-    assert list(choices) == [f"own{last}{eta}{more}" for last in ("", ", last draw") for eta in etas for more in ("", *warm)]
+    assert list(choices) == [f"own{last}{eta}{more}" for last in ("", ", last draw") for eta in etas for more in ("", *others)]
     assert list(contender.choices(3, bound=True)) == ["own"]
-    assert list(direct.choices(3)) == [f"own{last}{more}" for last in ("", ", last draw") for more in ("", *warm)]
+    assert list(direct.choices(3)) == [f"own{last}{more}" for last in ("", ", last draw") for more in ("", *others)]
     chain = chain_of("vae")
     for choice in choices.values():
         samples = contender.sampler(choice).sample(5, seed=1)

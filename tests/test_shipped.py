@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from saltus.chain import Chain
 from saltus.data import digits
 from saltus.evaluation import likelihood
 from saltus.shipped import SHIPPED, run_folder
-from saltus.training import check_data, load_encoding
+from saltus.training import Config, check_data, load_config, load_encoding
 
 MOST_BYTES = 5_000_000
 
@@ -39,6 +40,8 @@ def test_a_card_says_how_a_chain_was_made(name: str) -> None:
     card = (run_folder(name) / "CARD.md").read_text()
     assert f"python benchmarks/ship.py {name}" in card
     assert "bits/dim" in card
+    (options,) = re.findall(r"differ from `saltus train`'s: (.*)\.$", card, re.MULTILINE)
+    assert Config(**json.loads(options)) == load_config(run_folder(name))
     assert hashlib.blake2b((run_folder(name) / "chain.safetensors").read_bytes(), digest_size=8).hexdigest() in card
 
 

@@ -17,6 +17,7 @@ from saltus.training import (
     VALIDATIONS,
     Config,
     KernelName,
+    Ladders,
     Trainer,
     build_chain,
     check_data,
@@ -55,8 +56,10 @@ def data() -> DataSet:
         ({"kernel": "gaussian", "kl_warm_up": 0.5}, "kl_warm_up is for the vae kernel"),
         ({"kernel": "vae", "variance": "posterior"}, "variance is for the gaussian kernel, and the kernel is vae"),
         ({"ladder": "every", "parametrisation": "direct"}, "a ladder predicts data, and a direct kernel does not"),
-        ({"ladder": "every", "latent": 8}, "latent = 8 is of kernels without a ladder, and ladder = every leaves none"),
-        ({"ladder": True}, "option ladder was given as True: expected 'last' or 'every'"),
+        ({"ladder": "every", "latent": 8}, "latent = 8 is of kernels without a ladder, and there are none; leave latent out"),
+        ({"ladder": "last", "levels": 1, "architecture": "mlp"}, "architecture = mlp is of kernels without a ladder, and there are none"),
+        ({"ladder": "all"}, "option ladder was given as 'all': expected 'last' or 'every'"),
+        ({"objective": "quality", "levels": 1}, "objective = quality lets levels count alike, and there is one level"),
         ({"parametrisation": "direct", "weights": {"energy": 1.0}}, "the term energy of the loss is for kernels that predict data"),
         ({"latents": 0}, "option latents was given as 0: expected greater than or equal to 1"),
         (
@@ -284,6 +287,8 @@ def test_a_vae_kernel_starts_from_a_run_and_remembers_it(tmp_path: Path, data: D
         train(data, Config(kernel="gaussian", **network), tmp_path / "other", start=tmp_path / "gaussian", quiet=True)
     with pytest.raises(Mistake, match="that predicts data"):
         train(data, vae.model_copy(update={"parametrisation": "direct"}), tmp_path / "other", start=tmp_path / "gaussian", quiet=True)
+    with pytest.raises(Mistake, match="ladders alone can not be started from another kernel; take a ladder on the last"):
+        train(data, Config(ladder="every", steps=1), tmp_path / "other", start=tmp_path / "gaussian", quiet=True)
     assert not (tmp_path / "other").exists()
 
 
@@ -297,6 +302,11 @@ def test_a_ladder_takes_the_step_to_data_and_a_plain_kernel_the_others(data: Dat
     assert bool(loss.total.isfinite().all())
     alone = Config(ladder="last", levels=1, steps=1)
     assert build_chain(alone, data).kernel(1).latent == 8 * 3 * (4 * 4 + 2 * 2 + 1)  # of patches, three rungs at each resolution
+
+
+def test_ladders_are_as_older_runs_have_kept_them() -> None:
+    assert [Config(ladder=kept).ladder for kept in (True, False)] == [Ladders.LAST, None]
+    assert Config(ladder="last", latent=0, latents=2).latents == 2  # of the ladder
 
 
 def test_ladders_on_every_step_are_one_of_the_step_to_data_and_one_of_the_others(data: DataSet) -> None:

@@ -131,7 +131,6 @@ class Chain(Buildable, nn.Module):
         first_item: int = 0,
         weights: Weights | None = None,
         shares: Sequence[float] | None = None,
-        importance: Sequence[float] | None = None,
         latents: int = 1,
     ) -> Loss:
         """The training loss of data (B, *E), each item at one level.
@@ -146,19 +145,16 @@ class Chain(Buildable, nn.Module):
             weights: of terms.
             shares: of the batch that the levels get, cleanest first, > 0, summing to 1; in equal parts unless given.  A level's
                 items are then weighted by 1 / (L share), which leaves the expected loss as it is.
-            importance: what the loss of each level is multiplied by, cleanest first, > 0; 1 unless given.
             latents: with more than 1, the loss is the bound tightened with so many where kernels have a latent; its terms have no
                 weights.  1 unless given, whatever the chain's bound is tightened with: training begins so.
 
         Raises:
-            ValueError: for shares or importance that are not such, or of levels that the kernel does not tell apart since it is trained
-                at all times; for less than one latent; for weights of a tightened loss.
+            ValueError: for shares that are not such, or of levels that the kernel does not tell apart since it is trained at all times;
+                for less than one latent; for weights of a tightened loss.
         """
         if latents < 1 or (latents > 1 and reweighted(weights or {})):
             raise ValueError(f"a loss with {latents} latents and weights {weights}; expected at least 1 latent, and no weights of several")
-        return training_loss(
-            self, y, seed=seed, first_item=first_item, weights=weights or {}, shares=shares, importance=importance, latents=latents
-        )
+        return training_loss(self, y, seed=seed, first_item=first_item, weights=weights or {}, shares=shares, latents=latents)
 
     @torch.no_grad()
     def bound(self, y: Tensor, *, seed: int = 0, first_item: int = 0, latents: int | None = None, batch: int = 256) -> Bound:

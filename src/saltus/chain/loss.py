@@ -4,8 +4,7 @@ With shares p_1 ... p_L of the items, those of level l are weighted by 1 / (L p_
 
     E loss = 1/L sum_l E L_l        (equations (1) and (3) draw l uniformly)
 
-whatever the shares are: they only move the noise of the estimate from one level to another.  Where levels are of different
-importance w_l, the weight is w_l / (L p_l).
+whatever the shares are: they only move the noise of the estimate from one level to another.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ class Loss:
     Attributes:
         level: the step of each item, 1 ... L, (B,).
         terms: named terms, (B,) each, weighted.
-        weight: importance / (L share) of each item's level, (B,), which the terms have been multiplied by.
+        weight: 1 / (L share) of each item's level, (B,), which the terms have been multiplied by.
     """
 
     level: Tensor
@@ -52,30 +51,19 @@ class Loss:
 
 
 def training_loss(
-    chain: Chain,
-    y: Tensor,
-    *,
-    seed: int,
-    first_item: int,
-    weights: Weights,
-    shares: Sequence[float] | None,
-    importance: Sequence[float] | None,
-    latents: int,
+    chain: Chain, y: Tensor, *, seed: int, first_item: int, weights: Weights, shares: Sequence[float] | None, latents: int
 ) -> Loss:
     """The loss of data (B, *E), see `Chain.loss`."""
     noise, L, any_time = Noise(seed, first_item, len(y)), chain.levels.L, len(chain.kernels) == 1 and chain.kernel(1).any_time
-    share = torch.tensor([1 / L] * L if shares is None else shares, dtype=torch.float64)
+    share = torch.full((L,), 1 / L, dtype=torch.float64) if shares is None else torch.tensor(shares, dtype=torch.float64)
     if shares is not None and (len(share) != L or not share.min() > 0 or not math.isclose(share.sum(), 1) or any_time):
         raise ValueError(f"shares {list(shares)} of {L} levels; expected {L} positive ones that sum to 1, and a kernel of these levels")
-    counts = torch.tensor([1.0] * L if importance is None else importance, dtype=torch.float64)
-    if importance is not None and (len(counts) != L or not counts.min() > 0 or any_time):
-        raise ValueError(f"importance {list(importance)} of {L} levels; expected {L} positive numbers, and a kernel of these levels")
     strata = (torch.arange(len(y)) + noise.uniform("level")[0]) / len(y)
     index = torch.searchsorted(share.cumsum(0)[:-1], strata, right=True)
     s, t = chain.levels.times[index], chain.levels.times[index + 1]
     if any_time:
         s, t = torch.zeros_like(t), chain.levels.spread(strata)
-    weight = (counts / (L * share))[index].to(y)
+    weight = (1 / (L * share))[index].to(y)
     terms = _terms(chain, index + 1, y, s, t, noise, partial(_of_kernel, weights=weights, latents=latents))
     return Loss(index + 1, {name: value * weight for name, value in terms.items()}, weight)
 

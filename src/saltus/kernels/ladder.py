@@ -4,7 +4,7 @@ r"""A VAE step whose latent is a ladder: Problem 3 with epsilon = (epsilon_1, ..
     encoder   q(epsilon | .) = prod_r N(mu_r, sigma_r^2)(epsilon_r | epsilon_<r, .)
     decoder   as in `VAEKernel`: the network takes a rung in as it goes
 
-One pass from coarse to fine draws the latents and decodes them.  For steps to data, where most nats are.
+One pass from coarse to fine draws the latents and decodes them.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ def build_chain(config: Config, data: DataSet) -> Chain:
 
 
 def _kernels(config: Config, data: DataSet) -> Kernel | list[Kernel]:
-    """One for all steps; or a ladder of the step to data, where most nats are, and one for all others."""
+    """One for all steps; or a ladder for the step to data, where most nats are, and a plain kernel or another ladder for all others."""
     if config.ladder is None:
         return _kernel(config, data)
     last, others = _ladder(config, data), _ladder if config.ladder is Ladders.EVERY else _kernel

@@ -27,14 +27,14 @@ class KernelName(StrEnum):
 
 
 class Ladders(StrEnum):
-    """Which steps of a VAE have a ladder of latents: the `last`, to data, or `every` one; the last has one of its own."""
+    """Which steps of a VAE have a ladder of latents: the `last`, that to data, or `every` one, with another ladder for all but the last."""
 
     LAST = "last"
     EVERY = "every"
 
 
 class Objective(StrEnum):
-    """What a VAE kernel is trained for: `likelihood` (every nat of the bound counts alike) or `quality` of samples (every level does)."""
+    """What a VAE kernel is trained for: `likelihood` (all nats of the bound count alike) or `quality` of samples (all levels do)."""
 
     LIKELIHOOD = "likelihood"
     QUALITY = "quality"
@@ -121,6 +121,11 @@ class Config(BaseModel):
             raise ValueError(f"expected weights from 0 up of {', '.join(_TERMS)}, not {wrong[0]}")
         return weights
 
+    @field_validator("ladder", mode="before")
+    @classmethod
+    def _or_as_runs_have_kept_it(cls, ladder: Any) -> Any:
+        return (Ladders.LAST if ladder else None) if isinstance(ladder, bool) else ladder
+
     @model_validator(mode="before")
     @classmethod
     def _as_many_levels_as_times(cls, options: Any) -> Any:
@@ -137,8 +142,12 @@ class Config(BaseModel):
             kernel = _ONLY_FOR.get(name, self.kernel)
             if kernel is not self.kernel and getattr(self, name) != field.get_default(call_default_factory=True):
                 raise ValueError(f"{name} is for the {kernel} kernel, and the kernel is {self.kernel}; leave it out")
-        if self.ladder is Ladders.EVERY and self.latent is not None:
-            raise ValueError(f"latent = {self.latent} is of kernels without a ladder, and ladder = every leaves none; leave latent out")
+        if self.objective is Objective.QUALITY and self.levels == 1:
+            raise ValueError("objective = quality lets levels count alike, and there is one level; leave objective out, or take more")
+        if self.ladder is Ladders.EVERY or (self.ladder and self.levels == 1):
+            for name in ("latent", "architecture", "width"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} = {getattr(self, name)} is of kernels without a ladder, and there are none; leave {name} out")
         if self.ladder and self.parametrisation is Parametrisation.DIRECT:
             raise ValueError("a ladder predicts data, and a direct kernel does not; take parametrisation bridge, or no ladder")
         if self.parametrisation is Parametrisation.DIRECT:
@@ -155,7 +164,7 @@ class Config(BaseModel):
             return self
         if reweighted(self.weights):
             raise ValueError(f"latents = {self.latents} trains for the tightened bound, which knows no weights; leave weights out")
-        if self.latent == 0:
+        if self.latent == 0 and self.ladder is None:
             raise ValueError(f"latents = {self.latents} are of kernels with a latent, and latent is 0; leave one of them out")
         if self.kl_warm_up * self.steps > self.steps - 1:
             raise ValueError(f"kl_warm_up = {self.kl_warm_up} leaves no update to latents = {self.latents}; take a shorter one")

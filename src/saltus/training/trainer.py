@@ -6,7 +6,7 @@
     chain = trainer.averaged()
 
 Which items a step sees, and their noise, are functions of the seed and of the number of items seen before; how many of them
-each level gets follows the loss so far (`Shares`).
+each level gets, and how much its loss counts, follows the loss so far (`Shares`).
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Trainer:
         config: see `Config`.
 
     Attributes:
-        shares: of each batch that the levels get; None for kernels that are not trained for their bound.
+        shares: of each batch that the levels get, and how much their losses count; None for kernels that are not trained for their bound.
 
     Raises:
         ValueError: if the chain's bound is tightened otherwise than the configuration says.
@@ -114,8 +114,8 @@ class Trainer:
                     module.compile()
         self._parameters = list(chain.parameters())
         self._device = self._parameters[0].device
-        bounded = all(isinstance(kernel, VAEKernel) for kernel in chain.kernels)
-        self.shares = Shares(chain.levels.L, alike=config.objective is Objective.QUALITY) if bounded else None
+        for_bound, d = all(isinstance(kernel, VAEKernel) for kernel in chain.kernels), math.prod(chain.event_shape)
+        self.shares = Shares(chain.levels.L, d, alike=config.objective is Objective.QUALITY) if for_bound else None
         self._optimiser = torch.optim.AdamW(self._parameters, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True)
 
     def averaged(self) -> Chain:
@@ -169,12 +169,11 @@ class Trainer:
         risen = min(1.0, step / ramp) if ramp else 1.0
         weights = config.weights | {"kl": config.weights.get("kl", 1.0) * risen}
         latents = self.chain.latents if risen == 1 else 1
-        shares, importance = (self.shares.current, self.shares.importance) if self.shares else (None, None)
+        shares = self.shares.current if self.shares else None
         with self._precision():
-            loss = self.chain.loss(
-                y, seed=config.seed, first_item=first, weights=weights, shares=shares, importance=importance, latents=latents
-            )
-        each_dim = loss.total.mean() / y[0].numel()
+            loss = self.chain.loss(y, seed=config.seed, first_item=first, weights=weights, shares=shares, latents=latents)
+        factors = loss.total.new_tensor(self.shares.factors)[loss.level - 1] if self.shares else 1.0
+        each_dim = (factors * loss.total).mean() / y[0].numel()
         self._optimiser.zero_grad()
         each_dim.backward()
         norm = float(nn.utils.clip_grad_norm_(self._parameters, config.clip))

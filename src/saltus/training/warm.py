@@ -27,7 +27,7 @@ def warm_start(chain: Chain, source: Chain) -> None:
         )
     heirs = [kernel for kernel in chain.kernels if not isinstance(kernel, LadderKernel)]
     if not heirs:
-        raise Mistake("a chain of ladders alone can not be started from another kernel; expected a plain VAE kernel on some step")
+        raise Mistake("ladders alone can not be started from another kernel; take a ladder on the last of several steps, or no start")
     for kernel in heirs:
         if not isinstance(kernel, VAEKernel) or kernel.parametrisation is not Parametrisation.BRIDGE:
             raise Mistake(f"a {type(kernel).__name__} can not be started from another kernel; expected a VAE kernel that predicts data")
