@@ -1,7 +1,7 @@
 """The VAE at 28 x 28 against rivals at equal network calls; `cases.py` says how.
 
-The Gaussian kernel is a U-Net.  The VAE has a ladder of its own on the step to data and another for all noisier steps; it is trained
-for samples, so that levels count alike, on grids that spread over the levels where an image takes shape.
+The Gaussian kernel is a U-Net.  The VAE has a ladder of its own on the step to data and another for all noisier steps; levels count
+alike, on grids that spread over those where an image takes shape.
 
 python benchmarks/full_size.py train FOLDER [--only fashion]     FOLDER holds mnist.npz and fashion_mnist.npz
 python benchmarks/full_size.py compare FOLDER [--only fashion]   every figure, by `saltus compare`
@@ -20,7 +20,7 @@ from cases_report import write_report
 KEPT = Path("runs/full_size")
 REPORT = Path("docs/results/full_size.md")
 UNET: dict[str, Any] = {"preset": "tiny", "channels": (16, 32, 64), "batch": 32, "learning_rate": 0.002, "bf16": True}
-LADDERS: dict[str, Any] = {"kernel": "vae", "ladder": "every", "channels": (32, 48), "objective": "quality", "kl_warm_up": 0.1}
+LADDERS: dict[str, Any] = {"kernel": "vae", "ladder": "every", "channels": (32, 48), "alike": True, "kl_warm_up": 0.1}
 SPREAD = {4: (0.0, 0.3, 0.8, 1.5, 3.0), 2: (0.0, 0.8, 3.0)}
 RECIPES.update({f"ladders-{levels}": Recipe(LADDERS | {"times": times}) for levels, times in SPREAD.items()})
 _KERNELS, _CALLS, _SEEDS, _SAMPLES = (GAUSSIAN, "ladders-4", "ladders-2"), (2, 4), (0,), 1000

@@ -95,7 +95,10 @@ def test_a_kernel_that_does_not_predict_data_has_neither() -> None:
         kernel.loss(*[torch.zeros(1, 2)] * 3, S, T, noise=Noise(0, 0, 1), weights={"energy": 1.0})
 
 
-def test_weights_are_checked() -> None:
+def test_objectives_are_weights_and_weights_are_checked() -> None:
+    assert Config().loss_weights == {}
+    assert Config(objective="quality").loss_weights == {"kl": 0.7}
+    assert Config(objective="quality", weights={"energy": 0, "kl": 0.3}).loss_weights == {"energy": 0, "kl": 0.3}
     for wrong in ({"noise": 1.0}, {"kl": -1.0}):
         with pytest.raises(Mistake, match="option weights was given as"):
             Config(weights=wrong)

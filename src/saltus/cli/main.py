@@ -83,9 +83,7 @@ def _settings(_: click.Context, __: click.Parameter, given: Sequence[str]) -> di
 )
 @click.option("--steps", type=int, default=5000, show_default=True, help="Updates of the training.")
 @click.option("--seed", type=SEED, default=0, show_default=True)
-@click.option(
-    "--objective", default="likelihood", show_default=True, help="vae: likelihood (nats count alike), or quality of samples (levels do)."
-)
+@click.option("--objective", default="likelihood", show_default=True, help="vae: likelihood, or quality of samples.")
 @click.option("--start", metavar="RUN", type=click.Path(path_type=Path), help="vae: start from the network of another kernel's run.")
 @click.option("--preset", default="tiny", show_default=True, help="Size of the networks: tiny (minutes) or small (hours).")
 @click.option("--batch", type=int, default=128, show_default=True, help="Items in one update.")

@@ -34,13 +34,17 @@ class Ladders(StrEnum):
 
 
 class Objective(StrEnum):
-    """What a VAE kernel is trained for: `likelihood` (all nats of the bound count alike) or `quality` of samples (all levels do)."""
+    """What a VAE kernel is trained for: `likelihood` (weight 1 on every nat of the bound) or `quality` (of samples)."""
 
     LIKELIHOOD = "likelihood"
     QUALITY = "quality"
 
 
-_OF_THE_VAE = ("latent", "parametrisation", "encodes", "ladder", "objective", "weights", "kl_warm_up", "latents")
+_WEIGHTS: dict[Objective, dict[str, float]] = {
+    Objective.LIKELIHOOD: {},
+    Objective.QUALITY: {"kl": 0.7},
+}
+_OF_THE_VAE = ("latent", "parametrisation", "encodes", "ladder", "objective", "weights", "alike", "kl_warm_up", "latents")
 _ONLY_FOR = dict.fromkeys(_OF_THE_VAE, KernelName.VAE) | {"variance": KernelName.GAUSSIAN}
 _TERMS = ("kl", "decoder", "entropy", *ADDED)
 
@@ -87,8 +91,9 @@ class Config(BaseModel):
     objective: Objective = Objective.LIKELIHOOD
     weights: dict[str, float] = Field(
         default_factory=dict,
-        description="of terms of a VAE kernel's loss (kl, decoder, entropy, data, energy); 1 on those of the bound unless given",
+        description="of terms of a VAE kernel's loss (kl, decoder, entropy, data, energy), in place of the objective's",
     )
+    alike: bool = Field(default=False, description="vae: the losses of all levels count alike, rather than all nats")
     kl_warm_up: float = Field(
         default=0.3, ge=0, le=1, description="share of the steps over which the weight of the latent's KL rises from 0"
     )
@@ -142,8 +147,8 @@ class Config(BaseModel):
             kernel = _ONLY_FOR.get(name, self.kernel)
             if kernel is not self.kernel and getattr(self, name) != field.get_default(call_default_factory=True):
                 raise ValueError(f"{name} is for the {kernel} kernel, and the kernel is {self.kernel}; leave it out")
-        if self.objective is Objective.QUALITY and self.levels == 1:
-            raise ValueError("objective = quality lets levels count alike, and there is one level; leave objective out, or take more")
+        if self.alike and self.levels == 1:
+            raise ValueError("alike is for several levels, and there is one; leave it out, or take more levels")
         if self.ladder is Ladders.EVERY or (self.ladder and self.levels == 1):
             for name in ("latent", "architecture", "width"):
                 if getattr(self, name) is not None:
@@ -151,7 +156,7 @@ class Config(BaseModel):
         if self.ladder and self.parametrisation is Parametrisation.DIRECT:
             raise ValueError("a ladder predicts data, and a direct kernel does not; take parametrisation bridge, or no ladder")
         if self.parametrisation is Parametrisation.DIRECT:
-            added = [name for name in ADDED if self.weights.get(name)]
+            added = [name for name in ADDED if self.loss_weights.get(name)]
             if added:
                 raise ValueError(
                     f"the term {added[0]} of the loss is for kernels that predict data; take parametrisation bridge, or no {added[0]}"
@@ -162,8 +167,10 @@ class Config(BaseModel):
     def _can_be_tightened(self) -> Self:
         if self.latents == 1:
             return self
-        if reweighted(self.weights):
-            raise ValueError(f"latents = {self.latents} trains for the tightened bound, which knows no weights; leave weights out")
+        if reweighted(self.loss_weights):
+            raise ValueError(
+                f"latents = {self.latents} trains for the tightened bound, which knows no weights; leave objective and weights out"
+            )
         if self.latent == 0 and self.ladder is None:
             raise ValueError(f"latents = {self.latents} are of kernels with a latent, and latent is 0; leave one of them out")
         if self.kl_warm_up * self.steps > self.steps - 1:
@@ -174,6 +181,11 @@ class Config(BaseModel):
     def grid(self) -> Levels:
         """The levels of the run."""
         return Levels.cosine(self.levels, _LAST) if self.times is None else Levels(self.times)
+
+    @property
+    def loss_weights(self) -> dict[str, float]:
+        """Of the named terms of the loss, once the KL's has risen."""
+        return _WEIGHTS[self.objective] | self.weights
 
     def save(self, folder: Path) -> None:
         """Write `config.json`."""

@@ -8,8 +8,8 @@ item's gradient there; the root mean square of the loss L_l stands in for that (
 
 A tenth of the items go in equal parts, so that no level is left without any.
 
-For samples the nats of a noisy level, few as they are, decide what the image is of.  There items go in equal parts, and the
-losses of all levels are brought to one size:
+Yet the nats of a noisy level, few as they are, decide what an image is of.  Where levels are to count alike, items go in equal
+parts, and the losses of all levels are brought to one size:
 
     factor_l = mean size / size_l,      size_l = max(rms_l, sqrt(d / 2))
 

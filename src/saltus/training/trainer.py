@@ -28,7 +28,7 @@ from saltus.data import DataSet
 from saltus.kernels import VAEKernel
 from saltus.mistakes import Mistake
 from saltus.networks import MLP, ConvEncoder, Ladder, LadderEncoder, MLPEncoder, UNet
-from saltus.training.config import Config, Objective
+from saltus.training.config import Config
 from saltus.training.shares import Shares
 
 __all__ = ["VALIDATIONS", "Progress", "Trainer", "Validation"]
@@ -115,7 +115,7 @@ class Trainer:
         self._parameters = list(chain.parameters())
         self._device = self._parameters[0].device
         for_bound, d = all(isinstance(kernel, VAEKernel) for kernel in chain.kernels), math.prod(chain.event_shape)
-        self.shares = Shares(chain.levels.L, d, alike=config.objective is Objective.QUALITY) if for_bound else None
+        self.shares = Shares(chain.levels.L, d, alike=config.alike) if for_bound else None
         self._optimiser = torch.optim.AdamW(self._parameters, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True)
 
     def averaged(self) -> Chain:
@@ -167,7 +167,8 @@ class Trainer:
         y = self.data.train[_items(len(self.data.train), first, config.batch, config.seed)].to(self._device)
         ramp = config.kl_warm_up * config.steps
         risen = min(1.0, step / ramp) if ramp else 1.0
-        weights = config.weights | {"kl": config.weights.get("kl", 1.0) * risen}
+        weights = config.loss_weights
+        weights["kl"] = weights.get("kl", 1.0) * risen
         latents = self.chain.latents if risen == 1 else 1
         shares = self.shares.current if self.shares else None
         with self._precision():
