@@ -29,6 +29,10 @@ CASES = {
     data: Case(data, "28", UNET, seconds, _SEEDS, _CALLS, ways=FEW_WAYS, samples=_SAMPLES, kernels=_KERNELS)
     for data, seconds in _SECONDS.items()
 }
+BY_NATS = "ladders by nats-4"
+RECIPES[BY_NATS] = Recipe(LADDERS | {"times": SPREAD[4], "alike": False})
+CASES["mnist_28_5min"] = Case("mnist_28", "28", UNET, 300, _SEEDS, (4,), samples=_SAMPLES, kernels=("ladders-4", BY_NATS))
+"""What it does that levels count alike."""
 
 if __name__ == "__main__":
     command_line(__doc__, CASES, KEPT, partial(write_report, KEPT, CASES, REPORT))
