@@ -149,10 +149,6 @@ class Config(BaseModel):
                 raise ValueError(f"{name} is for the {kernel} kernel, and the kernel is {self.kernel}; leave it out")
         if self.alike and self.levels == 1:
             raise ValueError("alike is for several levels, and there is one; leave it out, or take more levels")
-        if self.ladder is Ladders.EVERY or (self.ladder and self.levels == 1):
-            for name in ("latent", "architecture", "width"):
-                if getattr(self, name) is not None:
-                    raise ValueError(f"{name} = {getattr(self, name)} is of kernels without a ladder, and there are none; leave {name} out")
         if self.ladder and self.parametrisation is Parametrisation.DIRECT:
             raise ValueError("a ladder predicts data, and a direct kernel does not; take parametrisation bridge, or no ladder")
         if self.parametrisation is Parametrisation.DIRECT:
@@ -161,6 +157,14 @@ class Config(BaseModel):
                 raise ValueError(
                     f"the term {added[0]} of the loss is for kernels that predict data; take parametrisation bridge, or no {added[0]}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _has_a_use_for_plain_networks(self) -> Self:
+        if self.ladder is Ladders.EVERY or (self.ladder and self.levels == 1):
+            for name in ("latent", "architecture", "width"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} = {getattr(self, name)} is of kernels without a ladder, and there are none; leave {name} out")
         return self
 
     @model_validator(mode="after")

@@ -166,8 +166,7 @@ class Trainer:
         config, first = self.config, step * self.config.batch
         y = self.data.train[_items(len(self.data.train), first, config.batch, config.seed)].to(self._device)
         ramp = config.kl_warm_up * config.steps
-        risen = min(1.0, step / ramp) if ramp else 1.0
-        weights = config.loss_weights
+        risen, weights = min(1.0, step / ramp) if ramp else 1.0, config.loss_weights
         weights["kl"] = weights.get("kl", 1.0) * risen
         latents = self.chain.latents if risen == 1 else 1
         shares = self.shares.current if self.shares else None
