@@ -17,13 +17,13 @@ from unittest import mock
 from cases import GAUSSIAN, LATE, RECIPES, SMALL, Case, Recipe, best_way, command_line, decoder_parameters
 from saltus.chain import Chain
 from saltus.data import DataSet, load
-from saltus.evaluation import METRICS, ChainSampler, Suite, evaluate
-from saltus.kernels import PLAIN, Terms, VAEKernel, Weights
+from saltus.evaluation import METRICS, ChainSampler, Evaluator, evaluate
+from saltus.kernels import DEFAULT, Terms, VAEKernel, Weights
 from saltus.machine import describe_machine
 from saltus.storage import to_json
-from saltus.studies.compare import CHOSEN_BY
-from saltus.studies.compare_page import plus_minus
-from saltus.training.shares import Shares
+from saltus.studies.compare.comparison import CHOSEN_BY
+from saltus.studies.compare.page import plus_minus
+from saltus.training.level_sampling import LevelSampling
 
 KEPT = Path("runs/ablation")
 REPORT = Path("docs/results/ablation.md")
@@ -37,7 +37,7 @@ FREE = 1.0  # nats of an item's KL at a step that cost nothing
 
 def equal_shares() -> AbstractContextManager[Any]:
     """Levels that get equal parts of each batch, in place of shares that follow the loss."""
-    return mock.patch.object(Shares, "update", return_value=None)
+    return mock.patch.object(LevelSampling, "update", return_value=None)
 
 
 def free_nats() -> AbstractContextManager[Any]:
@@ -67,7 +67,7 @@ ABLATED = {
     "no KL warm-up": Recipe(_VAE | {"kl_warm_up": 0.0}),
     "KL times 0.7": Recipe(_VAE | {"weights": {"kl": 0.7}}),
     "a free nat a step": Recipe(_VAE, patch=free_nats),
-    "encoder of y": Recipe(_VAE | {"encodes": "y"}),
+    "encoder of y": Recipe(_VAE | {"encoder_input": "y"}),
     "data space": Recipe(_VAE | {"weights": _DATA_SPACE}),
     "energy 0.1": Recipe(_VAE | {"weights": {"energy": 0.1}}),
     "learning rate 0.001": Recipe(_VAE | {"learning_rate": 0.001}),
@@ -77,15 +77,15 @@ ABLATED = {
 CASE = Case("mnist_14", "ablation", SMALL | {"learning_rate": 0.002}, SECONDS, (0,), (CALLS,), kernels=tuple(ABLATED))
 
 
-def measured(run: Path, choice: Suite, suite: Suite) -> dict[str, Any]:
+def measured(run: Path, choice: Evaluator, evaluator: Evaluator) -> dict[str, Any]:
     """Figures of one run, made once: sampled plainly, and in the way, with the eta and the temperature that suit it best."""
     file = run / "ablation.json"
     if not file.exists():
-        chain, y = Chain.load(run), suite.real
+        chain, y = Chain.load(run), evaluator.real
         bound, (words, _, best) = chain.bound(y), best_way(chain, choice)
-        found = {way: evaluate(sampler, suite).metrics for way, sampler in zip(WAYS, (ChainSampler(chain, PLAIN), best), strict=True)}
+        found = {way: evaluate(sampler, evaluator).metrics for way, sampler in zip(WAYS, (ChainSampler(chain, DEFAULT), best), strict=True)}
         figures = {way: {name: asdict(result.generated) for name, result in metrics.items()} for way, metrics in found.items()}
-        used = {"kl": bound.kl.mean(1).tolist(), "units": bound.active_units, "mismatch": bound.mismatch}
+        used = {"kl": bound.kl.mean(1).tolist(), "units": bound.active_units, "aggregate_kl": bound.aggregate_kl}
         sizes = {"decoder": decoder_parameters(chain), "all": sum(p.numel() for p in chain.parameters())}
         file.write_text(to_json({"figures": figures, "best": words, "bits": float(bound.bits_per_dim.mean()), **used, **sizes}))
     spent: dict[str, Any] = json.loads((run / "time.json").read_text())
@@ -107,10 +107,10 @@ def halves(data: DataSet) -> tuple[DataSet, DataSet]:
 def report() -> None:
     data = load(str(KEPT / "mnist_14.npz"))
     to_choose, to_report = halves(data)
-    choice = Suite(to_choose, CHOICE_SAMPLES, part="validation", metrics=(CHOSEN_BY,))
-    suite = Suite(to_report, SAMPLES, part="validation", metrics=COLUMNS)
+    choice = Evaluator(to_choose, CHOICE_SAMPLES, part="validation", metrics=(CHOSEN_BY,))
+    evaluator = Evaluator(to_report, SAMPLES, part="validation", metrics=COLUMNS)
     titles = [f"{METRICS[name].title}, {way}" for name in COLUMNS for way in WAYS]
-    more = ["best way", "bits/dim", "KL, nats", "active units", "mismatch", "updates", "CPU seconds", "decoder's parameters", "all"]
+    more = ["best way", "bits/dim", "KL, nats", "active units", "aggregate_kl", "updates", "CPU seconds", "decoder's parameters", "all"]
     lines = [
         "# What each ingredient of the VAE kernel's training does",
         "",
@@ -119,9 +119,9 @@ def report() -> None:
         f"{data.describe()}, {CALLS} levels, and as many updates as fit into {SECONDS} CPU seconds at paces measured beforehand.",
         f"One training seed: ± is of 3 sets of {SAMPLES} samples alone. Sampled plainly, and in the way that gives the least",
         f"{METRICS[CHOSEN_BY].title} on one half of the validation items; all figures are of the other half.",
-        f"KL, active units and mismatch: cleanest step first. Machine: {describe_machine()}.",
+        f"KL, active units and aggregate_kl: cleanest step first. Machine: {describe_machine()}.",
         "",
-        f"Real items in place of samples: {', '.join(f'{METRICS[name].title} {suite.floor[name].mean:.3g}' for name in COLUMNS)}.",
+        f"Real items in place of samples: {', '.join(f'{METRICS[name].title} {evaluator.floor[name].mean:.3g}' for name in COLUMNS)}.",
         "",
         f"| changed | {' | '.join([*titles, *more])} |",
         "|---" * (1 + len(titles) + len(more)) + "|",
@@ -129,9 +129,9 @@ def report() -> None:
     for name in ABLATED:
         run = KEPT / "mnist" / f"{name}-0"
         if run.exists():
-            found = measured(run, choice, suite)
+            found = measured(run, choice, evaluator)
             figures = [plus_minus(found["figures"][way][column], 3) for column in COLUMNS for way in WAYS]
-            used = ["/".join("-" if value is None else f"{value:.3g}" for value in found[part]) for part in ("kl", "units", "mismatch")]
+            used = ["/".join("-" if value is None else f"{value:.3g}" for value in found[part]) for part in ("kl", "units", "aggregate_kl")]
             sizes = [str(found[part]) for part in ("updates", "cpu_seconds", "decoder", "all")]
             lines.append(f"| {' | '.join([name, *figures, found['best'], format(found['bits'], '.3f'), *used, *sizes])} |")
     REPORT.write_text("\n".join(lines) + "\n")

@@ -27,11 +27,11 @@ import torch
 
 from saltus.chain import Chain
 from saltus.data import DataSet, load
-from saltus.evaluation import Sampler, Suite
+from saltus.evaluation import Evaluator, Sampler
 from saltus.kernels import VAEKernel
 from saltus.networks.groups import GROUPS
-from saltus.studies.compare import CHOSEN_BY
-from saltus.studies.contenders import Choice, of_chain
+from saltus.studies.compare.comparison import CHOSEN_BY
+from saltus.studies.compare.samplers import Choice, of_chain
 from saltus.training import VALIDATIONS, Config, KernelName, Trainer, build_chain, train
 
 SMALL: dict[str, Any] = {"preset": "small", "architecture": "mlp", "width": 256}
@@ -262,13 +262,13 @@ def wider(config: Config) -> Iterator[Config]:
         yield config.model_copy(update={"channels": tuple(c + GROUPS * extra for c, extra in zip(config.channels, more, strict=True))})
 
 
-def best_way(chain: Chain, suite: Suite) -> tuple[str, Choice, Sampler]:
-    """Of all ways to sample with a chain's network at its number of calls, the one whose samples lie closest to a suite's items."""
+def best_way(chain: Chain, evaluator: Evaluator) -> tuple[str, Choice, Sampler]:
+    """Of all ways to sample with a chain's network at its number of calls, the one whose samples lie closest to a evaluator's items."""
     found = []
-    for contender in of_chain(chain, suite.real):
+    for contender in of_chain(chain, evaluator.real):
         for name, choice in contender.choices(chain.levels.L).items():
             sampler = contender.sampler(choice)
-            distance = suite.measure(sampler.sample(suite.n, seed=CHOICE_SEED).float())[CHOSEN_BY]
+            distance = evaluator.measure(sampler.sample(evaluator.n, seed=CHOICE_SEED).float())[CHOSEN_BY]
             found.append((distance, f"{contender.way}: {name}", choice, sampler))
     return min(found, key=lambda one: one[0])[1:]
 

@@ -11,9 +11,9 @@ from typing import Any
 from cases import Case, decoder_parameters
 from saltus.chain import Chain
 from saltus.evaluation import METRICS, draw_rows
-from saltus.studies.cells import Cells
-from saltus.studies.compare_page import bound_figure, curves, plus_minus, tabulated
-from saltus.studies.models import PERFECT
+from saltus.studies.cache import ResultCache
+from saltus.studies.compare.models import PERFECT
+from saltus.studies.compare.page import bound_figure, curves, plus_minus, tabulated
 
 OF_IMAGES = ("frechet", "sliced_wasserstein", "recall")
 PICTURED_CALLS, PICTURED = 4, 12
@@ -111,7 +111,7 @@ def _table(summary: dict[str, Any], value: Callable[[dict[str, Any]], str]) -> l
 def _samples(folder: Path, summary: dict[str, Any], file: Path) -> list[str]:
     """A picture of what every way gives, for images."""
     calls = max(row["calls"] for row in summary["rows"] if row["calls"] <= PICTURED_CALLS)  # fewer while a comparison goes on
-    kept = Cells(folder / "compare" / "figures")
+    kept = ResultCache(folder / "compare" / "figures")
     drawn = {f"{row['model']}: {row['way']}": kept.load(row["pictured"])[:PICTURED] for row in summary["rows"] if row["calls"] == calls}
     if next(iter(drawn.values())).ndim < IMAGES:
         return []

@@ -24,7 +24,8 @@ from torch import nn
 
 from saltus.chain import Bound, Chain, StandardNormal
 from saltus.data import DataSet, digits
-from saltus.kernels import DiscretisedHead, Head, VAEKernel
+from saltus.kernels import VAEKernel
+from saltus.likelihoods import DiscretisedHead, Head
 from saltus.networks import MLP, Architecture, Scaled, decoder, encoder
 from saltus.training import Config, Trainer
 

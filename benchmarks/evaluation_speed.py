@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from saltus.data import Binned, DataSet, digits, load
-from saltus.evaluation import DEFAULT_METRICS, METRICS, MOST_ITEMS, Suite, features_for
+from saltus.evaluation import DEFAULT_METRICS, METRICS, MOST_ITEMS, Evaluator, features_for
 
 NOISE = 0.05  # standard deviation, of values from -1 to 1
 SIDE = 28
@@ -54,17 +54,17 @@ def main() -> None:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
     start = time.perf_counter()
-    suite = Suite(data, n, metrics=DEFAULT_METRICS)
-    figures = suite.measure(samples)
+    evaluator = Evaluator(data, n, metrics=DEFAULT_METRICS)
+    figures = evaluator.measure(samples)
     seconds = time.perf_counter() - start
     for name, value in figures.items():
         print(f"{METRICS[name].title}: {value:.4g}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(f"{n} samples against {suite.n_real} real items: {seconds:.1f} s, {torch.get_num_threads()} threads")
+    print(f"{n} samples against {evaluator.n_real} real items: {seconds:.1f} s, {torch.get_num_threads()} threads")
     print(f"peak memory {peak / 2**20:.2f} GiB ({before / 2**20:.2f} before)")
 
     start = time.perf_counter()
-    suite.measure(samples)
+    evaluator.measure(samples)
     print(f"again, with the real side known: {time.perf_counter() - start:.1f} s")
 
 

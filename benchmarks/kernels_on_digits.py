@@ -38,7 +38,7 @@ ARMS = ("gaussian", "no latent", "vae")
 SEEDS = range(5)
 SECONDS = 60.0  # of training, as measured at the start
 LATENT, WIDTH, DEPTH = 16, 128, 3
-CONFIG = Config(steps=1, any_time=False)
+CONFIG = Config(steps=1, any_step=False)
 TIMING_UPDATES = 60
 KEPT = Path("runs/kernels_on_digits")
 REPORT = Path("docs/results/kernels_on_digits.md")
@@ -62,7 +62,7 @@ def build(arm: str, data: DataSet, seed: int) -> Chain:
     torch.manual_seed(seed)
     head = data.encoding.head()
     kernels: dict[str, Callable[[], GaussianKernel | VAEKernel]] = {
-        "gaussian": lambda: GaussianKernel(decoder(data, matched_width(data, 1), 1, 0), head, any_time=False),
+        "gaussian": lambda: GaussianKernel(decoder(data, matched_width(data, 1), 1, 0), head, any_step=False),
         "no latent": lambda: VAEKernel(decoder(data, matched_width(data, 2), 2, 0), None, head),
         "vae": lambda: VAEKernel(decoder(data, WIDTH, 2, LATENT), MLPEncoder(data.event_shape, latent=LATENT, width=WIDTH), head),
     }

@@ -31,11 +31,11 @@ from torch import Tensor
 
 from saltus.chain import Chain
 from saltus.data import DataSet, Standardised
-from saltus.kernels import PLAIN
+from saltus.kernels import DEFAULT
 from saltus.machine import describe_machine
 from saltus.oracles import GaussianMixture
 from saltus.process import OrnsteinUhlenbeck
-from saltus.studies.contenders import Choice, Contender, of_chain, of_oracle
+from saltus.studies.compare.samplers import Choice, Contender, of_chain, of_oracle
 from saltus.training import Config, train
 
 KEPT, REPORT = Path("runs/mixtures"), Path("docs/results/mixtures.md")
@@ -120,7 +120,7 @@ def trained(name: str, kernel: str, calls: int, seed: int) -> Chain:
 
 def plainly(chain: Chain, held_out: Tensor) -> Contender:
     """The VAE's steps as `saltus sample` draws them."""
-    return replace(of_chain(chain, held_out)[0], hows=[PLAIN])
+    return replace(of_chain(chain, held_out)[0], hows=[DEFAULT])
 
 
 def judged(contender: Contender, name: str, calls: int) -> tuple[float, Choice]:

@@ -1,4 +1,4 @@
-"""Make the chains that come with the package: train, evaluate, and put what is needed to sample into `src/saltus/shipped`.
+"""Make the chains that come with the package: train, evaluate, and put what is needed to sample into `src/saltus/pretrained`.
 
 A finished training in `runs/shipped` is kept.
 
@@ -20,15 +20,15 @@ from pathlib import Path
 from cases import LADDER, LATE, best_way
 from saltus.chain import Chain
 from saltus.data import load
-from saltus.evaluation import Suite
-from saltus.kernels import PLAIN
+from saltus.evaluation import Evaluator
+from saltus.kernels import DEFAULT
 from saltus.machine import describe_machine
-from saltus.studies.compare import CHOSEN_BY
+from saltus.studies.compare.comparison import CHOSEN_BY
 from saltus.training import Config, train
 
 DIGITS = "digits"
 MADE = Path("runs/shipped")
-HOME = Path("src/saltus/shipped")
+HOME = Path("src/saltus/pretrained")
 KEPT = ("chain.json", "chain.safetensors", "data.json", "data.safetensors", "config.json", "source.json")
 MOST_BYTES = 5_000_000
 CHOICE_ITEMS, SAMPLES = 1000, 2000
@@ -52,9 +52,9 @@ def card(name: str, run: Path, source: str, seconds: float) -> str:
     """How the chain was made and what it is worth."""
     data = [] if source == DIGITS else ["--data", source]
     items = load(source)
-    suite, n = Suite(items, CHOICE_ITEMS, part="validation", metrics=(CHOSEN_BY,)), min(SAMPLES, len(items.test))
-    best = best_way(Chain.load(run), suite)[1].how or PLAIN
-    ways = [f"--last {how.last} --eta {how.eta:g} --temperature {how.temperature:g}" for how in dict.fromkeys([PLAIN, best])]
+    evaluator, n = Evaluator(items, CHOICE_ITEMS, part="validation", metrics=(CHOSEN_BY,)), min(SAMPLES, len(items.test))
+    best = best_way(Chain.load(run), evaluator)[1].how or DEFAULT
+    ways = [f"--last {how.last} --eta {how.eta:g} --temperature {how.temperature:g}" for how in dict.fromkeys([DEFAULT, best])]
     command = [sys.executable, "-m", "saltus", "evaluate", str(run), *data, "--n", str(n)]
     figures = {way: subprocess.run([*command, *way.split()], check=True, capture_output=True, text=True).stdout.rstrip() for way in ways}
     kept = json.loads((run / "config.json").read_text())

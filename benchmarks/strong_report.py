@@ -13,8 +13,8 @@ from matplotlib.figure import Figure
 
 from cases import GAUSSIAN, Case
 from saltus.evaluation import METRICS
-from saltus.studies.compare_page import plus_minus
-from saltus.studies.models import PERFECT
+from saltus.studies.compare.models import PERFECT
+from saltus.studies.compare.page import plus_minus
 
 Row = dict[str, Any]
 

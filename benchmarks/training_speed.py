@@ -26,8 +26,8 @@ from saltus.data.encoding import Binned
 from saltus.machine import describe_machine, keep_freed_memory
 from saltus.training import Config, Trainer, build_chain
 
-PLAIN = "plain"
-OPTIONS = (PLAIN, "channels_last", "bf16", "compile", "channels_last compile", "channels_last compile bf16")
+DEFAULT = "plain"
+OPTIONS = (DEFAULT, "channels_last", "bf16", "compile", "channels_last compile", "channels_last compile bf16")
 NETWORKS = {"tiny U-Net, 28 x 28": (28, "unet", "tiny"), "small MLP, 14 x 14": (14, "mlp", "small")}
 ALLOCATOR = "allocator"
 BATCH, UPDATES, TURNS = 64, 12, 3
@@ -39,7 +39,7 @@ def endless(network: str, options: str) -> Iterator[Any]:
     side, architecture, preset = NETWORKS[network]
     items = torch.rand(256, 1, side, side) * 2 - 1
     data = DataSet("noise", Binned("gray", (side, side), 0, 255, "uint8"), items, items, items)
-    chosen: dict[str, Any] = dict.fromkeys(options.split() if options != PLAIN else (), True)
+    chosen: dict[str, Any] = dict.fromkeys(options.split() if options != DEFAULT else (), True)
     config = Config(kernel="deterministic", steps=10**9, batch=BATCH, architecture=architecture, preset=preset, **chosen)
     updates = iter(Trainer(build_chain(config, data), data, config))
     next(updates)
@@ -72,13 +72,13 @@ def measured(network: str, variants: tuple[str, ...], *, allocator: bool) -> dic
 
 def column(network: str) -> dict[str, str]:
     """One network: for each variant the time, and how many times faster it is than what it took turns with."""
-    turns = [[measured(network, (PLAIN,), allocator=on)[PLAIN] for on in (False, True)] for _ in range(TURNS)]
+    turns = [[measured(network, (DEFAULT,), allocator=on)[DEFAULT] for on in (False, True)] for _ in range(TURNS)]
     without, with_it = (statistics.median(times) for times in zip(*turns, strict=True))
     found = measured(network, OPTIONS, allocator=True)
-    cells = {PLAIN: f"{without:.0f} ms", ALLOCATOR: f"{with_it:.0f} ms ({without / with_it:.2f} x {PLAIN})"}
+    cells = {DEFAULT: f"{without:.0f} ms", ALLOCATOR: f"{with_it:.0f} ms ({without / with_it:.2f} x {DEFAULT})"}
     again = f"{ALLOCATOR}, again"
-    cells[again] = f"{found[PLAIN]:.0f} ms"
-    return cells | {name: f"{found[name]:.0f} ms ({found[PLAIN] / found[name]:.2f} x {again})" for name in OPTIONS[1:]}
+    cells[again] = f"{found[DEFAULT]:.0f} ms"
+    return cells | {name: f"{found[name]:.0f} ms ({found[DEFAULT] / found[name]:.2f} x {again})" for name in OPTIONS[1:]}
 
 
 def main() -> None:

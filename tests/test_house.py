@@ -11,7 +11,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "saltus"
 
-GROUND = {"mistakes", "blueprint", "storage", "machine", "shipped"}
+GROUND = {"errors", "registry", "storage", "machine", "pretrained"}
 """Small modules that anything may use."""
 
 ROOMS = {
@@ -24,9 +24,9 @@ ROOMS = {
     "data": {"process", "levels", "oracles", "networks", "kernels", "chain"},
     "training": {"process", "levels", "oracles", "networks", "kernels", "chain", "data"},
     "evaluation": {"process", "levels", "oracles", "networks", "kernels", "chain", "data"},
-    "borders": {"process", "levels", "oracles", "networks", "kernels", "chain", "data", "training", "evaluation"},
-    "studies": {"process", "levels", "oracles", "networks", "kernels", "chain", "data", "training", "evaluation", "borders"},
-    "cli": {"process", "levels", "oracles", "networks", "kernels", "chain", "data", "training", "evaluation", "borders", "studies"},
+    "integrations": {"process", "levels", "oracles", "networks", "kernels", "chain", "data", "training", "evaluation"},
+    "studies": {"process", "levels", "oracles", "networks", "kernels", "chain", "data", "training", "evaluation", "integrations"},
+    "cli": {"process", "levels", "oracles", "networks", "kernels", "chain", "data", "training", "evaluation", "integrations", "studies"},
 }
 """For each room the rooms that it may import from, besides the ground floor and itself."""
 

@@ -1,4 +1,4 @@
-"""A folder holds a whole chain: what is read again is what was written, and what is damaged is a mistake in one sentence."""
+"""A folder holds a whole chain: what is read again is what was written, and what is damaged is a error in one sentence."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from chains import chain_of, data_for, kernels
 from saltus.chain import Chain, StandardNormal
-from saltus.kernels import GaussianHead, GaussianKernel, Variance
+from saltus.errors import SaltusError
+from saltus.kernels import GaussianKernel, Variance
 from saltus.levels import Levels
-from saltus.mistakes import Mistake
+from saltus.likelihoods import GaussianHead
 from saltus.networks import MLP, Scaled
+from tests.helpers.chains import chain_of, data_for, kernels
 
 
 @pytest.mark.parametrize("name", kernels())
@@ -83,7 +84,7 @@ def test_files_that_do_not_fit_are_a_mistake(damage: Callable[[Path, str], None]
 def refuses(damage: Callable[[Path, str], None], name: str, folder: Path) -> None:
     chain_of("gaussian").save(folder)
     damage(folder, name)
-    with pytest.raises(Mistake) as caught:
+    with pytest.raises(SaltusError) as caught:
         Chain.load(folder)
     sentence = str(caught.value)
     assert "\n" not in sentence
@@ -91,7 +92,7 @@ def refuses(damage: Callable[[Path, str], None], name: str, folder: Path) -> Non
 
 
 def test_a_missing_folder_is_a_mistake(tmp_path: Path) -> None:
-    with pytest.raises(Mistake, match="nowhere"):
+    with pytest.raises(SaltusError, match="nowhere"):
         Chain.load(tmp_path / "nowhere")
 
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from saltus.chain import Bound, Chain, Loss, OraclePrior, StandardNormal, bits_per_dim
     from saltus.data import DataSet, digits, load
-    from saltus.kernels import DeterministicKernel, DiscretisedHead, GaussianHead, GaussianKernel, Kernel, OracleKernel, Sampling, VAEKernel
+    from saltus.errors import SaltusError
+    from saltus.kernels import DeterministicKernel, GaussianKernel, Kernel, OracleKernel, Sampling, VAEKernel
     from saltus.levels import Levels
-    from saltus.mistakes import Mistake
+    from saltus.likelihoods import DiscretisedHead, GaussianHead
     from saltus.oracles import FiniteData, GaussianMixture
     from saltus.process import Delta, Noise, OrnsteinUhlenbeck
     from saltus.training import Config, train
@@ -24,18 +25,17 @@ _rooms = {
     "oracles": ("FiniteData", "GaussianMixture"),
     "kernels": (
         "DeterministicKernel",
-        "DiscretisedHead",
-        "GaussianHead",
         "GaussianKernel",
         "Kernel",
         "OracleKernel",
         "Sampling",
         "VAEKernel",
     ),
+    "likelihoods": ("DiscretisedHead", "GaussianHead"),
     "chain": ("Bound", "Chain", "Loss", "OraclePrior", "StandardNormal", "bits_per_dim"),
     "data": ("DataSet", "digits", "load"),
     "training": ("Config", "train"),
-    "mistakes": ("Mistake",),
+    "errors": ("SaltusError",),
 }
 _home = {name: room for room, names in _rooms.items() for name in names}
 
@@ -54,11 +54,11 @@ __all__ = [
     "Kernel",
     "Levels",
     "Loss",
-    "Mistake",
     "Noise",
     "OracleKernel",
     "OraclePrior",
     "OrnsteinUhlenbeck",
+    "SaltusError",
     "Sampling",
     "StandardNormal",
     "VAEKernel",

@@ -13,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from saltus.blueprint import Buildable, Tensors, build, describe
-from saltus.mistakes import Mistake
+from saltus.errors import SaltusError
+from saltus.registry import Configurable, Tensors, build, describe
 
 __all__ = ["read", "to_json", "write"]
 
@@ -22,7 +22,7 @@ _FORMAT = 1
 _STATE = "state."
 
 
-def write(thing: Buildable, folder: Path, name: str) -> None:
+def write(thing: Configurable, folder: Path, name: str) -> None:
     """Write a thing and how it is made; each file appears whole or not at all."""
     folder.mkdir(parents=True, exist_ok=True)
     description, tensors = describe(thing)
@@ -65,33 +65,33 @@ def _partial(file: Path) -> Path:
     return file.with_name(file.name + ".partial")
 
 
-def read(folder: Path, name: str) -> Buildable:
+def read(folder: Path, name: str) -> Configurable:
     """Make again what `write` wrote.
 
     Raises:
-        Mistake: if a file is missing, damaged, or of another format.
+        SaltusError: if a file is missing, damaged, or of another format.
     """
     numbers, made = folder / f"{name}.safetensors", folder / f"{name}.json"
     if not made.is_file() or not numbers.is_file():
-        raise Mistake(f"{folder} holds no {made.name} and {numbers.name}; give the folder that training wrote")
+        raise SaltusError(f"{folder} holds no {made.name} and {numbers.name}; give the folder that training wrote")
     try:
         document = json.loads(made.read_text())
         with safe_open(numbers, framework="pt") as file:
             tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
-        raise Mistake(f"{made} or {numbers.name} is damaged ({error}); train or copy it again") from error
+        raise SaltusError(f"{made} or {numbers.name} is damaged ({error}); train or copy it again") from error
     if not isinstance(document, dict) or document.get("format") != _FORMAT:
-        raise Mistake(f"{made} is not of format {_FORMAT}, the one this version of saltus reads; use the version that wrote it")
+        raise SaltusError(f"{made} is not of format {_FORMAT}, the one this version of saltus reads; use the version that wrote it")
     try:
         with torch.random.fork_rng(devices=[]):  # fresh networks draw random numbers, which are not the user's concern
-            thing: Buildable = build(document[name], tensors)
+            thing: Configurable = build(document[name], tensors)
         if isinstance(thing, nn.Module):
             state = {key.removeprefix(_STATE): value for key, value in tensors.items() if key.startswith(_STATE)}
             _restore(thing, state | {key: state[owner] for key, owner in document.get("shared", {}).items()})
-    except Mistake:
+    except SaltusError:
         raise
     except (AttributeError, ImportError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise Mistake(f"{made} and {numbers.name} do not fit together; copy both again from one training") from error
+        raise SaltusError(f"{made} and {numbers.name} do not fit together; copy both again from one training") from error
     return thing
 
 

@@ -24,7 +24,7 @@ from saltus.process import Noise
 if TYPE_CHECKING:
     from saltus.chain.chain import Chain
 
-__all__ = ["ACTIVE_VARIANCE", "Bound", "active_units", "bits_per_dim", "measured", "mismatch"]
+__all__ = ["ACTIVE_VARIANCE", "Bound", "active_units", "aggregate_kl", "bits_per_dim", "measured"]
 
 ACTIVE_VARIANCE = 0.01
 """A latent unit is active when its posterior mean varies by more than this over the data (Burda et al. 2016)."""
@@ -45,7 +45,7 @@ class Bound:
         levels: the named terms of each step, cleanest first: `levels[l-1]` is the step t_l -> t_{l-1}; (B,) each.
         scaling: ln of the scaling of the data, the same for all items.
         active_units: for each step how many latent units the encoder uses on this batch; None without a latent.
-        mismatch: for each step how far the latents of this batch, taken together, are from N(0, I), nats; None without a latent.
+        aggregate_kl: for each step how far the latents of this batch, taken together, are from N(0, I), nats; None without a latent.
         latents: of the importance weighting that tightens each step; 1 is the plain bound.
     """
 
@@ -54,7 +54,7 @@ class Bound:
     levels: list[Terms]
     scaling: float
     active_units: list[int | None]
-    mismatch: list[float | None]
+    aggregate_kl: list[float | None]
     latents: int
 
     @property
@@ -108,7 +108,7 @@ def measured(chain: Chain, y: Tensor, *, seed: int, first_item: int, latents: in
             prior.append(chain.prior.cost(part, z_t, chain.levels.last))
     named = [{name: torch.cat([part[name] for part in parts]) for name in parts[0]} for parts in terms]
     encoded = [_joined(parts) for parts in laws]
-    units, mismatches = list(map(active_units, encoded)), list(map(mismatch, encoded))
+    units, mismatches = list(map(active_units, encoded)), list(map(aggregate_kl, encoded))
     return Bound(chain.event_shape, torch.cat(prior), named, chain.scaling, units, mismatches, latents)
 
 
@@ -117,12 +117,12 @@ def active_units(law: Normal) -> int | None:
     return int((law.loc.var(0, correction=0) > ACTIVE_VARIANCE).sum()) if law.loc.shape[1] else None
 
 
-def mismatch(law: Normal) -> float | None:
+def aggregate_kl(law: Normal) -> float | None:
     """How far latents of items are from those that samples draw: the sum over units of KL(N(m, v) || N(0, 1)) in nats, m and v the
     mean and the variance of the unit over all items of an encoder's law (N, latent).
 
     It is the part of KL(q(epsilon) || N(0, I)) that moments of single units show: neither correlations nor holes.  Latents without a
-    mismatch get up to latent / N nats from the means and variances being estimated.
+    aggregate_kl get up to latent / N nats from the means and variances being estimated.
     """
     if not law.loc.shape[1]:
         return None

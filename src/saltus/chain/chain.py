@@ -13,16 +13,16 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from saltus.blueprint import Buildable
 from saltus.chain.bound import Bound, measured
 from saltus.chain.latents import Code, decode, encode, on_great_circle, reconstruct
 from saltus.chain.loss import Loss, training_loss
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import Prior
-from saltus.kernels import PLAIN, Kernel, Sampling, Weights, reweighted
+from saltus.errors import SaltusError
+from saltus.kernels import DEFAULT, Kernel, Sampling, Weights, reweighted
 from saltus.levels import Levels
-from saltus.mistakes import Mistake
 from saltus.process import Noise, OrnsteinUhlenbeck
+from saltus.registry import Configurable
 from saltus.storage import read, write
 
 __all__ = ["Chain"]
@@ -30,7 +30,7 @@ __all__ = ["Chain"]
 _process = OrnsteinUhlenbeck()
 
 
-class Chain(Buildable, nn.Module):
+class Chain(Configurable, nn.Module):
     """prior -> kernel at level L -> ... -> kernel at level 1 -> data.
 
     Args:
@@ -81,7 +81,7 @@ class Chain(Buildable, nn.Module):
         seed: int,
         first_item: int = 0,
         return_path: bool = False,
-        how: Sampling = PLAIN,
+        how: Sampling = DEFAULT,
         batch: int = 256,
     ) -> Tensor:
         """Generate items `first_item` ... `first_item + n - 1` of a seed.
@@ -95,7 +95,7 @@ class Chain(Buildable, nn.Module):
             batch: how many items at a time.
 
         Raises:
-            Mistake: for an eta or a temperature that is not 1 where no kernel has a bridge or a latent.
+            SaltusError: for an eta or a temperature that is not 1 where no kernel has a bridge or a latent.
             ValueError: if n or batch is below 1, seed or first_item below 0.
         """
         self._check_how(how)
@@ -114,7 +114,7 @@ class Chain(Buildable, nn.Module):
 
     def _check_how(self, how: Sampling) -> None:
         if how.temperature != 1 and not any(kernel.latent for kernel in self.kernels):
-            raise Mistake(f"temperature = {how.temperature} is that of latents, and these kernels have none; leave it at 1")
+            raise SaltusError(f"temperature = {how.temperature} is that of latents, and these kernels have none; leave it at 1")
 
     def _descend(self, z: Tensor, level: int, noise: Noise, how: Sampling) -> Iterator[Tensor]:
         """z_level, ..., z_0 from z_level, (B, *E) each."""
@@ -136,7 +136,7 @@ class Chain(Buildable, nn.Module):
         """The training loss of data (B, *E), each item at one level.
 
         Levels are stratified: they ascend along the batch, whose items are assumed to come in random order, and their
-        counts differ from their shares of it by less than one.  A kernel with `any_time` that serves every level is given (0, t)
+        counts differ from their shares of it by less than one.  A kernel with `any_step` that serves every level is given (0, t)
         with t anywhere between the times of the level (`Levels.spread`).
 
         Args:
@@ -230,7 +230,7 @@ class Chain(Buildable, nn.Module):
         return torch.stack([self.decode(ends[0].map(partial(on_great_circle, share=share), ends[1])) for share in shares])
 
     @torch.no_grad()
-    def vary(self, y: Tensor, from_level: int, *, seed: int = 0, first_item: int = 0, how: Sampling = PLAIN) -> Tensor:
+    def vary(self, y: Tensor, from_level: int, *, seed: int = 0, first_item: int = 0, how: Sampling = DEFAULT) -> Tensor:
         """Other items that share z_l with those given, l = `from_level` in 1 ... L: the noisier the level, the less they share.
 
         Returns:
@@ -270,9 +270,9 @@ class Chain(Buildable, nn.Module):
         """The chain that `save` wrote, with no option to repeat.
 
         Raises:
-            Mistake: if the folder holds no chain, or its files do not fit together.
+            SaltusError: if the folder holds no chain, or its files do not fit together.
         """
         chain = read(Path(folder), "chain")
         if not isinstance(chain, cls):
-            raise Mistake(f"{folder} holds a {type(chain).__name__}, not a chain; give the folder that training wrote")
+            raise SaltusError(f"{folder} holds a {type(chain).__name__}, not a chain; give the folder that training wrote")
         return chain

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from saltus.chain.modes import evaluating
-from saltus.kernels import PLAIN, GaussianStep
+from saltus.kernels import DEFAULT, GaussianStep
 from saltus.process import Noise
 
 if TYPE_CHECKING:
@@ -74,7 +74,7 @@ def reconstruct(chain: Chain, y: Tensor, noise: Noise) -> Tensor:
     """Items (B, *E) from z_L and latents of theirs; what the decoder draws besides is drawn anew."""
 
     def drawn(level: int, step: GaussianStep) -> Tensor:
-        return step.draw(noise.at(level).normal("decoder", y.shape[1:], like=y), PLAIN.last)
+        return step.draw(noise.at(level).normal("decoder", y.shape[1:], like=y), DEFAULT.last)
 
     return _descend(chain, encode(chain, y, noise), drawn)
 

@@ -54,14 +54,14 @@ def training_loss(
     chain: Chain, y: Tensor, *, seed: int, first_item: int, weights: Weights, shares: Sequence[float] | None, latents: int
 ) -> Loss:
     """The loss of data (B, *E), see `Chain.loss`."""
-    noise, L, any_time = Noise(seed, first_item, len(y)), chain.levels.L, len(chain.kernels) == 1 and chain.kernel(1).any_time
+    noise, L, any_step = Noise(seed, first_item, len(y)), chain.levels.L, len(chain.kernels) == 1 and chain.kernel(1).any_step
     share = torch.full((L,), 1 / L, dtype=torch.float64) if shares is None else torch.tensor(shares, dtype=torch.float64)
-    if shares is not None and (len(share) != L or not share.min() > 0 or not math.isclose(share.sum(), 1) or any_time):
+    if shares is not None and (len(share) != L or not share.min() > 0 or not math.isclose(share.sum(), 1) or any_step):
         raise ValueError(f"shares {list(shares)} of {L} levels; expected {L} positive ones that sum to 1, and a kernel of these levels")
     strata = (torch.arange(len(y)) + noise.uniform("level")[0]) / len(y)
     index = torch.searchsorted(share.cumsum(0)[:-1], strata, right=True)
     s, t = chain.levels.times[index], chain.levels.times[index + 1]
-    if any_time:
+    if any_step:
         s, t = torch.zeros_like(t), chain.levels.spread(strata)
     weight = (1 / (L * share))[index].to(y)
     terms = _terms(chain, index + 1, y, s, t, noise, partial(_of_kernel, weights=weights, latents=latents))

@@ -8,16 +8,16 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from saltus.blueprint import Buildable
 from saltus.oracles import Oracle
 from saltus.process import Noise, OrnsteinUhlenbeck
+from saltus.registry import Configurable
 
 __all__ = ["OraclePrior", "Prior", "StandardNormal"]
 
 _process = OrnsteinUhlenbeck()
 
 
-class Prior(Buildable, ABC):
+class Prior(Configurable, ABC):
     """p(z_L)."""
 
     @abstractmethod

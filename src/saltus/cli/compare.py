@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from saltus.cli.common import Interrupted, json_option, say
-from saltus.mistakes import Mistake
-from saltus.shipped import run_folder
+from saltus.errors import SaltusError
+from saltus.pretrained import run_folder
 
 if TYPE_CHECKING:
-    from saltus.studies.compare import Comparison
+    from saltus.studies.compare.comparison import Comparison
 
 __all__ = ["compare"]
 
@@ -78,10 +78,10 @@ def compare(
     """
     from rich.console import Console
 
-    from saltus.borders import LATEST
-    from saltus.evaluation import Suite
-    from saltus.studies.compare import COMPARED, Comparison
-    from saltus.studies.models import load_models, perfect_model
+    from saltus.evaluation import Evaluator
+    from saltus.integrations import LATEST
+    from saltus.studies.compare.comparison import COMPARED, Comparison
+    from saltus.studies.compare.models import load_models, perfect_model
     from saltus.training import load_data
 
     if oracle and not set(oracle) <= set(calls):
@@ -99,8 +99,8 @@ def compare(
     summary: dict[str, Any] = {}
     with console.status("measuring the floor") as status:
         try:
-            suite = Suite(items, n, metrics=COMPARED)
-            comparison = Comparison(models, items, n=n, folder=out / "figures", suite=suite, progress=status.update, ways=ways)
+            evaluator = Evaluator(items, n, metrics=COMPARED)
+            comparison = Comparison(models, items, n=n, folder=out / "figures", evaluator=evaluator, progress=status.update, ways=ways)
             for number in calls:  # written after each: a long comparison can be read while it goes on
                 for row in comparison.rows(number):
                     rows.append(row)
@@ -113,14 +113,14 @@ def compare(
             raise Interrupted(f"stopped; {len(rows)} rows are kept in {out}, and the same command continues") from None
     if not rows:
         asked = ", ".join(map(str, calls))
-        raise Mistake(f"no run takes part at {asked} calls, since all have fixed levels; add their number of levels to --calls")
+        raise SaltusError(f"no run takes part at {asked} calls, since all have fixed levels; add their number of levels to --calls")
     say(as_json, summary, f"{_table(summary)}\ncompare.json and compare.html are in {out}/")
 
 
 def _written(comparison: Comparison, rows: Sequence[dict[str, Any]], seconds: float, out: Path) -> dict[str, Any]:
     """The summary of the rows so far, which compare.json and compare.html now hold."""
     from saltus.storage import to_json
-    from saltus.studies.compare_page import write_page
+    from saltus.studies.compare.page import write_page
 
     summary, items = comparison.summary(rows, seconds), comparison.data
     (out / "compare.json").write_text(to_json(summary, indent=1) + "\n")
@@ -139,7 +139,7 @@ def _words(row: dict[str, Any]) -> str:
 
 
 def _figure(name: str, row: dict[str, Any]) -> str:
-    from saltus.studies.compare_page import plus_minus
+    from saltus.studies.compare.page import plus_minus
 
     return plus_minus(row["metrics"][name], 3)
 
@@ -149,7 +149,7 @@ def _table(summary: dict[str, Any]) -> str:
     from rich.table import Table
 
     from saltus.evaluation import METRICS
-    from saltus.studies.compare_page import plus_minus, tabulated
+    from saltus.studies.compare.page import plus_minus, tabulated
 
     console = Console(width=_WIDTH)
     with console.capture() as text:

@@ -13,7 +13,7 @@ from rich.table import Table
 from saltus.chain import Chain
 from saltus.data import DataSet, digits
 from saltus.evaluation import diversity, draw_levels, draw_rows, exact_decoder_path, measure_collapse, sliced_wasserstein, spread
-from saltus.kernels import PLAIN
+from saltus.kernels import DEFAULT
 from saltus.levels import Levels
 from saltus.machine import describe_machine
 from saltus.oracles import FiniteData
@@ -57,7 +57,7 @@ def run_demo(out: Path, *, quick: bool, seed: int) -> tuple[dict[str, Any], str]
         "steps": _QUICK_STEPS if quick else _STEPS,
         "generated": n,
         "held_out": len(real),
-        "last_step": PLAIN.last,
+        "last_step": DEFAULT.last,
         "sliced_wasserstein_floor": floor,
         "kernels": kernels,
         "collapse": collapse,
@@ -76,7 +76,7 @@ def run_demo(out: Path, *, quick: bool, seed: int) -> tuple[dict[str, Any], str]
 
 def _one(name: KernelName, data: DataSet, *, quick: bool, seed: int, n: int) -> tuple[Chain, dict[str, Any]]:
     start = time.monotonic()
-    config = Config(kernel=name, levels=_LEVELS, steps=_QUICK_STEPS if quick else _STEPS, seed=seed, any_time=False)
+    config = Config(kernel=name, levels=_LEVELS, steps=_QUICK_STEPS if quick else _STEPS, seed=seed, any_step=False)
     chain = train(data, config)
     trained = time.monotonic() - start
     samples = chain.sample(n, seed=seed)

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from saltus.cli.common import LATENT_ITEMS, SAMPLING_OPTIONS, json_option, sampling_options, say
-from saltus.mistakes import Mistake
-from saltus.shipped import run_folder
+from saltus.errors import SaltusError
+from saltus.pretrained import run_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from saltus.data import DataSet
-    from saltus.evaluation import Figures, Likelihood, Report, Suite
+    from saltus.evaluation import Evaluator, Figures, Likelihood, Report
     from saltus.kernels import Sampling
 
 __all__ = ["evaluate_command"]
@@ -66,7 +66,7 @@ def evaluate_command(
 
     if out is not None:  # before the work, not after it
         if (out / _FILE).exists():
-            raise Mistake(f"{out / _FILE} is already there; give another folder with --out, or remove it first")
+            raise SaltusError(f"{out / _FILE} is already there; give another folder with --out, or remove it first")
         out.mkdir(parents=True, exist_ok=True)
     target = run_folder(target)
     if (target / "chain.json").exists():
@@ -93,18 +93,18 @@ def _run(
 ) -> tuple[dict[str, Any], str]:
     from saltus.chain import Chain
     from saltus.evaluation import ChainSampler, evaluate, latent_use, likelihood
-    from saltus.kernels import PLAIN
+    from saltus.kernels import DEFAULT
     from saltus.training import load_data
 
     chain, items = Chain.load(run), load_data(run, data)
-    suite = _suite(items, n or _default(items), inception)
-    report = evaluate(ChainSampler(chain, how), suite, seeds, progress=_progress)
-    _progress(f"the likelihood bound of {suite.n_real} {suite.part} items")
-    bound = likelihood(chain, suite.real, items.encoding, latents=latents)
-    uses = latent_use(chain, suite.real[:LATENT_ITEMS], latents=bound.latents) if bound else []
+    evaluator = _suite(items, n or _default(items), inception)
+    report = evaluate(ChainSampler(chain, how), evaluator, seeds, progress=_progress)
+    _progress(f"the likelihood bound of {evaluator.n_real} {evaluator.part} items")
+    bound = likelihood(chain, evaluator.real, items.encoding, latents=latents)
+    uses = latent_use(chain, evaluator.real[:LATENT_ITEMS], latents=bound.latents) if bound else []
     made = {"run": str(run), "calls": chain.levels.L, **asdict(how), "latent_use": [asdict(use) for use in uses]}
     steps = f"{chain.levels.L} network calls a sample, last step: {how.last}, eta {how.eta:g}, temperature {how.temperature:g}"
-    if replace(how, last=PLAIN.last) != PLAIN:
+    if replace(how, last=DEFAULT.last) != DEFAULT:
         steps += "; the bound is that of eta 1 and temperature 1"
     return _result(made, report, bound), "\n".join([_words(steps, report, bound), *map(str, uses)])
 
@@ -114,16 +114,16 @@ def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> t
     from saltus.evaluation import METRICS, THIRDS, evaluate_items
 
     if not place.exists():
-        raise Mistake(f"{place} is not there; give a folder that train wrote, or a file or folder of samples")
+        raise SaltusError(f"{place} is not there; give a folder that train wrote, or a file or folder of samples")
     if not data:
-        raise Mistake(f"{place} holds no run, which would know its data; give what its samples are compared with as --data")
+        raise SaltusError(f"{place} holds no run, which would know its data; give what its samples are compared with as --data")
     items = load(data)
     y = _encoded(place, items)
     fewest = max(METRICS[name].fewest for name in _metrics(inception))
     if n is None and len(y) < THIRDS * fewest:
-        raise Mistake(f"{place} holds {len(y)} samples, which are measured in thirds; expected at least {THIRDS * fewest}: give more")
-    suite = _suite(items, n or min(len(y) // THIRDS, _default(items)), inception)
-    report = evaluate_items(y, suite, progress=_progress)
+        raise SaltusError(f"{place} holds {len(y)} samples, which are measured in thirds; expected at least {THIRDS * fewest}: give more")
+    evaluator = _suite(items, n or min(len(y) // THIRDS, _default(items)), inception)
+    report = evaluate_items(y, evaluator, progress=_progress)
     return _result({"samples": str(place)}, report, None), _words(f"samples of {place}, in thirds", report, None)
 
 
@@ -134,12 +134,12 @@ def _encoded(place: Path, items: DataSet) -> Tensor:
     raw, encoding = read_items(place), items.encoding
     try:
         if encoding.dtype.kind == "f" and raw.dtype.kind != "f":
-            raise Mistake(f"the array is of type {raw.dtype} where {encoding.dtype} was expected; convert it to the units of the data")
+            raise SaltusError(f"the array is of type {raw.dtype} where {encoding.dtype} was expected; convert it to the units of the data")
         y = encoding.encode(encoding.layout.like(raw, encoding.shape))
         if encoding.dtype.kind == "f":  # of integers the encoding knows the range
             _check_range(y, items)
-    except Mistake as mistake:
-        raise Mistake(f"{place} does not fit the data set {items.name}: {mistake}") from mistake
+    except SaltusError as error:
+        raise SaltusError(f"{place} does not fit the data set {items.name}: {error}") from error
     return y
 
 
@@ -152,7 +152,7 @@ def _check_range(y: Tensor, items: DataSet) -> None:
     if bool(wrong.any()):
         at = int(wrong.nonzero()[0])
         where = "the samples" if items.encoding.layout.is_image else f"the values of column {at}"
-        raise Mistake(
+        raise SaltusError(
             f"{where} go from {float(least[at]):.4g} to {float(most[at]):.4g} where the data go from {float(low[at]):.4g} to "
             f"{float(high[at]):.4g}, both in standard deviations of the data; convert them to the units of the data"
         )
@@ -165,10 +165,10 @@ def _default(items: DataSet) -> int:
     return min(len(items.test), len(items.train), MOST_ITEMS)
 
 
-def _suite(items: DataSet, n: int, inception: bool) -> Suite:
-    from saltus.evaluation import Suite
+def _suite(items: DataSet, n: int, inception: bool) -> Evaluator:
+    from saltus.evaluation import Evaluator
 
-    return Suite(items, n, metrics=_metrics(inception), progress=_progress)
+    return Evaluator(items, n, metrics=_metrics(inception), progress=_progress)
 
 
 def _metrics(inception: bool) -> tuple[str, ...]:

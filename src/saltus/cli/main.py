@@ -16,9 +16,9 @@ from saltus.cli.common import LATENT_ITEMS, SEED, Interrupted, json_option, samp
 from saltus.cli.compare import compare
 from saltus.cli.evaluate import evaluate_command
 from saltus.cli.study import study
+from saltus.errors import SaltusError
 from saltus.machine import keep_freed_memory
-from saltus.mistakes import Mistake
-from saltus.shipped import SHIPPED, run_folder
+from saltus.pretrained import PRETRAINED, run_folder
 
 if TYPE_CHECKING:
     from saltus.kernels import Sampling
@@ -110,8 +110,8 @@ def train(
 
     try:
         config = training.Config(**(options | ({} if levels is None else {"levels": levels}) | others))
-    except Mistake as mistake:
-        raise click.UsageError(str(mistake)) from None
+    except SaltusError as error:
+        raise click.UsageError(str(error)) from None
     items = load(data)
     click.echo(items.describe(), err=True)
     click.echo(config.grid.remark(items.validation), err=True)
@@ -149,11 +149,13 @@ def sample(run: Path, n: int, out: Path, seed: int, how: Sampling, as_json: bool
     from saltus.training import load_encoding
 
     if not (run := run_folder(run)).exists():
-        raise Mistake(f"{run} is not there; give the folder of a training run, or a chain that comes with saltus: {', '.join(SHIPPED)}")
+        raise SaltusError(
+            f"{run} is not there; give the folder of a training run, or a chain that comes with saltus: {', '.join(PRETRAINED)}"
+        )
     chain, encoding = Chain.load(run), load_encoding(run)
     files = [out / "samples.npz"] + [out / "samples.png"] * encoding.layout.is_image
     if taken := [file for file in files if file.exists()]:
-        raise Mistake(f"{taken[0]} is already there; give another folder with --out, or remove it first")
+        raise SaltusError(f"{taken[0]} is already there; give another folder with --out, or remove it first")
     out.mkdir(parents=True, exist_ok=True)
     y = chain.sample(n, seed=seed, how=how)
     np.savez_compressed(files[0], samples=encoding.decode(y))
@@ -174,7 +176,7 @@ def _settle_in() -> None:
 
 
 def main() -> NoReturn:
-    """Entry point: 0 for success, 1 for a failure, 2 for a wrong call; one sentence for a user's mistake."""
+    """Entry point: 0 for success, 1 for a failure, 2 for a wrong call; one sentence for a user's error."""
     _settle_in()
     try:
         cli.main(prog_name="saltus", standalone_mode=False)
@@ -185,7 +187,7 @@ def main() -> NoReturn:
         _fail(str(error), _INTERRUPTED)
     except click.exceptions.Abort:
         _fail("stopped", _INTERRUPTED)
-    except Mistake as error:
+    except SaltusError as error:
         _fail(str(error), _FAILURE)
     except OSError as error:
         _fail(f"{error.filename or 'a file'}: {error.strerror or error}; give another place, or make room or way there", _FAILURE)

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from saltus.cli.common import SEED, Interrupted, json_option, say
-from saltus.mistakes import Mistake
+from saltus.errors import SaltusError
 
 if TYPE_CHECKING:
-    from saltus.studies.collapse import Job, Record
+    from saltus.studies.collapse.experiment import Job, Record
 
 __all__ = ["study"]
 
@@ -32,12 +32,12 @@ def collapse(data: str, out: Path, quick: bool, seed: int, as_json: bool) -> Non
     """Why does a deterministic decoder give one image, why do trained networks not, and what brings diversity back?"""
     from saltus.data import load
     from saltus.storage import to_json
-    from saltus.studies.collapse import Plan, Record, jobs, summary
-    from saltus.studies.collapse_claims import claims
-    from saltus.studies.collapse_page import write_page
+    from saltus.studies.collapse.claims import claims
+    from saltus.studies.collapse.experiment import Plan, Record, jobs, summary
+    from saltus.studies.collapse.page import write_page
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise Mistake(f"{out} is already there and not an empty folder; give the study a new one, or remove it first")
+        raise SaltusError(f"{out} is already there and not an empty folder; give the study a new one, or remove it first")
     items = load(data)
     click.echo(items.describe(), err=True)
     plan, start, records = Plan.quick() if quick else Plan(), time.monotonic(), list[Record]()

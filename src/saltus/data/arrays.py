@@ -10,7 +10,7 @@ import numpy as np
 
 from saltus.data.checks import checked, reason
 from saltus.data.layout import Array
-from saltus.mistakes import Mistake
+from saltus.errors import SaltusError
 
 __all__ = ["Parts", "read_arrays"]
 
@@ -48,17 +48,17 @@ def read_arrays(path: Path) -> Parts:
     """The parts in a .npy or .npz file.
 
     Raises:
-        Mistake: if the file cannot be read, its names are not known, or an array is none of numbers.
+        SaltusError: if the file cannot be read, its names are not known, or an array is none of numbers.
     """
     try:
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
             return Parts(checked(loaded, "the array")) if isinstance(loaded, np.ndarray) else _parts(loaded)
-    except Mistake:
+    except SaltusError:
         raise
     except Exception as error:  # numpy, zipfile, zlib and lzma each have their own
         why = "it holds Python objects, or is another kind of file" if "pickle" in str(error) else reason(error)
-        raise Mistake(f"this cannot be read as arrays of numbers ({why}); write it again with numpy.save or numpy.savez") from error
+        raise SaltusError(f"this cannot be read as arrays of numbers ({why}); write it again with numpy.save or numpy.savez") from error
 
 
 def _parts(file: Mapping[str, Array]) -> Parts:
@@ -72,7 +72,7 @@ def _parts(file: Mapping[str, Array]) -> Parts:
 
 def _like(train: Array, name: str, part: Array, other: str) -> Array:
     if part.shape[1:] != train.shape[1:] or part.dtype != train.dtype:
-        raise Mistake(
+        raise SaltusError(
             f"the arrays {name} and {other} hold {train.dtype} items of shape {train.shape[1:]} and {part.dtype} items of shape "
             f"{part.shape[1:]}, where one type and shape was expected; convert one of them"
         )
@@ -88,7 +88,7 @@ def _chosen(names: list[str]) -> tuple[tuple[str, str | None, str | None], Seque
     if wholes:
         return (wholes[0], None, None), _LABELS_OF_A_WHOLE
     expected = ", ".join([train for train, _, _ in _SPLITS] + list(_WHOLES))
-    raise Mistake(
+    raise SaltusError(
         f"the names of the arrays are {', '.join(names) or 'missing'}; expected one of {expected}, or a single array: rename yours"
     )
 

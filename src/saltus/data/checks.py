@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from saltus.data.layout import Array
-from saltus.mistakes import Mistake
+from saltus.errors import SaltusError
 
 __all__ = ["checked", "not_finite", "reason"]
 
@@ -14,14 +14,14 @@ def checked(array: Array, what: str) -> Array:
     """The array in this machine's byte order, if it holds finite numbers and is not empty; `what` names it.
 
     Raises:
-        Mistake: if not.
+        SaltusError: if not.
     """
     if array.dtype.kind not in "buif":
-        raise Mistake(f"{what} is of type {array.dtype} where integers, floats or booleans were expected; convert it")
+        raise SaltusError(f"{what} is of type {array.dtype} where integers, floats or booleans were expected; convert it")
     if not array.size:
-        raise Mistake(f"{what} is empty, of shape {array.shape}, where items were expected; write the file again")
+        raise SaltusError(f"{what} is empty, of shape {array.shape}, where items were expected; write the file again")
     if found := not_finite(array):
-        raise Mistake(f"{what} holds {found} where finite numbers were expected; fill or drop them")
+        raise SaltusError(f"{what} holds {found} where finite numbers were expected; fill or drop them")
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 

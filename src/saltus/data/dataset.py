@@ -16,13 +16,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saltus.blueprint import describe
 from saltus.data.encoding import Encoding
 from saltus.data.layout import Array
-from saltus.mistakes import Mistake
+from saltus.errors import SaltusError
 from saltus.oracles import Oracle
+from saltus.registry import describe
 
-__all__ = ["DataSet", "Labels", "Places", "drawn", "places", "split"]
+__all__ = ["DataSet", "Labels", "Places", "places", "split", "subsample"]
 
 _FEWEST = 50  # items: with fewer, a tenth of them is too often nothing
 _TENTH = 2**64 // 10
@@ -54,7 +54,7 @@ class DataSet:
         law: that y was drawn from, where it is known.
 
     Raises:
-        Mistake: if a part is empty, or is not of the encoding's event shape and float32, or its labels are not int64, one an item.
+        SaltusError: if a part is empty, or is not of the encoding's event shape and float32, or its labels are not int64, one an item.
     """
 
     name: str
@@ -70,13 +70,13 @@ class DataSet:
         for part in ("train", "validation", "test"):
             y: Tensor = getattr(self, part)
             if not len(y) or y.shape[1:] != self.event_shape or y.dtype != torch.float32:
-                raise Mistake(
+                raise SaltusError(
                     f"the {part} part of {self.name} is {y.dtype} of shape {tuple(y.shape)}; "
                     f"expected float32 items of shape {self.event_shape}, at least one: make it with the encoding"
                 )
             labels: Tensor | None = getattr(self.labels, part, None)
             if labels is not None and (labels.shape != y.shape[:1] or labels.dtype != torch.int64):
-                raise Mistake(
+                raise SaltusError(
                     f"the {part} labels of {self.name} are {labels.dtype} of shape {tuple(labels.shape)}; "
                     f"expected int64 of shape ({len(y)},): give one class for each item, or none"
                 )
@@ -107,7 +107,7 @@ class DataSet:
         return f"{self.name}: {sizes} {self.encoding.summary()}"
 
 
-def drawn(items: Tensor, n: int, *, seed: int = 0) -> Tensor:
+def subsample(items: Tensor, n: int, *, seed: int = 0) -> Tensor:
     """n items drawn without replacement, or all in their order if there are no more: files may be sorted."""
     if len(items) <= n:
         return items
@@ -139,20 +139,22 @@ def places(raw: Array, *, validation: bool = True, test: bool = True) -> Places:
         validation, test: whether that part is wanted of them; if not, it is given.
 
     Raises:
-        Mistake: for fewer than 50 items to split, or so few different ones that a part stays empty.
+        SaltusError: for fewer than 50 items to split, or so few different ones that a part stays empty.
     """
     nowhere = np.zeros(len(raw), dtype=np.bool_)
     if not (validation or test):
         return Places(~nowhere, nowhere, nowhere)
     if len(raw) < _FEWEST:
-        raise Mistake(f"{len(raw)} items are too few to split; expected at least {_FEWEST}: give more, or all three parts in an .npz file")
+        raise SaltusError(
+            f"{len(raw)} items are too few to split; expected at least {_FEWEST}: give more, or all three parts in an .npz file"
+        )
     drawn_test, drawn_validation = _draws(raw)
     for_test = drawn_test if test else nowhere
     for_validation = drawn_validation & ~for_test if validation else nowhere
     for_train = ~(for_test | for_validation)
     wanted = [for_train, *[for_validation] * validation, *[for_test] * test]
     if not all(mask.any() for mask in wanted):
-        raise Mistake("so few items differ that a part of the split stays empty; give more, or all three parts in an .npz file")
+        raise SaltusError("so few items differ that a part of the split stays empty; give more, or all three parts in an .npz file")
     return Places(for_train, for_validation, for_test)
 
 
@@ -160,7 +162,7 @@ def split(raw: Array, *, validation: Array | None = None, test: Array | None = N
     """Raw items (N, ...) as (train, validation, test); parts that are given are kept as they are.
 
     Raises:
-        Mistake: as `places`.
+        SaltusError: as `places`.
     """
     return places(raw, validation=validation is None, test=test is None).divide(raw, validation=validation, test=test)
 

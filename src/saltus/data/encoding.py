@@ -18,11 +18,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saltus.blueprint import Buildable
 from saltus.data.checks import not_finite
 from saltus.data.layout import Array, Layout
-from saltus.kernels import DiscretisedHead, GaussianHead, Head
-from saltus.mistakes import Mistake
+from saltus.errors import SaltusError
+from saltus.likelihoods import DiscretisedHead, GaussianHead, Head
+from saltus.registry import Configurable
 
 __all__ = ["Binned", "Encoding", "Standardised"]
 
@@ -32,7 +32,7 @@ _MOST_BINS = 2**16  # float32 tells them apart with room to spare
 _EXACT = 2**53  # the integers that float64 holds exactly
 
 
-class Encoding(Buildable, ABC):
+class Encoding(Configurable, ABC):
     """A map from raw items to y and back.
 
     Args:
@@ -41,7 +41,7 @@ class Encoding(Buildable, ABC):
         dtype: numpy's name for the type of raw values, such as "uint8".
 
     Raises:
-        Mistake: if layout and shape do not go together.
+        SaltusError: if layout and shape do not go together.
     """
 
     def __init__(self, layout: Layout | str, shape: Sequence[int], dtype: str) -> None:
@@ -73,7 +73,7 @@ class Encoding(Buildable, ABC):
 
     @abstractmethod
     def _check(self, raw: Array) -> None:
-        """Raise Mistake if the values of `raw` are none that this encoding takes."""
+        """Raise SaltusError if the values of `raw` are none that this encoding takes."""
 
     @abstractmethod
     def _forward(self, items: Array) -> Array:
@@ -87,10 +87,10 @@ class Encoding(Buildable, ABC):
         """y of raw items (N, *shape): float32 (N, *E).
 
         Raises:
-            Mistake: if shape, type or range of `raw` are not those of this encoding, or a value is not finite.
+            SaltusError: if shape, type or range of `raw` are not those of this encoding, or a value is not finite.
         """
         if raw.shape[1:] != self.shape or raw.ndim != 1 + len(self.shape):
-            raise Mistake(
+            raise SaltusError(
                 f"the array has shape {raw.shape} where (N, {', '.join(map(str, self.shape))}) was expected; resize or reshape it"
             )
         self._check(raw)
@@ -99,20 +99,22 @@ class Encoding(Buildable, ABC):
             for start in range(0, len(raw), _CHUNK):
                 y[start : start + _CHUNK] = self._forward(self.layout.to_event(raw[start : start + _CHUNK]))
         if not np.isfinite(y).all():
-            raise Mistake("the array holds values that are too far from the mean for float32; drop or clip them")
+            raise SaltusError("the array holds values that are too far from the mean for float32; drop or clip them")
         return torch.from_numpy(y)
 
     def decode(self, y: Tensor) -> Array:
         """Raw items (N, *shape), in raw units and dtype, of y (N, *E); what no raw value reaches is clipped.
 
         Raises:
-            Mistake: if `y` has another shape, or a value that is not finite.
+            SaltusError: if `y` has another shape, or a value that is not finite.
         """
         if y.shape[1:] != self.event_shape:
-            raise Mistake(f"y has shape {tuple(y.shape)} where (N, {', '.join(map(str, self.event_shape))}) was expected; give whole items")
+            raise SaltusError(
+                f"y has shape {tuple(y.shape)} where (N, {', '.join(map(str, self.event_shape))}) was expected; give whole items"
+            )
         values = y.detach().cpu().to(torch.float64).numpy()
         if found := not_finite(values):
-            raise Mistake(f"y holds {found} where finite numbers were expected; look for the network that made it")
+            raise SaltusError(f"y holds {found} where finite numbers were expected; look for the network that made it")
         return self.layout.to_raw(self._backward(values))
 
     def _items(self) -> str:
@@ -130,7 +132,7 @@ class Binned(Encoding):
         low, high: the first and the last value.
 
     Raises:
-        Mistake: if there are fewer than 2 or more than 65536 values, or `dtype` does not hold them.
+        SaltusError: if there are fewer than 2 or more than 65536 values, or `dtype` does not hold them.
 
     >>> grey = Binned("gray", (8, 8), 0, 255, "uint8")
     >>> grey.encode(np.full((1, 8, 8), 255, dtype=np.uint8)).unique()
@@ -141,12 +143,14 @@ class Binned(Encoding):
         super().__init__(layout, shape, dtype)
         self.low, self.high = int(low), int(high)
         if not 2 <= self.bins <= _MOST_BINS:
-            raise Mistake(
+            raise SaltusError(
                 f"the values {low} to {high} make {self.bins} bins; expected 2 to {_MOST_BINS}: give floats, which are standardised"
             )
         first, last = _integers(self.dtype)
         if not first <= self.low < self.high <= last:
-            raise Mistake(f"the type {dtype} cannot hold {low} to {high}, it goes from {first} to {last}; give an integer type that does")
+            raise SaltusError(
+                f"the type {dtype} cannot hold {low} to {high}, it goes from {first} to {last}; give an integer type that does"
+            )
 
     @property
     def bins(self) -> int:
@@ -169,11 +173,11 @@ class Binned(Encoding):
 
     def _check(self, raw: Array) -> None:
         if raw.dtype != self.dtype:
-            raise Mistake(
+            raise SaltusError(
                 f"the array is of type {raw.dtype} where {self.dtype} was expected; convert it to the values {self.low} to {self.high}"
             )
         if raw.size and not (self.low <= raw.min() and raw.max() <= self.high):
-            raise Mistake(
+            raise SaltusError(
                 f"the values go from {raw.min()} to {raw.max()} where {self.low} to {self.high} was expected; clip or rescale them"
             )
 
@@ -197,7 +201,7 @@ class Standardised(Encoding):
             otherwise win likelihood without limit.
 
     Raises:
-        Mistake: if shapes do not fit, or a standard deviation is not positive and finite.
+        SaltusError: if shapes do not fit, or a standard deviation is not positive and finite.
         ValueError: if the floor is not positive.
     """
 
@@ -207,11 +211,11 @@ class Standardised(Encoding):
         super().__init__(layout, shape, dtype)
         expected = () if self.layout.is_image else self.shape
         if self.dtype.kind != "f" or mean.shape != expected or std.shape != expected:
-            raise Mistake(
+            raise SaltusError(
                 f"mean {tuple(mean.shape)} and std {tuple(std.shape)} for {dtype}; expected a float type, and both of shape {expected}"
             )
         if not (mean.isfinite().all() and std.isfinite().all() and (std > 0).all()):
-            raise Mistake("a mean or a standard deviation is not finite, or not above 0; drop or rescale what is constant or huge")
+            raise SaltusError("a mean or a standard deviation is not finite, or not above 0; drop or rescale what is constant or huge")
         self._mean, self._std = (value.detach().cpu().to(torch.float64).numpy() for value in (mean, std))
         self._head = GaussianHead(floor)
 
@@ -220,14 +224,14 @@ class Standardised(Encoding):
         """From training items (N, *shape), finite; `columns` are names for messages.
 
         Raises:
-            Mistake: if a column is constant (for images: everything), by its name or its number.
+            SaltusError: if a column is constant (for images: everything), by its name or its number.
         """
         axis = None if Layout(layout).is_image else 0
         constant = np.flatnonzero(raw.min(axis=axis) == raw.max(axis=axis))
         if len(constant):
             what = "every value" if axis is None else f"column {columns[constant[0]] if columns else constant[0]}"
             others = f" (and {len(constant) - 1} more)" if len(constant) > 1 else ""
-            raise Mistake(f"{what}{others} is the same in all {len(raw)} training items; expected values that vary: leave it out")
+            raise SaltusError(f"{what}{others} is the same in all {len(raw)} training items; expected values that vary: leave it out")
         with np.errstate(over="ignore", invalid="ignore"):  # the constructor refuses what is not finite
             mean, std = (torch.as_tensor(f(raw, axis=axis, dtype=np.float64)) for f in (np.mean, np.std))
         return cls(layout, raw.shape[1:], mean, std, raw.dtype.name if raw.dtype.kind == "f" else "float64")
@@ -249,9 +253,9 @@ class Standardised(Encoding):
 
     def _check(self, raw: Array) -> None:
         if raw.dtype.kind not in "fiu":
-            raise Mistake(f"the array is of type {raw.dtype} where {self.dtype} was expected; convert it to numbers")
+            raise SaltusError(f"the array is of type {raw.dtype} where {self.dtype} was expected; convert it to numbers")
         if found := not_finite(raw):
-            raise Mistake(f"the array holds {found} where finite numbers were expected; fill or drop them")
+            raise SaltusError(f"the array holds {found} where finite numbers were expected; fill or drop them")
 
     def _forward(self, items: Array) -> Array:
         standard: Array = (items.astype(np.float64) - self._mean) / self._std

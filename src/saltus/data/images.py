@@ -11,7 +11,7 @@ import numpy as np
 from saltus.data.arrays import Parts
 from saltus.data.checks import checked, reason
 from saltus.data.layout import Array
-from saltus.mistakes import Mistake
+from saltus.errors import SaltusError
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,7 +28,7 @@ def read_folder(folder: Path) -> Parts:
     Hidden files, files with other extensions and folders inside are passed over.
 
     Raises:
-        Mistake: if there is no image, one cannot be read, or two differ in size or kind.
+        SaltusError: if there is no image, one cannot be read, or two differ in size or kind.
     """
     paths = _images(folder)
     first = _read(paths[0])
@@ -36,7 +36,7 @@ def read_folder(folder: Path) -> Parts:
     for index, path in enumerate(paths):
         item = _read(path)
         if item.shape != first.shape or item.dtype != first.dtype:
-            raise Mistake(
+            raise SaltusError(
                 f"{paths[0].name} is {_kind(first)} and {path.name} is {_kind(item)}; expected one size and kind: resize or convert them"
             )
         items[index] = item
@@ -47,11 +47,11 @@ def _images(folder: Path) -> list[Path]:
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
-        raise Mistake(f"this folder cannot be read ({reason(error)}); change its permissions or give another") from error
+        raise SaltusError(f"this folder cannot be read ({reason(error)}); change its permissions or give another") from error
     paths = [folder / name for name in names if not name.startswith(".") and name.lower().endswith(EXTENSIONS)]
     paths = [path for path in paths if not path.is_dir()]
     if not paths:
-        raise Mistake(
+        raise SaltusError(
             f"there is no image in this folder itself; expected files that end in {', '.join(EXTENSIONS)}: give the folder they are in"
         )
     return paths
@@ -67,13 +67,13 @@ def _read(path: Path) -> Array:
             upright = _upright(image)
             pixels = np.asarray(upright)
     except UnidentifiedImageError as error:
-        raise Mistake(f"{path.name} is no image of a known format; repair or remove it") from error
+        raise SaltusError(f"{path.name} is no image of a known format; repair or remove it") from error
     except Exception as error:  # each format has its own
-        raise Mistake(f"{path.name} cannot be read as an image ({reason(error)}); repair or remove it") from error
+        raise SaltusError(f"{path.name} cannot be read as an image ({reason(error)}); repair or remove it") from error
     if frames > 1:
-        raise Mistake(f"{path.name} has {frames} frames; expected a still image: save its frames as files of their own")
+        raise SaltusError(f"{path.name} has {frames} frames; expected a still image: save its frames as files of their own")
     if upright.mode not in _MODES:
-        raise Mistake(f"{path.name} is an image of mode {upright.mode}; expected one of {', '.join(_MODES)} or P: convert it to RGB")
+        raise SaltusError(f"{path.name} is an image of mode {upright.mode}; expected one of {', '.join(_MODES)} or P: convert it to RGB")
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from saltus.mistakes import Mistake
+from saltus.errors import SaltusError
 
 __all__ = ["Array", "Layout"]
 
@@ -36,10 +36,12 @@ class Layout(StrEnum):
         """E of y, for one raw item of `shape` (without N).
 
         Raises:
-            Mistake: if `shape` has not the number of axes of this layout, or an axis is empty.
+            SaltusError: if `shape` has not the number of axes of this layout, or an axis is empty.
         """
         if len(shape) != _AXES[self] or min(shape) < 1:
-            raise Mistake(f"items of shape {tuple(shape)} cannot be {self}; expected {_AXES[self]} axes, none empty: give another layout")
+            raise SaltusError(
+                f"items of shape {tuple(shape)} cannot be {self}; expected {_AXES[self]} axes, none empty: give another layout"
+            )
         return self.to_event(np.empty((0, *shape), dtype=np.bool_)).shape[1:]
 
     def to_event(self, raw: Array) -> Array:
@@ -76,7 +78,7 @@ class Layout(StrEnum):
         """The layout of an array of `shape`, N first: no two fit, since channels are few and sides are not.
 
         Raises:
-            Mistake: if no layout fits.
+            SaltusError: if no layout fits.
 
         >>> Layout.of((100, 32, 32, 3)), Layout.of((100, 3, 32, 32)), Layout.of((100, 9))
         (<Layout.CHANNELS_LAST: 'channels_last'>, <Layout.CHANNELS_FIRST: 'channels_first'>, <Layout.VECTOR: 'vector'>)
@@ -84,7 +86,7 @@ class Layout(StrEnum):
         for layout in cls:
             if len(shape) == 1 + _AXES[layout] and layout._fits(shape[1:]):
                 return layout
-        raise Mistake(
+        raise SaltusError(
             f"an array of shape {tuple(shape)} is neither rows (N, d) nor images (N, H, W), (N, H, W, C) or (N, C, H, W) of at least "
             f"{_SMALLEST}x{_SMALLEST} pixels with 1 to {_MOST_CHANNELS} channels; reshape it, or resize small images"
         )

@@ -36,7 +36,7 @@ from saltus.data.encoding import Binned, Encoding, Standardised
 from saltus.data.images import EXTENSIONS, read_folder
 from saltus.data.layout import Array, Layout
 from saltus.data.mixture import DIGITS_MIXTURE, digits_mixture
-from saltus.mistakes import Mistake
+from saltus.errors import SaltusError
 
 __all__ = ["digits", "load", "read_items"]
 
@@ -60,7 +60,7 @@ def load(path: str | Path) -> DataSet:
     Two need no file: "digits", and "digits-mixture", which is drawn from a known law that looks like them.
 
     Raises:
-        Mistake: if there is nothing there that can be used; the sentence names the file.
+        SaltusError: if there is nothing there that can be used; the sentence names the file.
     """
     if path == _DIGITS:
         return digits()
@@ -77,7 +77,7 @@ def read_items(path: str | Path) -> Array:
     """The raw items (N, ...) of a .npy or .npz file or a folder of images, such as samples: of a file in parts the first.
 
     Raises:
-        Mistake: as `load`, though any number of items and any values will do.
+        SaltusError: as `load`, though any number of items and any values will do.
     """
     place = Path(path).expanduser()
     with _naming(place):
@@ -88,22 +88,22 @@ def read_items(path: str | Path) -> Array:
 def _naming(place: Path) -> Iterator[None]:
     try:
         yield
-    except Mistake as mistake:
-        raise Mistake(f"{place}: {mistake}") from mistake
+    except SaltusError as error:
+        raise SaltusError(f"{place}: {error}") from error
 
 
 def _read(place: Path) -> Parts:
     if os.path.isdir(place):  # of os.path: pathlib raises where a path cannot be
         return read_folder(place)
     if not os.path.exists(place):
-        raise Mistake(
+        raise SaltusError(
             f"there is no such file or folder; expected a .npy or .npz file, a folder of images, "
             f'"{_DIGITS}" or "{DIGITS_MIXTURE}": check the path'
         )
     if place.suffix.lower() in EXTENSIONS:
-        raise Mistake("one image is not a data set; expected the folder that holds many: give that folder")
+        raise SaltusError("one image is not a data set; expected the folder that holds many: give that folder")
     if place.suffix.lower() not in _ARRAYS:
-        raise Mistake(
+        raise SaltusError(
             f"files of the type {place.suffix or 'none'} are not read; expected a .npy or .npz file, or a folder of images: convert it"
         )
     return read_arrays(place)
@@ -112,7 +112,7 @@ def _read(place: Path) -> Parts:
 def _dataset(name: str, source: str, parts: Parts, encoding: Encoding | None = None) -> DataSet:
     layout = Layout.of(parts.train.shape)
     if parts.train.min() == parts.train.max():
-        raise Mistake(f"every value of the training items is {parts.train.min()}; expected values that vary: give other data")
+        raise SaltusError(f"every value of the training items is {parts.train.min()}; expected values that vary: give other data")
     divided = places(parts.train, validation=parts.validation is None, test=parts.test is None)
     raw = divided.divide(parts.train, validation=parts.validation, test=parts.test)
     encoding = encoding or _encoding(layout, raw[0], parts)

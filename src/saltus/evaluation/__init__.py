@@ -11,6 +11,7 @@ from saltus.evaluation.collapse import (
     spread,
 )
 from saltus.evaluation.distances import diversity, energy_distance, mean_distance, mean_pairwise_distance, sliced_wasserstein
+from saltus.evaluation.evaluator import MOST_ITEMS, Evaluator, Figures
 from saltus.evaluation.features import Features, features_for
 from saltus.evaluation.inception import inception_features, inception_network
 from saltus.evaluation.latent_use import LatentUse, latent_use
@@ -20,7 +21,6 @@ from saltus.evaluation.moments import frechet_distance, kernel_distance, vendi_s
 from saltus.evaluation.neighbours import Fidelity, Memorisation, fidelity, memorisation, nearest_distances, neighbour_radii
 from saltus.evaluation.pictures import draw_levels, draw_rows, save_grid
 from saltus.evaluation.report import THIRDS, ChainSampler, Report, Result, Sampler, evaluate, evaluate_items
-from saltus.evaluation.suite import MOST_ITEMS, Figures, Suite
 from saltus.evaluation.two_sample import two_sample_accuracy
 
 __all__ = [
@@ -32,6 +32,7 @@ __all__ = [
     "THIRDS",
     "ChainSampler",
     "Collapse",
+    "Evaluator",
     "Features",
     "Fidelity",
     "Figures",
@@ -43,7 +44,6 @@ __all__ = [
     "Result",
     "Sampler",
     "Step",
-    "Suite",
     "decoder_path",
     "diversity",
     "draw_levels",

@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saltus.blueprint import Buildable
 from saltus.data import DataSet
-from saltus.mistakes import Mistake
+from saltus.errors import SaltusError
+from saltus.registry import Configurable
 from saltus.storage import read, write
 
 __all__ = ["FEATURES", "Features", "features_for"]
@@ -38,7 +38,7 @@ _CLUSTER_SIZE = 20  # training items in a cluster, on average
 _DIGEST = 8  # bytes of a hash
 
 
-class Features(Buildable, nn.Module):
+class Features(Configurable, nn.Module):
     """A classifier of items, of which the last hidden layer counts.
 
     Args:
@@ -120,7 +120,7 @@ def features_for(data: DataSet, *, seed: int = 0) -> Features:
     folder = _cache() / "features" / _key(data, seed)
     try:
         features = read(folder, "features")
-    except Mistake:  # nothing there, or not whole
+    except SaltusError:  # nothing there, or not whole
         features = _trained(data, seed)
         write(features, folder, "features")
     assert isinstance(features, Features)

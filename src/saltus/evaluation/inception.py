@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from saltus.mistakes import Mistake
+from saltus.errors import SaltusError
 
 __all__ = ["INCEPTION_FEATURES", "inception_features", "inception_network"]
 
@@ -22,19 +22,19 @@ def inception_network() -> nn.Module:
     """The network, with the weights that torchmetrics' Frechet inception distance uses.
 
     Raises:
-        Mistake: if the package torch-fidelity or its weights cannot be had.
+        SaltusError: if the package torch-fidelity or its weights cannot be had.
     """
     from torchmetrics.image.fid import FrechetInceptionDistance
 
     try:
         return FrechetInceptionDistance(feature=INCEPTION_FEATURES).inception.eval()
     except ModuleNotFoundError as error:
-        raise Mistake(
+        raise SaltusError(
             "Inception distances need the package torch-fidelity, which is not installed; install it with: pip install torch-fidelity"
         ) from error
     except (OSError, RuntimeError) as error:  # no network, or half a file
         why = str(error).strip().partition("\n")[0].rstrip(".")
-        raise Mistake(
+        raise SaltusError(
             f"the weights of Inception v3 cannot be had ({why}); connect this machine once, for torch-fidelity to fetch them, or go without"
         ) from error
 

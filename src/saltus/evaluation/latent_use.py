@@ -32,7 +32,7 @@ class LatentUse:
         s, t: its times.
         nats: the step's part of the bound, tightened with as many latents as that is; mean over items.
         kl: of the encoder's latent, as it is with one latent: a part of `nats` there.
-        active_units, mismatch: as in `Bound`.
+        active_units, aggregate_kl: as in `Bound`.
         gaussian_nats: what the Gaussian step would cost.
         gain: how much more that is, mean over items on the same paths; `gain_error` its standard error.
     """
@@ -43,7 +43,7 @@ class LatentUse:
     nats: float
     kl: float
     active_units: int
-    mismatch: float
+    aggregate_kl: float
     gaussian_nats: float
     gain: float
     gain_error: float
@@ -54,7 +54,7 @@ class LatentUse:
         chance = " (within chance)" * (abs(self.gain) <= 2 * self.gain_error)
         return (
             f"level {self.level} (t {self.t:.3g} to {self.s:.3g}): {self.nats:.4g} nats, {gain}{chance}; "
-            f"KL {self.kl:.3g}, {used}, mismatch to the prior {self.mismatch:.2g}"
+            f"KL {self.kl:.3g}, {used}, aggregate_kl to the prior {self.aggregate_kl:.2g}"
         )
 
 
@@ -69,12 +69,12 @@ def latent_use(chain: Chain, y: Tensor, *, seed: int = 0, latents: int | None = 
     plain = bound if bound.latents == 1 else chain.bound(y, seed=seed, latents=1)
     with evaluating(chain):
         for level, (_, z_t, s, t) in chain.forward_path(y, noise):
-            kernel, units, mismatch = chain.kernel(level), bound.active_units[level - 1], bound.mismatch[level - 1]
-            if isinstance(kernel, VAEKernel) and units is not None and mismatch is not None:
+            kernel, units, aggregate_kl = chain.kernel(level), bound.active_units[level - 1], bound.aggregate_kl[level - 1]
+            if isinstance(kernel, VAEKernel) and units is not None and aggregate_kl is not None:
                 own, cost = bound.per_level[level - 1], _as_gaussian(kernel, y, z_t, s, t, noise.at(level))
                 nats, kl, more = (float(part.mean()) for part in (own, plain.kl[level - 1], cost - own))
                 error = float((cost - own).std(correction=0)) / math.sqrt(max(1, len(y) - 1))
-                found.append(LatentUse(level, s, t, nats, kl, units, mismatch, float(cost.mean()), more, error))
+                found.append(LatentUse(level, s, t, nats, kl, units, aggregate_kl, float(cost.mean()), more, error))
     return found
 
 

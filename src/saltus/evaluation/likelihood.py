@@ -10,8 +10,8 @@ from torch import Tensor
 
 from saltus.chain import Bound, Chain, bits_per_dim, like
 from saltus.data import Encoding
-from saltus.kernels import DiscretisedHead, GaussianHead
-from saltus.mistakes import Mistake
+from saltus.errors import SaltusError
+from saltus.likelihoods import DiscretisedHead, GaussianHead
 
 __all__ = ["Likelihood", "likelihood"]
 
@@ -29,7 +29,7 @@ class Likelihood:
         nats: the mean of every term, by its name.
         per_level: nats of each step, cleanest first.
         active_units: of the latent at each step; None where there is none.
-        mismatch: of the latents of all items taken together to N(0, I) at each step, nats; None where there is none.
+        aggregate_kl: of the latents of all items taken together to N(0, I) at each step, nats; None where there is none.
         latents: of the importance weighting at each step; 1 is the plain bound.
         convention: what kind of likelihood it is, in words.
     """
@@ -44,7 +44,7 @@ class Likelihood:
     nats: dict[str, float]
     per_level: list[float]
     active_units: list[int | None]
-    mismatch: list[float | None]
+    aggregate_kl: list[float | None]
     latents: int
     convention: str
 
@@ -72,10 +72,10 @@ def likelihood(chain: Chain, y: Tensor, encoding: Encoding, *, seed: int = 0, la
         latents: with more than 1, each step is tightened by importance weighting with so many latents; those of the chain unless given.
 
     Raises:
-        Mistake: for fewer than 2 items.
+        SaltusError: for fewer than 2 items.
     """
     if len(y) < 2:
-        raise Mistake(f"{len(y)} items have no standard error; expected at least 2: give more")
+        raise SaltusError(f"{len(y)} items have no standard error; expected at least 2: give more")
     if not chain.has_bound:
         return None
     return _summary(chain.bound(y.to(like(chain)), seed=seed, latents=latents), encoding)
@@ -96,7 +96,7 @@ def _summary(bound: Bound, encoding: Encoding) -> Likelihood:
         nats={name: float(value.double().mean()) for name, value in bound.terms.items()},
         per_level=bound.per_level.double().mean(1).tolist(),
         active_units=bound.active_units,
-        mismatch=bound.mismatch,
+        aggregate_kl=bound.aggregate_kl,
         latents=bound.latents,
         convention=convention(encoding),
     )

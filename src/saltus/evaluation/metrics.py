@@ -15,7 +15,7 @@ from saltus.evaluation.moments import frechet_distance, kernel_distance, vendi_s
 from saltus.evaluation.neighbours import NEIGHBOURS, fidelity, memorisation, nearest_distances, neighbour_radii
 from saltus.evaluation.two_sample import two_sample_accuracy
 
-__all__ = ["DEFAULT_METRICS", "FEATURE_METRICS", "INCEPTION_METRICS", "MEMORISATION_METRICS", "METRICS", "Metric", "Side", "measure"]
+__all__ = ["DEFAULT_METRICS", "FEATURE_METRICS", "INCEPTION_METRICS", "MEMORISATION_METRICS", "METRICS", "Metric", "SampleSet", "measure"]
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ MEMORISATION_METRICS = ("memorisation", "nearest_ratio", "copies")
 Extractor = Callable[[Tensor], Tensor]
 
 
-class Side:
+class SampleSet:
     """Items (N, *E), and what metrics ask of them, each computed once and only if it is asked for.
 
     Args:
@@ -106,7 +106,7 @@ class Side:
         return nearest_distances(self.items, self._train)
 
 
-_MEASURES: Mapping[tuple[str, ...], Callable[[Side, Side, int], Sequence[float]]] = {
+_MEASURES: Mapping[tuple[str, ...], Callable[[SampleSet, SampleSet, int], Sequence[float]]] = {
     ("frechet",): lambda x, real, _: [frechet_distance(x.features, real.features)],
     ("kernel_mmd",): lambda x, real, seed: [kernel_distance(x.features, real.features, seed=seed)],
     ("sliced_wasserstein",): lambda x, real, seed: [sliced_wasserstein(x.items, real.items, seed=seed)],
@@ -123,7 +123,7 @@ _MEASURES: Mapping[tuple[str, ...], Callable[[Side, Side, int], Sequence[float]]
 }
 
 
-def measure(x: Side, real: Side, names: Sequence[str], *, seed: int = 0) -> dict[str, float]:
+def measure(x: SampleSet, real: SampleSet, names: Sequence[str], *, seed: int = 0) -> dict[str, float]:
     """The figures of `names`, in their order, of generated items against real ones; `seed` is of directions, subsets and folds."""
     found: dict[str, float] = {}
     for group, figures in _MEASURES.items():

@@ -10,10 +10,10 @@ from typing import Literal, Protocol
 from torch import Tensor
 
 from saltus.chain import Chain
+from saltus.errors import SaltusError
+from saltus.evaluation.evaluator import Evaluator, Figures, Part, Progress, silent
 from saltus.evaluation.metrics import METRICS
-from saltus.evaluation.suite import Figures, Part, Progress, Suite, silent
 from saltus.kernels import Sampling
-from saltus.mistakes import Mistake
 
 __all__ = ["THIRDS", "ChainSampler", "Report", "Result", "Sampler", "evaluate", "evaluate_items"]
 
@@ -88,53 +88,55 @@ class Report:
     metrics: dict[str, Result]
 
 
-def evaluate(sampler: Sampler, suite: Suite, seeds: Sequence[int] = (0, 1, 2), *, progress: Progress = silent) -> Report:
+def evaluate(sampler: Sampler, evaluator: Evaluator, seeds: Sequence[int] = (0, 1, 2), *, progress: Progress = silent) -> Report:
     """Measure a sampler, once for each seed.
 
     Raises:
-        Mistake: for no seed, or if samples have another shape than the data, or values that are not finite.
+        SaltusError: for no seed, or if samples have another shape than the data, or values that are not finite.
     """
     if not seeds:
-        raise Mistake("there is no seed; expected at least one: give some")
+        raise SaltusError("there is no seed; expected at least one: give some")
 
     def draws() -> Iterable[Tensor]:
         for seed in seeds:
-            progress(f"seed {seed}: {suite.n} samples")
-            yield sampler.sample(suite.n, seed=seed)
+            progress(f"seed {seed}: {evaluator.n} samples")
+            yield sampler.sample(evaluator.n, seed=seed)
 
-    return _report(draws(), suite, "seeds", seeds, progress)
+    return _report(draws(), evaluator, "seeds", seeds, progress)
 
 
-def evaluate_items(x: Tensor, suite: Suite, *, progress: Progress = silent) -> Report:
+def evaluate_items(x: Tensor, evaluator: Evaluator, *, progress: Progress = silent) -> Report:
     """Measure items that are there already, (N, *E) with N >= 3 n: three disjoint sets of n, in their order.
 
     Raises:
-        Mistake: if they are too few.
+        SaltusError: if they are too few.
     """
-    if len(x) < THIRDS * suite.n:
-        raise Mistake(
-            f"{len(x)} samples make no {THIRDS} sets of {suite.n}; expected at least {THIRDS * suite.n}: give more, or a smaller n"
+    if len(x) < THIRDS * evaluator.n:
+        raise SaltusError(
+            f"{len(x)} samples make no {THIRDS} sets of {evaluator.n}; expected at least {THIRDS * evaluator.n}: give more, or a smaller n"
         )
-    return _report(x.split(suite.n)[:THIRDS], suite, "thirds", range(THIRDS), progress)
+    return _report(x.split(evaluator.n)[:THIRDS], evaluator, "thirds", range(THIRDS), progress)
 
 
-def _report(draws: Iterable[Tensor], suite: Suite, repeats: Literal["seeds", "thirds"], seeds: Sequence[int], progress: Progress) -> Report:
+def _report(
+    draws: Iterable[Tensor], evaluator: Evaluator, repeats: Literal["seeds", "thirds"], seeds: Sequence[int], progress: Progress
+) -> Report:
     start, found = time.monotonic(), []
     for number, x in enumerate(draws, 1):
         progress(f"measuring, {number} of {len(seeds)}")
-        found.append(suite.measure(x))
+        found.append(evaluator.measure(x))
     return Report(
-        data=suite.data.describe(),
-        fingerprint=suite.data.fingerprint,
-        part=suite.part,
-        n_real=suite.n_real,
-        n_generated=suite.n,
+        data=evaluator.data.describe(),
+        fingerprint=evaluator.data.fingerprint,
+        part=evaluator.part,
+        n_real=evaluator.n_real,
+        n_generated=evaluator.n,
         repeats=repeats,
         seeds=tuple(seeds),
-        features=suite.features_note,
-        feature_accuracy=suite.features.accuracy if suite.features else None,
-        feature_hash=suite.features.hash if suite.features else None,
-        metrics={name: _result(name, Figures.of([values[name] for values in found]), suite.floor[name]) for name in suite.metrics},
+        features=evaluator.features_note,
+        feature_accuracy=evaluator.features.accuracy if evaluator.features else None,
+        feature_hash=evaluator.features.hash if evaluator.features else None,
+        metrics={name: _result(name, Figures.of([values[name] for values in found]), evaluator.floor[name]) for name in evaluator.metrics},
         seconds=round(time.monotonic() - start, 1),
     )
 

@@ -2,24 +2,20 @@
 
 from saltus.kernels.deterministic import DeterministicKernel
 from saltus.kernels.gaussian import GaussianKernel, Variance
-from saltus.kernels.head import DiscretisedHead, GaussianHead, Head
-from saltus.kernels.kernel import ADDED, PLAIN, Kernel, Last, Sampling, Terms, Weights, reweighted
+from saltus.kernels.kernel import DEFAULT, EXTRA, Kernel, Last, Sampling, Terms, Weights, reweighted
 from saltus.kernels.ladder import LadderKernel
 from saltus.kernels.oracle import OracleDenoiser, OracleKernel
 from saltus.kernels.step import Bridge, GaussianStep
-from saltus.kernels.vae import Encodes, Parametrisation, VAEKernel
+from saltus.kernels.vae import EncoderInput, Parametrisation, VAEKernel
 
 __all__ = [
-    "ADDED",
-    "PLAIN",
+    "DEFAULT",
+    "EXTRA",
     "Bridge",
     "DeterministicKernel",
-    "DiscretisedHead",
-    "Encodes",
-    "GaussianHead",
+    "EncoderInput",
     "GaussianKernel",
     "GaussianStep",
-    "Head",
     "Kernel",
     "LadderKernel",
     "Last",

@@ -12,9 +12,9 @@ from typing import NoReturn
 
 from torch import Tensor
 
-from saltus.kernels.kernel import PLAIN, Kernel, Sampling, Terms, Weights, call_times, refuse_condition, weighted
+from saltus.errors import SaltusError
+from saltus.kernels.kernel import DEFAULT, Kernel, Sampling, Terms, Weights, call_times, refuse_condition, weighted
 from saltus.kernels.step import Bridge
-from saltus.mistakes import Mistake
 from saltus.networks import Scaled
 from saltus.process import Noise, Time, sum_items
 
@@ -27,14 +27,14 @@ class DeterministicKernel(Kernel):
     Args:
         network: predicts y from (z_t, t).
         bridge: whether to step with q(z_s | z_t, yhat) in place of equation (2).
-        any_time: whether to train at all times, so that any grid can use the network, or at a grid's own.
+        any_step: whether to train at all times, so that any grid can use the network, or at a grid's own.
     """
 
     has_bound = False
 
-    def __init__(self, network: Scaled, *, bridge: bool = False, any_time: bool = True) -> None:
+    def __init__(self, network: Scaled, *, bridge: bool = False, any_step: bool = True) -> None:
         super().__init__()
-        self.network, self.bridge, self.any_time = network, bridge, any_time
+        self.network, self.bridge, self.any_step = network, bridge, any_step
 
     @property
     def event_shape(self) -> Sequence[int]:
@@ -48,7 +48,7 @@ class DeterministicKernel(Kernel):
         *,
         noise: Noise,
         condition: Tensor | None = None,
-        how: Sampling = PLAIN,
+        how: Sampling = DEFAULT,
     ) -> Tensor:
         """z_s = yhat (equation (2)); with `bridge` a draw of q(z_s | z_t, yhat), which at s = 0 is yhat too."""
         refuse_condition(condition)
@@ -56,7 +56,7 @@ class DeterministicKernel(Kernel):
         if self.bridge:
             return Bridge.between(s, t, z_t, how.eta).draw(z_t, yhat, noise.normal("decoder", z_t.shape[1:], like=z_t))
         if how.eta != 1:
-            raise Mistake(f"eta = {how.eta} trades the noise of the bridge, and equation (2) has no bridge; leave it at 1")
+            raise SaltusError(f"eta = {how.eta} trades the noise of the bridge, and equation (2) has no bridge; leave it at 1")
         return yhat
 
     def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> NoReturn:
@@ -78,5 +78,5 @@ class DeterministicKernel(Kernel):
 
     def _predict(self, z_t: Tensor, s: Time, t: Time) -> Tensor:
         """yhat; a network for any grid is told that it is taken to the data, in training and afterwards."""
-        yhat: Tensor = self.network(z_t, call_times(0.0 if self.any_time else s, t, z_t))[0]
+        yhat: Tensor = self.network(z_t, call_times(0.0 if self.any_step else s, t, z_t))[0]
         return yhat

@@ -18,9 +18,9 @@ from enum import StrEnum
 import torch
 from torch import Tensor
 
-from saltus.kernels.head import Head
 from saltus.kernels.kernel import Kernel, Terms, Weights, call_times, refuse_condition, weighted
 from saltus.kernels.step import Bridge, GaussianStep
+from saltus.likelihoods.heads import Head
 from saltus.networks import Scaled
 from saltus.process import Noise, OrnsteinUhlenbeck, Time, as_time, per_item, sum_items
 
@@ -45,7 +45,7 @@ class GaussianKernel(Kernel):
         network: predicts y from (z_t, t).
         head: of the step to data.
         variance: see the module; `optimal` needs `calibrate` before it samples or bounds.
-        any_time: whether to train at all times, so that any grid can use the network, or at a grid's own.
+        any_step: whether to train at all times, so that any grid can use the network, or at a grid's own.
 
     Raises:
         ValueError: for an unknown variance.
@@ -54,9 +54,9 @@ class GaussianKernel(Kernel):
     calibrated_log_snr: Tensor
     calibrated_error: Tensor
 
-    def __init__(self, network: Scaled, head: Head, *, variance: Variance | str = Variance.OPTIMAL, any_time: bool = True) -> None:
+    def __init__(self, network: Scaled, head: Head, *, variance: Variance | str = Variance.OPTIMAL, any_step: bool = True) -> None:
         super().__init__()
-        self.network, self.head, self.variance, self.any_time = network, head, Variance(variance), any_time
+        self.network, self.head, self.variance, self.any_step = network, head, Variance(variance), any_step
         self.register_buffer("calibrated_log_snr", torch.zeros(0, dtype=torch.float64))
         self.register_buffer("calibrated_error", torch.zeros(0, dtype=torch.float64))
 

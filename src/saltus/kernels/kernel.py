@@ -21,15 +21,15 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
-from saltus.blueprint import Buildable
 from saltus.process import Noise, OrnsteinUhlenbeck, Time
+from saltus.registry import Configurable
 
 if TYPE_CHECKING:
     from saltus.kernels.step import GaussianStep
 
 __all__ = [
-    "ADDED",
-    "PLAIN",
+    "DEFAULT",
+    "EXTRA",
     "Kernel",
     "Last",
     "Sampling",
@@ -78,18 +78,18 @@ class Sampling:
             raise ValueError(f"temperature = {self.temperature}; expected a positive number")
 
 
-PLAIN = Sampling()
+DEFAULT = Sampling()
 
-ADDED = ("data", "energy")
+EXTRA = ("data", "energy")
 """Terms of a VAE kernel's loss that are none of its bound."""
 
 
-class Kernel(Buildable, nn.Module, ABC):
+class Kernel(Configurable, nn.Module, ABC):
     """p(z_s | z_t).  A subclass is one way to take a step."""
 
     has_bound: bool = True
     """Whether `terms` is defined."""
-    any_time: bool = False
+    any_step: bool = False
     """Whether the network is trained at all times (on pairs (0, t)) rather than at the steps of a grid."""
 
     @property
@@ -108,7 +108,7 @@ class Kernel(Buildable, nn.Module, ABC):
         *,
         noise: Noise,
         condition: Tensor | None = None,
-        how: Sampling = PLAIN,
+        how: Sampling = DEFAULT,
     ) -> Tensor:
         """Draw z_s given z_t (B, *E), from the random numbers of `noise` (B items)."""
         refuse_condition(condition)
@@ -166,7 +166,7 @@ def weighted(terms: Terms, weights: Weights) -> Terms:
 
 def reweighted(weights: Weights) -> bool:
     """Whether weights make another loss of the bound: its own terms weigh 1, and those that are added nothing."""
-    return any(weight != (name not in ADDED) for name, weight in weights.items())
+    return any(weight != (name not in EXTRA) for name, weight in weights.items())
 
 
 def refuse_condition(condition: Tensor | None) -> None:

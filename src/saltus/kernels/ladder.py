@@ -28,7 +28,7 @@ class LadderKernel(VAEKernel):
     Args:
         decoder: a `Ladder` in EDM scaling, with two outputs.
         encoder: a `LadderEncoder` of the same channels.
-        head, parametrisation, encodes: as in `VAEKernel`.
+        head, parametrisation, encoder_input: as in `VAEKernel`.
     """
 
     def infer(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, unit: Tensor) -> tuple[Tensor, Normal]:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from saltus.kernels.kernel import PLAIN, Kernel, Sampling, Terms, Weights, refuse_condition
+from saltus.kernels.kernel import DEFAULT, Kernel, Sampling, Terms, Weights, refuse_condition
 from saltus.kernels.step import Bridge
 from saltus.networks import Climb, Scaled
 from saltus.oracles import Law, Oracle
@@ -66,7 +66,7 @@ class OracleKernel(Kernel):
         *,
         noise: Noise,
         condition: Tensor | None = None,
-        how: Sampling = PLAIN,
+        how: Sampling = DEFAULT,
     ) -> Tensor:
         """An exact draw of q(z_s | z_t).  At s = 0 too, whatever `how` says: the exact law of y has no noise to leave out."""
         refuse_condition(condition)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from saltus.kernels.head import Head
 from saltus.kernels.kernel import Last
+from saltus.likelihoods.heads import Head
 from saltus.process import OrnsteinUhlenbeck, Time, as_time, per_item, sum_items
 
 __all__ = ["Bridge", "GaussianStep"]

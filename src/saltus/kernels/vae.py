@@ -26,14 +26,14 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal, kl_divergence
 
-from saltus.kernels.head import Head
-from saltus.kernels.kernel import ADDED, Kernel, Terms, Weights, call_times, refuse_condition, weighted
+from saltus.errors import SaltusError
+from saltus.kernels.kernel import EXTRA, Kernel, Terms, Weights, call_times, refuse_condition, weighted
 from saltus.kernels.step import Bridge, GaussianStep
-from saltus.mistakes import Mistake
+from saltus.likelihoods.heads import Head
 from saltus.networks import Climb, Scaled, positive, scales
 from saltus.process import Noise, Time, sum_items
 
-__all__ = ["Encodes", "Parametrisation", "Prediction", "VAEKernel"]
+__all__ = ["EncoderInput", "Parametrisation", "Prediction", "VAEKernel"]
 
 
 class Parametrisation(StrEnum):
@@ -43,7 +43,7 @@ class Parametrisation(StrEnum):
     DIRECT = "direct"
 
 
-class Encodes(StrEnum):
+class EncoderInput(StrEnum):
     """What the encoder sees beside z_t: `z_s` (the specification) or `y`."""
 
     Z_S = "z_s"
@@ -67,7 +67,7 @@ class VAEKernel(Kernel):
             epsilon.  None for no latent: then the step is a Gaussian with a learned variance, to compare with.
         head: of the step to data.
         parametrisation: `bridge` or `direct`.
-        encodes: `z_s` or `y`.
+        encoder_input: `z_s` or `y`.
 
     Raises:
         ValueError: for an unknown parametrisation or encoder, or latents of two sizes.
@@ -80,7 +80,7 @@ class VAEKernel(Kernel):
         head: Head,
         *,
         parametrisation: Parametrisation | str = Parametrisation.BRIDGE,
-        encodes: Encodes | str = Encodes.Z_S,
+        encoder_input: EncoderInput | str = EncoderInput.Z_S,
     ) -> None:
         super().__init__()
         known = 0 if encoder is None else getattr(encoder, "latent", decoder.latent)  # a ladder's evidence fits any rungs
@@ -88,7 +88,7 @@ class VAEKernel(Kernel):
             raise ValueError(f"the encoder gives a latent of {known} numbers and the decoder takes {decoder.latent}; give both one size")
         self.decoder, self.encoder, self.head = decoder, encoder, head
         self.latent = decoder.latent
-        self.parametrisation, self.encodes = Parametrisation(parametrisation), Encodes(encodes)
+        self.parametrisation, self.encoder_input = Parametrisation(parametrisation), EncoderInput(encoder_input)
 
     @property
     def event_shape(self) -> Sequence[int]:
@@ -110,7 +110,7 @@ class VAEKernel(Kernel):
         if self.parametrisation is Parametrisation.BRIDGE:
             return bridge.step(z_t, prediction.mean, prediction.std**2, self.head)
         if eta != 1:
-            raise Mistake(f"eta = {eta} trades the noise of the bridge, and a direct kernel has no bridge; leave it at 1")
+            raise SaltusError(f"eta = {eta} trades the noise of the bridge, and a direct kernel has no bridge; leave it at 1")
         return GaussianStep(prediction.mean, prediction.std**2, bridge.final, self.head)
 
     def encode(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time) -> Normal:
@@ -123,8 +123,8 @@ class VAEKernel(Kernel):
 
     def _pair(self, y: Tensor, z_s: Tensor, z_t: Tensor, times: Tensor) -> Tensor:
         """What an encoder sees, (B, 2, *E): y or z_s, and z_t, at about unit variance."""
-        seen_at = times[:, 1] if self.encodes is Encodes.Z_S else torch.full_like(times[:, 1], torch.inf)
-        seen = z_s if self.encodes is Encodes.Z_S else y
+        seen_at = times[:, 1] if self.encoder_input is EncoderInput.Z_S else torch.full_like(times[:, 1], torch.inf)
+        seen = z_s if self.encoder_input is EncoderInput.Z_S else y
         return torch.stack([self._unit(seen, seen_at), self._unit(z_t, times[:, 0])], dim=1)
 
     def infer(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, unit: Tensor) -> tuple[Tensor, Normal]:
@@ -149,7 +149,7 @@ class VAEKernel(Kernel):
         epsilon, law, prediction = next(self._read(y, z_s, z_t, s, t, noise.normal("encoder", (self.latent,), like=z_t)))
         terms, step = {"kl": kl_divergence(law, _prior(epsilon)).sum(1)}, self._around(prediction, z_t, s, t)
         bridge = Bridge.between(s, t, z_t)
-        if self.encodes is Encodes.Y:
+        if self.encoder_input is EncoderInput.Y:
             return terms | {"decoder": step.divergence(y, z_t, bridge)}, prediction
         return terms | {"decoder": step.negative_log_prob(z_s), "entropy": _less_entropy(bridge, z_t)}, prediction
 
@@ -178,13 +178,13 @@ class VAEKernel(Kernel):
                     it is least where yhat is distributed as y given z_t, and it sees what the prior draws
 
         Raises:
-            Mistake: if either has a weight and the kernel does not predict data.
+            SaltusError: if either has a weight and the kernel does not predict data.
         """
         refuse_condition(condition)
         terms, prediction = self._explained(y, z_s, z_t, s, t, noise)
-        added = [name for name in ADDED if weights.get(name)]
+        added = [name for name in EXTRA if weights.get(name)]
         if added and self.parametrisation is not Parametrisation.BRIDGE:
-            raise Mistake(f"a weight of {added[0]} is for kernels that predict data, and this one is direct; leave it out")
+            raise SaltusError(f"a weight of {added[0]} is for kernels that predict data, and this one is direct; leave it out")
         if "data" in added:
             terms["data"] = -self.head.log_prob(y, prediction.mean, prediction.std**2)
         if "energy" in added:

@@ -16,8 +16,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from saltus.blueprint import Buildable
 from saltus.process import OrnsteinUhlenbeck
+from saltus.registry import Configurable
 
 __all__ = ["Levels"]
 
@@ -26,7 +26,7 @@ _COSINE_OFFSET = 0.008  # Nichol & Dhariwal 2021, equation (17)
 _EARLIEST = -math.log1p(-1e-4) / 2  # DDPM's first level, beta_1 = 1e-4 (Ho et al. 2020)
 
 
-class Levels(Buildable):
+class Levels(Configurable):
     """A strictly increasing grid of times that starts at 0.
 
     Args:

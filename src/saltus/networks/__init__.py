@@ -2,10 +2,10 @@
 
 from saltus.networks.backbones import MLP, UNet
 from saltus.networks.encoders import ConvEncoder, MLPEncoder
-from saltus.networks.inherit import inherit
 from saltus.networks.ladder import Climb, Ladder, LadderEncoder
 from saltus.networks.presets import Architecture, Preset, decoder, encoder, ladder
 from saltus.networks.scaled import Scaled, Scales, positive, scales
+from saltus.networks.transfer import transfer_weights
 
 __all__ = [
     "MLP",
@@ -21,8 +21,8 @@ __all__ = [
     "UNet",
     "decoder",
     "encoder",
-    "inherit",
     "ladder",
     "positive",
     "scales",
+    "transfer_weights",
 ]

@@ -21,10 +21,10 @@ import torch
 from rtdl_num_embeddings import PeriodicEmbeddings
 from torch import Tensor, nn
 
-from saltus.blueprint import Buildable
-from saltus.mistakes import Mistake
+from saltus.errors import SaltusError
 from saltus.networks.conditioning import FEATURES, TIMES, log_snr_features
 from saltus.networks.groups import GROUPS, check_channels
+from saltus.registry import Configurable
 
 __all__ = ["MLP", "UNet", "pad_to_multiple"]
 
@@ -77,7 +77,7 @@ class _Sinusoids(nn.Module):
         return out
 
 
-class MLP(Buildable, nn.Module):
+class MLP(Configurable, nn.Module):
     """A residual multi-layer perceptron for vectors, or for anything small enough to be one.
 
     Args:
@@ -132,7 +132,7 @@ def pad_to_multiple(x: Tensor, multiple: int) -> tuple[Tensor, tuple[slice, slic
     return padded, (slice(top, top + height), slice(left, left + width))
 
 
-class UNet(Buildable, nn.Module):
+class UNet(Configurable, nn.Module):
     """diffusers' `UNet2DModel`, with times and latent in the adaptive group norm of every block.
 
     Args:
@@ -144,7 +144,7 @@ class UNet(Buildable, nn.Module):
         attention: whether the coarsest resolution attends.
 
     Raises:
-        Mistake: for an event shape that is not such an image, or channels that are not such multiples.
+        SaltusError: for an event shape that is not such an image, or channels that are not such multiples.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class UNet(Buildable, nn.Module):
         super().__init__()
         check_channels(channels)
         if len(event_shape) != 3 or not 1 <= event_shape[0] <= 4 or min(event_shape[1:]) < 8:
-            raise Mistake(f"items have shape {tuple(event_shape)}; a U-Net takes images (C, H, W) with 1 to 4 channels, from 8 x 8 up")
+            raise SaltusError(f"items have shape {tuple(event_shape)}; a U-Net takes images (C, H, W) with 1 to 4 channels, from 8 x 8 up")
         self.event_shape, self.outputs, self.latent = tuple(event_shape), outputs, latent
         self.multiple = 2 ** (len(channels) - 1)
         plain = len(channels) - 1

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from saltus.blueprint import Buildable
 from saltus.networks.conditioning import FEATURES, TIMES, log_snr_features
 from saltus.networks.groups import GROUPS, check_channels
+from saltus.registry import Configurable
 
 __all__ = ["ConvEncoder", "MLPEncoder"]
 
 
-class MLPEncoder(Buildable, nn.Module):
+class MLPEncoder(Configurable, nn.Module):
     """Two arrays (B, 2, *E) and log-SNRs (B, 2) to (B, 2, latent), by a multi-layer perceptron.
 
     Args:
@@ -36,7 +36,7 @@ class MLPEncoder(Buildable, nn.Module):
         return out.reshape(len(pair), 2, self.latent)
 
 
-class ConvEncoder(Buildable, nn.Module):
+class ConvEncoder(Configurable, nn.Module):
     """Two images (B, 2, C, H, W) and log-SNRs (B, 2) to (B, 2, latent), by convolutions that halve the resolution.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from saltus.mistakes import Mistake
+from saltus.errors import SaltusError
 
 __all__ = ["GROUPS", "check_channels"]
 
@@ -12,6 +12,6 @@ GROUPS = 8
 
 
 def check_channels(channels: Sequence[int]) -> None:
-    """Raise Mistake unless there is a multiple of `GROUPS` for each of one or more resolutions."""
+    """Raise SaltusError unless there is a multiple of `GROUPS` for each of one or more resolutions."""
     if not channels or any(c < 1 or c % GROUPS for c in channels):
-        raise Mistake(f"channels are {tuple(channels)}; expected multiples of {GROUPS}, one for each resolution")
+        raise SaltusError(f"channels are {tuple(channels)}; expected multiples of {GROUPS}, one for each resolution")

@@ -19,12 +19,12 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from saltus.blueprint import Buildable
-from saltus.mistakes import Mistake
+from saltus.errors import SaltusError
 from saltus.networks.backbones import pad_to_multiple
 from saltus.networks.conditioning import FEATURES, TIMES, log_snr_features
 from saltus.networks.groups import GROUPS, check_channels
 from saltus.networks.scaled import positive
+from saltus.registry import Configurable
 
 __all__ = ["Climb", "Ladder", "LadderEncoder"]
 
@@ -127,7 +127,7 @@ class _Rung(nn.Module):
         return out
 
 
-class Ladder(Buildable, nn.Module):
+class Ladder(Configurable, nn.Module):
     """A backbone with latents at several resolutions; called as every backbone is.
 
     Args:
@@ -142,7 +142,7 @@ class Ladder(Buildable, nn.Module):
         latent: numbers in all latents of one item.
 
     Raises:
-        Mistake: for an event shape that is not an image, or channels that are not such multiples.
+        SaltusError: for an event shape that is not an image, or channels that are not such multiples.
     """
 
     def __init__(
@@ -158,7 +158,7 @@ class Ladder(Buildable, nn.Module):
         super().__init__()
         check_channels(channels)
         if len(event_shape) != 3:
-            raise Mistake(f"items have shape {tuple(event_shape)}; a ladder takes images (C, H, W)")
+            raise SaltusError(f"items have shape {tuple(event_shape)}; a ladder takes images (C, H, W)")
         self.event_shape, self.outputs, self.patch, self.k = tuple(event_shape), outputs, patch, k
         width = 4 * channels[0]
         self.tell = nn.Sequential(nn.Linear(TIMES * FEATURES, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
@@ -194,7 +194,7 @@ class Ladder(Buildable, nn.Module):
         return [part.reshape(-1, *shape) for part, shape in zip(parts, self.shapes, strict=True)]
 
 
-class LadderEncoder(Buildable, nn.Module):
+class LadderEncoder(Configurable, nn.Module):
     """Two images (B, 2, C, H, W) and log-SNRs (B, 2) to evidence for each resolution of a `Ladder`, finest first.
 
     Args:

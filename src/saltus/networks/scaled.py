@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from saltus.blueprint import Buildable
+from saltus.registry import Configurable
 
 if TYPE_CHECKING:
     from saltus.networks.ladder import Climb
@@ -47,7 +47,7 @@ def scales(log_snr_t: Tensor, log_snr_s: Tensor, variance: float) -> Scales:
     return Scales(total_t.rsqrt(), ratio.sqrt() * total_s / total_t, (total_s * (1 - ratio) / total_t).sqrt())
 
 
-class Scaled(Buildable, nn.Module):
+class Scaled(Configurable, nn.Module):
     """A backbone in EDM scaling.
 
     Args:

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from saltus.blueprint import Buildable
 from saltus.process import Noise, Time
+from saltus.registry import Configurable
 
 __all__ = ["Law", "Oracle", "choose", "none_or_all_equal"]
 
@@ -48,7 +48,7 @@ def choose(log_weights: Tensor, uniform: Tensor) -> Tensor:
     return torch.searchsorted(cumulative, target).squeeze(-1).clamp_max(cumulative.shape[-1] - 1)
 
 
-class Oracle(Buildable, ABC):
+class Oracle(Configurable, ABC):
     """A law of data with its exact marginals, posterior mean and reverse kernel."""
 
     event_shape: torch.Size

@@ -37,7 +37,7 @@ def _kernels(config: Config, data: DataSet) -> Kernel | list[Kernel]:
 
 def _ladder(config: Config, data: DataSet) -> LadderKernel:
     network, encoder = ladder(data.event_shape, config.preset, variance=data.variance, channels=config.channels)
-    return LadderKernel(network, encoder, data.encoding.head(), encodes=config.encodes)
+    return LadderKernel(network, encoder, data.encoding.head(), encoder_input=config.encoder_input)
 
 
 def _kernel(config: Config, data: DataSet) -> Kernel:
@@ -46,13 +46,15 @@ def _kernel(config: Config, data: DataSet) -> Kernel:
     network = partial(decoder, shape, config.preset, variance=data.variance, **sizes)
     match config.kernel:
         case KernelName.DETERMINISTIC:
-            return DeterministicKernel(network(), any_time=config.any_time)
+            return DeterministicKernel(network(), any_step=config.any_step)
         case KernelName.GAUSSIAN:
-            return GaussianKernel(network(), head, variance=config.variance, any_time=config.any_time)
+            return GaussianKernel(network(), head, variance=config.variance, any_step=config.any_step)
         case KernelName.VAE:
             latent = _latent(shape) if config.latent is None else config.latent
             coder = encoder(shape, config.preset, latent=latent, **sizes) if latent else None
-            return VAEKernel(network(outputs=2, latent=latent), coder, head, parametrisation=config.parametrisation, encodes=config.encodes)
+            return VAEKernel(
+                network(outputs=2, latent=latent), coder, head, parametrisation=config.parametrisation, encoder_input=config.encoder_input
+            )
 
 
 def _latent(shape: Sequence[int]) -> int:

@@ -8,9 +8,9 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from saltus.kernels import ADDED, Encodes, Parametrisation, Variance, reweighted
+from saltus.errors import SaltusError
+from saltus.kernels import EXTRA, EncoderInput, Parametrisation, Variance, reweighted
 from saltus.levels import Levels
-from saltus.mistakes import Mistake
 from saltus.networks import Architecture, Preset
 
 __all__ = ["Config", "KernelName", "Ladders", "Objective"]
@@ -44,19 +44,19 @@ _WEIGHTS: dict[Objective, dict[str, float]] = {
     Objective.LIKELIHOOD: {},
     Objective.QUALITY: {"kl": 0.7},
 }
-_OF_THE_VAE = ("latent", "parametrisation", "encodes", "ladder", "objective", "weights", "alike", "kl_warm_up", "latents")
+_OF_THE_VAE = ("latent", "parametrisation", "encoder_input", "ladder", "objective", "weights", "alike", "kl_warm_up", "latents")
 _ONLY_FOR = dict.fromkeys(_OF_THE_VAE, KernelName.VAE) | {"variance": KernelName.GAUSSIAN}
-_TERMS = ("kl", "decoder", "entropy", *ADDED)
+_TERMS = ("kl", "decoder", "entropy", *EXTRA)
 
 
 class Config(BaseModel):
     """A training run.
 
     The grid of `levels` steps is the cosine schedule up to t = 3, or `times` if they are given.  The deterministic and
-    the Gaussian kernel are trained at all times unless `any_time` is false.
+    the Gaussian kernel are trained at all times unless `any_step` is false.
 
     Raises:
-        Mistake: in one sentence, for an option that is unknown, of another type or out of range.
+        SaltusError: in one sentence, for an option that is unknown, of another type or out of range.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -78,13 +78,13 @@ class Config(BaseModel):
     )
     width: int | None = Field(default=None, ge=1, description="neurons in a layer of an MLP, in place of the preset's")
     channels: tuple[int, ...] | None = Field(default=None, description="of each resolution of a U-Net or ladder, in place of the preset's")
-    any_time: bool = Field(default=True, description="deterministic and gaussian: train at all times")
+    any_step: bool = Field(default=True, description="deterministic and gaussian: train at all times")
     variance: Variance = Variance.OPTIMAL
     latent: int | None = Field(
         default=None, ge=0, description="size of the latent; that of a vector, a quarter of other data's, at most 128, unless given"
     )
     parametrisation: Parametrisation = Parametrisation.BRIDGE
-    encodes: Encodes = Encodes.Z_S
+    encoder_input: EncoderInput = EncoderInput.Z_S
     ladder: Ladders | None = Field(
         default=None, description="vae: latents at several resolutions, on the step to data (last) or on every one; images only"
     )
@@ -110,7 +110,7 @@ class Config(BaseModel):
         try:
             super().__init__(**options)
         except ValidationError as error:
-            raise Mistake(_sentence(error)) from None
+            raise SaltusError(_sentence(error)) from None
 
     @field_validator("times")
     @classmethod
@@ -152,7 +152,7 @@ class Config(BaseModel):
         if self.ladder and self.parametrisation is Parametrisation.DIRECT:
             raise ValueError("a ladder predicts data, and a direct kernel does not; take parametrisation bridge, or no ladder")
         if self.parametrisation is Parametrisation.DIRECT:
-            added = [name for name in ADDED if self.loss_weights.get(name)]
+            added = [name for name in EXTRA if self.loss_weights.get(name)]
             if added:
                 raise ValueError(
                     f"the term {added[0]} of the loss is for kernels that predict data; take parametrisation bridge, or no {added[0]}"
@@ -197,7 +197,7 @@ class Config(BaseModel):
 
 
 def _sentence(error: ValidationError) -> str:
-    """The first mistake, with the option, what was given and what was expected."""
+    """The first error, with the option, what was given and what was expected."""
     first = error.errors()[0]
     if first["type"] == "extra_forbidden":
         return f"there is no option {first['loc'][0]}; expected one of {', '.join(Config.model_fields)}"

@@ -44,7 +44,7 @@ def _numbers(progress: Progress) -> str:
     if any(units is not None for units in validation.active_units):
         parts.append("KL " + "/".join(f"{kl:.1f}" for kl in validation.kl) + " nats")
         parts.append("active " + "/".join(str(units) for units in validation.active_units))
-        parts.append("mismatch " + "/".join("-" if value is None else f"{value:.1f}" for value in validation.mismatch))
+        parts.append("aggregate_kl " + "/".join("-" if value is None else f"{value:.1f}" for value in validation.aggregate_kl))
     if validation.bits_per_dim is not None:
         parts.append(f"{validation.bits_per_dim:.2f} bits/dim")
     if progress.skipped:

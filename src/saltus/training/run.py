@@ -19,10 +19,10 @@ from typing import Any
 import torch
 
 from saltus import storage
-from saltus.blueprint import describe
 from saltus.chain import Chain
 from saltus.data import DataSet, Encoding, load
-from saltus.mistakes import Mistake
+from saltus.errors import SaltusError
+from saltus.registry import describe
 from saltus.training.build import build_chain
 from saltus.training.config import Config
 from saltus.training.display import show
@@ -57,7 +57,7 @@ def train(
         The averaged, calibrated chain, on the CPU.
 
     Raises:
-        Mistake: if there is no such device, the folder is not empty, the chain can not start from that one, or the loss stays infinite.
+        SaltusError: if there is no such device, the folder is not empty, the chain can not start from that one, or the loss stays infinite.
     """
     place, chain = _there(device), build_chain(config, data)
     begun = None
@@ -89,18 +89,18 @@ def _there(device: str) -> torch.device:
     try:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError):  # AssertionError: torch was built without it
-        raise Mistake(f"device {device} cannot be used here; give one that torch finds on this machine, or leave it at cpu") from None
+        raise SaltusError(f"device {device} cannot be used here; give one that torch finds on this machine, or leave it at cpu") from None
 
 
 def load_encoding(folder: str | Path) -> Encoding:
     """How values of a run map to the data and back.
 
     Raises:
-        Mistake: if the folder holds no run.
+        SaltusError: if the folder holds no run.
     """
     encoding = storage.read(Path(folder), "data")
     if not isinstance(encoding, Encoding):
-        raise Mistake(f"{Path(folder) / 'data.json'} holds a {type(encoding).__name__}; give the folder that training wrote")
+        raise SaltusError(f"{Path(folder) / 'data.json'} holds a {type(encoding).__name__}; give the folder that training wrote")
     return encoding
 
 
@@ -112,11 +112,11 @@ def load_data(folder: str | Path, given: str | Path | None = None) -> DataSet:
         given: the data, if they have moved.
 
     Raises:
-        Mistake: if the folder does not say where its data are, they are not there, or they are others.
+        SaltusError: if the folder does not say where its data are, they are not there, or they are others.
     """
     place = given or _source(Path(folder)).get("source")
     if not place:
-        raise Mistake(f"{folder} does not say where its data are; give them with --data")
+        raise SaltusError(f"{folder} does not say where its data are; give them with --data")
     data = load(place)
     check_data(folder, data)
     return data
@@ -126,19 +126,19 @@ def check_data(folder: str | Path, data: DataSet) -> None:
     """Whether a run was trained on these data, by their fingerprint, or where it has none by their encoding.
 
     Raises:
-        Mistake: if it was not.
+        SaltusError: if it was not.
     """
     encoding, source = load_encoding(folder), _source(Path(folder))
     same = data.fingerprint == source["fingerprint"] if source else describe(data.encoding)[0] == describe(encoding)[0]
     if not same:
-        raise Mistake(f"{data.source or data.name} holds other data than those that {folder} was trained on; give the same data")
+        raise SaltusError(f"{data.source or data.name} holds other data than those that {folder} was trained on; give the same data")
 
 
 def load_config(folder: str | Path) -> Config:
     """What a run was asked for.
 
     Raises:
-        Mistake: if the folder holds no run, or the file is damaged.
+        SaltusError: if the folder holds no run, or the file is damaged.
     """
     return Config(**_json(Path(folder) / "config.json"))
 
@@ -147,7 +147,7 @@ def recipe(folder: str | Path) -> str:
     """What made a run, in everything but its seeds: runs with one recipe differ by chance alone.
 
     Raises:
-        Mistake: as `load_config`.
+        SaltusError: as `load_config`.
     """
     start = _source(Path(folder)).get("start")
     begun = start and [start["config"] | {"seed": 0}, start["updates"]]
@@ -171,15 +171,15 @@ def _json(file: Path) -> dict[str, Any]:
     try:
         content: dict[str, Any] = json.loads(file.read_text())
     except FileNotFoundError:
-        raise Mistake(f"{file} is not there; give the folder that training wrote") from None
+        raise SaltusError(f"{file} is not there; give the folder that training wrote") from None
     except json.JSONDecodeError:
-        raise Mistake(f"{file} is damaged; train again, or take the file from a copy of the run") from None
+        raise SaltusError(f"{file} is damaged; train again, or take the file from a copy of the run") from None
     return content
 
 
 def _new(folder: Path) -> Path:
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise Mistake(f"{folder} is already there and not an empty folder; give the run a new one, or remove it first")
+        raise SaltusError(f"{folder} is already there and not an empty folder; give the run a new one, or remove it first")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 

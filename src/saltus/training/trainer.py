@@ -6,7 +6,7 @@
     chain = trainer.averaged()
 
 Which items a step sees, and their noise, are functions of the seed and of the number of items seen before; how many of them
-each level gets, and how much its loss counts, follows the loss so far (`Shares`).
+each level gets, and how much its loss counts, follows the loss so far (`LevelSampling`).
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from torch.optim.swa_utils import AveragedModel
 
 from saltus.chain import Chain, bits_per_dim
 from saltus.data import DataSet
+from saltus.errors import SaltusError
 from saltus.kernels import VAEKernel
-from saltus.mistakes import Mistake
 from saltus.networks import MLP, ConvEncoder, Ladder, LadderEncoder, MLPEncoder, UNet
 from saltus.training.config import Config
-from saltus.training.shares import Shares
+from saltus.training.level_sampling import LevelSampling
 
 __all__ = ["VALIDATIONS", "Progress", "Trainer", "Validation"]
 
@@ -50,14 +50,14 @@ class Validation:
         per_level: the bound's terms of each step, cleanest first, nats per item.
         kl: KL of the latent of each step, nats per item.
         active_units: of each step; None without a latent.
-        mismatch: of the latents taken together to N(0, I), of each step, nats; None without a latent.
+        aggregate_kl: of the latents taken together to N(0, I), of each step, nats; None without a latent.
     """
 
     bits_per_dim: float | None = None
     per_level: list[float] = field(default_factory=list)
     kl: list[float] = field(default_factory=list)
     active_units: list[int | None] = field(default_factory=list)
-    mismatch: list[float | None] = field(default_factory=list)
+    aggregate_kl: list[float | None] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -115,7 +115,7 @@ class Trainer:
         self._parameters = list(chain.parameters())
         self._device = self._parameters[0].device
         for_bound, d = all(isinstance(kernel, VAEKernel) for kernel in chain.kernels), math.prod(chain.event_shape)
-        self.shares = Shares(chain.levels.L, d, alike=config.alike) if for_bound else None
+        self.shares = LevelSampling(chain.levels.L, d, alike=config.alike) if for_bound else None
         self._optimiser = torch.optim.AdamW(self._parameters, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True)
 
     def averaged(self) -> Chain:
@@ -132,7 +132,7 @@ class Trainer:
             bound = chain.bound(y, seed=self.config.seed)
             plain = bound if bound.latents == 1 else chain.bound(y, seed=self.config.seed, latents=1)
         bits = bits_per_dim(bound.total.mean(), chain.event_shape)
-        return Validation(float(bits), bound.per_level.mean(1).tolist(), plain.kl.mean(1).tolist(), plain.active_units, plain.mismatch)
+        return Validation(float(bits), bound.per_level.mean(1).tolist(), plain.kl.mean(1).tolist(), plain.active_units, plain.aggregate_kl)
 
     def _calibrated(self, y: Tensor) -> Chain:
         chain = copy.deepcopy(self._average.module)
@@ -144,7 +144,7 @@ class Trainer:
         """One `Progress` for each update, `config.steps` in all.
 
         Raises:
-            Mistake: when the loss or its gradient stays infinite or NaN.
+            SaltusError: when the loss or its gradient stays infinite or NaN.
         """
         config, skipped, in_a_row, validation = self.config, 0, 0, Validation()
         interval = math.ceil(config.steps / VALIDATIONS)
@@ -154,7 +154,7 @@ class Trainer:
             finite = math.isfinite(norm)
             skipped, in_a_row = skipped + (not finite), 0 if finite else in_a_row + 1
             if in_a_row == _PATIENCE:
-                raise Mistake(
+                raise SaltusError(
                     f"the loss was not finite for {_PATIENCE} updates in a row, up to step {step + 1}; try a smaller learning rate"
                 )
             if (step + 1) % interval == 0 or step + 1 == config.steps:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from saltus.chain import Chain
+from saltus.errors import SaltusError
 from saltus.kernels import DeterministicKernel, GaussianKernel, LadderKernel, Parametrisation, VAEKernel
-from saltus.mistakes import Mistake
-from saltus.networks import inherit
+from saltus.networks import transfer_weights
 
 __all__ = ["warm_start"]
 
@@ -18,17 +18,17 @@ def warm_start(chain: Chain, source: Chain) -> None:
         source: of a Gaussian or deterministic kernel that was trained at all times, with a network of the same kind and size.
 
     Raises:
-        Mistake: if either is of another kind, or the networks differ in more than the latent and the outputs.
+        SaltusError: if either is of another kind, or the networks differ in more than the latent and the outputs.
     """
     trained = source.kernel(1)
-    if not isinstance(trained, GaussianKernel | DeterministicKernel) or not trained.any_time:
-        raise Mistake(
+    if not isinstance(trained, GaussianKernel | DeterministicKernel) or not trained.any_step:
+        raise SaltusError(
             f"a {type(trained).__name__} can not start another kernel; expected a Gaussian or deterministic one, trained at all times"
         )
     heirs = [kernel for kernel in chain.kernels if not isinstance(kernel, LadderKernel)]
     if not heirs:
-        raise Mistake("ladders alone can not be started from another kernel; take a ladder on the last of several steps, or no start")
+        raise SaltusError("ladders alone can not be started from another kernel; take a ladder on the last of several steps, or no start")
     for kernel in heirs:
         if not isinstance(kernel, VAEKernel) or kernel.parametrisation is not Parametrisation.BRIDGE:
-            raise Mistake(f"a {type(kernel).__name__} can not be started from another kernel; expected a VAE kernel that predicts data")
-        inherit(kernel.decoder, trained.network)
+            raise SaltusError(f"a {type(kernel).__name__} can not be started from another kernel; expected a VAE kernel that predicts data")
+        transfer_weights(kernel.decoder, trained.network)

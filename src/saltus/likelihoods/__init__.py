@@ -1,0 +1,5 @@
+"""p(y | .) of the last step: what kind of data y is, and the mass or density of its values."""
+
+from saltus.likelihoods.heads import DiscretisedHead, GaussianHead, Head
+
+__all__ = ["DiscretisedHead", "GaussianHead", "Head"]

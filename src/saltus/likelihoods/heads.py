@@ -1,0 +1,179 @@
+r"""p(y | .) of the last step, s = 0, around a Gaussian N(mean, variance).
+
+`DiscretisedHead` for data on known bins: the Gaussian's probability of each bin, the first and last bin open to
+infinity, so that it sums to 1.  `GaussianHead` for continuous data: its density, with a floor on the standard
+deviation, since a density on data with ties could otherwise rise without limit.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+from torch.distributions import Normal
+
+from saltus.process import sum_items
+from saltus.registry import Configurable
+
+__all__ = ["DiscretisedHead", "GaussianHead", "Head"]
+
+
+class Head(Configurable, ABC):
+    """p(y | mean, variance), dimension by dimension."""
+
+    @abstractmethod
+    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """ln p(y), summed over dimensions: (B,) nats for arguments (B, *E)."""
+
+    @abstractmethod
+    def mean(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """E y under the head, (B, *E)."""
+
+    @abstractmethod
+    def median(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """The median of y under the head, (B, *E)."""
+
+    @abstractmethod
+    def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
+        """A draw (B, *E) from unit Gaussian numbers `unit` (B, *E)."""
+
+    @abstractmethod
+    def unit(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """Unit Gaussian numbers (B, *E) from which `draw` makes y; where it makes y from a range of them, its middle by probability."""
+
+    def check(self, y: Tensor) -> None:
+        """Raise ValueError if `y` is not data that this head can give a likelihood to."""
+
+
+class DiscretisedHead(Head):
+    """The Gaussian's mass in each of `bins` equal bins, centred on `low` ... `high`.
+
+    The standard deviation is at least a tenth of a bin: a Gaussian centred there has all but 6e-7 of its mass in
+    its bin, so nothing is left to gain below.
+
+    Args:
+        bins: how many values there are, >= 2 (256 for 8-bit images, 17 for the digits).
+        low, high: the first and the last value.
+        outliers: share of the mass that is spread evenly over the bins, in [0, 1).  A Gaussian that learned that a
+            pixel is always black gives a grey one no chance at all, and one such pixel a thousand nats; with a share
+            of outliers it costs at most ln(bins / outliers).
+
+    Raises:
+        ValueError: for fewer than 2 bins, low >= high, or a share outside [0, 1); from `check`, for values that are not on the bins.
+    """
+
+    def __init__(self, bins: int, low: float = -1.0, high: float = 1.0, *, outliers: float = 0.0) -> None:
+        if bins < 2 or not low < high or not 0 <= outliers < 1:
+            raise ValueError(
+                f"{bins} bins from {low} to {high}, outliers {outliers}; expected at least 2, low < high, and a share in [0, 1)"
+            )
+        self.bins, self.low, self.high, self.outliers = bins, low, high, outliers
+        self.width = (high - low) / (bins - 1)
+
+    @property
+    def values(self) -> Tensor:
+        """The centres of the bins, (bins,) float64."""
+        return torch.linspace(self.low, self.high, self.bins, dtype=torch.float64)
+
+    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        mass: Tensor = _log_mass(*self._borders(y, mean, variance))
+        if self.outliers:
+            even = torch.full_like(mass, math.log(self.outliers / self.bins))
+            mass = torch.logaddexp(mass + math.log1p(-self.outliers), even)
+        return sum_items(mass).to(y.dtype)
+
+    def mean(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """low + width * sum_k P(y > value_k): inside the range even where the Gaussian's own mean is not."""
+        std, above = self._std(variance), torch.zeros_like(mean)
+        for k in range(self.bins - 1):
+            above += torch.special.ndtr((mean - (self.low + (k + 0.5) * self.width)) / std)
+        return (1 - self.outliers) * (self.low + self.width * above) + self.outliers * (self.low + self.high) / 2
+
+    def median(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """The Gaussian's mean, on the nearest bin; outliers, of which there are few, are left out."""
+        return self.low + self._index(mean) * self.width
+
+    def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
+        if not self.outliers:
+            return self.low + self._index(mean + self._std(variance) * unit) * self.width
+        # one uniform number serves for both: its lowest share picks an outlier, the rest is the Gaussian's
+        uniform = torch.special.ndtr(unit.double())
+        even = torch.floor(uniform / self.outliers * self.bins)
+        inner = torch.special.ndtri(((uniform - self.outliers) / (1 - self.outliers)).clamp_min(torch.finfo(torch.float64).tiny))
+        index = torch.where(uniform < self.outliers, even, self._index(mean + self._std(variance) * inner.to(mean.dtype)).double())
+        return self.low + index.to(mean.dtype) * self.width
+
+    def unit(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        below, above = self._borders(y, mean, variance)
+        flip = below + above > 0  # in the lower tail, probabilities do not round to 1
+        bottom, top = torch.special.ndtr(torch.where(flip, -above, below)), torch.special.ndtr(torch.where(flip, -below, above))
+        share, index = 1 - self.outliers, self._index(y).double()
+        middle = torch.special.ndtri(share * (bottom + top) / 2 + self.outliers * ~flip)
+        number = torch.where(flip, -middle, middle)
+        if self.outliers:
+            odd = torch.special.ndtri(self.outliers * (index + 0.5) / self.bins)
+            return torch.where(share * (top - bottom) > self.outliers / self.bins, number, odd).to(y.dtype)
+        centre = (self.low + index * self.width - mean.double()) / self._std(variance.double())  # where probabilities vanish
+        return torch.where((below < number) & (number < above), number, centre).to(y.dtype)
+
+    def check(self, y: Tensor) -> None:
+        off = (y - (self.low + self._index(y) * self.width)).abs().max()
+        if not off <= self.width / 100:  # NaN too
+            raise ValueError(
+                f"y is up to {float(off):.3g} away from the {self.bins} bins from {self.low} to {self.high}; expected values on the bins"
+            )
+
+    def _borders(self, y: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Those of the bin of y, from the mean in standard deviations: float64, since in float32 the tails lose their slope."""
+        index, mean, std = self._index(y).double(), mean.double(), self._std(variance.double())
+        centre = self.low + index * self.width
+        below = torch.where(index == 0, -torch.inf, (centre - self.width / 2 - mean) / std)
+        return below, torch.where(index == self.bins - 1, torch.inf, (centre + self.width / 2 - mean) / std)
+
+    def _index(self, y: Tensor) -> Tensor:
+        return ((y - self.low) / self.width).round().clamp(0, self.bins - 1)
+
+    def _std(self, variance: Tensor) -> Tensor:
+        return variance.clamp_min((self.width / 10) ** 2).sqrt()
+
+
+def _log_mass(below: Tensor, above: Tensor) -> Tensor:
+    """ln(Phi(above) - Phi(below)) without cancellation: both ends are reflected into the lower tail first."""
+    flip = below + above > 0  # also where one end is infinite
+    low, high = torch.where(flip, -above, below), torch.where(flip, -below, above)
+    bottom, top = torch.special.log_ndtr(low), torch.special.log_ndtr(high)
+    mass: Tensor = top + torch.log(-torch.expm1(bottom - top))
+    return mass
+
+
+class GaussianHead(Head):
+    """The Gaussian density, its standard deviation at least `floor` (in the units of y).
+
+    Raises:
+        ValueError: if the floor is not positive.
+    """
+
+    def __init__(self, floor: float) -> None:
+        if not floor > 0:
+            raise ValueError(f"floor = {floor}; expected a positive standard deviation")
+        self.floor = floor
+
+    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        return sum_items(Normal(mean, self._std(variance), validate_args=False).log_prob(y))
+
+    def mean(self, mean: Tensor, variance: Tensor) -> Tensor:
+        return mean
+
+    def median(self, mean: Tensor, variance: Tensor) -> Tensor:
+        return mean
+
+    def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
+        return mean + self._std(variance) * unit
+
+    def unit(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        return (y - mean) / self._std(variance)
+
+    def _std(self, variance: Tensor) -> Tensor:
+        return variance.clamp_min(self.floor**2).sqrt()

@@ -1,0 +1,1 @@
+"""Every kernel and every rival sampler at equal network calls, and the page that shows it."""

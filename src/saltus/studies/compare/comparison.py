@@ -1,0 +1,256 @@
+"""Every kernel and every rival at equal numbers of network calls, on the same networks, with the headroom of a perfect one.
+
+For each network, way to sample and number of calls: the grid is chosen on validation items (by sliced Wasserstein
+distance for samples, by the bound for likelihoods), and the figures are then taken, at least three times, on test items.
+Network i is sampled with seed i, so a row's spread is of training and of sampling; where there are fewer than three
+networks of a kind, they take turns.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from saltus.chain import Chain
+from saltus.data import DataSet, subsample
+from saltus.errors import SaltusError
+from saltus.evaluation import METRICS, Evaluator, Likelihood, Sampler, likelihood
+from saltus.machine import describe_machine
+from saltus.studies.cache import ResultCache
+from saltus.studies.compare.models import Model
+from saltus.studies.compare.samplers import Choice, Contender
+
+__all__ = ["CHOSEN_BY", "COMPARED", "Comparison"]
+
+CHOSEN_BY = "sliced_wasserstein"
+"""What grids for samples are chosen by: it needs no features, which are kept for what is reported."""
+COMPARED = ("frechet", "kernel_mmd", "sliced_wasserstein", "energy", "precision", "recall", "density", "coverage", "vendi", "diversity")
+"""What is measured: all that tells samplers apart; the two-sample test and memorisation are for single runs."""
+_FIGURES = 3  # of each row, at least
+_CHOICE_ITEMS = 500  # samples for the choice of a grid
+_CHOICE_SEED = 2**32  # no reported figure has it
+_BOUND_ITEMS = 2000  # test items whose bound is reported
+_BOUND_CHOICE_ITEMS = 200
+_PICTURED = 16
+_RECIPE = 1  # to be raised when the same key would give another figure
+
+
+class Comparison:
+    """All figures of some models, kept one by one in a folder.
+
+    Args:
+        models: see `load_models`.
+        data: the runs' data set.
+        n: samples of each figure.
+        folder: where finished figures are kept.
+        evaluator: measures samples against test items.
+        progress: called with a line before each figure that has to be made.
+        ways: names of those that take part; all unless given.
+
+    Raises:
+        SaltusError: for a name that no model's way to sample has.
+    """
+
+    def __init__(
+        self,
+        models: Sequence[Model],
+        data: DataSet,
+        *,
+        n: int,
+        folder: Path,
+        evaluator: Evaluator,
+        progress: Callable[[str], None] = lambda _: None,
+        ways: Collection[str] = (),
+    ) -> None:
+        known = list(dict.fromkeys(contender.way for model in models for contender in model.networks[0].contenders))
+        if unknown := [way for way in ways if way not in known]:
+            raise SaltusError(f"no run is sampled by a {unknown[0]}; expected ways among: {', '.join(known)}")
+        self._ways = ways or known
+        self.models, self.data, self.n, self.evaluator, self._progress = models, data, n, evaluator, progress
+        self._cells = ResultCache(folder)
+        self._choice = Evaluator(data, min(_CHOICE_ITEMS, len(data.validation)), part="validation", metrics=(CHOSEN_BY,))
+        self._test = subsample(data.test, _BOUND_ITEMS)
+        self._machines: set[str] = set()
+
+    def rows(self, calls: int) -> Iterator[dict[str, Any]]:
+        """One row for each model and way that takes part at so many calls, as soon as it is measured."""
+        for model in (model for model in self.models if model.calls is None or calls in model.calls):
+            for way, contender in enumerate(model.networks[0].contenders):
+                if contender.way in self._ways and contender.choices(calls):
+                    yield self._row(model, way, calls)
+
+    def _row(self, model: Model, way: int, calls: int) -> dict[str, Any]:
+        first = model.networks[0].contenders[way]
+        grid = self._chosen(model, way, calls, "samples")
+        turns = _turns(len(model.networks))
+        cells = [self._sampled(model, i, way, calls, grid, seed) for i, seed in turns]
+        return {
+            "model": model.name,
+            "way": first.way,
+            "calls": calls,
+            "network_calls": first.network_calls(first.choices(calls)[grid].levels.L),
+            "grid": grid,
+            "figures": [{"run": model.networks[i].run, "seed": seed} for i, seed in turns],
+            "metrics": {name: self._figures(name, [cell["metrics"][name] for cell in cells]) for name in cells[0]["metrics"]},
+            "seconds_per_1000": statistics.median(cell["seconds_per_1000"] for cell in cells),
+            "bound": self._bounds(model, way, calls) if first.has_bound else None,
+            "pictured": self._pictures(model, way, calls, grid),
+        }
+
+    @cached_property
+    def floor(self) -> dict[str, Any]:
+        """Of each metric the figures of real items in place of samples: mean, spread and values."""
+        key = {"recipe": _RECIPE, "data": self.data.fingerprint, "floor": self.evaluator.seed, **self._measured}
+        return self._cells.get(key, lambda: {name: _spread(figures.values) for name, figures in self.evaluator.floor.items()})
+
+    @cached_property
+    def _measured(self) -> dict[str, Any]:
+        """What decides a measurement besides its samples."""
+        features = self.evaluator.features.hash if self.evaluator.features else None
+        return {"n": self.n, "features": features, "measured": list(self.evaluator.metrics)}
+
+    def _figures(self, name: str, values: Sequence[float]) -> dict[str, Any]:
+        """Mean and spread, and for a distance what it has above the floor."""
+        found = _spread(values)
+        above = found["mean"] - self.floor[name]["mean"] if METRICS[name].is_distance and found["mean"] is not None else None
+        return {**found, "above_floor": above}
+
+    def _key(self, model: Model, network: int, way: int, calls: int, **more: Any) -> dict[str, Any]:
+        part = model.networks[network]
+        key = {"recipe": _RECIPE, "data": self.data.fingerprint, "network": part.hash, "way": part.contenders[way].way, "calls": calls}
+        return key | more
+
+    def _say(self, model: Model, way: int, calls: int, what: str) -> None:
+        self._progress(f"{model.name}, {model.networks[0].contenders[way].way}, {calls} calls: {what}")
+
+    def _chosen(self, model: Model, way: int, calls: int, purpose: str) -> str:
+        """The name of the best grid, by the first network on validation items."""
+        contender = model.networks[0].contenders[way]
+        candidates = contender.choices(calls, bound=purpose != "samples")
+        if len(candidates) == 1:
+            return next(iter(candidates))
+
+        def make() -> dict[str, float]:
+            self._say(model, way, calls, f"choosing for {purpose}")
+            judge = self._distance if purpose == "samples" else self._validation_bound
+            return {name: judge(contender.sampler(choice)) for name, choice in candidates.items()}
+
+        grids = {name: [*choice.levels, *(asdict(choice.how).values() if choice.how else ())] for name, choice in candidates.items()}
+        key = self._key(model, 0, way, calls, choice=purpose, grids=grids)
+        values = self._cells.get(key, make)
+        return min(values, key=lambda name: math.inf if values[name] is None else values[name])
+
+    def _distance(self, sampler: Sampler) -> float:
+        return _measure(self._choice, sampler.sample(self._choice.n, seed=_CHOICE_SEED).float())[CHOSEN_BY]
+
+    def _validation_bound(self, sampler: Sampler) -> float:
+        return self._likelihood(sampler, subsample(self.data.validation, _BOUND_CHOICE_ITEMS), _CHOICE_SEED).total
+
+    def _likelihood(self, sampler: Sampler, y: torch.Tensor, seed: int) -> Likelihood:
+        assert isinstance(sampler, Chain)
+        found = likelihood(sampler, y, self.data.encoding, seed=seed)
+        assert found is not None
+        return found
+
+    def _sampled(self, model: Model, network: int, way: int, calls: int, grid: str, seed: int) -> dict[str, Any]:
+        choice, contender = self._choice_of(model, network, way, calls, grid)
+
+        def make() -> dict[str, Any]:
+            self._say(model, way, calls, f"samples, network {network + 1} of {len(model.networks)}, seed {seed}")
+            sampler, start = contender.sampler(choice), time.perf_counter()
+            samples = sampler.sample(self.n, seed=seed).float()
+            seconds = time.perf_counter() - start
+            return {"metrics": _measure(self.evaluator, samples), "seconds_per_1000": 1000 * seconds / self.n}
+
+        return self._kept(self._key(model, network, way, calls, seed=seed, **choice.key, **self._measured), make)
+
+    def _kept(self, key: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+        """A figure, and that it was made on its machine."""
+        value = self._cells.get(key, lambda: {**make(), "machine": describe_machine()})
+        self._machines.add(value["machine"])
+        return value
+
+    def _choice_of(self, model: Model, network: int, way: int, calls: int, name: str, *, bound: bool = False) -> tuple[Choice, Contender]:
+        contender = model.networks[network].contenders[way]
+        return contender.choices(calls, bound=bound)[name], contender
+
+    def _pictures(self, model: Model, way: int, calls: int, grid: str) -> str:
+        """The name of the file of the first samples of the first network."""
+        choice, contender = self._choice_of(model, 0, way, calls, grid)
+        key = self._key(model, 0, way, calls, pictured=_PICTURED, **choice.key)
+        return self._cells.tensor(key, lambda: contender.sampler(choice).sample(_PICTURED, seed=0).float().nan_to_num()).name
+
+    def pictured(self, row: dict[str, Any]) -> torch.Tensor:
+        """The first samples of a row, (16, *E)."""
+        return self._cells.load(row["pictured"])
+
+    def _bounds(self, model: Model, way: int, calls: int) -> dict[str, Any]:
+        """The bound on test items, on the grid that is best for it on validation items."""
+        grid = self._chosen(model, way, calls, "the bound")
+        cells = [self._bound(model, network, way, calls, grid, seed) for network, seed in _turns(len(model.networks))]
+        return {
+            "grid": grid,
+            "items": len(self._test),
+            "convention": cells[0]["convention"],
+            "unit": cells[0]["unit"],
+            "value": _spread([cell["value"] for cell in cells]),
+            "standard_error_over_items": statistics.fmean(cell["error"] for cell in cells),
+            "tightened": cells[0].get("tightened", ""),
+            "per_level": [statistics.fmean(level) for level in zip(*(cell["per_level"] for cell in cells), strict=True)],
+        }
+
+    def _bound(self, model: Model, network: int, way: int, calls: int, grid: str, seed: int) -> dict[str, Any]:
+        choice, contender = self._choice_of(model, network, way, calls, grid, bound=True)
+
+        def make() -> dict[str, Any]:
+            self._say(model, way, calls, f"bound, network {network + 1} of {len(model.networks)}, seed {seed}")
+            found = self._likelihood(contender.sampler(choice), self._test, seed)
+            value, error, unit = found.figure
+            words = {"unit": unit, "convention": found.convention, "tightened": found.tightened}
+            return {"value": value, "error": error, "per_level": found.per_level, **words}
+
+        return self._kept(self._key(model, network, way, calls, bound=len(self._test), seed=seed, **choice.key), make)
+
+    def summary(self, rows: Sequence[dict[str, Any]], seconds: float) -> dict[str, Any]:
+        """What `compare.json` holds."""
+        chosen_by = f"by {METRICS[CHOSEN_BY].title} of {self._choice.n} samples, and for the bound by that of {_BOUND_CHOICE_ITEMS} items"
+        return {
+            "data": self.data.describe(),
+            "fingerprint": self.data.fingerprint,
+            "n_generated": self.n,
+            "n_real": self.evaluator.n_real,
+            "part": "test",
+            "choice": f"grids, etas, temperatures, and the last step of continuous data (median or draw), {chosen_by}",
+            "models": {m.name: [{"run": network.run, "hash": network.hash} for network in m.networks] for m in self.models},
+            "floor": self.floor,
+            "features": self.evaluator.features_note,
+            "rows": list(rows),
+            "machines": sorted(self._machines),
+            "seconds": round(seconds, 1),
+        }
+
+
+def _turns(networks: int) -> list[tuple[int, int]]:
+    """(network, sampling seed) of each figure: every network once, or in turns until there are three figures."""
+    return [(number % networks, number) for number in range(max(_FIGURES, networks))]
+
+
+def _measure(evaluator: Evaluator, samples: torch.Tensor) -> dict[str, float]:
+    """The figures of samples; NaN for those of a sampler that has diverged, as equation (2) does where it amplifies at every step."""
+    return evaluator.measure(samples) if bool(samples.isfinite().all()) else dict.fromkeys(evaluator.metrics, math.nan)
+
+
+def _spread(values: Sequence[float | None]) -> dict[str, Any]:
+    """Mean, standard deviation (None for one value) and the values; no mean where one of them has diverged."""
+    finite = [value for value in values if value is not None]
+    if len(finite) < len(values):
+        return {"mean": None, "spread": None, "values": list(values)}
+    return {"mean": statistics.fmean(finite), "spread": statistics.stdev(finite) if len(finite) > 1 else None, "values": finite}

@@ -1,0 +1,93 @@
+"""What is compared: trained networks, those that differ only in their seed together, and the perfect one.
+
+A figure is kept under the hash of its network, so it outlives the run's folder being renamed, and no other network takes it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from saltus.chain import Chain
+from saltus.data import DataSet
+from saltus.errors import SaltusError
+from saltus.kernels import VAEKernel
+from saltus.oracles import FiniteData
+from saltus.studies.compare.samplers import Contender, of_chain, of_oracle
+from saltus.training import check_data, recipe
+
+__all__ = ["PERFECT", "Model", "Network", "load_models", "perfect_model"]
+
+PERFECT = "perfect denoiser"
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A trained network, or a perfect one.
+
+    Attributes:
+        run: where it is from.
+        hash: of its weights, or of what else it is made of.
+        contenders: the ways to sample with it.
+    """
+
+    run: str
+    hash: str
+    contenders: list[Contender]
+
+
+@dataclass(frozen=True, eq=False)
+class Model:
+    """Networks that differ in nothing but their training seed.
+
+    Attributes:
+        name: for humans.
+        networks: one for each seed, with the same ways in the same order.
+        calls: at which it takes part; None for all.
+    """
+
+    name: str
+    networks: list[Network] = field(default_factory=list)
+    calls: Collection[int] | None = None
+
+
+def load_models(runs: Sequence[Path], data: DataSet) -> list[Model]:
+    """The runs, those that differ only in their seed together; where words alone do not tell models apart, a run's folder does.
+
+    Raises:
+        SaltusError: if a folder holds no run, or one of other data, or a run is given twice.
+    """
+    groups: dict[str, Model] = {}
+    for run in runs:
+        chain = Chain.load(run)
+        check_data(run, data)
+        model = groups.setdefault(recipe(run), Model(_words(chain)))
+        digest = _digest((run / "chain.json").read_bytes(), (run / "chain.safetensors").read_bytes())
+        if twin := next((network.run for model in groups.values() for network in model.networks if network.hash == digest), None):
+            raise SaltusError(f"{run} and {twin} hold the same network; give each run once")
+        model.networks.append(Network(str(run), digest, of_chain(chain, data.validation)))
+    named = Counter(model.name for model in groups.values())
+    return [replace(model, name=f"{model.name}, {model.networks[0].run}") if named[model.name] > 1 else model for model in groups.values()]
+
+
+def perfect_model(data: DataSet, last: float, *, calls: Collection[int] | None = None) -> Model:
+    """What a network without error would give: the law that the data were drawn from, or else the training items themselves."""
+    oracle = data.law or FiniteData(data.train)
+    ways = of_oracle(oracle, data.train, data.encoding.head(), last, exact_bound=data.law is not None)
+    return Model(PERFECT, [Network("", _digest(data.fingerprint.encode(), repr(last).encode()), ways)], calls)
+
+
+def _words(chain: Chain) -> str:
+    """What a chain is, for humans."""
+    kernel = chain.kernel(1)
+    name = type(kernel).__name__.removesuffix("Kernel").lower()
+    if isinstance(kernel, VAEKernel):
+        name = "VAE" if kernel.latent else "learned variance"
+    return name if kernel.any_step and len(chain.kernels) == 1 else f"{name}, {chain.levels.L} levels"
+
+
+def _digest(*parts: bytes) -> str:
+    return hashlib.blake2b(b"".join(parts), digest_size=10).hexdigest()

@@ -1,0 +1,196 @@
+"""Encodings invert and can be written down; splits depend on nothing but the item."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import hypothesis.extra.numpy as arrays
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch.distributions import MultivariateNormal, Normal
+
+from saltus.data import Binned, Encoding, Layout, Standardised, load
+from saltus.data.dataset import split
+from saltus.errors import SaltusError
+from saltus.likelihoods import DiscretisedHead, GaussianHead
+from saltus.registry import build, describe
+from tests.helpers.raw import ENCODINGS, EVENTS, SHAPES, floats, integers
+
+RANGES = [("uint8", 0, 255), ("bool", 0, 1), ("int8", -128, 127), ("int64", 10**12, 10**12 + 16), ("uint16", 0, 2**16 - 1)]
+
+
+@pytest.mark.parametrize("layout", Layout)
+@pytest.mark.parametrize(("dtype", "low", "high"), RANGES)
+def test_binned_inverts_exactly_and_lies_on_its_bins(layout: Layout, dtype: str, low: int, high: int) -> None:
+    encoding = Binned(layout, SHAPES[layout], low, high, dtype)
+    raw = np.random.default_rng(0).integers(low, high, (40, *SHAPES[layout]), endpoint=True).astype(dtype)
+    raw.flat[:2] = low, high
+    y = encoding.encode(raw)
+    assert y.dtype == torch.float32
+    assert y.shape == (40, *EVENTS[layout]) == (40, *encoding.event_shape)
+    assert (y.min(), y.max()) == (-1, 1)
+    encoding.head().check(y)
+    back = encoding.decode(y)
+    assert back.dtype == raw.dtype
+    np.testing.assert_array_equal(back, raw)
+
+
+@settings(max_examples=50)
+@given(st.data())
+def test_binned_inverts_whatever_the_range(data: st.DataObject) -> None:
+    low = data.draw(st.integers(-(2**31), 2**31 - 2))
+    high = data.draw(st.integers(low + 1, min(low + 2**16 - 1, 2**31 - 1)))
+    raw = data.draw(arrays.arrays(np.int32, (3, 5), elements=st.integers(low, high)))
+    encoding = Binned("vector", (5,), low, high, "int32")
+    np.testing.assert_array_equal(encoding.decode(encoding.encode(raw)), raw)
+
+
+def test_axes_are_moved_and_values_are_not_mixed_up() -> None:
+    raw = integers(3, (9, 8, 3))
+    y = Binned("channels_last", (9, 8, 3), 0, 255, "uint8").encode(raw)
+    for item, row, column, channel in [(0, 0, 0, 0), (1, 8, 2, 1), (2, 3, 7, 2)]:
+        assert y[item, channel, row, column] == pytest.approx(raw[item, row, column, channel] / 127.5 - 1, abs=1e-6)
+
+
+@pytest.mark.parametrize("layout", Layout)
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_standardised_inverts_within_rounding(layout: Layout, dtype: str) -> None:
+    raw = floats(layout).astype(dtype)
+    encoding = Standardised.fit(layout, raw)
+    y = encoding.encode(raw)
+    back = encoding.decode(y)
+    assert y.dtype == torch.float32
+    assert y.shape == (60, *EVENTS[layout])
+    assert back.dtype == raw.dtype
+    spread = raw.astype(np.float64).std(axis=None if layout.is_image else 0)
+    rounding = np.finfo(dtype).eps * np.abs(raw.astype(np.float64)) + 1e-6 * spread
+    assert (np.abs(back.astype(np.float64) - raw.astype(np.float64)) <= rounding).all()
+    over = None if layout.is_image else 0
+    np.testing.assert_allclose(y.double().numpy().mean(axis=over), 0, atol=1e-6)
+    np.testing.assert_allclose(y.double().numpy().std(axis=over), 1, atol=1e-6)
+
+
+def test_integer_columns_are_standardised_and_come_back_as_floats() -> None:
+    raw = np.random.default_rng(0).integers(0, 10**6, (60, 4))
+    encoding = Standardised.fit("vector", raw)
+    back = encoding.decode(encoding.encode(raw))
+    assert back.dtype == np.float64
+    np.testing.assert_allclose(back, raw, atol=1)
+
+
+def test_samples_are_clipped_and_rounded_to_values() -> None:
+    encoding = Binned("vector", (4,), 0, 16, "uint8")
+    np.testing.assert_array_equal(encoding.decode(torch.tensor([[-7.0, 9.0, 0.01, -0.9]])), [[0, 16, 8, 1]])
+    small = Standardised("vector", (1,), torch.zeros(1), torch.ones(1), "float16")
+    assert np.isfinite(small.decode(torch.tensor([[1e9]]))).all()
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=Encoding.summary)
+def test_an_encoding_can_be_written_down_and_made_again(encoding: Encoding) -> None:
+    description, tensors = describe(encoding)
+    again = build(json.loads(json.dumps(description)), tensors)
+    y = torch.linspace(-1, 1, 2 * math.prod(encoding.event_shape)).reshape(2, *encoding.event_shape)
+    assert type(again) is type(encoding)
+    assert (again.event_shape, again.scaling, again.summary()) == (encoding.event_shape, encoding.scaling, encoding.summary())
+    np.testing.assert_array_equal(again.decode(y), encoding.decode(y))
+
+
+def test_the_scaling_is_the_jacobian_of_a_table() -> None:
+    """A Gaussian density of raw rows, and the density of y under the same law in y's units."""
+    raw = floats("vector").astype(np.float64)
+    encoding = Standardised.fit("vector", raw)
+    mean, std = torch.tensor(raw.mean(0)), torch.tensor(raw.std(0))
+    mix = torch.randn(5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 3 * torch.eye(5)
+    covariance = mix @ mix.T
+    law_of_y = MultivariateNormal(torch.full((5,), 0.3, dtype=torch.float64), covariance)
+    law_of_raw = MultivariateNormal(mean + 0.3 * std, std.diag() @ covariance @ std.diag())
+    from_y = -law_of_y.log_prob(encoding.encode(raw).double()) + encoding.scaling
+    torch.testing.assert_close(from_y, -law_of_raw.log_prob(torch.tensor(raw)), atol=1e-4, rtol=0)
+    assert abs(encoding.scaling) > 1  # or the test could not fail
+
+
+def test_the_scaling_is_the_jacobian_of_images() -> None:
+    raw = floats("channels_last").astype(np.float64)
+    encoding = Standardised.fit("channels_last", raw)
+    from_y = -Normal(0, 2).log_prob(encoding.encode(raw).double()).flatten(1).sum(1) + encoding.scaling
+    of_raw = -Normal(raw.mean(), 2 * raw.std()).log_prob(torch.tensor(raw)).flatten(1).sum(1)
+    torch.testing.assert_close(from_y, of_raw, atol=1e-2, rtol=1e-5)
+    assert Binned("gray", (8, 8), 0, 255, "uint8").scaling == 0
+
+
+@pytest.mark.parametrize("encoding", ENCODINGS, ids=Encoding.summary)
+def test_the_head_gives_likelihoods(encoding: Encoding) -> None:
+    y = torch.zeros(3, *encoding.event_shape) + (1 if isinstance(encoding, Binned) else 0.5)
+    head = encoding.head()
+    head.check(y)
+    log_prob = head.log_prob(y, torch.zeros_like(y), torch.ones_like(y))
+    assert log_prob.shape == (3,)
+    assert log_prob.isfinite().all()
+    if isinstance(encoding, Binned):
+        assert isinstance(head, DiscretisedHead)
+        assert head.bins == encoding.high - encoding.low + 1
+        assert (log_prob < 0).all()
+    else:
+        assert isinstance(head, GaussianHead)
+
+
+# ---------------------------------------------------------------------------------------------- the split
+
+
+def rows(parts: tuple[np.ndarray, ...]) -> list[set[bytes]]:
+    return [{item.tobytes() for item in part} for part in parts]
+
+
+def test_the_split_does_not_depend_on_order_company_or_copies() -> None:
+    raw = floats("vector", 2000)
+    parts = rows(split(raw))
+    shuffled = np.random.default_rng(1).permutation(np.concatenate([raw, raw[:300], floats("vector", 500, seed=9)]))
+    for part, larger in zip(parts, rows(split(shuffled)), strict=True):
+        assert part <= larger
+    assert sum(map(len, rows(split(shuffled)))) == 2500  # copies fell together
+
+
+def test_the_split_is_a_partition_into_about_tenths() -> None:
+    raw = integers(20_000, (8,))
+    train, validation, test = split(raw)
+    assert len(train) + len(validation) + len(test) == 20_000
+    assert not set.intersection(*rows((train, validation))) | set.intersection(*rows((train, test)))
+    for part, share in [(train, 0.81), (validation, 0.09), (test, 0.1)]:
+        assert abs(len(part) / 20_000 - share) < 5 * math.sqrt(share * (1 - share) / 20_000)
+
+
+def test_equal_items_of_unequal_bytes_fall_together() -> None:
+    raw = floats("vector", 400)
+    raw[:, 0] = 0
+    negative = raw.copy()
+    negative[:, 0] = -0.0
+    for part, other in zip(split(raw), split(negative.astype(">f4")), strict=True):
+        np.testing.assert_array_equal(part, other)
+
+
+def test_parts_that_are_given_are_kept() -> None:
+    raw, own = integers(300), integers(7, seed=1)
+    train, validation, test = split(raw, test=own)
+    assert test is own
+    assert len(train) + len(validation) == 300
+    assert 10 < len(validation) < 60
+    assert split(raw, validation=own, test=own)[0] is raw
+    with pytest.raises(SaltusError, match="so few items differ"):
+        split(np.repeat(integers(1), 100, axis=0))
+
+
+def test_nothing_outside_the_training_items_sets_the_scaling(tmp_path: Path) -> None:
+    raw = floats("vector", 400)
+    _, _, test = split(raw)
+    changed = {"train": raw, "test": test}
+    encodings = []
+    for test_values in (test, test * 1000):
+        np.savez(tmp_path / "a.npz", **{**changed, "test": test_values})
+        encodings.append(load(tmp_path / "a.npz").encoding)
+    zeros = torch.zeros(1, 5)
+    np.testing.assert_array_equal(encodings[0].decode(zeros), encodings[1].decode(zeros))

@@ -1,0 +1,256 @@
+"""The terms of the VAE kernel are a bound, and the bound they say: by quadrature over latents and over z_s, without Monte Carlo.
+
+The networks are untrained, with last layers of order one: the bound must hold for any of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+import torch
+from torch import Tensor
+from torch.distributions import Independent, Normal, kl_divergence
+
+from saltus.kernels import Sampling, VAEKernel
+from saltus.likelihoods import DiscretisedHead, GaussianHead
+from saltus.networks import ConvEncoder, MLPEncoder, decoder, encoder
+from saltus.oracles import GaussianMixture
+from saltus.process import Noise, OrnsteinUhlenbeck
+from tests.helpers.stubs import GivenNoise, randomise, small_vae
+
+process = OrnsteinUhlenbeck()
+ROUNDING = 1e-9  # quadrature on even grids is exact to rounding for smooth functions that vanish at the ends
+HEAD = GaussianHead(1e-3)
+OPTIONS = [{"parametrisation": p, "encoder_input": e} for p in ("bridge", "direct") for e in ("z_s", "y")]
+IDS = [" ".join(options.values()) for options in OPTIONS]
+
+
+def unit_nodes(n: int, reach: float = 9.0) -> tuple[Tensor, Tensor]:
+    """Nodes and log weights for expectations over N(0, 1), whose mass beyond 9 is 2e-19."""
+    x = torch.linspace(-reach, reach, n, dtype=torch.float64)
+    return x, torch.log_softmax(-(x**2) / 2, 0)
+
+
+def kernel_1d(seed: int = 0, **options: str) -> VAEKernel:
+    torch.manual_seed(seed)
+    kernel = small_vae((1,), MLPEncoder((1,), latent=1, width=16), HEAD, **options).double()
+    randomise(kernel, seed)
+    return kernel
+
+
+@dataclass
+class Step:
+    """One step of a one-dimensional kernel, from one z_t and for one y, with everything tabulated."""
+
+    kernel: VAEKernel
+    y: float
+    z_t: float
+    s: float
+    t: float
+
+    def __post_init__(self) -> None:
+        gamma, log_gamma = unit_nodes(121)
+        unit, log_unit = unit_nodes(61) if self.s > 0 else (torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64))
+        self.weight = (log_unit[:, None] + log_gamma).exp().flatten()
+        n = len(self.weight)
+        self.noise = GivenNoise(0, 0, n, normals={"encoder": gamma.repeat(len(unit))[:, None]})
+        self.ys, self.z_ts = (torch.full((n, 1), value, dtype=torch.float64) for value in (self.y, self.z_t))
+        a, b, spread = process.bridge_coefficients(self.s, self.t)
+        bridge_mean = a * self.z_t + b * self.y
+        self.bridge = Normal(bridge_mean, spread.sqrt()) if self.s > 0 else None
+        self.z_ss = (bridge_mean + spread.sqrt() * unit).repeat_interleave(len(gamma))[:, None]
+        self.terms = self.kernel.terms(self.ys, self.z_ss, self.z_ts, self.s, self.t, noise=self.noise)
+
+    def average(self, value: Tensor) -> float:
+        """Over z_s and the encoder's noise."""
+        return float(self.weight @ value.flatten())
+
+    def bound(self) -> float:
+        return self.average(sum(self.terms.values()))
+
+    def joint_divergence(self) -> float:
+        """KL(q(z_s, epsilon | y, z_t) || p(z_s, epsilon | z_t)), from log densities alone; at s = 0, z_s being y, without q(z_s)."""
+        posterior = self.kernel.encode(self.ys, self.z_ss, self.z_ts, self.s, self.t)
+        epsilon = posterior.loc + posterior.scale * self.noise.normals["encoder"]
+        step = self.kernel.step(epsilon, self.z_ts, self.s, self.t)
+        log_p = Normal(step.mean, step.variance.sqrt()).log_prob(self.z_ss) + Normal(0.0, 1.0).log_prob(epsilon)
+        log_q = posterior.log_prob(epsilon) + (self.bridge.log_prob(self.z_ss) if self.bridge else 0.0)
+        return self.average(log_q - log_p)
+
+    def exact(self) -> float:
+        """KL(q(z_s | z_t, y) || p(z_s | z_t)), or -ln p(y | z_t) at s = 0, by an integral over epsilon ~ N(0, 1)."""
+        epsilon, log_weight = unit_nodes(401)
+        step = self.kernel.step(epsilon[:, None], torch.full((401, 1), self.z_t, dtype=torch.float64), self.s, self.t)
+        log_p = (Normal(step.mean, step.variance.sqrt()).log_prob(self.z_ss[:, 0]) + log_weight[:, None]).logsumexp(0)
+        return self.average((self.bridge.log_prob(self.z_ss[:, 0]) if self.bridge else 0.0) - log_p)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=IDS)
+@pytest.mark.parametrize(("s", "t"), [(0.0, 0.5), (0.02, 0.3), (0.4, 2.0)])
+@torch.no_grad()
+def test_terms_bound_the_exact_divergence(options: dict[str, str], s: float, t: float) -> None:
+    for seed, (y, z_t) in enumerate([(0.8, 0.3), (-1.2, 0.6)]):
+        step = Step(kernel_1d(seed, **options), y, z_t, s, t)
+        bound, joint, exact = step.bound(), step.joint_divergence(), step.exact()
+        assert bound == pytest.approx(joint, abs=ROUNDING)
+        assert bound >= exact - ROUNDING
+        for name in step.terms:  # the twin: no term may be missing
+            rest = bound - step.average(step.terms[name])
+            assert abs(rest - joint) > ROUNDING or (name == "entropy" and s == 0)
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=IDS)
+@pytest.mark.parametrize(("s", "t"), [(0.0, 0.5), (0.4, 2.0)])
+@torch.no_grad()
+def test_more_latents_tighten_the_bound_towards_the_divergence(options: dict[str, str], s: float, t: float) -> None:
+    """One latent: the bound itself.  Two: between it and the divergence.  The mean weight is p(z_s | z_t), without bias."""
+    step = Step(kernel_1d(**options), 0.8, 0.3, s, t)
+    gamma = step.noise.normals["encoder"]
+
+    def tightened(*units: Tensor) -> dict[str, Tensor]:
+        noise = GivenNoise(0, 0, len(gamma), normals={"importance": torch.stack(units, dim=1)})
+        return step.kernel.tightened(step.ys, step.z_ss, step.z_ts, s, t, noise=noise, latents=len(units))
+
+    one = tightened(gamma)
+    nodes, log_weight = unit_nodes(121)
+    two = sum(
+        float(w) * step.average(sum(tightened(gamma, torch.full_like(gamma, float(node))).values()))
+        for node, w in zip(nodes, log_weight.exp(), strict=True)
+    )
+    assert step.average(sum(one.values())) == pytest.approx(step.bound(), abs=ROUNDING)
+    assert step.exact() - ROUNDING < two < step.bound() - 100 * ROUNDING
+    weights = (-one["marginal"]).reshape(-1, len(nodes))
+    marginal = -step.average((weights + log_weight).logsumexp(1)[:, None].expand_as(weights))
+    assert marginal + step.average(one["entropy"]) == pytest.approx(step.exact(), abs=1e-6)  # an encoder's tail may be cut at 9
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=IDS)
+@torch.no_grad()
+def test_the_bound_is_tight_where_the_encoder_is_exact(options: dict[str, str]) -> None:
+    """A fresh decoder makes nothing of its latent, so the exact encoder is the prior: a fresh encoder with its last layer at zero."""
+    kernel = kernel_1d(**options)
+    for module in (kernel.decoder.backbone.last, kernel.encoder.layers[-1]):
+        torch.nn.init.zeros_(module.weight)
+        torch.nn.init.zeros_(module.bias)
+    for s in (0.0, 0.3):
+        step = Step(kernel, 0.8, 0.3, s, 1.0)
+        assert step.bound() == pytest.approx(step.exact(), abs=ROUNDING)
+        assert step.average(step.terms["kl"]) == pytest.approx(0, abs=ROUNDING)
+
+
+@pytest.mark.parametrize("parametrisation", ["bridge", "direct"])
+@torch.no_grad()
+def test_the_encoders_coincide_at_the_step_to_data(parametrisation: str) -> None:
+    sees_z_s, sees_y = (kernel_1d(parametrisation=parametrisation, encoder_input=encoder_input) for encoder_input in ("z_s", "y"))
+    sees_y.load_state_dict(sees_z_s.state_dict())
+    for s, same in [(0.0, True), (0.3, False)]:  # the twin: elsewhere they do not
+        first, second = (Step(kernel, 0.8, 0.3, s, 1.0).bound() for kernel in (sees_z_s, sees_y))
+        assert (first == pytest.approx(second, abs=ROUNDING)) is same
+
+
+def image_kernel(**options: str) -> VAEKernel:
+    kernel = VAEKernel(decoder((1, 8, 9), outputs=2, latent=4), ConvEncoder((1, 8, 9), latent=4), DiscretisedHead(256), **options)
+    randomise(kernel)
+    return kernel
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=IDS)
+@torch.no_grad()
+def test_bookkeeping_of_images(options: dict[str, str]) -> None:
+    """Each term, in more dimensions than one, against torch's own divergences and entropies."""
+    torch.manual_seed(0)
+    kernel, noise, s, t = image_kernel(**options), Noise(0, 0, 3), 0.1, 0.4
+    y, z_t, gamma = torch.randn(3, 1, 8, 9), torch.randn(3, 1, 8, 9), noise.normal("encoder", (4,), like=torch.zeros(1))
+    bridge = process.bridge(z_t, y, s, t)
+    z_s = bridge.sample()
+    terms = kernel.terms(y, z_s, z_t, s, t, noise=noise)
+    posterior = kernel.encode(y, z_s, z_t, s, t)
+    step = kernel.step(posterior.loc + posterior.scale * gamma, z_t, s, t)
+    law = Independent(Normal(step.mean, step.variance.sqrt()), 3)
+    expected = {"kl": kl_divergence(Independent(posterior, 1), Independent(Normal(torch.zeros(3, 4), 1.0), 1))}
+    if options["encoder_input"] == "y":
+        expected["decoder"] = kl_divergence(bridge, law)
+    else:
+        expected |= {"decoder": -law.log_prob(z_s), "entropy": -bridge.entropy()}
+    assert terms.keys() == expected.keys()
+    for name, value in expected.items():
+        assert torch.allclose(terms[name], value, rtol=1e-4)  # float32, summed over 72 dimensions
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=IDS)
+@torch.no_grad()
+def test_items_of_a_batch_may_be_at_different_steps(options: dict[str, str]) -> None:
+    kernel = kernel_1d(**options)
+    y, z_s, z_t = torch.randn(3, 4, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    s, t = torch.tensor([0.0, 0.2, 0.0, 1.0]), torch.tensor([0.2, 1.0, 3.0, 3.0])
+    z_s = torch.where((s == 0)[:, None], y, z_s)
+    together = kernel.terms(y, z_s, z_t, s, t, noise=Noise(0, 0, 4))
+    for i in range(4):
+        alone = kernel.terms(y[i : i + 1], z_s[i : i + 1], z_t[i : i + 1], float(s[i]), float(t[i]), noise=Noise(0, i, 1))
+        for name, value in alone.items():
+            assert float(together[name][i]) == pytest.approx(float(value), rel=1e-6, abs=ROUNDING)  # float32 times in the features
+
+
+@torch.no_grad()
+def test_samples_are_decoded_draws_of_the_latent() -> None:
+    kernel, noise, z_t = kernel_1d(), Noise(3, 0, 5), torch.linspace(-1, 1, 5, dtype=torch.float64)[:, None]
+    epsilon, delta = noise.normal("latent", (1,)), noise.normal("decoder", (1,))
+    for s in (0.0, 0.4):
+        step = kernel.step(epsilon, z_t, s, 1.0)
+        drawn = step.mean + step.variance.sqrt() * delta
+        assert torch.allclose(kernel.sample(z_t, s, 1.0, noise=noise, how=Sampling("draw")), drawn)
+        assert torch.allclose(kernel.sample(z_t, s, 1.0, noise=noise), step.mean if s == 0 else drawn)
+        warmer = kernel.step(1.5 * epsilon, z_t, s, 1.0)
+        drawn = warmer.mean + warmer.variance.sqrt() * delta
+        assert torch.allclose(kernel.sample(z_t, s, 1.0, noise=noise, how=Sampling("draw", temperature=1.5)), drawn)
+
+
+@torch.no_grad()
+def test_the_bridge_is_the_least_variance() -> None:
+    """sigma_Phi^2 = S + B^2 c with c > 0, and the mean moves with the prediction by B."""
+    kernel, z_t, epsilon = kernel_1d(), torch.zeros(1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
+    for s, t in [(0.1, 0.3), (0.5, 3.0)]:
+        _, b, spread = process.bridge_coefficients(s, t)
+        step, data = kernel.step(epsilon, z_t, s, t), kernel.step(epsilon, z_t, 0.0, t)
+        assert float(step.variance) > float(spread)
+        assert data.variance.isfinite().all()
+        told = kernel.decoder(z_t, torch.stack([process.log_snr(t), process.log_snr(s)])[None], epsilon)
+        assert float(step.mean) == pytest.approx(float(b * told[0]), rel=ROUNDING)
+
+
+@pytest.mark.parametrize("v", [0.3, 2.0])
+@pytest.mark.parametrize("parametrisation", ["bridge", "direct"])
+@torch.no_grad()
+def test_a_fresh_kernel_is_exact_on_isotropic_data(parametrisation: str, v: float) -> None:
+    """Training starts from the best Gaussian step, not from nothing."""
+    oracle = GaussianMixture(torch.ones(1), torch.zeros(1, 2), v * torch.eye(2, dtype=torch.float64)[None])
+    kernel = VAEKernel(
+        decoder((2,), outputs=2, latent=1, variance=v).double(), encoder((2,), latent=1).double(), HEAD, parametrisation=parametrisation
+    )
+    z_t = torch.randn(3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    for s, t in [(0.0, 0.5), (0.1, 0.3), (0.4, 4.0)]:
+        step, law = kernel.step(torch.ones(3, 1, dtype=torch.float64), z_t, s, t), oracle.reverse(z_t, s, t)
+        assert torch.allclose(step.mean, law.mean, rtol=ROUNDING)
+        assert torch.allclose(step.variance, law.variance, rtol=ROUNDING)
+
+
+def test_loss_is_the_weighted_bound() -> None:
+    kernel, z = kernel_1d(), torch.randn(4, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    terms = kernel.terms(z, z, z, 0.2, 1.0, noise=Noise(0, 0, 4))
+    loss = kernel.loss(z, z, z, 0.2, 1.0, noise=Noise(0, 0, 4), weights={"kl": 0.25, "absent": 7.0})
+    assert torch.equal(loss["kl"], 0.25 * terms["kl"])
+    assert torch.equal(loss["decoder"], terms["decoder"])
+
+
+def test_without_a_latent_it_is_a_gaussian_step_of_learned_width() -> None:
+    kernel = small_vae((2,), None, HEAD)
+    z = torch.randn(3, 2, generator=torch.Generator().manual_seed(1))
+    assert kernel.latent == 0
+    assert not kernel.terms(z, z, z, 0.2, 1.0, noise=Noise(0, 0, 3))["kl"].any()
+
+
+def test_unknown_kinds_are_refused() -> None:
+    for wrong in ({"parametrisation": "score"}, {"encoder_input": "x"}):
+        with pytest.raises(ValueError, match=next(iter(wrong.values()))):
+            small_vae((1,), None, HEAD, **wrong)
