@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -51,6 +52,7 @@ class GaussianKernel(Kernel):
         ValueError: for an unknown variance.
     """
 
+    resizable_buffers: ClassVar[tuple[str, ...]] = ("calibrated_log_snr", "calibrated_error")
     calibrated_log_snr: Tensor
     calibrated_error: Tensor
 

@@ -2,7 +2,7 @@
 
 config.json                    what was asked for
 source.json                    where the data came from, their fingerprint, and the run that it started from
-data.json, data.safetensors    how values map to the data and back
+data.json                      how values map to the data and back; data.arguments.safetensors with it where that takes tensors
 chain.json, chain.safetensors  the averaged, calibrated chain
 metrics.jsonl                  one JSON object a line, from the first update to the last
 """
@@ -73,7 +73,7 @@ def train(
             config.save(home)
             storage.write(data.encoding, home, "data")
             source = {"source": data.source, "fingerprint": data.fingerprint, "start": begun}
-            (home / "source.json").write_text(storage.to_json(source) + "\n")
+            storage.write_atomically(home / "source.json", storage.to_json(source) + "\n")
             updates = _recorded(updates, home / "metrics.jsonl", config)
         for _ in updates:
             pass
@@ -169,11 +169,11 @@ def _source(folder: Path) -> dict[str, Any]:
 
 def _json(file: Path) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(file.read_text())
+        content = storage.read_json(file)
     except FileNotFoundError:
         raise SaltusError(f"{file} is not there; give the folder that training wrote") from None
-    except json.JSONDecodeError:
-        raise SaltusError(f"{file} is damaged; train again, or take the file from a copy of the run") from None
+    if not isinstance(content, dict):
+        raise SaltusError(f"{file} is damaged; train again, or take the file from a copy of the run")
     return content
 
 
