@@ -94,7 +94,9 @@ class DataSet:
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits, a hash of the encoding and of the bytes of all items in their order: equal for equal data."""
-        hashed = hashlib.blake2b(json.dumps(describe(self.encoding)[0], sort_keys=True).encode(), digest_size=_DIGEST)
+        description, _ = describe(self.encoding)
+        description["class"] = f"saltus.data.encoding:{description['class']}"  # as classes were named once: fingerprints last
+        hashed = hashlib.blake2b(json.dumps(description, sort_keys=True).encode(), digest_size=_DIGEST)
         for y in (self.train, self.validation, self.test):
             hashed.update(str(tuple(y.shape)).encode())
             for start in range(0, len(y), _CHUNK):

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from saltus.storage import to_json
+from saltus.storage import atomically, read_json, to_json, write_atomically
 
 __all__ = ["ResultCache"]
 
@@ -42,19 +41,17 @@ class ResultCache:
         """The piece, made if it is not there; a file appears whole or not at all."""
         file = self.file(key)
         if not file.exists():
-            partial = file.with_suffix(".partial")
-            partial.write_text(to_json({"key": dict(key), "value": dict(make())}, indent=1) + "\n")
-            os.replace(partial, file)
-        value: dict[str, Any] = json.loads(file.read_text())["value"]
+            write_atomically(file, to_json({"key": dict(key), "value": dict(make())}, indent=1) + "\n")
+        value: dict[str, Any] = read_json(file)["value"]
         return value
 
     def tensor(self, key: Mapping[str, Any], make: Callable[[], Tensor]) -> Path:
         """The file of a piece that is one tensor, made if it is not there."""
         file = self.file(key, "safetensors")
         if not file.exists():
-            partial = file.with_suffix(".partial")
-            save_file({_TENSOR: make().contiguous()}, partial)
-            os.replace(partial, file)
+            tensor = make().contiguous()
+            with atomically(file) as path:
+                save_file({_TENSOR: tensor}, path)
         return file
 
     def load(self, name: str) -> Tensor:

@@ -168,11 +168,11 @@ def _source(folder: Path) -> dict[str, Any]:
 
 def _json(file: Path) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(file.read_text())
+        content = storage.read_json(file)
     except FileNotFoundError:
         raise SaltusError(f"{file} is not there; give the folder that training wrote") from None
-    except json.JSONDecodeError:
-        raise SaltusError(f"{file} is damaged; train again, or take the file from a copy of the run") from None
+    if not isinstance(content, dict):
+        raise SaltusError(f"{file} is damaged; train again, or take the file from a copy of the run")
     return content
 
 
