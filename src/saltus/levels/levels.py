@@ -16,14 +16,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from saltus.errors import SaltusError
+from saltus.levels.cosine import EARLIEST, cosine_time
 from saltus.process import OrnsteinUhlenbeck
 from saltus.registry import Configurable
 
 __all__ = ["Levels"]
 
 _process = OrnsteinUhlenbeck()
-_COSINE_OFFSET = 0.008  # Nichol & Dhariwal 2021, equation (17)
-_EARLIEST = -math.log1p(-1e-4) / 2  # DDPM's first level, beta_1 = 1e-4 (Ho et al. 2020)
 
 
 class Levels(Configurable):
@@ -33,7 +33,7 @@ class Levels(Configurable):
         times: t_0 = 0 < t_1 < ... < t_L, L >= 1, finite.
 
     Raises:
-        ValueError: if the grid does not start at 0, does not increase strictly, or is not finite.
+        SaltusError: if the grid does not start at 0, does not increase strictly, or is not finite.
 
     >>> Levels([0, 0.5, 3])
     Levels([0.0, 0.5, 3.0])
@@ -45,7 +45,7 @@ class Levels(Configurable):
         grid = tuple(float(t) for t in times)
         rises = all(s < t for s, t in pairwise(grid))
         if len(grid) < 2 or grid[0] != 0 or not rises or not math.isfinite(grid[-1]):
-            raise ValueError(f"levels {list(grid)}; expected finite times 0 = t_0 < t_1 < ... < t_L with L >= 1")
+            raise SaltusError(f"levels {list(grid)}; expected finite times 0 = t_0 < t_1 < ... < t_L with L >= 1")
         self._grid = grid
 
     @property
@@ -73,7 +73,7 @@ class Levels(Configurable):
         Uniform u gives every level the same probability, as equation (1) does, and reaches all times between: a network
         trained on them serves any grid.  The first level starts at the first of DDPM, or at t_1 if that is earlier.
         """
-        log_snr = _process.log_snr(torch.tensor([min(_EARLIEST, self._grid[1]), *self._grid[1:]], dtype=torch.float64))
+        log_snr = _process.log_snr(torch.tensor([min(EARLIEST, self._grid[1]), *self._grid[1:]], dtype=torch.float64))
         along = u.to(torch.float64) * self.L
         level = along.floor().clamp(0, self.L - 1).long()
         return _process.time_at_log_snr(torch.lerp(log_snr[level], log_snr[level + 1], along - level))
@@ -100,7 +100,7 @@ class Levels(Configurable):
     def per_unit_time(cls, N: int, L: int) -> Levels:
         """t_l = l / N, alpha = e^{-1/N} (Problem 1(c), (d))."""
         if N < 1:
-            raise ValueError(f"N = {N}; expected at least one level per unit time")
+            raise SaltusError(f"N = {N}; expected at least one level per unit time")
         return cls([level / N for level in range(_positive(L) + 1)])
 
     @classmethod
@@ -108,25 +108,22 @@ class Levels(Configurable):
         """t_1 ... t_L even in log-SNR, from `first` (at t_1, high) to `last` (at t_L, low); L = 1 uses `last` alone.
 
         Raises:
-            ValueError: if `first` <= `last` with L > 1, or either is not finite.
+            SaltusError: if `first` <= `last` with L > 1, or either is not finite.
         """
         if not (math.isfinite(first) and math.isfinite(last)) or (L > 1 and first <= last):
-            raise ValueError(f"log-SNR from first = {first} to last = {last}; expected finite values with first > last")
+            raise SaltusError(f"log-SNR from first = {first} to last = {last}; expected finite values with first > last")
         even = torch.linspace(last, first, _positive(L), dtype=torch.float64).flip(0)
         return cls([0.0, *_process.time_at_log_snr(even).tolist()])
 
     @classmethod
     def cosine(cls, L: int, last: float) -> Levels:
-        """Even steps u of the cosine schedule alpha-bar = f(u) / f(0), f(u) = cos^2(pi/2 (u + o) / (1 + o)).
+        """Even steps of the cosine schedule (Nichol and Dhariwal 2021, https://arxiv.org/abs/2102.09672), stopped at time `last`.
 
-        Nichol & Dhariwal 2021, equation (17), stopped at time `last` > 0 (the full schedule ends at infinity).
+        Raises:
+            SaltusError: if L < 1, or `last` is not finite or not above 0.
         """
-        if not (math.isfinite(last) and last > 0):
-            raise ValueError(f"last = {last}; expected a finite time > 0")
-        start = math.pi / 2 * _COSINE_OFFSET / (1 + _COSINE_OFFSET)
-        end = math.acos(math.exp(-last) * math.cos(start))
-        angles = [start + (end - start) * level / L for level in range(1, _positive(L))]
-        return cls([0.0, *(math.log(math.cos(start) / math.cos(angle)) for angle in angles), last])
+        inner = cosine_time(torch.arange(1, _positive(L), dtype=torch.float64) / L, last)
+        return cls([0.0, *inner.tolist(), last])
 
     @classmethod
     def from_alphas_cumprod(cls, alphas_cumprod: Sequence[float] | Any, *, last: float | None = None) -> Levels:
@@ -137,21 +134,21 @@ class Levels(Configurable):
             last: t_L in place of the infinite time of a zero-terminal-SNR schedule.
 
         Raises:
-            ValueError: if values leave [0, 1), do not fall strictly, or the last is 0 and no `last` is given.
+            SaltusError: if values leave [0, 1), do not fall strictly, or the last is 0 and no `last` is given.
         """
         bars = [float(a) for a in alphas_cumprod]
         falls = all(a > b for a, b in pairwise(bars))
         if not bars or not falls or not bars[0] < 1 or not bars[-1] >= 0:
-            raise ValueError(
+            raise SaltusError(
                 f"alphas_cumprod runs from {bars[:1]} to {bars[-1:]}; expected strictly falling values below 1 and not below 0"
             )
         if bars[-1] == 0 and last is None:
-            raise ValueError("alphas_cumprod ends at 0, an infinite time; give a finite time for it, such as last=5.0")
+            raise SaltusError("alphas_cumprod ends at 0, an infinite time; give a finite time for it, such as last=5.0")
         times = [-math.log(a) / 2 for a in bars if a > 0]
         if bars[-1] == 0 and last is not None:
             times.append(last)
         elif last is not None:
-            raise ValueError(f"last = {last} was given, but alphas_cumprod ends at {bars[-1]} > 0, which sets the last time; leave it out")
+            raise SaltusError(f"last = {last} was given, but alphas_cumprod ends at {bars[-1]} > 0, which sets the last time; leave it out")
         return cls([0.0, *times])
 
     def to_json(self) -> str:
@@ -163,7 +160,7 @@ class Levels(Configurable):
         """The inverse of `to_json`."""
         times = json.loads(text)
         if not isinstance(times, list):
-            raise ValueError(f"{text!r}; expected a JSON list of times")
+            raise SaltusError(f"{text!r}; expected a JSON list of times")
         return cls(times)
 
     def __iter__(self) -> Iterator[float]:
@@ -184,5 +181,5 @@ class Levels(Configurable):
 
 def _positive(L: int) -> int:
     if L < 1:
-        raise ValueError(f"L = {L}; expected at least one level")
+        raise SaltusError(f"L = {L}; expected at least one level")
     return L
