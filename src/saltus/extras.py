@@ -1,4 +1,5 @@
 """Libraries that only some work needs."""
+
 from __future__ import annotations
 
 import importlib

@@ -23,11 +23,15 @@ _ARGUMENTS = {
     ("LadderKernel", "encodes"): "encoder_input",
     ("GaussianKernel", "any_time"): "any_step",
     ("DeterministicKernel", "any_time"): "any_step",
+    ("Ladder", "rungs"): "groups",
     ("Chain", "latents"): "importance_samples",
 }
 """New names of arguments, by the class's new name and the argument's old one."""
 
-_ADDED: dict[str, dict[str, Any]] = {}
+_TENSORS = {".rungs.": ".groups."}
+"""New parts of the names of tensors."""
+
+_ADDED: dict[str, dict[str, Any]] = {"Chain": {"noise_version": 1}}
 """Arguments that classes have got since, with the values that give the old behaviour, by the class's new name."""
 
 
@@ -59,4 +63,10 @@ def tensor_names(document: dict[str, Any], names: list[str]) -> dict[str, str]:
     shared = document.get("shared")
     if not isinstance(shared, dict) or not all(isinstance(owner, str) and owner in found for owner in shared.values()):
         raise SaltusError("it names tensors that are not there; copy all files again from one training")
-    return found | {name: found[owner] for name, owner in shared.items()}
+    return {_renamed(name): place for name, place in (found | {name: found[owner] for name, owner in shared.items()}).items()}
+
+
+def _renamed(name: str) -> str:
+    for old, new in _TENSORS.items():
+        name = name.replace(old, new)
+    return name

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -197,9 +197,7 @@ class Chain(ChainProcess):
         if batch < 1 or k < 1:
             raise ValueError(f"batch = {batch} and importance_samples = {k}; expected at least 1 of each")
         given = self._given(condition, len(y))
-        return measured(
-            self, y, seed=seed, first_item=first_item, importance_samples=k, batch=batch, scaling=self.scaling, condition=given
-        )
+        return measured(self, y, seed=seed, first_item=first_item, importance_samples=k, batch=batch, scaling=self.scaling, condition=given)
 
     @torch.no_grad()
     def class_bound(self, y: Tensor, *, seed: int = 0, batch: int = 256) -> ClassBound:
@@ -211,15 +209,18 @@ class Chain(ChainProcess):
         if not isinstance(self.condition, ClassCondition):
             raise SaltusError("a bound over classes was asked for, and this model has no classes; take the bound itself")
         K = self.condition.classes
-        halves = [
-            torch.stack([self.bound(y, condition=c, seed=seed, first_item=half * len(y), batch=batch).total for c in range(K)], dim=1)
-            for half in (0, 1)
-        ]
-        return class_bound(*halves, self.condition.log_frequencies)
+
+        def bounds(first_item: int) -> Tensor:
+            found = [self.bound(y, condition=c, seed=seed, first_item=first_item, batch=batch).total for c in range(K)]
+            return torch.stack(found, dim=1)
+
+        return class_bound(bounds(0), bounds(len(y)), self.condition.log_frequencies)
 
     def _check(self, y: Tensor) -> None:
         if y.ndim == 0 or tuple(y.shape[1:]) != self.event_shape or len(y) == 0:
-            raise SaltusError(f"items of shape {tuple(y.shape)} were given; expected (N, {', '.join(map(str, self.event_shape))}): reshape them")
+            raise SaltusError(
+                f"items of shape {tuple(y.shape)} were given; expected (N, {', '.join(map(str, self.event_shape))}): reshape them"
+            )
         if y.dtype != like(self).dtype:
             raise SaltusError(f"items of {y.dtype} were given, and the parameters are {like(self).dtype}; convert the items")
         for kernel in self.each_kernel():
@@ -304,8 +305,15 @@ class Chain(ChainProcess):
                 f"{levels.L} calls on another grid were asked for, and this model was trained for its own of {self.levels.L}; "
                 "leave the calls out, or train with --any-step"
             )
-        options = {"scaling": self.scaling, "encoding": self.encoding, "noise_version": self.noise_version}
-        return Chain(self.prior, levels, self.kernel(1), importance_samples=self.importance_samples, **options)
+        return Chain(
+            self.prior,
+            levels,
+            self.kernel(1),
+            scaling=self.scaling,
+            importance_samples=self.importance_samples,
+            encoding=self.encoding,
+            noise_version=self.noise_version,
+        )
 
     def save(self, folder: str | Path) -> None:
         """Write everything that is needed to sample: `chain.json`, `chain.safetensors`."""
@@ -322,7 +330,7 @@ class Chain(ChainProcess):
         if not isinstance(chain, cls):
             raise SaltusError(f"{folder} holds a {type(chain).__name__}, not a chain; give the folder that training wrote")
         if chain.encoding is None and (Path(folder) / "data.json").exists():  # of the older format
-            chain.encoding = read(Path(folder), "data")
+            chain.encoding = cast(Encoded, read(Path(folder), "data"))
         return chain
 
     def __repr__(self) -> str:

@@ -59,7 +59,9 @@ def encode(chain: ChainProcess, y: Tensor, noise: Noise, condition: Tensor | Non
             if step is None:
                 raise SaltusError(f"the kernel at level {level} is no Gaussian step given a latent; take a Gaussian or VAE kernel")
             if not bool((step.variance > 0).all()):
-                raise SaltusError(f"the step at level {level} has no width, so nothing that it drew can be told; take a kernel with a variance")
+                raise SaltusError(
+                    f"the step at level {level} has no width, so nothing that it drew can be told; take a kernel with a variance"
+                )
             latents.append(explanation.latent)
             drawn.append(step.eps(pair.z_s))
     return Code(pair.z_t, latents, drawn, condition)

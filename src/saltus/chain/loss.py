@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from saltus.chain.process import ChainProcess
-from saltus.kernels import Kernel, Pair, Terms, Weights, is_reweighted
+from saltus.kernels import Kernel, Pair, Terms, is_reweighted
 from saltus.levels import random_pairs
 from saltus.process import Noise, OrnsteinUhlenbeck
 
@@ -52,7 +52,8 @@ class Batch:
     def __post_init__(self) -> None:
         if self.importance_samples < 1 or (self.importance_samples > 1 and is_reweighted(self.weights)):
             raise ValueError(
-                f"a loss with {self.importance_samples} importance samples and weights {self.weights}; expected at least 1, and no weights of several"
+                f"a loss with {self.importance_samples} importance samples and weights {self.weights}; "
+                "expected at least 1, and no weights of several"
             )
 
 

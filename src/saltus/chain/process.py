@@ -1,7 +1,7 @@
 r"""What a chain is made of: a prior for z_L, a grid of levels, a kernel for each step; and the two ways along it.
 
-Forward, `forward_path` draws z_1 ... z_L ~ q( . | y); backward, `descend` is the one reverse loop, which sampling, decoding, the schedulers of
-other libraries and the studies share.  Level l is the step t_l -> t_{l-1}.
+Forward, `forward_path` draws z_1 ... z_L ~ q( . | y); backward, `descend` is the one reverse loop, which sampling, decoding, the
+schedulers of other libraries and the studies share.  Level l is the step t_l -> t_{l-1}.
 """
 
 from __future__ import annotations

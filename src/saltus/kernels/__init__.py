@@ -46,7 +46,17 @@ __all__ = [
     "predict",
 ]
 
-_VAE_OPTIONS = ("latent", "parametrisation", "encoder_input", "ladder", "objective", "weights", "level_weighting", "kl_warm_up", "importance_samples")
+_VAE_OPTIONS = (
+    "latent",
+    "parametrisation",
+    "encoder_input",
+    "ladder",
+    "objective",
+    "weights",
+    "level_weighting",
+    "kl_warm_up",
+    "importance_samples",
+)
 
 KERNELS.register("deterministic", Trainable(DeterministicKernel.build))
 KERNELS.register("gaussian", Trainable(GaussianKernel.build, frozenset({"variance"})))

@@ -25,7 +25,7 @@ from saltus.oracles import Oracle
 from saltus.process import OrnsteinUhlenbeck, Time
 from saltus.registry import Configurable
 
-__all__ = ["Denoiser", "OracleDenoiser", "Prediction", "Preconditioned", "Scales", "denoise", "predict", "scales"]
+__all__ = ["Denoiser", "OracleDenoiser", "Preconditioned", "Prediction", "Scales", "denoise", "predict", "scales"]
 
 
 class Prediction(NamedTuple):
@@ -99,6 +99,7 @@ class Preconditioned(Denoiser):
         super().__init__()
         if not variance > 0:
             raise ValueError(f"variance = {variance}; expected a positive number")
+        self.backbone: nn.Module
         self.backbone, self.variance = backbone, variance
         self.event_shape: Sequence[int] = backbone.event_shape  # type: ignore[assignment]
         self.latent = int(backbone.latent)  # type: ignore[arg-type]

@@ -1,7 +1,7 @@
 r"""The deterministic decoder: trained by least squares, iterated as it is.
 
-Training minimises :math:`E\,|y - f(z_t, t)|^2`, so that its optimum is E[y | z_t]; sampling iterates :math:`z_s = f(z_t, t)`.  Where z_t tells
-nothing of y the optimum is the mean of the data, and everything after it is deterministic: the samples collapse.
+Training minimises :math:`E\,|y - f(z_t, t)|^2`, so that its optimum is E[y | z_t]; sampling iterates :math:`z_s = f(z_t, t)`.  Where z_t
+tells nothing of y the optimum is the mean of the data, and everything after it is deterministic: the samples collapse.
 `bridge=True` steps with q(z_s | z_t, yhat) around the same network instead (DDPM's smaller variance, https://arxiv.org/abs/2006.11239).
 """
 

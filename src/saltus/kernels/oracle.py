@@ -10,7 +10,7 @@ from saltus.errors import SaltusError
 from saltus.kernels.kernel import Explanation, Kernel, Weights
 from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.transition import Pair, Transition
-from saltus.oracles import OracleDistribution, Oracle
+from saltus.oracles import Oracle, OracleDistribution
 from saltus.process import Noise, OrnsteinUhlenbeck, as_time
 
 __all__ = ["OracleKernel"]

@@ -21,7 +21,8 @@ class Sampling:
     Attributes:
         final: what the step to data returns: the mode of p(y | .), its mean, or a sample of it.
         eta: from 0 to 1.  The share eta^2 of the bridge's noise is fresh, and the rest is that of z_t (DDIM's eta,
-            https://arxiv.org/abs/2010.02502).  If the step's y were an exact draw of q(y | z_t), every eta would give the same distribution.
+            https://arxiv.org/abs/2010.02502).  If the step's y were an exact draw of q(y | z_t),
+            every eta would give the same distribution.
         temperature: > 0, the standard deviation of latents.  Above 1 they vary more.
         guidance: >= 0, the weight W of the condition: yhat = yhat(none) + W (yhat(c) - yhat(none))
             (https://arxiv.org/abs/2207.12598).  1 is the conditional model itself, 0 the unconditional one.

@@ -13,7 +13,7 @@ from typing import Any
 
 from torch import nn
 
-from saltus.kernels.denoiser import Denoiser, Preconditioned
+from saltus.kernels.denoiser import Preconditioned
 from saltus.kernels.kernel import Kernel
 from saltus.likelihoods import Head
 from saltus.networks import Condition, LadderEncoder, backbone, encoder, ladder
@@ -42,7 +42,7 @@ class Setup:
     options: Mapping[str, Any]
     condition: Condition | None = None
 
-    def denoiser(self, *, outputs: int = 1, latent: int = 0) -> Denoiser:
+    def denoiser(self, *, outputs: int = 1, latent: int = 0) -> Preconditioned:
         """A network that predicts data, of the architecture and size that were asked for."""
         return Preconditioned(backbone(self.event_shape, outputs=outputs, latent=latent, **self._sizes), self.variance)
 
@@ -50,7 +50,7 @@ class Setup:
         """An encoder to a latent of that size."""
         return encoder(self.event_shape, latent=latent, **self._sizes)
 
-    def ladder(self) -> tuple[Denoiser, LadderEncoder]:
+    def ladder(self) -> tuple[Preconditioned, LadderEncoder]:
         """A network with latents at several resolutions, and its encoder."""
         options = self.options
         network, reader = ladder(self.event_shape, options["preset"], channels=options["channels"], condition=self.condition)

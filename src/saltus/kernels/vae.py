@@ -2,7 +2,7 @@ r"""The progressive VAE: each reverse step is a conditional Gaussian VAE.
 
 .. math::
     \text{prior}\quad   & \epsilon \sim \mathcal N(0, I) \\
-    \text{decoder}\quad & z_s = z_\Phi(\epsilon, z_t, s, t) + \sigma_\Phi(\epsilon, z_t, s, t)\,\delta, \quad \delta \sim \mathcal N(0, I) \\
+    \text{decoder}\quad & z_s = z_\Phi(\epsilon, z_t, s, t) + \sigma_\Phi(\epsilon, z_t, s, t)\,\delta, \; \delta \sim \mathcal N(0, I) \\
     \text{encoder}\quad & \epsilon = \mu_\Psi + \sigma_\Psi \gamma, \quad \text{of } (z_s, z_t) \text{ or of } (y, z_t) \\
     \text{objective}\quad & E[\mathrm{KL}(q_\Psi(\epsilon \mid \cdot) \,\|\, \mathcal N(0, I)) - \ln p_\Phi(z_s \mid \epsilon, z_t)]
 
@@ -99,7 +99,7 @@ class VAEKernel(Kernel):
 
     @classmethod
     def build(cls, setup: Setup) -> VAEKernel:
-        """As a training is configured; unless a size is given, a vector has a latent of its own size, and pixels repeat their neighbours."""
+        """As a training is configured.  Unless a size is given, a vector has a latent of its own size; pixels repeat their neighbours."""
         options, shape = setup.options, setup.event_shape
         default = min(_LARGEST_LATENT, shape[0] if len(shape) == 1 else max(1, math.prod(shape) // 4))
         latent: int = default if options["latent"] is None else options["latent"]
@@ -125,7 +125,7 @@ class VAEKernel(Kernel):
     def start_from(self, source: Denoiser) -> None:
         """Take over a network without a latent of the same kind and size; the latent starts afresh."""
         if self.parametrisation is not Parametrisation.BRIDGE or not isinstance(source, Preconditioned):
-            super().start_from(source)
+            return super().start_from(source)
         if self.decoder.variance != source.variance:
             given = f"{source.variance:.4g} and {self.decoder.variance:.4g}"
             raise SaltusError(f"the networks scale data of variance {given}; give both the same data")

@@ -23,6 +23,7 @@ from rtdl_num_embeddings import PeriodicEmbeddings
 from torch import Tensor, nn
 
 from saltus.errors import SaltusError
+from saltus.extras import needs
 from saltus.networks.conditioning import FEATURES, TIMES, ConditionChannels, ConditionEmbedding, log_snr_features
 from saltus.networks.conditions import Condition
 from saltus.networks.groups import GROUPS, MOST_BLOCKS, MOST_WIDTH, check_channels, check_size

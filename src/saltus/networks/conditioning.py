@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from saltus.networks.conditions import ClassCondition, Condition, ImageCondition
+from saltus.networks.conditions import ClassCondition, Condition, ImageCondition, VectorCondition
 
 __all__ = ["FEATURES", "LOG_SNR_RANGE", "TIMES", "ConditionChannels", "ConditionEmbedding", "log_snr_features"]
 
@@ -43,8 +43,7 @@ class ConditionEmbedding(nn.Module):
         super().__init__()
         self.condition = condition
         self.classes = nn.Embedding(condition.classes + 1, width) if isinstance(condition, ClassCondition) else None
-        plain = condition is None or isinstance(condition, ClassCondition | ImageCondition)
-        self.vector = None if plain else nn.Linear(math.prod(condition.shape) + 1, width)
+        self.vector = nn.Linear(condition.size + 1, width) if isinstance(condition, VectorCondition) else None
 
     def forward(self, h: Tensor, condition: Tensor | None) -> Tensor:
         """h (B, width), to which the embedding is added."""
@@ -52,7 +51,8 @@ class ConditionEmbedding(nn.Module):
             return h
         values = self.condition.none(len(h), like=h) if condition is None else condition
         if self.classes is not None:
-            return h + self.classes(values + 1).to(h.dtype)  # -1 is "no condition"
+            embedded: Tensor = self.classes(values + 1)  # -1 is "no condition"
+            return h + embedded.to(h.dtype)
         if self.vector is not None:
             absent = self.condition.is_absent(values)[:, None]
             added: Tensor = self.vector(torch.cat([values.flatten(1).nan_to_num(0.0), absent.to(values.dtype)], dim=1))

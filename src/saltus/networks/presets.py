@@ -101,7 +101,9 @@ def encoder(
     if architecture == "unet" or (architecture != "mlp" and _is_large_image(event_shape)):
         sizes = _CONV_ENCODER[Preset(preset)] if channels is None else {"channels": channels}
         return ConvEncoder(event_shape, latent=latent, condition=condition, **sizes)
-    return MLPEncoder(event_shape, latent=latent, condition=condition, **(_MLP_ENCODER[Preset(preset)] if width is None else {"width": width}))
+    return MLPEncoder(
+        event_shape, latent=latent, condition=condition, **(_MLP_ENCODER[Preset(preset)] if width is None else {"width": width})
+    )
 
 
 def ladder(

@@ -70,27 +70,36 @@ class Config(BaseModel):
     objective: Objective = Field(default=Objective.LIKELIHOOD, description="vae: likelihood, or quality of samples")
     preset: Preset = Field(default=Preset.TINY, description="size of the networks: tiny (minutes) or small (hours)")
     architecture: str | None = Field(
-        default=None, description="unet or mlp, or one of your own; a U-Net for images from 16 x 16 up and an MLP for all else, unless given"
+        default=None,
+        description="unet or mlp, or one of your own; a U-Net for images from 16 x 16 up and an MLP for all else, unless given",
     )
     width: int | None = Field(default=None, ge=1, le=MOST_WIDTH, description="neurons in a layer of an MLP, in place of the preset's")
     channels: tuple[int, ...] | None = Field(default=None, description="of each resolution of a U-Net or ladder, in place of the preset's")
     latent: int | None = Field(
-        default=None, ge=0, description="vae: numbers of the latent; as many as a vector's, a quarter of other data's, at most 128, unless given"
+        default=None,
+        ge=0,
+        description="vae: numbers of the latent; as many as a vector's, a quarter of other data's, at most 128, unless given",
     )
     ladder: Ladders | None = Field(
         default=None, description="vae: latents at several resolutions, on the step to data (last) or on every one; images only"
     )
-    parametrisation: Parametrisation = Field(default=Parametrisation.BRIDGE, description="vae: predict data (bridge) or z_s itself (direct)")
+    parametrisation: Parametrisation = Field(
+        default=Parametrisation.BRIDGE, description="vae: predict data (bridge) or z_s itself (direct)"
+    )
     encoder_input: EncoderInput = Field(default=EncoderInput.Z_S, description="vae: what the encoder sees beside z_t: z_s or y")
     variance: Variance = Field(default=Variance.OPTIMAL, description="gaussian: optimal, posterior or transition")
     weights: dict[str, float] = Field(
         default_factory=dict,
         description="vae: of terms of the loss (kl, decoder, entropy, data, energy), in place of the objective's",
     )
-    level_weighting: LevelWeighting = Field(default=LevelWeighting.NATS, description="vae: what counts equally: all nats, or all levels (equal)")
+    level_weighting: LevelWeighting = Field(
+        default=LevelWeighting.NATS, description="vae: what counts equally: all nats, or all levels (equal)"
+    )
     kl_warm_up: float = Field(default=0.3, ge=0, le=1, description="vae: share of the updates over which the weight of the KL rises from 0")
     importance_samples: int = Field(
-        default=1, ge=1, description="vae: train for the importance-weighted bound, once the KL's weight has risen; each costs about an update"
+        default=1,
+        ge=1,
+        description="vae: train for the importance-weighted bound, once the KL's weight has risen; each costs about an update",
     )
     learning_rate: float = Field(default=1e-3, gt=0, description="of AdamW after warm-up; falls to 0 along a half cosine")
     warm_up: float = Field(default=0.05, ge=0, lt=1, description="share of the updates over which the learning rate rises")
@@ -159,13 +168,17 @@ class Config(BaseModel):
         direct = self.parametrisation is Parametrisation.DIRECT
         extra = [name for name in EXTRA if self.loss_weights.get(name)]
         if self.level_weighting is LevelWeighting.EQUAL and (self.levels == 1 or self.any_step):
-            raise ValueError("level_weighting equal is for several levels of one grid, and there is none; leave it out, or take more levels")
+            raise ValueError(
+                "level_weighting equal is for several levels of one grid, and there is none; leave it out, or take more levels"
+            )
         if self.ladder and direct:
             raise ValueError("a ladder predicts data, and a direct kernel does not; take parametrisation bridge, or no ladder")
         if self.ladder is Ladders.LAST and self.any_step and self.levels > 1:
             raise ValueError("a ladder on the last step alone cannot serve any step; take ladder every, or leave any_step out")
         if direct and extra:
-            raise ValueError(f"the term {extra[0]} of the loss is for kernels that predict data; take parametrisation bridge, or no {extra[0]}")
+            raise ValueError(
+                f"the term {extra[0]} of the loss is for kernels that predict data; take parametrisation bridge, or no {extra[0]}"
+            )
         if self.condition is None and self.condition_dropout != type(self).model_fields["condition_dropout"].default:
             raise ValueError("condition_dropout leaves conditions out, and there is no condition; leave it out, or give a condition")
         return self
@@ -184,9 +197,7 @@ class Config(BaseModel):
         if k == 1:
             return self
         if is_reweighted(self.loss_weights):
-            raise ValueError(
-                f"importance_samples = {k} trains for the importance-weighted bound, which knows no weights; leave objective and weights out"
-            )
+            raise ValueError(f"importance_samples = {k} trains for a bound that knows no weights; leave objective and weights out")
         if self.latent == 0 and self.ladder is None:
             raise ValueError(f"importance_samples = {k} are of kernels with a latent, and latent is 0; leave one of them out")
         if self.kl_warm_up * self.updates > self.updates - 1:

@@ -20,11 +20,11 @@ def warm_start(chain: Chain, source: Chain) -> None:
     """
     trained = source.kernel(1)
     if trained.denoiser is None or not source.any_step:
-        raise SaltusError(
-            f"a {type(trained).__name__} cannot start another kernel; expected a Gaussian or deterministic one for any step: train one first"
-        )
+        raise SaltusError(f"a {type(trained).__name__} cannot start another kernel; expected a Gaussian or deterministic one for any step")
     targets = [kernel for kernel in chain.each_kernel() if kernel.can_start]
     if not targets:
-        raise SaltusError("no kernel of this chain can start from another's network; take a ladder on the last of several steps, or no start")
+        raise SaltusError(
+            "no kernel of this chain can start from another's network; take a ladder on the last of several steps, or no start"
+        )
     for kernel in targets:
         kernel.start_from(trained.denoiser)
