@@ -3,7 +3,8 @@ r"""The chain bound, kept in its terms.
 .. math::
     -\ln p(y) \le \mathrm{KL}(q(z_L \mid y) \,\|\, p(z_L)) + E_q \sum_l [\text{terms of step } l]
 
-and ln of the data's scaling is added to it.  It bounds -ln p of the *model* for every item; against the truth only its average over data is larger.
+and ln of the data's scaling is added to it.  It bounds -ln p of the *model* for every item; against the truth only its average
+over data is larger.
 """
 
 from __future__ import annotations

@@ -189,8 +189,8 @@ class Chain(ChainProcess):
             batch: how many items at a time.
 
         Raises:
-            SaltusError: if a kernel has no bound, the shape of `y` is not (N, *E), its type is not that of the parameters, or its values are not
-                the head's.
+            SaltusError: if a kernel has no bound, the shape of `y` is not (N, *E), its type is not that of the parameters, or its values
+                are not the head's.
         """
         self._check(y)
         k = self.importance_samples if importance_samples is None else importance_samples

@@ -125,7 +125,8 @@ class VAEKernel(Kernel):
     def start_from(self, source: Denoiser) -> None:
         """Take over a network without a latent of the same kind and size; the latent starts afresh."""
         if self.parametrisation is not Parametrisation.BRIDGE or not isinstance(source, Preconditioned):
-            return super().start_from(source)
+            super().start_from(source)
+        assert isinstance(source, Preconditioned)  # which the line above has refused otherwise
         if self.decoder.variance != source.variance:
             given = f"{source.variance:.4g} and {self.decoder.variance:.4g}"
             raise SaltusError(f"the networks scale data of variance {given}; give both the same data")
