@@ -112,7 +112,8 @@ class Trainer:
         if config.compile:
             for network in (network for kernel in chain.each_kernel() for network in kernel.networks()):
                 network.compile()
-        self._parameters, self._averages = list(chain.parameters()), list(self._average.parameters())
+        self._parameters: list[Tensor] = list(chain.parameters())
+        self._averages: list[Tensor] = list(self._average.parameters())
         self._device, self._updates = self._parameters[0].device, 0
         bound, d = all(kernel.trains_bound for kernel in chain.each_kernel()) and not chain.any_step, math.prod(chain.event_shape)
         equal = config.level_weighting is LevelWeighting.EQUAL
