@@ -101,16 +101,16 @@ def test_an_encoding_can_be_written_down_and_made_again(encoding: Encoding) -> N
 
 
 def test_the_scaling_is_the_jacobian_of_a_table() -> None:
-    """A Gaussian density of raw rows, and the density of y under the same law in y's units."""
+    """A Gaussian density of raw rows, and the density of y under the same distribution in y's units."""
     raw = floats("vector").astype(np.float64)
     encoding = Standardised.fit("vector", raw)
     mean, std = torch.tensor(raw.mean(0)), torch.tensor(raw.std(0))
     mix = torch.randn(5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 3 * torch.eye(5)
     covariance = mix @ mix.T
-    law_of_y = MultivariateNormal(torch.full((5,), 0.3, dtype=torch.float64), covariance)
-    law_of_raw = MultivariateNormal(mean + 0.3 * std, std.diag() @ covariance @ std.diag())
-    from_y = -law_of_y.log_prob(encoding.encode(raw).double()) + encoding.scaling
-    torch.testing.assert_close(from_y, -law_of_raw.log_prob(torch.tensor(raw)), atol=1e-4, rtol=0)
+    density_of_y = MultivariateNormal(torch.full((5,), 0.3, dtype=torch.float64), covariance)
+    density_of_raw = MultivariateNormal(mean + 0.3 * std, std.diag() @ covariance @ std.diag())
+    from_y = -density_of_y.log_prob(encoding.encode(raw).double()) + encoding.scaling
+    torch.testing.assert_close(from_y, -density_of_raw.log_prob(torch.tensor(raw)), atol=1e-4, rtol=0)
     assert abs(encoding.scaling) > 1  # or the test could not fail
 
 

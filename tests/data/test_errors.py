@@ -64,7 +64,7 @@ def pictures(*changes: Callable[[Path], None], shape: tuple[int, ...] = (9, 8)) 
 def class_folders(*names: str, shapes: tuple[tuple[int, ...], ...]) -> Callable[[Path], str]:
     def write(folder: Path) -> str:
         for name, shape in zip(names, shapes, strict=True):
-            save_images(folder / "bad" / name, integers(30, shape))
+            save_images(folder / "bad" / name, integers(60, shape))
         return "bad"
 
     return write
@@ -163,6 +163,11 @@ def beside(**named: object) -> Callable[[Path], str]:
     return zipped(images=integers(), **named)
 
 
+def in_parts(train: object, test: object) -> Callable[[Path], str]:
+    """Images in an .npz file, in two parts with labels."""
+    return zipped(train=integers(), test=integers(), train_labels=train, test_labels=test)
+
+
 WRONG_LABELS: dict[str, tuple[Callable[[Path], str], str]] = {
     "none": (beside(), "the array labels is missing"),
     "none in parts": (zipped(train=integers(), test=integers(), train_labels=np.arange(60) % 2), "the array test_labels is missing"),
@@ -172,18 +177,12 @@ WRONG_LABELS: dict[str, tuple[Callable[[Path], str], str]] = {
     "floats": (beside(labels=np.linspace(0, 1, 60)), "holds float64 that are no classes"),
     "NaN": (beside(labels=np.full(60, np.nan)), "holds float64 that are no classes"),
     "objects": (beside(labels=np.array([None] * 60)), "the array labels holds Python objects"),
-    "text and numbers": (
-        zipped(train=integers(), test=integers(), train_labels=["a", "b"] * 30, test_labels=[0, 1] * 30),
-        "one part are text",
-    ),
+    "text and numbers": (in_parts(["a", "b"] * 30, [0, 1] * 30), "one part are text"),
     "one class": (beside(labels=np.full(60, 7)), "the label of every training item is 7"),
     "one name": (beside(labels=["cat"] * 60), "the label of every training item is cat"),
-    "one folder": (class_folders("apes", shapes=((9, 8),)), "30 items are too few"),
-    "a class in vain": (
-        zipped(train=integers(), test=integers(), train_labels=[3, 5] * 30, test_labels=[3, 4] * 30),
-        "class 4 has test items",
-    ),
-    "a name in vain": (zipped(train=integers(), test=integers(), train_labels=["a", "b"] * 30, test_labels=["c"] * 60), "class c has test"),
+    "one folder": (class_folders("apes", shapes=((9, 8),)), "the label of every training item is apes"),
+    "a class in vain": (in_parts([3, 5] * 30, [3, 4] * 30), "class 4 has test items"),
+    "a name in vain": (in_parts(["a", "b"] * 30, ["c"] * 60), "class c has test items"),
 }
 
 WRONG_ATTRIBUTES: dict[str, tuple[Callable[[Path], str], str]] = {

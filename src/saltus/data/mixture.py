@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from saltus.data.conditions import Labels, condition_on
 from saltus.data.dataset import DataSet
@@ -37,12 +38,13 @@ def digits_mixture(digits: DataSet, condition: str | None = None) -> DataSet:
     y = digits.train.flatten(1).double().numpy()
     fit = Fit(_COMPONENTS, covariance_type="full", reg_covar=_LEAST_VARIANCE, random_state=0).fit(y)
     weights, means, covariances = (torch.from_numpy(np.ascontiguousarray(v)) for v in (fit.weights_, fit.means_, fit.covariances_))
+    classes, names = _classes(torch.from_numpy(fit.predict(y)), digits)
     mixture = GaussianMixture(weights, means.reshape(-1, *digits.event_shape), covariances)
     n, sizes = sum(_SIZES.values()), list(_SIZES.values())
     train, validation, test = mixture.sample(n, seed=_ITEM_SEED).float().split(sizes)
     components = choose(mixture.marginal(0.0).logits, Noise(_ITEM_SEED, 0, n).uniform("component"))  # as `sample` draws them
-    classes = _classes(torch.from_numpy(fit.predict(y)), digits)
-    labels = Labels(*classes[components].split(sizes))
+    of_train, of_validation, of_test = classes[components].split(sizes)
+    labels = Labels(of_train, of_validation, of_test, names)
     kind, values = condition_on(condition, labels, None)
     plain = Standardised(Layout.CHANNELS_FIRST, digits.event_shape, torch.tensor(0.0), torch.tensor(1.0))
     return DataSet(
@@ -59,8 +61,9 @@ def digits_mixture(digits: DataSet, condition: str | None = None) -> DataSet:
     )
 
 
-def _classes(components: torch.Tensor, digits: DataSet) -> torch.Tensor:
-    """The digit that each component fits most often, int64 (K,)."""
+def _classes(components: Tensor, digits: DataSet) -> tuple[Tensor, tuple[str, ...]]:
+    """The class of each component, int64 (K,), and the names of the classes: the digits that components fit most often."""
     assert digits.labels is not None  # they come with scikit-learn
     counts = torch.zeros(_COMPONENTS, 10).index_put_((components, digits.labels.train), torch.tensor(1.0), accumulate=True)
-    return counts.argmax(1)
+    fitted, classes = counts.argmax(1).unique(return_inverse=True)
+    return classes, tuple(map(str, fitted.tolist()))
