@@ -63,6 +63,7 @@ class GaussianKernel(Kernel):
 
     def __init__(self, network: Denoiser, head: Head, *, variance: Variance | str = Variance.OPTIMAL, any_step: bool = True) -> None:
         super().__init__()
+        self.head: Head
         self.network, self.head, self.variance, self.any_step = network, head, Variance(variance), any_step
         self.event_shape, self.condition = network.event_shape, network.condition
         self.register_buffer("calibrated_log_snr", torch.zeros(0, dtype=torch.float64))

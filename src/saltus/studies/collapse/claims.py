@@ -11,7 +11,7 @@ from itertools import groupby, pairwise
 from statistics import fmean, geometric_mean, median
 
 from saltus.studies.collapse.experiment import Descent, Exact, Plan, Record, Sampled, Source, Trained
-from saltus.studies.collapse.experiment import Way as SamplerKind
+from saltus.studies.collapse.experiment import SamplerKind
 
 __all__ = ["amplification", "claims", "collapse", "escape", "growth", "ingredients", "last_level", "residual", "training"]
 

@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from saltus.data import DataSet
 from saltus.studies.collapse.experiment import Exact, Plan, Record, Sampled, Source, Trained
-from saltus.studies.collapse.experiment import Way as SamplerKind
+from saltus.studies.collapse.experiment import SamplerKind
 from saltus.studies.pages import MARKERS, PALETTE, Table, picture, render, svg
 
 if TYPE_CHECKING:
