@@ -25,34 +25,31 @@ _SAMPLES = 2000
 _TABLE = ("frechet", "sliced_wasserstein")
 
 
-class _Calls(click.ParamType[tuple[int, ...]]):
-    """Numbers of network calls; an `everything` word stands for those of --calls."""
+def _calls(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
+    try:
+        calls = tuple(sorted({int(part) for part in value.split(",")}))
+    except ValueError:
+        calls = ()
+    if not calls or calls[0] < 1:
+        raise click.BadParameter(f"{value!r} was given where numbers of calls from 1 up were expected; write them as 1,2,4,8")
+    return calls
 
-    name = "numbers"
 
-    def __init__(self, everything: str | None = None) -> None:
-        self._everything = everything
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        if value == self._everything:
-            return ()
-        try:
-            calls = tuple(sorted({int(part) for part in str(value).split(",")}))
-        except ValueError:
-            calls = ()
-        if not calls or calls[0] < 1:
-            self.fail(f"{value!r} was given where numbers of calls from 1 up were expected; write them as 1,2,4,8", param, ctx)
-        return calls
+def _oracle(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Numbers of calls: none of them stands for those of --calls."""
+    if value is None:
+        return None
+    return () if value == _ALL else _calls(context, parameter, value)
 
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--data", help="The runs' data set, if it is no longer where they were trained from.")
-@click.option("--calls", type=_Calls(), default="1,2,4,8,16,50,250", show_default=True, help="Numbers of network calls.")
+@click.option("--calls", callback=_calls, default="1,2,4,8,16,50,250", show_default=True, help="Numbers of network calls.")
 @click.option("--n", type=click.IntRange(min=1), help="Samples of each figure. [default: 2000, or a third of the training items]")
 @click.option(
     "--oracle",
-    type=_Calls(_ALL),
+    callback=_oracle,
     is_flag=False,
     flag_value=_ALL,
     help="Also the headroom: a perfect denoiser, at all calls or at those given.",

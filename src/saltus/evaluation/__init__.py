@@ -1,4 +1,4 @@
-"""Measuring what was made: distances to real items with their floor, likelihood, diversity, memorisation, and the collapse of Problem 2."""
+"""Measures of generated items: distances to real items with their floor, likelihood, diversity, memorisation, and collapse to the mean."""
 
 from saltus.evaluation.collapse import (
     Collapse,

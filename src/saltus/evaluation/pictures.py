@@ -1,4 +1,4 @@
-"""Pictures of samples and of levels."""
+"""Pictures of samples, and of what each step of a chain adds to the bound."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+
+from saltus.extras import needs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 __all__ = ["draw_levels", "draw_rows", "save_grid"]
 
@@ -24,7 +30,7 @@ def save_grid(y: Tensor, file: Path, *, shown: tuple[float, float]) -> None:
 
     Args:
         y: (n, C, H, W), n >= 1, C in 1 ... 4 (of 2 channels only the first is shown).
-        file: to write.
+        file: the PNG.
         shown: the values that are black and white.
     """
     from PIL import Image
@@ -51,10 +57,8 @@ def _to_bytes(y: Tensor, shown: tuple[float, float]) -> NDArray[np.uint8]:
 
 def draw_rows(rows: Mapping[str, Tensor], file: Path, *, shown: tuple[float, float]) -> None:
     """Rows of images (n, C, H, W), each with its label, as one PNG."""
-    from matplotlib.figure import Figure
-
     n = max(len(images) for images in rows.values())
-    figure = Figure(figsize=(2.4 + 0.5 * n, 0.6 * len(rows)), layout="constrained")
+    figure = _figure(figsize=(2.4 + 0.5 * n, 0.6 * len(rows)))
     axes = figure.subplots(len(rows), n, squeeze=False)
     for row, (label, images) in zip(axes, rows.items(), strict=True):
         row[0].set_ylabel(label, rotation=0, ha="right", va="center")
@@ -66,18 +70,21 @@ def draw_rows(rows: Mapping[str, Tensor], file: Path, *, shown: tuple[float, flo
     figure.savefig(file, dpi=_DPI)
 
 
+def _figure(*, figsize: tuple[float, float]) -> Figure:
+    figure: Figure = needs("matplotlib.figure", extra="demo").Figure(figsize=figsize, layout="constrained")
+    return figure
+
+
 def draw_levels(times: Sequence[float], bounds: Mapping[str, Sequence[float]], kl: Mapping[str, Sequence[float]], file: Path) -> None:
-    """Bound and KL of the latent at each step, nats per item, by kernel.
+    """The terms of the bound and the KL of the latent at each step, in nats per item, as a PNG of two bar charts.
 
     Args:
         times: t_0 ... t_L.
-        bounds: for each kernel the bound's terms of each step, cleanest first.
-        kl: likewise, for kernels with a latent.
-        file: to write.
+        bounds: for each kernel, by its name, the bound's terms of each step, cleanest first.
+        kl: likewise the KL, for kernels with a latent.
+        file: the PNG.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    figure = _figure(figsize=(9, 3.4))
     axes = figure.subplots(1, 2)
     steps = np.arange(len(times) - 1)
     labels = [f"{t:.2f} → {s:.2f}" for s, t in pairwise(times)]

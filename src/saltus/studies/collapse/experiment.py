@@ -228,7 +228,10 @@ class _Scene:
     def exact_sampled(self) -> list[Record]:
         train = self._data.train
         real = subsample(train, self._plan.generated, seed=self._seed)
-        return [self._judged(Source.REAL, SamplerKind.NONE, None, 0, real), *self._sampled(Source.EXACT, OracleDenoiser(self._oracle), None, train)]
+        return [
+            self._judged(Source.REAL, SamplerKind.NONE, None, 0, real),
+            *self._sampled(Source.EXACT, OracleDenoiser(self._oracle), None, train),
+        ]
 
     def network_sampled(self, seed: int) -> list[Record]:
         levels = Levels.cosine(_LEVELS, self._plan.late)
