@@ -157,9 +157,7 @@ class Comparison:
             judge = self._distance if purpose == "samples" else self._validation_bound
             return {name: judge(named.sampler(choice)) for name, choice in candidates.items()}
 
-        grids = {
-            name: [*choice.levels, *(asdict(choice.sampling).values() if choice.sampling else ())] for name, choice in candidates.items()
-        }
+        grids = {name: choice.key for name, choice in candidates.items()}
         key = self._key(model, 0, index, calls, choice=purpose, grids=grids)
         values = self._cache.get(key, make)
         return min(values, key=lambda name: math.inf if values[name] is None else values[name])
