@@ -111,7 +111,8 @@ class ChainLoss(nn.Module):
         if batch.level_probabilities is not None:
             raise ValueError(f"level probabilities {list(batch.level_probabilities)} of a kernel for any step; expected none")
         if kernel.trains_bound:
-            s, t, weight = random_pairs(levels.last, strata, batch.noise.uniform("pair"))
+            s, t, weight = random_pairs(levels.last, batch.noise.uniform("level"), batch.noise.uniform("pair"))
+            weight = weight / levels.L  # so that its mean is the bound over L, as on a grid
         else:
             s, t, weight = torch.zeros_like(strata), levels.spread(strata), torch.ones_like(strata)
         level = torch.zeros(len(batch.y), dtype=torch.int64)

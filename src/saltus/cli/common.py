@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from saltus.chain import Chain
     from saltus.kernels import Final
 
-__all__ = ["LATENT_ITEMS", "SAMPLING_OPTIONS", "SEED", "Interrupted", "chain_of", "json_option", "sampling_options", "say"]
+__all__ = ["LATENT_ITEMS", "SAMPLING_OPTIONS", "SEED", "Interrupted", "chain_of", "json_option", "parse_calls", "sampling_options", "say"]
 
 LATENT_ITEMS = 1000
 """Items whose use of latents is measured: each is decoded with many."""
@@ -85,6 +85,17 @@ def chain_of(run: Path, calls: int | None) -> Chain:
 
     chain = Chain.load(run)
     return chain if calls is None else chain.on(planned_levels(run, chain, calls))
+
+
+def parse_calls(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
+    """Numbers of network calls, ascending, of a text such as 1,2,4,8."""
+    try:
+        calls = tuple(sorted({int(part) for part in value.split(",")}))
+    except ValueError:
+        calls = ()
+    if not calls or calls[0] < 1:
+        raise click.BadParameter(f"{value!r} was given where numbers of calls from 1 up were expected; write them as 1,2,4,8")
+    return calls
 
 
 class Interrupted(Exception):

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import Interrupted, json_option, say
+from saltus.cli.common import Interrupted, json_option, parse_calls, say
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
 
 if TYPE_CHECKING:
     from saltus.studies.compare.comparison import Comparison
 
-__all__ = ["CALLS", "compare"]
+__all__ = ["compare"]
 
 _ALL = "all"
 _WIDTH = 160  # columns of the terminal, at most: a table of eight numbers of calls
@@ -25,30 +25,17 @@ _SAMPLES = 2000
 _TABLE = ("frechet", "sliced_wasserstein")
 
 
-def _calls(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
-    try:
-        calls = tuple(sorted({int(part) for part in value.split(",")}))
-    except ValueError:
-        calls = ()
-    if not calls or calls[0] < 1:
-        raise click.BadParameter(f"{value!r} was given where numbers of calls from 1 up were expected; write them as 1,2,4,8")
-    return calls
-
-
 def _oracle(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
     """Numbers of calls: none of them stands for those of --calls."""
     if value is None:
         return None
-    return () if value == _ALL else _calls(context, parameter, value)
-
-
-CALLS = _Calls()
+    return () if value == _ALL else parse_calls(context, parameter, value)
 
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--data", help="The runs' data set, if it is no longer where they were trained from.")
-@click.option("--calls", callback=_calls, default="1,2,4,8,16,50,250", show_default=True, help="Numbers of network calls.")
+@click.option("--calls", callback=parse_calls, default="1,2,4,8,16,50,250", show_default=True, help="Numbers of network calls.")
 @click.option("--n", type=click.IntRange(min=1), help="Samples of each figure. [default: 2000, or a third of the training items]")
 @click.option(
     "--oracle",

@@ -161,7 +161,7 @@ def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> t
     fewest = max(METRICS[name].fewest for name in _metrics(inception))
     if n is None and len(y) < THIRDS * fewest:
         raise SaltusError(f"{place} holds {len(y)} samples, which are measured in thirds; expected at least {THIRDS * fewest}: give more")
-    evaluator = _suite(items, n or min(len(y) // THIRDS, _default(items)), inception)
+    evaluator = _evaluator(items, n or min(len(y) // THIRDS, _default(items)), inception)
     report = evaluate_items(y, evaluator, progress=_progress)
     return _result({"samples": str(place)}, report, None), _words(f"samples of {place}, in thirds", report, None)
 
@@ -204,7 +204,7 @@ def _default(items: DataSet) -> int:
     return min(len(items.test), len(items.train), MOST_ITEMS)
 
 
-def _suite(items: DataSet, n: int, inception: bool) -> Evaluator:
+def _evaluator(items: DataSet, n: int, inception: bool) -> Evaluator:
     from saltus.evaluation import Evaluator
 
     return Evaluator(items, n, metrics=_metrics(inception), progress=_progress)

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import SEED, json_option, say
-from saltus.cli.compare import CALLS
+from saltus.cli.common import SEED, json_option, parse_calls, say
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
 
@@ -23,7 +22,7 @@ _FILE, _PICTURE = "plan.json", "plan.png"
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--data", help="The run's data set, if it is no longer where it was trained from.")
-@click.option("--calls", type=CALLS, default="1,2,4,8,16", show_default=True, help="Numbers of network calls.")
+@click.option("--calls", callback=parse_calls, default="1,2,4,8,16", show_default=True, help="Numbers of network calls.")
 @click.option("--times", type=click.IntRange(min=1, max=64), default=16, show_default=True, help="Times that a grid may be made of.")
 @click.option("--n", type=click.IntRange(min=2), default=128, show_default=True, help="Validation items that each step is measured on.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Of the noise.")

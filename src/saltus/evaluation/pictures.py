@@ -18,7 +18,9 @@ from saltus.extras import needs
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["draw_levels", "draw_rows", "save_grid"]
+    from saltus.levels import PairCosts, Plan
+
+__all__ = ["draw_costs", "draw_levels", "draw_rows", "save_grid"]
 
 _SHORTEST_SIDE = 512  # pixels of a grid: small images are magnified
 _FRAME = 128  # grey between the images of a grid
@@ -67,6 +69,36 @@ def draw_rows(rows: Mapping[str, Tensor], file: Path, *, shown: tuple[float, flo
             axis.spines[:].set_visible(False)
         for axis, image in zip(row, _to_bytes(images, shown), strict=False):
             axis.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
+    figure.savefig(file, dpi=_DPI)
+
+
+def draw_costs(costs: PairCosts, plans: Mapping[int, Plan], file: Path) -> None:
+    """The table of what each step costs, with the best grid of each number of calls beside it."""
+    from matplotlib.colors import LogNorm
+
+    figure = _figure(figsize=(11, 4.6))
+    table, steps = figure.subplots(1, 2, width_ratios=(1.2, 1))
+    nats = costs.nats.numpy()
+    least = max(float(np.nanquantile(nats, 0.02)), 1e-3)
+    image = table.imshow(np.ma.masked_invalid(np.maximum(nats, least)), norm=LogNorm(vmin=least), origin="lower", cmap="viridis")
+    labels = [f"{t:.2g}" for t in costs.times]
+    every = range(0, len(labels), max(1, len(labels) // 8))
+    for number, plan in plans.items():
+        at = [costs.times.index(t) for t in plan.times]
+        table.plot(at[1:], at[:-1], "o-", markersize=4, linewidth=1, label=f"{number} call{'s' * (number > 1)}: {plan.total:.4g} nats")
+    table.set(title="mean nats of a step", xlabel="from t", ylabel="to s")
+    table.set_xticks(every, [labels[i] for i in every])
+    table.set_yticks(every, [labels[i] for i in every])
+    figure.colorbar(image, ax=table, label="nats")
+    table.legend(fontsize=7, loc="upper left")
+    for row, plan in enumerate(plans.values()):
+        left = 0.0
+        for index, paid in enumerate((*plan.steps, plan.prior)):
+            steps.barh(row, max(paid, 0), left=left, color=f"C{index % 10}" if index < len(plan.steps) else "0.7", edgecolor="white")
+            left += max(paid, 0)
+    steps.set(title="what each step is paid, cleanest first (grey: prior)", xlabel="nats", ylabel="calls")
+    steps.set_yticks(range(len(plans)), [str(number) for number in plans])
+    steps.spines[["top", "right"]].set_visible(False)
     figure.savefig(file, dpi=_DPI)
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -56,6 +57,8 @@ class Noise:
     n: int
     level: int = 0
     version: int = 2
+
+    LATEST: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
         if min(self.seed, self.first_item, self.n, self.level) < 0:
