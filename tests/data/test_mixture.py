@@ -51,3 +51,6 @@ def test_the_class_of_an_item_is_that_of_its_component(data: DataSet) -> None:
     assert data.conditions is not None
     assert data.condition.names == data.labels.names
     assert torch.equal(data.conditions.validation, data.labels.validation)
+    assert data.distribution is not None
+    apart, mixed = (data.distribution.posterior_mean(data.test[:500], 2.0, c) for c in (data.conditions.test[:500], None))
+    assert ((apart - data.test[:500]) ** 2).mean() < 0.9 * ((mixed - data.test[:500]) ** 2).mean()  # the class says more of an item

@@ -39,7 +39,7 @@ def digits_mixture(digits: DataSet, condition: str | None = None) -> DataSet:
     fit = Fit(_COMPONENTS, covariance_type="full", reg_covar=_LEAST_VARIANCE, random_state=0).fit(y)
     weights, means, covariances = (torch.from_numpy(np.ascontiguousarray(v)) for v in (fit.weights_, fit.means_, fit.covariances_))
     classes, names = _classes(torch.from_numpy(fit.predict(y)), digits)
-    mixture = GaussianMixture(weights, means.reshape(-1, *digits.event_shape), covariances)
+    mixture = GaussianMixture(weights, means.reshape(-1, *digits.event_shape), covariances, classes.tolist())
     n, sizes = sum(_SIZES.values()), list(_SIZES.values())
     train, validation, test = mixture.sample(n, seed=_ITEM_SEED).float().split(sizes)
     components = choose(mixture.marginal(0.0).logits, Noise(_ITEM_SEED, 0, n).uniform("component"))  # as `sample` draws them
