@@ -11,8 +11,9 @@ al. 2021, https://arxiv.org/abs/2106.03802):
 
 $$D_0(0) = 0, \qquad D_l(t) = \min_{s < t}\, [D_{l-1}(s) + C(s, t)], \qquad \min_t\, [D_L(t) + \pi(t)].$$
 
-For the exact reverse kernel $C(s, t) = I(y; z_s) - I(y; z_t)$, the mutual information that the step wins back, and every grid costs the
-same.  So the excess $C(s, t) - C(s, u) - C(u, t)$ is what a kernel loses by leaving out a time $u$ between $s$ and $t$.
+With the exact reverse kernel a step costs the mutual information that it wins back, $C(s, t) = I(y; z_s) - I(y; z_t)$ for $s > 0$, and
+every grid that ends at the same time costs the same.  So the excess $C(s, t) - C(s, u) - C(u, t)$ is what a kernel loses by leaving out
+a time $u$ between $s$ and $t$.
 """
 
 from __future__ import annotations
