@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from rtdl_num_embeddings import PeriodicEmbeddings
@@ -161,6 +161,8 @@ class UNet(Configurable, nn.Module):
     Raises:
         SaltusError: for an event shape that is not such an image, or channels that are not such multiples.
     """
+
+    imports: ClassVar[tuple[str, ...]] = ("diffusers:UNet2DModel",)
 
     def __init__(
         self,
