@@ -107,7 +107,7 @@ def measured(
             for level, pair in chain.forward_path(part, noise, given):
                 explanation = chain.kernel(level).explain(pair, noise.at(level), importance_samples)
                 found[level - 1].append((explanation.terms, explanation.kl, explanation.posterior))
-            prior.append(chain.prior.cost(part, pair.z_t, chain.levels.last))
+            prior.append(chain.prior.cost(part, pair.z_t, chain.levels.last, given))
     terms, kls, posteriors = [], [], []
     for parts in found:
         named, kl, posterior = zip(*parts, strict=True)

@@ -108,7 +108,7 @@ class Chain(ChainProcess):
         return path if return_path else path[0]
 
     def _path(self, noise: Noise, sampling: Sampling, condition: Tensor | None, keep: bool) -> Tensor:
-        z = self.prior.sample(self.event_shape, self.levels.last, noise.at(self.levels.L)).to(like(self))
+        z = self.prior.sample(self.event_shape, self.levels.last, noise.at(self.levels.L), condition).to(like(self))
         states = descend(z, self.levels, self._drawing(noise, sampling), condition=condition, guidance=sampling.guidance)
         return torch.stack(list(reversed(deque(states, maxlen=None if keep else 1))))
 

@@ -1,4 +1,4 @@
-"""The law of z_L that a chain starts from, and what it costs."""
+"""The distribution of z_L that a chain starts from, and what it costs."""
 
 from __future__ import annotations
 
@@ -18,41 +18,41 @@ _process = OrnsteinUhlenbeck()
 
 
 class Prior(Configurable, ABC):
-    """p(z_L)."""
+    """p(z_L), or p(z_L | c)."""
 
     @abstractmethod
-    def sample(self, event_shape: Sequence[int], t: float, noise: Noise) -> Tensor:
-        """z_L at the last time `t`, (B, *E) float64."""
+    def sample(self, event_shape: Sequence[int], t: float, noise: Noise, condition: Tensor | None = None) -> Tensor:
+        """z_L at the last time `t`, (B, *E) float64, given conditions (B, ...)."""
 
     @abstractmethod
-    def cost(self, y: Tensor, z_L: Tensor, t: float) -> Tensor:
-        """A value whose mean over z_L ~ q(z_L | y) is KL(q(z_L | y) || p(z_L)), (B,) nats."""
+    def cost(self, y: Tensor, z_L: Tensor, t: float, condition: Tensor | None = None) -> Tensor:
+        """A value whose mean over z_L ~ q(z_L | y) is KL(q(z_L | y) || p(z_L | c)), (B,) nats."""
 
 
 class StandardNormal(Prior):
-    """N(0, I); its cost is closed form."""
+    """N(0, I), whatever the condition; its cost is closed form."""
 
-    def sample(self, event_shape: Sequence[int], t: float, noise: Noise) -> Tensor:
+    def sample(self, event_shape: Sequence[int], t: float, noise: Noise, condition: Tensor | None = None) -> Tensor:
         return noise.normal("prior", event_shape)
 
-    def cost(self, y: Tensor, z_L: Tensor, t: float) -> Tensor:
+    def cost(self, y: Tensor, z_L: Tensor, t: float, condition: Tensor | None = None) -> Tensor:
         return _process.prior_cost(y, t)
 
 
 class OraclePrior(Prior):
-    """An oracle's own q(z_L); its cost is ln q(z_L | y) - ln q(z_L) at the path's z_L.
+    """An oracle's own q(z_L | c); its cost is ln q(z_L | y) - ln q(z_L | c) at the path's z_L.
 
     Args:
-        oracle: the law of data.
+        oracle: the distribution of data.
     """
 
     def __init__(self, oracle: Oracle) -> None:
         self.oracle = oracle
 
-    def sample(self, event_shape: Sequence[int], t: float, noise: Noise) -> Tensor:
-        law = self.oracle.marginal(torch.full((noise.n,), t, dtype=torch.float64))
-        return law.draw(noise.uniform("prior component"), noise.normal("prior", event_shape))
+    def sample(self, event_shape: Sequence[int], t: float, noise: Noise, condition: Tensor | None = None) -> Tensor:
+        marginal = self.oracle.marginal(torch.full((noise.n,), t, dtype=torch.float64), condition)
+        return marginal.draw(noise.uniform("prior component"), noise.normal("prior", event_shape))
 
-    def cost(self, y: Tensor, z_L: Tensor, t: float) -> Tensor:
-        cost: Tensor = _process.marginal(y, t).log_prob(z_L) - self.oracle.log_prob(z_L, t)
+    def cost(self, y: Tensor, z_L: Tensor, t: float, condition: Tensor | None = None) -> Tensor:
+        cost: Tensor = _process.marginal(y, t).log_prob(z_L) - self.oracle.log_prob(z_L, t, condition)
         return cost

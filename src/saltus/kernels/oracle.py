@@ -10,6 +10,7 @@ from saltus.errors import SaltusError
 from saltus.kernels.kernel import Explanation, Kernel, Weights
 from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.transition import Pair, Transition
+from saltus.networks import ClassCondition
 from saltus.oracles import Oracle, OracleDistribution
 from saltus.process import Noise, OrnsteinUhlenbeck, as_time
 
@@ -17,10 +18,13 @@ __all__ = ["OracleKernel"]
 
 
 class OracleKernel(Kernel):
-    """q(z_s | z_t) of an oracle.
+    """q(z_s | z_t) of an oracle, or q(z_s | z_t, c) of one whose components are labelled with classes.
 
     Args:
-        oracle: the distribution of data.
+        oracle: the distribution of data; its labels are numbered from 0 without a gap.
+
+    Raises:
+        SaltusError: if a class below the largest label has no component.
     """
 
     any_step = True
@@ -29,6 +33,7 @@ class OracleKernel(Kernel):
         super().__init__()
         self.oracle = oracle
         self.event_shape = oracle.event_shape
+        self.condition = _classes(oracle)
 
     @property
     def label(self) -> str:
@@ -61,3 +66,12 @@ class OracleKernel(Kernel):
     def loss(self, pair: Pair, noise: Noise, weights: Weights) -> NoReturn:
         """Raises SaltusError: there is nothing to train."""
         raise SaltusError("an oracle's kernel is exact and has nothing to train; sample it or take its bound")
+
+
+def _classes(oracle: Oracle) -> ClassCondition | None:
+    """The classes that an oracle's components are labelled with; None without labels."""
+    try:
+        frequencies = oracle.class_frequencies
+    except SaltusError:
+        return None
+    return ClassCondition([str(c) for c in range(len(frequencies))], frequencies.tolist())
