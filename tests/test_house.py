@@ -11,7 +11,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src" / "saltus"
 
-GROUND = {"errors", "registry", "storage", "machine", "pretrained"}
+GROUND = {"errors", "registry", "storage", "storage_format1", "machine", "pretrained"}
 """Small modules that anything may use."""
 
 ROOMS = {

@@ -1,25 +1,51 @@
-"""How an object is written down and made again.
+"""How an object is written down and made again, and how names find what they stand for.
 
 Every `Configurable` remembers the arguments it was made with.  `describe` turns it, and whatever is nested in
-it, into plain JSON and a set of tensors; `build` makes it again.  Nothing is pickled: JSON names a class,
-and only classes of saltus, or of modules that the caller has imported, are ever made.
+it, into plain JSON and a set of tensors; `build` makes it again.  JSON names a class by its short name:
+
+    {"class": name, "arguments": {...}}   an object          {"tensor": key}      a tensor
+    {"same": n}                           the n-th object    {"mapping": {...}}   a dictionary
+    {"number": "inf"}                     a number that JSON does not have
+
+Nothing is pickled, and nothing is imported because a file names it.  A name that is unknown is looked for in the rooms of
+saltus, which are listed here, and then in the installed packages that have an entry point of the group "saltus.plugins".
 """
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
+import importlib.metadata
 import inspect
+import math
 from collections.abc import Callable
-from typing import Any
+from types import UnionType
+from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
 from saltus.errors import SaltusError
 
-__all__ = ["Configurable", "Tensors", "build", "describe"]
+__all__ = ["Configurable", "Registry", "Tensors", "build", "describe", "find", "in_brief"]
 
 Tensors = dict[str, Tensor]
+T = TypeVar("T")
+
+_ROOMS = (
+    "saltus.levels",
+    "saltus.likelihoods",
+    "saltus.networks",
+    "saltus.kernels",
+    "saltus.oracles",
+    "saltus.chain",
+    "saltus.data",
+    "saltus.evaluation.features",
+)
+"""Where the classes are that files may name."""
+_PLUGINS = "saltus.plugins"
+_LONGEST = 200  # letters of another library's message
 
 _classes: dict[str, type[Configurable]] = {}
 
@@ -27,7 +53,11 @@ _classes: dict[str, type[Configurable]] = {}
 class Configurable:
     """A class whose objects remember the arguments of their constructor.
 
-    Arguments may be JSON values, tensors, other Configurables, and lists or dictionaries of these.
+    Arguments may be JSON values, tensors, other Configurables, and lists or dictionaries of these.  A class that is a module
+    makes its tensors in the constructor as parameters and persistent buffers only, and reads none of their values there.
+
+    Raises:
+        ValueError: when a class is defined whose short name another class has.
     """
 
     _arguments: dict[str, Any] = {}  # noqa: RUF012 - replaced whole, for each object, by the constructor
@@ -42,13 +72,16 @@ class Configurable:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        _classes[_name(cls)] = cls
+        known = _classes.get(cls.__name__)
+        if known is not None and _place(known) != _place(cls):
+            raise ValueError(f"two classes are named {cls.__name__}: {_place(known)} and {_place(cls)}; files name them so, rename one")
+        _classes[cls.__name__] = cls
         if "__init__" in cls.__dict__:
             cls.__init__ = _remembering(cls.__init__)  # type: ignore[method-assign]
 
 
-def _name(cls: type) -> str:
-    return f"{cls.__module__}:{cls.__qualname__}"
+def _place(cls: type) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _remembering(init: Callable[..., None]) -> Callable[..., None]:
@@ -68,6 +101,71 @@ def _remembering(init: Callable[..., None]) -> Callable[..., None]:
             object.__setattr__(self, "_made", True)
 
     return wrapper
+
+
+def find(name: str) -> type[Configurable] | None:
+    """The class of this short name; None if neither saltus, nor what was imported, nor a plugin has one."""
+    for room in _ROOMS:
+        if name in _classes:
+            break
+        importlib.import_module(room)
+    if name not in _classes:
+        _load_plugins()
+    return _classes.get(name)
+
+
+@functools.cache
+def _load_plugins() -> str:
+    """Import what installed packages add to saltus, once; what went wrong, as a remark."""
+    failures = []
+    for plugin in importlib.metadata.entry_points(group=_PLUGINS):
+        try:
+            plugin.load()
+        except Exception as error:
+            failures.append(f" (the plugin {plugin.name} does not load: {in_brief(error)})")
+    return "".join(failures)
+
+
+def in_brief(error: Exception) -> str:
+    """What another library's error says, as a part of a sentence."""
+    first = str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
+    return f"{type(error).__name__}: {first}"[:_LONGEST] if first else type(error).__name__
+
+
+class Registry(Generic[T]):
+    """Things by the names that users type.
+
+    Args:
+        kind: what the things are, for messages: "kernel".
+    """
+
+    def __init__(self, kind: str) -> None:
+        self._kind = kind
+        self._things: dict[str, T] = {}
+
+    def register(self, name: str, thing: T) -> None:
+        """Give a thing a name.
+
+        Raises:
+            ValueError: if another thing has it.
+        """
+        if self._things.setdefault(name, thing) is not thing:
+            raise ValueError(f"two things of the kind {self._kind} are named {name}; rename one")
+
+    def get(self, name: str) -> T:
+        """The thing of this name.
+
+        Raises:
+            SaltusError: if there is none, in saltus or in a plugin.
+        """
+        if name not in self._things and name not in self.names():
+            raise SaltusError(f"there is no {self._kind} {name!r}{_load_plugins()}; give one of {', '.join(self.names())}")
+        return self._things[name]
+
+    def names(self) -> tuple[str, ...]:
+        """All names, those of plugins included, in the order in which they came."""
+        _load_plugins()
+        return tuple(self._things)
 
 
 def describe(thing: Configurable) -> tuple[dict[str, Any], Tensors]:
@@ -92,13 +190,16 @@ class _Writer:
                 return {"same": self.seen[id(value)]}
             case Configurable():
                 self.seen[id(value)] = len(self.seen)
-                return {"class": _name(type(value)), "arguments": self.plain(value._arguments)}
+                arguments = {name: self.plain(item) for name, item in value._arguments.items()}
+                return {"class": type(value).__name__, "arguments": arguments}
             case Tensor():
                 return {"tensor": self._keep(value.detach().cpu().contiguous())}
-            case dict():
-                return {str(key): self.plain(item) for key, item in value.items()}
+            case dict() if all(isinstance(key, str) for key in value):
+                return {"mapping": {key: self.plain(item) for key, item in value.items()}}
             case list() | tuple():
                 return [self.plain(item) for item in value]
+            case float() if not math.isfinite(value):
+                return {"number": repr(float(value))}
             case None | bool() | int() | float() | str():
                 return value
             case _:
@@ -114,43 +215,89 @@ class _Writer:
         return key
 
 
-def build(description: Any, tensors: Tensors) -> Any:
+def build(description: Any, tensors: Tensors, *, meta: bool = False) -> Any:
     """The inverse of `describe`.
 
+    Args:
+        description, tensors: what `describe` gave.
+        meta: whether modules are made on torch's meta device, where their tensors have a shape and take no memory.
+
     Raises:
-        SaltusError: if a class is named that neither belongs to saltus nor was imported.
+        SaltusError: if a class is unknown, an argument is not what the constructor takes, or a tensor is missing or left over.
     """
-    return _Reader(tensors).made(description)
+    reader = _Reader(tensors, meta)
+    made = reader.made(description)
+    if unused := tensors.keys() - reader.used:
+        raise SaltusError(f"no argument is the tensor {min(unused)!r:.60}; copy all files again from one training")
+    return made
 
 
 class _Reader:
-    def __init__(self, tensors: Tensors) -> None:
-        self.tensors = tensors
-        self.objects: list[Any] = []  # in the order of their first mention
+    def __init__(self, tensors: Tensors, meta: bool) -> None:
+        self.tensors, self.meta = tensors, meta
+        self.used: set[str] = set()
+        self.objects: list[Configurable | None] = []  # in the order of their first mention; None while it is being made
 
     def made(self, description: Any) -> Any:
         match description:
             case {"class": str(name), "arguments": dict(arguments), **rest} if not rest:
                 number = len(self.objects)
                 self.objects.append(None)
-                self.objects[number] = _class(name)(**self.made(arguments))
+                made = self.objects[number] = self._object(name, arguments)
+                return made
+            case {"same": int(number), **rest} if not rest and 0 <= number < len(self.objects) and self.objects[number] is not None:
                 return self.objects[number]
-            case {"same": int(number), **rest} if not rest:
-                return self.objects[number]
-            case {"tensor": str(key), **rest} if not rest:
+            case {"tensor": str(key), **rest} if not rest and key in self.tensors:
+                self.used.add(key)
                 return self.tensors[key]
+            case {"mapping": dict(items), **rest} if not rest:
+                return {key: self.made(item) for key, item in items.items()}
+            case {"number": "nan" | "inf" | "-inf" as number, **rest} if not rest:
+                return float(number)
             case dict():
-                return {key: self.made(item) for key, item in description.items()}
+                raise SaltusError(f"{description!r:.60} describes nothing that is there; copy the file again from the training")
             case list():
                 return [self.made(item) for item in description]
             case _:
                 return description
 
+    def _object(self, name: str, arguments: dict[str, Any]) -> Configurable:
+        cls = find(name)
+        if cls is None:
+            raise SaltusError(f"the class {name!r:.60} is not known here{_load_plugins()}; install or import the package that defines it")
+        given = {key: self.made(value) for key, value in arguments.items()}
+        for key, (hint, default) in _hints(cls).items():
+            if key in given and given[key] is not default and not _fits(given[key], hint):
+                expected = hint.__name__ if isinstance(hint, type) else hint
+                raise SaltusError(
+                    f"the argument {key} of {name} is a {type(given[key]).__name__}; expected {expected}: copy the file again"
+                )
+        try:
+            with torch.device("meta") if self.meta and issubclass(cls, nn.Module) else contextlib.nullcontext():
+                return cls(**given)
+        except Exception as error:
+            raise SaltusError(f"{name} cannot be made of these arguments ({in_brief(error)}); copy the file again") from error
 
-def _class(name: str) -> type[Configurable]:
-    module = name.partition(":")[0]
-    if name not in _classes and module.partition(".")[0] == "saltus":
-        importlib.import_module(module)
-    if name not in _classes:
-        raise SaltusError(f"the file names the class {name}, which is not known here; import the module {module} first")
-    return _classes[name]
+
+def _hints(cls: type) -> dict[str, tuple[Any, Any]]:
+    """The annotation and the default of each argument of a constructor; none if annotations need what is not imported."""
+    try:
+        hints = get_type_hints(cls.__init__)  # type: ignore[misc]
+    except Exception:
+        return {}
+    parameters = inspect.signature(cls).parameters
+    return {name: (hint, parameters[name].default) for name, hint in hints.items() if name in parameters}
+
+
+def _fits(value: Any, hint: Any) -> bool:
+    """Whether an argument that comes from a file may be what an annotation says: numbers are as good as each other, lists as tuples."""
+    kind, inner = get_origin(hint) or hint, set(get_args(hint)) - {Ellipsis}
+    if kind in (Union, UnionType):
+        return any(_fits(value, one) for one in inner)
+    if kind is Any or not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
+        return True
+    if isinstance(value, list):
+        return (issubclass(list, kind) or kind is tuple) and (len(inner) != 1 or all(_fits(item, *inner) for item in value))
+    if isinstance(value, bool | int | float) and issubclass(kind, int | float):
+        return True
+    return isinstance(value, kind) or (isinstance(value, str) and issubclass(kind, str))

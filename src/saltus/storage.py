@@ -1,105 +1,274 @@
-"""A thing in a folder: `NAME.json` says how it is made, `NAME.safetensors` holds its numbers.  Nothing is pickled."""
+"""A thing in a folder.  Nothing is pickled.
+
+NAME.json                    how it is made, and a digest of each file, itself included; written last
+NAME.safetensors             the state of a module
+NAME.arguments.safetensors   the tensors among its arguments, if there are any
+
+A file appears whole or not at all.  Reading first makes a module without memory, and compares what it should hold with what the
+file holds; only then are numbers read.
+"""
 
 from __future__ import annotations
 
-import json
-import math
+import contextlib
+import hashlib
 import os
+import uuid
+from collections.abc import Iterator, Mapping
+from functools import partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import pydantic_core
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from saltus import storage_format1
 from saltus.errors import SaltusError
-from saltus.registry import Configurable, Tensors, build, describe
+from saltus.registry import Configurable, Tensors, build, describe, in_brief
 
-__all__ = ["read", "to_json", "write"]
+__all__ = ["atomically", "read", "read_json", "to_json", "write", "write_atomically"]
 
-_FORMAT = 1
-_STATE = "state."
-
-
-def write(thing: Configurable, folder: Path, name: str) -> None:
-    """Write a thing and how it is made; each file appears whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    description, tensors = describe(thing)
-    learned = thing.state_dict() if isinstance(thing, nn.Module) else {}
-    shared = _shared(learned)
-    own = {key: value for key, value in learned.items() if key not in shared}
-    state = {_STATE + key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in own.items()}
-    numbers, made = folder / f"{name}.safetensors", folder / f"{name}.json"
-    save_file({**{key: value.clone() for key, value in tensors.items()}, **state}, _partial(numbers))  # views may overlap
-    _partial(made).write_text(to_json({"format": _FORMAT, name: description, "shared": shared}, indent=1) + "\n")
-    for file in (numbers, made):
-        os.replace(_partial(file), file)
-
-
-def _shared(state: Tensors) -> dict[str, str]:
-    """Names of tensors that are another one of the state, as where one kernel serves several levels, and that one's name."""
-    first: dict[tuple[int, torch.Size], str] = {}
-    named = {key: first.setdefault((value.data_ptr(), value.shape), key) for key, value in state.items() if value.numel()}
-    return {key: owner for key, owner in named.items() if key != owner}
+_FORMAT = 2
+_FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+_DTYPES = {**_FLOATS, "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool"}
+"""What torch calls the types of safetensors."""
+_AGAIN = "copy all files again from one training, or train again"
+_blake2b = partial(hashlib.blake2b, digest_size=16)
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
     """JSON as its standard has it, with null for numbers that are not finite."""
-    return json.dumps(_finite(value), indent=indent, allow_nan=False)
+    return pydantic_core.to_json(value, indent=indent, inf_nan_mode="null").decode()
 
 
-def _finite(value: Any) -> Any:
-    match value:
-        case float() if not math.isfinite(value):
-            return None
-        case dict():
-            return {key: _finite(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_finite(item) for item in value]
-        case _:
-            return value
+def read_json(file: Path) -> Any:
+    """What a JSON file says.
+
+    Raises:
+        SaltusError: if it is not JSON.
+        OSError: if it cannot be read.
+    """
+    return _parsed(file.read_bytes(), file)
 
 
-def _partial(file: Path) -> Path:
-    return file.with_name(file.name + ".partial")
+def _parsed(raw: bytes, file: Path) -> Any:
+    try:
+        return pydantic_core.from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
+        raise SaltusError(f"{file} is damaged ({in_brief(error)}); {_AGAIN}") from error
+
+
+@contextlib.contextmanager
+def atomically(file: Path) -> Iterator[Path]:
+    """A new path in the same folder to write to; what is there at the end takes the file's place at once, and is on the disk.
+
+    If the writing fails, the file stays as it was.
+    """
+    unique = file.with_name(f".{file.name}.{uuid.uuid4().hex}.partial")
+    try:
+        unique.touch(exist_ok=False)
+        mode = unique.stat().st_mode  # as the user's umask has it; libraries may write files of other modes
+        yield unique
+        unique.chmod(mode)
+        _sync(unique, os.O_RDWR)
+        os.replace(unique, file)
+    finally:
+        unique.unlink(missing_ok=True)
+    if os.name == "posix":
+        _sync(file.parent, os.O_RDONLY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomically(file: Path, content: bytes | str) -> None:
+    """Write bytes, or text as UTF-8, so that the file appears whole or not at all."""
+    with atomically(file) as path:
+        path.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def write(thing: Configurable, folder: Path, name: str) -> None:
+    """Write a thing and how it is made; it is the old one or the new one that is read, or the reader is told.
+
+    Raises:
+        TypeError: if an argument of its constructor is none that can be written down.
+    """
+    description, tensors = describe(thing)
+    document: dict[str, Any] = {"format": _FORMAT, "saltus": version("saltus"), name: description}
+    state_file, arguments_file = _files(name)
+    parts: dict[str, Mapping[str, Tensor]] = {arguments_file: tensors} if tensors else {}
+    if isinstance(thing, nn.Module):
+        document["dtypes"] = sorted({_said(parameter.dtype) for parameter in thing.parameters() if parameter.is_floating_point()})
+        state, homes = thing.state_dict(), _homes(thing)
+        parts[state_file] = {home: state[home] for home in homes.values()}
+    folder.mkdir(parents=True, exist_ok=True)
+    document["files"] = {file: _write_tensors(folder / file, content) for file, content in parts.items()}
+    head, _, tail = (to_json({**document, "digest": ""}, indent=1) + "\n").encode().rpartition(b'""')
+    write_atomically(folder / f"{name}.json", head + f'"{_digest_of(head, tail)}"'.encode() + tail)
+    for file in {state_file, arguments_file} - parts.keys():
+        (folder / file).unlink(missing_ok=True)
+
+
+def _files(name: str) -> tuple[str, str]:
+    return f"{name}.safetensors", f"{name}.arguments.safetensors"
+
+
+def _said(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
+
+
+def _homes(module: nn.Module) -> dict[str, str]:
+    """For each name in the state the name that it is written under: a module that serves at several places is written once."""
+    first: dict[nn.Module, str] = {}
+    homes = {path: first.setdefault(part, path) for path, part in module.named_modules(remove_duplicate=False)}
+    parts = {name: name.rpartition(".") for name in module.state_dict()}
+    return {name: f"{homes.get(path, path)}{dot}{last}" if path else name for name, (path, dot, last) in parts.items()}
+
+
+def _write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> str:
+    """Write tensors, and give the digest of the file."""
+    with atomically(file) as path:  # clones, since views may overlap
+        save_file({key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in tensors.items()}, path)
+        return _digest(path)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, _blake2b).hexdigest()
+
+
+def _digest_of(head: bytes, tail: bytes) -> str:
+    """Of a document, but for the digest between the two."""
+    return _blake2b(head + b'""' + tail).hexdigest()
 
 
 def read(folder: Path, name: str) -> Configurable:
-    """Make again what `write` wrote.
+    """Make again what `write`, now or in an older version, wrote; a module comes on the CPU and in evaluation mode.
 
     Raises:
-        SaltusError: if a file is missing, damaged, or of another format.
+        SaltusError: if a file is missing, damaged, of another training or of a newer format, or names what is not known here.
     """
-    numbers, made = folder / f"{name}.safetensors", folder / f"{name}.json"
-    if not made.is_file() or not numbers.is_file():
-        raise SaltusError(f"{folder} holds no {made.name} and {numbers.name}; give the folder that training wrote")
+    file = folder / f"{name}.json"
     try:
-        document = json.loads(made.read_text())
-        with safe_open(numbers, framework="pt") as file:
-            tensors: dict[str, Tensor] = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (json.JSONDecodeError, UnicodeDecodeError, SafetensorError) as error:
-        raise SaltusError(f"{made} or {numbers.name} is damaged ({error}); train or copy it again") from error
-    if not isinstance(document, dict) or document.get("format") != _FORMAT:
-        raise SaltusError(f"{made} is not of format {_FORMAT}, the one this version of saltus reads; use the version that wrote it")
+        return _read(folder, name)
+    except FileNotFoundError as error:
+        raise SaltusError(f"{folder} holds no {Path(error.filename).name}; give the folder that training wrote") from error
+    except (OSError, SafetensorError) as error:
+        raise SaltusError(f"{file} or a file beside it cannot be read ({in_brief(error)}); {_AGAIN}") from error
+
+
+def _read(folder: Path, name: str) -> Configurable:
+    file = folder / f"{name}.json"
+    raw = file.read_bytes()
+    document = _parsed(raw, file)
+    number = document.get("format") if isinstance(document, dict) else None
+    if not isinstance(number, int) or number < 1:
+        raise SaltusError(f"{file} has no format number; give the folder that training wrote")
+    if number > _FORMAT:
+        raise SaltusError(f"{file} is of format {number}, and this version of saltus reads up to {_FORMAT}; install a newer saltus")
     try:
-        with torch.random.fork_rng(devices=[]):  # fresh networks draw random numbers, which are not the user's concern
-            thing: Configurable = build(document[name], tensors)
-        if isinstance(thing, nn.Module):
-            state = {key.removeprefix(_STATE): value for key, value in tensors.items() if key.startswith(_STATE)}
-            _restore(thing, state | {key: state[owner] for key, owner in document.get("shared", {}).items()})
-    except SaltusError:
-        raise
-    except (AttributeError, ImportError, KeyError, RuntimeError, TypeError, ValueError) as error:
-        raise SaltusError(f"{made} and {numbers.name} do not fit together; copy both again from one training") from error
+        return _read_format1(folder, name, document) if number == 1 else _read_format2(folder, name, document, raw)
+    except SaltusError as error:
+        raise SaltusError(f"{file} cannot be used: {error}") from error
+
+
+def _read_format2(folder: Path, name: str, document: dict[str, Any], raw: bytes) -> Configurable:
+    digest, files = document.get("digest"), document.get("files")
+    head, _, tail = raw.rpartition(f'"{digest}"'.encode())
+    if digest != _digest_of(head, tail):
+        raise SaltusError(f"it was changed after it was written; {_AGAIN}")
+    state_file, arguments_file = _files(name)
+    if not isinstance(files, dict) or not files.keys() <= {state_file, arguments_file}:
+        raise SaltusError(f"it lists other files than saltus writes; {_AGAIN}")
+    for part, expected in files.items():
+        if _digest(folder / part) != expected:
+            raise SaltusError(f"{part} was changed, or is of another training; {_AGAIN}")
+    thing = _built(document.get(name), load_file(folder / arguments_file) if arguments_file in files else {})
+    if isinstance(thing, nn.Module) != (state_file in files):
+        raise SaltusError(f"a {type(thing).__name__} and {state_file} do not go together; {_AGAIN}")
+    if isinstance(thing, nn.Module):
+        dtypes = document.get("dtypes")
+        with safe_open(folder / state_file, framework="pt") as opened:
+            _restore(thing, opened, _homes(thing), set(opened.keys()), dtypes if isinstance(dtypes, list) else [])
     return thing
 
 
-def _restore(module: nn.Module, state: Tensors) -> None:
-    """Load a state in which buffers may have grown by calibration."""
-    for key, value in state.items():
-        owner, _, buffer = key.rpartition(".")
-        if buffer in dict(module.get_submodule(owner).named_buffers(recurse=False)):
-            setattr(module.get_submodule(owner), buffer, value)
-    module.load_state_dict(state, assign=True)  # in the dtype that was written
+def _read_format1(folder: Path, name: str, document: dict[str, Any]) -> Configurable:
+    state_file, _ = _files(name)
+    (folder / state_file).stat()  # or safetensors tells that it is missing, without its name
+    with safe_open(folder / state_file, framework="pt") as opened:
+        found = storage_format1.tensor_names(document, list(opened.keys()))
+        state = set(found.values())
+        arguments = {key: opened.get_tensor(key) for key in set(opened.keys()) - state}
+        thing = _built(storage_format1.description_of(document.get(name)), arguments)
+        if isinstance(thing, nn.Module):
+            _restore(thing, opened, found, state, list(_FLOATS.values()))
+    return thing
+
+
+def _built(description: Any, tensors: Tensors) -> Configurable:
+    with torch.random.fork_rng(devices=[]):  # constructors draw random numbers, which are not the user's concern
+        thing = build(description, {key: value.clone() for key, value in tensors.items()}, meta=True)
+    if not isinstance(thing, Configurable):
+        raise SaltusError(f"it does not say how to make anything; {_AGAIN}")
+    return thing
+
+
+def _restore(module: nn.Module, opened: Any, keys: Mapping[str, str], names: set[str], dtypes: list[str]) -> None:
+    """Give a module without memory its state, in place.
+
+    Args:
+        module: on the meta device.
+        opened: the safetensors file.
+        keys: for each name in the state, the name in the file.
+        names: all of the file that are of the state.
+        dtypes: those that floating-point parameters may have.
+    """
+    slots = module.state_dict(keep_vars=True)
+    if unlike := (slots.keys() ^ keys.keys()) | (set(keys.values()) ^ names):
+        raise SaltusError(f"{len(unlike)} tensors are missing or too many, such as {min(unlike)!r:.80}; {_AGAIN}")
+    resizable = {name for name in slots if _is_resizable(module, name)}
+    for name, slot in slots.items():
+        found = opened.get_slice(keys[name])
+        shape, dtype = tuple(found.get_shape()), _DTYPES.get(found.get_dtype(), "unknown")
+        fits = len(shape) == slot.ndim if name in resizable else shape == tuple(slot.shape)
+        if not fits or not _may_be(dtype, slot, dtypes):
+            raise SaltusError(
+                f"the tensor {name} is {dtype} of shape {shape}; expected {_said(slot.dtype)} of shape {tuple(slot.shape)}: {_AGAIN}"
+            )
+    made: dict[int, Tensor] = {}  # by the slot's identity: what is tied stays tied
+    for name, slot in slots.items():
+        if id(slot) not in made:
+            tensor = opened.get_tensor(keys[name]).clone()  # or the file stays mapped, and changes under the module
+            made[id(slot)] = nn.Parameter(tensor, slot.requires_grad) if isinstance(slot, nn.Parameter) else tensor
+    for name in resizable:
+        path, _, buffer = name.rpartition(".")
+        setattr(module.get_submodule(path), buffer, made[id(slots[name])])
+    module.load_state_dict({name: made[id(slot)] for name, slot in slots.items()}, assign=True)
     module.eval()
+    for path, part in module.named_modules():
+        for name, value in {**vars(part), **part._parameters, **part._buffers}.items():
+            if isinstance(value, Tensor) and value.is_meta:
+                raise SaltusError(f"{path}.{name} is a tensor that files do not hold; make it a persistent buffer of its module")
+
+
+def _may_be(dtype: str, slot: Tensor, dtypes: list[str]) -> bool:
+    """Whether a tensor of this type may take a slot: parameters have one of `dtypes`, and buffers may keep their own."""
+    if slot.is_floating_point() and dtype in dtypes:
+        return True
+    return dtype == _said(slot.dtype) and not (slot.is_floating_point() and isinstance(slot, nn.Parameter))
+
+
+def _is_resizable(module: nn.Module, name: str) -> bool:
+    """Whether it is a buffer whose length is not known before it is calibrated."""
+    path, _, buffer = name.rpartition(".")
+    return buffer in getattr(module.get_submodule(path), "resizable_buffers", ())

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from saltus.chain import Chain, OraclePrior, StandardNormal
-from saltus.kernels import DeterministicKernel, GaussianKernel, Kernel, OracleKernel
+from saltus.kernels import DeterministicKernel, GaussianKernel, Kernel, OracleKernel, Preconditioned
 from saltus.levels import Levels
 from saltus.likelihoods import GaussianHead
-from saltus.networks import MLPEncoder, decoder
+from saltus.networks import MLPEncoder, backbone
 from saltus.oracles import FiniteData, GaussianMixture
 from tests.helpers.stubs import randomise, set_error, small_vae
 
@@ -33,15 +33,15 @@ def kernels() -> dict[str, Callable[[], Kernel | list[Kernel]]]:
     """One chain's kernels of every kind; networks are untrained."""
 
     def gaussian(times: Tensor) -> GaussianKernel:
-        kernel = GaussianKernel(decoder((2,)), HEAD)
+        kernel = GaussianKernel(Preconditioned(backbone((2,))), HEAD)
         set_error(kernel, times, torch.linspace(0.1, 0.9, len(times)))
         return kernel
 
     times = grid(3).times[1:]
     return {
-        "deterministic": lambda: DeterministicKernel(decoder((2,)), bridge=True, any_step=False),
+        "deterministic": lambda: DeterministicKernel(Preconditioned(backbone((2,))), bridge=True, any_step=False),
         "gaussian": lambda: gaussian(times),
-        "uncalibrated": lambda: GaussianKernel(decoder((2,)), HEAD, variance="transition"),
+        "uncalibrated": lambda: GaussianKernel(Preconditioned(backbone((2,))), HEAD, variance="transition"),
         "vae": lambda: small_vae((2,), MLPEncoder((2,), latent=3, width=16), HEAD),
         "direct vae": lambda: small_vae((2,), MLPEncoder((2,), latent=3, width=16), HEAD, parametrisation="direct", encoder_input="y"),
         "no latent": lambda: small_vae((2,), None, HEAD),

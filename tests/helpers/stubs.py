@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor, nn
 
-from saltus.kernels import GaussianKernel, OracleDenoiser, VAEKernel
+from saltus.kernels import GaussianKernel, OracleDenoiser, Preconditioned, VAEKernel
 from saltus.likelihoods import Head
-from saltus.networks import MLP, Scaled
+from saltus.networks import MLP
 from saltus.process import Noise, OrnsteinUhlenbeck
 
 __all__ = ["GivenNoise", "OracleDenoiser", "randomise", "set_error", "small_vae"]
@@ -45,4 +45,4 @@ def randomise(module: nn.Module, seed: int = 0) -> None:
 def small_vae(event_shape: Sequence[int], encoder: nn.Module | None, head: Head, **options: str) -> VAEKernel:
     """A VAE kernel around a small multi-layer perceptron."""
     latent = 0 if encoder is None else int(encoder.latent)  # type: ignore[arg-type]
-    return VAEKernel(Scaled(MLP(event_shape, outputs=2, latent=latent, width=16, depth=1)), encoder, head, **options)
+    return VAEKernel(Preconditioned(MLP(event_shape, outputs=2, latent=latent, width=16, depth=1)), encoder, head, **options)

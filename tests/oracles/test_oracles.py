@@ -13,6 +13,7 @@ from scipy import integrate, stats
 from torch import Tensor
 from torch.distributions import Categorical, MixtureSameFamily, MultivariateNormal
 
+from saltus.errors import SaltusError
 from saltus.oracles import FiniteData, GaussianMixture
 from saltus.oracles.oracle import Oracle
 from saltus.process import Delta, OrnsteinUhlenbeck
@@ -49,7 +50,7 @@ FLAT_POINTS = FiniteData(ITEMS)
 @pytest.mark.parametrize(("s", "t"), [(0.0, 0.4), (0.1, 0.5), (0.5, 3.0)])
 @pytest.mark.parametrize("z_t", [-1.3, 0.1, 2.0])
 def test_mixture_on_a_line_against_integrals(s: float, t: float, z_t: float) -> None:
-    """The joint law of (y, z_s, z_t), integrated over y."""
+    """The joint distribution of (y, z_s, z_t), integrated over y."""
     weights, means, covariances = (x.flatten().tolist() for x in LINE_PARTS)
 
     def data(y: float) -> float:
@@ -85,10 +86,10 @@ def test_bayes_rule_in_several_dimensions(oracle: Oracle) -> None:
 @pytest.mark.parametrize("t", [0.0, 0.3, 5.0])
 def test_mixture_marginal_against_torch(t: float) -> None:
     z = torch.randn(7, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    law, known = SOLID.marginal(t), torch_marginal(*parts(), t)
-    assert torch.allclose(law.log_prob(z), known.log_prob(z), rtol=ROUNDING)
-    assert torch.allclose(law.mean, known.mean, rtol=ROUNDING)
-    assert torch.allclose(law.variance, known.variance, rtol=ROUNDING)
+    distribution, known = SOLID.marginal(t), torch_marginal(*parts(), t)
+    assert torch.allclose(distribution.log_prob(z), known.log_prob(z), rtol=ROUNDING)
+    assert torch.allclose(distribution.mean, known.mean, rtol=ROUNDING)
+    assert torch.allclose(distribution.variance, known.variance, rtol=ROUNDING)
 
 
 def test_means_by_tweedie() -> None:
@@ -106,8 +107,13 @@ def test_means_by_tweedie() -> None:
 @pytest.mark.parametrize("oracle", [LINE, POINTS], ids=["mixture", "items"])
 def test_densities_integrate_to_one_on_a_line(oracle: Oracle) -> None:
     z_t = torch.tensor([[0.3]], dtype=torch.float64)
-    for law in (oracle.marginal(0.1), oracle.marginal(2.0), oracle.reverse(z_t, 0.1, 0.6), oracle.reverse(z_t, 1.0, 4.0)):
-        total, _ = integrate.quad(lambda x, law=law: float(law.log_prob(torch.tensor([[x]], dtype=torch.float64)).exp()), -7, 8, limit=200)
+    for distribution in (oracle.marginal(0.1), oracle.marginal(2.0), oracle.reverse(z_t, 0.1, 0.6), oracle.reverse(z_t, 1.0, 4.0)):
+        total, _ = integrate.quad(
+            lambda x, distribution=distribution: float(distribution.log_prob(torch.tensor([[x]], dtype=torch.float64)).exp()),
+            -7,
+            8,
+            limit=200,
+        )
         assert total == pytest.approx(1, abs=INTEGRAL)
 
 
@@ -135,9 +141,9 @@ def test_items_are_a_mixture_without_width() -> None:
 
 def test_items_at_time_zero() -> None:
     """They have probabilities and no density; an item that is there twice counts twice."""
-    with pytest.raises(ValueError, match="t = 0"):
+    with pytest.raises(SaltusError, match="t = 0"):
         FLAT_POINTS.log_prob(ITEMS, 0.0)
-    with pytest.raises(ValueError, match="t = 0"):
+    with pytest.raises(SaltusError, match="t = 0"):
         FLAT_POINTS.log_prob(ITEMS, torch.tensor([0.0, 1.0, 1.0, 1.0]))
     assert FLAT_POINTS.marginal(0.0).log_prob(ITEMS).exp().tolist() == pytest.approx([0.25, 0.25, 0.5, 0.5])
     z_t = torch.tensor([[0.4, 0.1]], dtype=torch.float64)
@@ -158,11 +164,11 @@ def test_ends_of_time(oracle: Oracle) -> None:
     assert torch.allclose(mixed[1:2], oracle.posterior_mean(z[1:2], 0.5))
     assert torch.allclose(mixed[2], oracle.marginal(0.0).mean, rtol=ROUNDING)  # collapse to the mean of the data
     assert isinstance(oracle.reverse(z, 0.5, 0.5), Delta)
-    with pytest.raises(ValueError, match="some items only"):
+    with pytest.raises(SaltusError, match="some items only"):
         oracle.reverse(z, 0.5, torch.tensor([0.5, 1.0, 2.0]))
     with pytest.raises(ValueError, match="later than"):
         oracle.reverse(z, 2.0, 1.0)
-    with pytest.raises(ValueError, match=r"shape \(3, 1\)"):
+    with pytest.raises(SaltusError, match=r"shape \(3, 1\)"):
         oracle.posterior_mean(z[:, :1], 1.0)
 
 
@@ -179,15 +185,15 @@ def test_samples_follow_the_mixture() -> None:
 
 @pytest.mark.parametrize("oracle", [LINE, POINTS], ids=["mixture", "items"])
 def test_samples_follow_the_reverse_kernel(oracle: Oracle) -> None:
-    """Against the integral of the density that the law itself gives."""
+    """Against the integral of the density that the distribution itself gives."""
     s, t = 0.1, 0.8
     grid = torch.linspace(-6, 7, 4001, dtype=torch.float64)
-    for z_t, matches in [(0.2, True), (0.4, False)]:  # the twin: the law for another z_t
-        law = oracle.reverse(torch.full((SAMPLES, 1), 0.2), s, t)
+    for z_t, matches in [(0.2, True), (0.4, False)]:  # the twin: the distribution for another z_t
+        distribution = oracle.reverse(torch.full((SAMPLES, 1), 0.2), s, t)
         density = oracle.reverse(torch.full((len(grid), 1), z_t), s, t).log_prob(grid[:, None]).exp()
         cumulative = torch.cumulative_trapezoid(density, grid).numpy()
         torch.manual_seed(5)
-        assert follows(law.sample().flatten(), lambda x, c=cumulative: np.interp(x, grid[1:].numpy(), c)) is matches
+        assert follows(distribution.sample().flatten(), lambda x, c=cumulative: np.interp(x, grid[1:].numpy(), c)) is matches
 
 
 def test_sampling_items() -> None:
@@ -199,7 +205,7 @@ def test_sampling_items() -> None:
 
 
 def test_images() -> None:
-    """Events of any shape are the same law as their vectors."""
+    """Events of any shape are the same distribution as their vectors."""
     generator = torch.Generator().manual_seed(6)
     items, z_s, z_t = torch.randn(3, 5, 1, 2, 3, dtype=torch.float64, generator=generator)
     square = torch.eye(6, dtype=torch.float64).expand(5, 6, 6) * torch.rand(5, 1, 1, generator=generator)
@@ -235,13 +241,13 @@ def test_scalars() -> None:
     ],
 )
 def test_mixtures_that_are_none(weights: Tensor, means: Tensor, covariances: Tensor, given: str) -> None:
-    with pytest.raises(ValueError, match=given):
+    with pytest.raises(SaltusError, match=given):
         GaussianMixture(weights, means, covariances)
 
 
 @pytest.mark.parametrize("items", [torch.zeros(0, 2), torch.zeros(3), torch.zeros(3, 2).long(), torch.full((1, 1), math.nan)])
 def test_items_that_are_none(items: Tensor) -> None:
-    with pytest.raises(ValueError, match=r"expected finite floating-point items \(n, \*E\)"):
+    with pytest.raises(SaltusError, match=r"expected finite floating-point items \(n, \*E\)"):
         FiniteData(items)
 
 
@@ -252,9 +258,9 @@ from saltus.oracles import FiniteData
 z = torch.rand(4, 784)
 mnist = FiniteData(torch.rand(60_000, 784))
 mnist.posterior_mean(z, 0.5)
-law = mnist.reverse(z, 0.1, 0.5)
-law.log_prob(z)
-law.draw(torch.rand(4), torch.randn(4, 784))
+distribution = mnist.reverse(z, 0.1, 0.5)
+distribution.log_prob(z)
+distribution.draw(torch.rand(4), torch.randn(4, 784))
 
 z = torch.rand(1_000, 2)  # a table of 1,000 x 60,000 numbers is 0.45 GiB, and a density needs several at a time
 FiniteData(torch.rand(60_000, 2)).reverse(z, 0.1, 0.5).log_prob(z)
@@ -280,13 +286,13 @@ def test_finite_data_stays_exact_where_noise_is_all_but_gone() -> None:
         assert torch.allclose(FiniteData(items).log_prob(z, t), expected, rtol=1e-9, atol=0)
 
 
-def test_moments_of_finite_laws_are_those_of_their_draws() -> None:
+def test_moments_of_finite_distributions_are_those_of_their_draws() -> None:
     items = torch.tensor([[0.0, 1.0], [2.0, 5.0], [3.0, 3.0]], dtype=torch.float64)
     z = torch.tensor([[1.0, 1.0], [0.5, 2.0]], dtype=torch.float64)
-    law = FiniteData(items).reverse(z, 0.2, 0.9)
+    distribution = FiniteData(items).reverse(z, 0.2, 0.9)
     a, b, variance = process.bridge_coefficients(0.2, 0.9)
     weights = (-(z[:, None] - process.alpha(0.9) * items).square().sum(2) / (2 * process.sigma(0.9) ** 2)).softmax(1)
     means = a * z[:, None] + b * items
     mean = (weights[..., None] * means).sum(1)
-    assert torch.allclose(law.mean, mean)
-    assert torch.allclose(law.variance, variance + (weights[..., None] * (means - mean[:, None]) ** 2).sum(1))
+    assert torch.allclose(distribution.mean, mean)
+    assert torch.allclose(distribution.variance, variance + (weights[..., None] * (means - mean[:, None]) ** 2).sum(1))

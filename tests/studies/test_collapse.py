@@ -1,8 +1,7 @@
-"""The study of Problem 2: growth of differences against closed forms, sentences that follow the numbers, the whole command."""
+"""The study of the collapse: growth of differences against closed forms, sentences that follow the numbers, the whole command."""
 
 from __future__ import annotations
 
-import html
 import json
 import math
 import re
@@ -15,6 +14,7 @@ import numpy as np
 import pytest
 import torch
 from click.testing import CliRunner, Result
+from markupsafe import escape
 from torch import Tensor
 
 from saltus import FiniteData, GaussianMixture, Levels, Noise
@@ -24,8 +24,10 @@ from saltus.data import digits
 from saltus.errors import SaltusError
 from saltus.evaluation import decoder_path, exact_decoder_path, pair_growth, small_growth, spread
 from saltus.kernels import OracleDenoiser
-from saltus.studies import collapse, collapse_claims
-from saltus.studies.collapse.experiment import Descent, Exact, Job, Plan, Sampled, Source, Trained, Way
+from saltus.studies.collapse import claims as collapse_claims
+from saltus.studies.collapse import experiment as collapse
+from saltus.studies.collapse.experiment import Descent, Exact, Job, Plan, Sampled, Source, Trained
+from saltus.studies.collapse.experiment import SamplerKind
 from saltus.training import Config, train
 
 GRID = Levels.cosine(4, 8.0)
@@ -111,15 +113,15 @@ def network(width: int = 16, updates: int = 100, last: float = 8.0, **numbers: A
 
 
 def samples(source: Source, *diversity: float, seed: int | None = 0) -> list[Sampled]:
-    ways = [way for way in Way if way is not Way.NONE]
-    made = [Sampled(source, way, seed, 4, d, 1 - d / 2, NOTHING) for way, d in zip(ways, diversity, strict=True)]
-    return [Sampled(Source.REAL, Way.NONE, None, 0, 1.0, 0.1, NOTHING), *made]
+    kinds = [kind for kind in SamplerKind if kind is not SamplerKind.NONE]
+    made = [Sampled(source, kind, seed, 4, d, 1 - d / 2, NOTHING) for kind, d in zip(kinds, diversity, strict=True)]
+    return [Sampled(Source.REAL, SamplerKind.NONE, None, 0, 1.0, 0.1, NOTHING), *made]
 
 
 def test_samples_coincide_only_if_they_do() -> None:
     same = collapse_claims.collapse([exact(3), exact(20, first_from_mean=2e-9, between_samples=3e-8)])
     assert "t_L = 20" in same
-    assert "all samples coincide to within 3e-08: parts (a) and (b) hold" in same
+    assert "all samples coincide to within 3e-08: the plain decoder collapses to one item" in same
     for numbers in ({"first_from_mean": 2e-9, "between_samples": 0.02}, {"first_from_mean": 0.3, "between_samples": 1e-8}):
         apart = collapse_claims.collapse([exact(20, **numbers), exact(3, first_from_mean=0, between_samples=0)])
         assert "coincide" not in apart
@@ -164,10 +166,14 @@ def test_networks_escape_only_if_they_are_more_diverse_than_the_optimum() -> Non
 
 @pytest.mark.parametrize(
     ("finals", "says"),
-    [((0.2, 0.3), "×2 to ×3: variation is amplified"), ((0.05, 0.02), "it is not amplified"), ((0.2, 0.05), "is seen in 1 of 2")],
+    [
+        ((0.2, 0.3), "×2 to ×3: the variation that a network leaves is amplified"),
+        ((0.05, 0.02), "it is not amplified"),
+        ((0.2, 0.05), "amplified on the way down in 1 of 2"),
+    ],
 )
-def test_part_c_is_confirmed_only_if_differences_grow(finals: tuple[float, ...], says: str) -> None:
-    assert says in collapse_claims.part_c([network(spread=[final, 9.0, 9.0, 0.1, 1.8]) for final in finals])
+def test_amplification_is_confirmed_only_if_differences_grow(finals: tuple[float, ...], says: str) -> None:
+    assert says in collapse_claims.amplification([network(spread=[final, 9.0, 9.0, 0.1, 1.8]) for final in finals])
 
 
 def test_the_course_of_training_is_told_by_width() -> None:
@@ -191,7 +197,7 @@ def test_residual_information_and_the_network_are_told_apart(late: float, says: 
 
 def test_the_ingredient_that_brings_diversity_back_is_the_one_that_does() -> None:
     kept = collapse_claims.ingredients(Source.NETWORK, [*samples(Source.NETWORK, 0.1, 0.95, 0.9, 0.7), *samples(Source.EXACT, 0, 0, 0, 0)])
-    assert "0.10 by equation (2), 0.95 by DDIM" in kept
+    assert f"0.10 by {SamplerKind.PLAIN_DECODER}, 0.95 by DDIM" in kept
     assert "to DDIM, which keeps what is left of z_t, brings most of it back (+0.85); at least 0.9 of real items: DDIM and bridge" in kept
     assert "Nearest to real items is DDIM (sliced Wasserstein 0.525, real 0.100)" in kept
     drawn = collapse_claims.ingredients(Source.EXACT, samples(Source.EXACT, 0.1, 0.3, 0.8, 0.85))
@@ -262,7 +268,7 @@ def test_all_samplers_ask_the_same_of_the_same_prediction(monkeypatch: pytest.Mo
 
     monkeypatch.setattr(collapse, "OracleDenoiser", Recording)
     real, *found = done("four samplers of the exact optimum")
-    assert [record.way for record in found] == [way for way in Way if way is not Way.NONE]
+    assert [record.way for record in found] == [kind for kind in SamplerKind if kind is not SamplerKind.NONE]
     sampling = [(z, told) for z, told in asked if len(z) == TINY.generated]
     assert len(sampling) == 4 * GRID.L
     starts = sampling[:: GRID.L]
@@ -271,8 +277,8 @@ def test_all_samplers_ask_the_same_of_the_same_prediction(monkeypatch: pytest.Mo
         assert torch.equal(told, sampling[i % GRID.L][1])
         assert told[1] == math.inf
     by_way = {record.way: record.diversity for record in found}
-    assert by_way[Way.EQUATION_2] < 0.01
-    assert min(by_way[Way.DDIM], by_way[Way.BRIDGE], by_way[Way.GAUSSIAN]) > 0.5
+    assert by_way[SamplerKind.PLAIN_DECODER] < 0.01
+    assert min(by_way[SamplerKind.DDIM], by_way[SamplerKind.BRIDGE], by_way[SamplerKind.GAUSSIAN]) > 0.5
     assert real.diversity == pytest.approx(1, abs=0.2)
     assert {record.calls for record in found} == {4}
 
@@ -296,12 +302,12 @@ def test_the_command_writes_a_page_and_its_numbers(tiny: Callable[..., Result], 
     assert (len(found["exact"]), len(found["trained"]), len(found["sampled"])) == (3, 10, 13)
     assert found["plan"]["updates"] == [2, 4]
     assert {run["seed"] for run in found["trained"]} == {0, 1}
-    assert "parts (a) and (b) hold" in found["claims"][0]
+    assert "the plain decoder collapses to one item" in found["claims"][0]
     page = (out / "index.html").read_text()
     assert page.count("<svg") == 4
     assert page.count("data:image/png") == 3 + 4 + 9
     assert not re.search(r'(src|href)="(?!data:|#)', page)
-    assert all(html.escape(claim) in page for claim in found["claims"])
+    assert all(str(escape(claim)) in page for claim in found["claims"])
     assert "digits: 1450 training" in result.stderr
 
 

@@ -2,21 +2,30 @@
 
 from saltus.chain.bound import ACTIVE_VARIANCE, Bound, bits_per_dim
 from saltus.chain.chain import Chain
+from saltus.chain.classes import ClassBound
+from saltus.chain.costs import pair_costs
 from saltus.chain.latents import Code
-from saltus.chain.loss import Loss
+from saltus.chain.loss import Batch, ChainLoss, Loss
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import OraclePrior, Prior, StandardNormal
+from saltus.chain.process import ChainProcess, descend
 
 __all__ = [
     "ACTIVE_VARIANCE",
+    "Batch",
     "Bound",
     "Chain",
+    "ChainLoss",
+    "ChainProcess",
+    "ClassBound",
     "Code",
     "Loss",
     "OraclePrior",
     "Prior",
     "StandardNormal",
     "bits_per_dim",
+    "descend",
     "evaluating",
     "like",
+    "pair_costs",
 ]

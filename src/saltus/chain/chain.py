@@ -1,77 +1,72 @@
 r"""A chain: a prior for z_L, a grid of levels, and a kernel for each step down to the data.
 
-Everything here asks nothing of a kernel but its contract.  Level l of the noise is the step t_l -> t_{l-1}.
+Everything here asks nothing of a kernel but its contract.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from saltus.chain.bound import Bound, measured
+from saltus.chain.classes import ClassBound, class_bound
+from saltus.chain.encoded import Encoded
 from saltus.chain.latents import Code, decode, encode, on_great_circle, reconstruct
-from saltus.chain.loss import Loss, training_loss
+from saltus.chain.loss import Batch, ChainLoss, Loss
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import Prior
+from saltus.chain.process import ChainProcess, descend
 from saltus.errors import SaltusError
-from saltus.kernels import DEFAULT, Kernel, Sampling, Weights, reweighted
+from saltus.kernels import DEFAULT, Kernel, Sampling, Transition, Weights
 from saltus.levels import Levels
+from saltus.networks import ClassCondition
 from saltus.process import Noise, OrnsteinUhlenbeck
-from saltus.registry import Configurable
 from saltus.storage import read, write
 
 __all__ = ["Chain"]
 
 _process = OrnsteinUhlenbeck()
+_MOST_SEEDS = 2**62
 
 
-class Chain(Configurable, nn.Module):
+class Chain(ChainProcess):
     """prior -> kernel at level L -> ... -> kernel at level 1 -> data.
 
     Args:
         prior: p(z_L).
         levels: the grid.
         kernels: one kernel for all levels, or a list of L, cleanest step first.
-        scaling: ln of the scaling of the data, added to the bound (sum of ln std for standardised data; 0 for bins).
-        latents: of the importance weighting that tightens each step of its bound, >= 1; 1 is the plain bound.
+        scaling: ln of the scaling of the data, added to the bound; that of the encoding where there is one.
+        importance_samples: latents that each step of its bound is importance-weighted with, >= 1; 1 is the plain bound.
+        encoding: how raw values become y and back; None for a chain that knows y alone.
+        noise_version: of its random numbers, see `saltus.process.Noise`.
 
     Raises:
-        ValueError: if the number of kernels is neither 1 nor L, or their event shapes differ, or for less than one latent.
+        ValueError: if the number of kernels is neither 1 nor L, or their event shapes differ, or for less than one importance sample.
     """
 
-    def __init__(self, prior: Prior, levels: Levels, kernels: Kernel | Sequence[Kernel], *, scaling: float = 0.0, latents: int = 1) -> None:
-        super().__init__()
-        listed = [kernels] if isinstance(kernels, Kernel) else list(kernels)
-        shapes = {tuple(kernel.event_shape) for kernel in listed}
-        if len(listed) not in (1, levels.L) or len(shapes) != 1:
-            raise ValueError(
-                f"{len(listed)} kernels with event shapes {sorted(shapes)} for {levels.L} levels; expected 1 or {levels.L}, of one shape"
-            )
-        if latents < 1:
-            raise ValueError(f"latents = {latents}; expected at least 1")
-        self.prior, self.levels, self.scaling, self.latents = prior, levels, scaling, latents
-        self.kernels = nn.ModuleList(listed)
-
-    @property
-    def event_shape(self) -> tuple[int, ...]:
-        """E."""
-        return tuple(self.kernel(1).event_shape)
-
-    @property
-    def has_bound(self) -> bool:
-        """Whether every kernel has a bound."""
-        return all(self.kernel(level).has_bound for level in range(1, self.levels.L + 1))
-
-    def kernel(self, level: int) -> Kernel:
-        """The kernel of the step t_level -> t_{level-1}, level in 1 ... L."""
-        kernel = self.kernels[0 if len(self.kernels) == 1 else level - 1]
-        assert isinstance(kernel, Kernel)
-        return kernel
+    def __init__(
+        self,
+        prior: Prior,
+        levels: Levels,
+        kernels: Kernel | Sequence[Kernel],
+        *,
+        scaling: float = 0.0,
+        importance_samples: int = 1,
+        encoding: Encoded | None = None,
+        noise_version: int = Noise.LATEST,
+    ) -> None:
+        super().__init__(prior, levels, kernels, noise_version=noise_version)
+        if importance_samples < 1:
+            raise ValueError(f"importance_samples = {importance_samples}; expected at least 1")
+        self.importance_samples, self.encoding = importance_samples, encoding
+        self.scaling = scaling if encoding is None else encoding.scaling
 
     @torch.no_grad()
     def sample(
@@ -81,129 +76,165 @@ class Chain(Configurable, nn.Module):
         seed: int,
         first_item: int = 0,
         return_path: bool = False,
-        how: Sampling = DEFAULT,
+        sampling: Sampling = DEFAULT,
+        condition: Any = None,
         batch: int = 256,
     ) -> Tensor:
         """Generate items `first_item` ... `first_item + n - 1` of a seed.
 
         Args:
             n: how many, >= 1.
-            seed: >= 0; item i of a seed is the same whatever n, `first_item` and `batch` are.
+            seed: >= 0; item i of a seed is the same, within rounding, whatever n, `first_item` and `batch` are.
             first_item: number of the first item.
             return_path: whether to return z_0 ... z_L, (L + 1, n, *E); by default only z_0, (n, *E).
-            how: what the step to data gives, eta, and the temperature of latents.
+            sampling: what the step to data returns, eta, the temperature of latents, guidance.
+            condition: one for all items, or one for each; unless given, classes are drawn as often as they came in the data.
             batch: how many items at a time.
 
         Raises:
-            SaltusError: for an eta or a temperature that is not 1 where no kernel has a bridge or a latent.
+            SaltusError: for a condition or a way of sampling that the kernels do not know.
             ValueError: if n or batch is below 1, seed or first_item below 0.
         """
-        self._check_how(how)
+        self._check_sampling(sampling)
         if n < 1 or batch < 1:
             raise ValueError(f"n = {n}, batch = {batch}; expected at least 1")
-        starts = range(0, n, batch)
+        conditions = self._given_or_drawn(condition, self.noise(seed, first_item, n))
+        parts = []
         with evaluating(self):
-            parts = [self._paths(Noise(seed, first_item + start, min(batch, n - start)), how, return_path) for start in starts]
+            for start in range(0, n, batch):
+                given = None if conditions is None else conditions[start : start + batch]
+                parts.append(self._path(self.noise(seed, first_item + start, min(batch, n - start)), sampling, given, return_path))
         path = torch.cat(parts, dim=1)
         return path if return_path else path[0]
 
-    def _paths(self, noise: Noise, how: Sampling, keep: bool) -> Tensor:
+    def _path(self, noise: Noise, sampling: Sampling, condition: Tensor | None, keep: bool) -> Tensor:
         z = self.prior.sample(self.event_shape, self.levels.last, noise.at(self.levels.L)).to(like(self))
-        states = deque(self._descend(z, self.levels.L, noise, how), maxlen=None if keep else 1)
-        return torch.stack(list(reversed(states)))
+        states = descend(z, self.levels, self._drawing(noise, sampling), condition=condition, guidance=sampling.guidance)
+        return torch.stack(list(reversed(deque(states, maxlen=None if keep else 1))))
 
-    def _check_how(self, how: Sampling) -> None:
-        if how.temperature != 1 and not any(kernel.latent for kernel in self.kernels):
-            raise SaltusError(f"temperature = {how.temperature} is that of latents, and these kernels have none; leave it at 1")
+    def _drawing(self, noise: Noise, sampling: Sampling) -> Any:
+        def step(level: int, transition: Transition) -> Tensor:
+            return self.kernel(level).sample(transition, noise.at(level - 1), sampling)
 
-    def _descend(self, z: Tensor, level: int, noise: Noise, how: Sampling) -> Iterator[Tensor]:
-        """z_level, ..., z_0 from z_level, (B, *E) each."""
-        yield z
-        for number, (s, t) in reversed(list(enumerate(self.levels.pairs(), 1))[:level]):
-            z = self.kernel(number).sample(z, s, t, noise=noise.at(number - 1), how=how)
-            yield z
+        return step
+
+    def _check_sampling(self, sampling: Sampling) -> None:
+        if sampling.temperature != 1 and not any(kernel.latent for kernel in self.each_kernel()):
+            raise SaltusError(f"temperature = {sampling.temperature} is that of latents, and these kernels have none; leave it at 1")
+        if sampling.guidance != 1 and self.condition is None:
+            raise SaltusError(f"guidance = {sampling.guidance} strengthens a condition, and this model has none; leave it at 1")
+
+    def _given(self, condition: Any, n: int) -> Tensor | None:
+        """A condition for each of n items, on the device of the parameters; None for a model without one, and where none is given."""
+        if condition is None:
+            return None
+        if self.condition is None:
+            raise SaltusError("a condition was given, and this model was trained without one; leave it out, or train with --condition")
+        return self.condition.check(condition, n).to(like(self).device)
+
+    def _given_or_drawn(self, condition: Any, noise: Noise) -> Tensor | None:
+        if condition is None and self.condition is not None:
+            return self.condition.draw(noise.uniform("condition")).to(like(self).device)
+        return self._given(condition, noise.n)
 
     def loss(
         self,
         y: Tensor,
         *,
-        seed: int = 0,
+        condition: Any = None,
+        seed: int | None = None,
         first_item: int = 0,
         weights: Weights | None = None,
-        shares: Sequence[float] | None = None,
-        latents: int = 1,
+        level_probabilities: Sequence[float] | None = None,
+        importance_samples: int = 1,
     ) -> Loss:
-        """The training loss of data (B, *E), each item at one level.
+        """The training loss of data (B, *E), each item at one level; `ChainLoss` is the same as a module.
 
         Levels are stratified: they ascend along the batch, whose items are assumed to come in random order, and their
-        counts differ from their shares of it by less than one.  A kernel with `any_step` that serves every level is given (0, t)
-        with t anywhere between the times of the level (`Levels.spread`).
+        counts differ from their shares of it by less than one.
 
         Args:
             y: the data.
-            seed, first_item: of the noise.
-            weights: of terms.
-            shares: of the batch that the levels get, cleanest first, > 0, summing to 1; in equal parts unless given.  A level's
-                items are then weighted by 1 / (L share), which leaves the expected loss as it is.
-            latents: with more than 1, the loss is the bound tightened with so many where kernels have a latent; its terms have no
-                weights.  1 unless given, whatever the chain's bound is tightened with: training begins so.
-
-        Raises:
-            ValueError: for shares that are not such, or of levels that the kernel does not tell apart since it is trained at all times;
-                for less than one latent; for weights of a tightened loss.
+            condition: of the items, as for `sample`.
+            seed: of the noise.  Unless given, torch's generator gives a new one at every call, so that a loop of your own sees new noise.
+            first_item: number of the first item.
+            weights, level_probabilities, importance_samples: see `Batch`.
         """
-        if latents < 1 or (latents > 1 and reweighted(weights or {})):
-            raise ValueError(f"a loss with {latents} latents and weights {weights}; expected at least 1 latent, and no weights of several")
-        return training_loss(self, y, seed=seed, first_item=first_item, weights=weights or {}, shares=shares, latents=latents)
+        seed = int(torch.randint(_MOST_SEEDS, ())) if seed is None else seed
+        batch = Batch(
+            y, self.noise(seed, first_item, len(y)), self._given(condition, len(y)), weights or {}, level_probabilities, importance_samples
+        )
+        loss: Loss = ChainLoss(self)(batch)
+        return loss
 
     @torch.no_grad()
-    def bound(self, y: Tensor, *, seed: int = 0, first_item: int = 0, latents: int | None = None, batch: int = 256) -> Bound:
+    def bound(
+        self,
+        y: Tensor,
+        *,
+        condition: Any = None,
+        seed: int = 0,
+        first_item: int = 0,
+        importance_samples: int | None = None,
+        batch: int = 256,
+    ) -> Bound:
         """The chain bound of data (N, *E) on one path each, q(z_1 ... z_L | y), in its named terms.
 
         Args:
             y: data, in the dtype of the parameters.
+            condition: c of each item; then the bound is that of -ln p(y | c).
             seed: of the paths and latents.
             first_item: number of the first item, for its noise.
-            latents: with more than 1, each step is tightened by importance weighting with so many; those of the chain unless given.
+            importance_samples: with more than 1, each step is importance-weighted with so many latents; those of the chain unless given.
             batch: how many items at a time.
 
         Raises:
-            TypeError: if a kernel has no bound.
-            ValueError: if the shape of `y` is not (N, *E), its type is not that of the parameters, or its values are not the head's.
+            SaltusError: if a kernel has no bound, the shape of `y` is not (N, *E), its type is not that of the parameters, or its values
+                are not the head's.
         """
         self._check(y)
-        latents = self.latents if latents is None else latents
-        if batch < 1 or latents < 1:
-            raise ValueError(f"batch = {batch} and latents = {latents}; expected at least 1 of each")
-        return measured(self, y, seed=seed, first_item=first_item, latents=latents, batch=batch)
-
-    def _check(self, y: Tensor) -> None:
-        """Whether these are items (N, *E) that the kernels take."""
-        if tuple(y.shape[1:]) != self.event_shape or len(y) == 0:
-            raise ValueError(f"y has shape {tuple(y.shape)}; expected (N, {', '.join(map(str, self.event_shape))}) with N >= 1")
-        parameter = next(self.parameters(), y)
-        if y.dtype != parameter.dtype:
-            raise ValueError(f"y is of {y.dtype}; expected {parameter.dtype}")
-        self.kernel(1).check(y)
-
-    def forward_path(self, y: Tensor, noise: Noise) -> Iterator[tuple[int, tuple[Tensor, Tensor, float, float]]]:
-        """(level, (z_s, z_t, s, t)) along one path of the noise process."""
-        z_s = y
-        for level, (s, t) in enumerate(self.levels.pairs(), 1):
-            z_t = _process.noised(z_s, t - s, noise.at(level).normal("z_t", y.shape[1:], like=y))
-            yield level, (z_s, z_t, s, t)
-            z_s = z_t
+        k = self.importance_samples if importance_samples is None else importance_samples
+        if batch < 1 or k < 1:
+            raise ValueError(f"batch = {batch} and importance_samples = {k}; expected at least 1 of each")
+        given = self._given(condition, len(y))
+        return measured(self, y, seed=seed, first_item=first_item, importance_samples=k, batch=batch, scaling=self.scaling, condition=given)
 
     @torch.no_grad()
-    def encode(self, y: Tensor, *, seed: int = 0, first_item: int = 0) -> Code:
+    def class_bound(self, y: Tensor, *, seed: int = 0, batch: int = 256) -> ClassBound:
+        """The bound on -ln p(y) of a model of classes, and p(c | y): two bounds for each class, on independent paths.
+
+        Raises:
+            SaltusError: if the model is not conditioned on classes; and as `bound`.
+        """
+        if not isinstance(self.condition, ClassCondition):
+            raise SaltusError("a bound over classes was asked for, and this model has no classes; take the bound itself")
+        K = self.condition.classes
+
+        def bounds(first_item: int) -> Tensor:
+            found = [self.bound(y, condition=c, seed=seed, first_item=first_item, batch=batch).total for c in range(K)]
+            return torch.stack(found, dim=1)
+
+        return class_bound(bounds(0), bounds(len(y)), self.condition.log_frequencies)
+
+    def _check(self, y: Tensor) -> None:
+        if y.ndim == 0 or tuple(y.shape[1:]) != self.event_shape or len(y) == 0:
+            raise SaltusError(
+                f"items of shape {tuple(y.shape)} were given; expected (N, {', '.join(map(str, self.event_shape))}): reshape them"
+            )
+        if y.dtype != like(self).dtype:
+            raise SaltusError(f"items of {y.dtype} were given, and the parameters are {like(self).dtype}; convert the items")
+        for kernel in self.each_kernel():
+            kernel.check(y)
+
+    @torch.no_grad()
+    def encode(self, y: Tensor, *, condition: Any = None, seed: int = 0, first_item: int = 0) -> Code:
         """What the chain would have drawn to generate items (B, *E): z_L, and the latent and the decoder's noise of each step.
 
         Raises:
-            TypeError: if a kernel is not a Gaussian step given a latent.
-            ValueError: for items as in `bound`, or a step without width.
+            SaltusError: for items as in `bound`, a kernel that is no Gaussian step given a latent, or a step without width.
         """
         self._check(y)
-        return encode(self, y, Noise(seed, first_item, len(y)))
+        return encode(self, y, self.noise(seed, first_item, len(y)), self._given(condition, len(y)))
 
     @torch.no_grad()
     def decode(self, code: Code) -> Tensor:
@@ -211,13 +242,13 @@ class Chain(Configurable, nn.Module):
         return decode(self, code)
 
     @torch.no_grad()
-    def reconstruct(self, y: Tensor, *, seed: int = 0, first_item: int = 0) -> Tensor:
-        """Items (B, *E) again from their z_L and latents, with other noise of the decoder, the last step its median: what latents hold."""
+    def reconstruct(self, y: Tensor, *, condition: Any = None, seed: int = 0, first_item: int = 0) -> Tensor:
+        """Items (B, *E) again from their z_L and latents, with other noise of the decoder, the last step its mode: what latents hold."""
         self._check(y)
-        return reconstruct(self, y, Noise(seed, first_item, len(y)))
+        return reconstruct(self, y, self.noise(seed, first_item, len(y)), self._given(condition, len(y)))
 
     @torch.no_grad()
-    def interpolate(self, a: Tensor, b: Tensor, n: int, *, seed: int = 0, first_item: int = 0) -> Tensor:
+    def interpolate(self, a: Tensor, b: Tensor, n: int, *, condition: Any = None, seed: int = 0, first_item: int = 0) -> Tensor:
         """n items from each item of a to that of b (B, *E), both ends included, (n, B, *E); both go along the same noise.
 
         Raises:
@@ -225,12 +256,14 @@ class Chain(Configurable, nn.Module):
         """
         if n < 2 or a.shape != b.shape:
             raise ValueError(f"n = {n} between items of shapes {tuple(a.shape)} and {tuple(b.shape)}; expected at least 2, and one shape")
-        ends = [self.encode(y, seed=seed, first_item=first_item) for y in (a, b)]
+        ends = [self.encode(y, condition=condition, seed=seed, first_item=first_item) for y in (a, b)]
         shares = torch.linspace(0, 1, n).tolist()
         return torch.stack([self.decode(ends[0].map(partial(on_great_circle, share=share), ends[1])) for share in shares])
 
     @torch.no_grad()
-    def vary(self, y: Tensor, from_level: int, *, seed: int = 0, first_item: int = 0, how: Sampling = DEFAULT) -> Tensor:
+    def vary(
+        self, y: Tensor, from_level: int, *, condition: Any = None, seed: int = 0, first_item: int = 0, sampling: Sampling = DEFAULT
+    ) -> Tensor:
         """Other items that share z_l with those given, l = `from_level` in 1 ... L: the noisier the level, the less they share.
 
         Returns:
@@ -240,29 +273,50 @@ class Chain(Configurable, nn.Module):
             ValueError: for another level, or items as in `bound`.
         """
         self._check(y)
-        self._check_how(how)
+        self._check_sampling(sampling)
         if not 1 <= from_level <= self.levels.L:
             raise ValueError(f"from_level = {from_level}; expected a level from 1 to {self.levels.L}")
-        noise = Noise(seed, first_item, len(y))
+        noise, given = self.noise(seed, first_item, len(y)), self._given(condition, len(y))
+        draw = self._drawing(noise, sampling)
         with evaluating(self):
             z = _process.noised(y, self.levels.times[from_level], noise.at(from_level).normal("vary", y.shape[1:], like=y))
-            return deque(self._descend(z, from_level, noise, how), maxlen=1).pop()
+            *_, z_0 = descend(z, self.levels, draw, from_level=from_level, condition=given, guidance=sampling.guidance)
+        return z_0
 
-    def bits_per_dim(self, y: Tensor, *, seed: int = 0) -> Tensor:
-        """The bound in bits per dimension, (N,)."""
-        return self.bound(y, seed=seed).bits_per_dim
-
-    def calibrate(self, y: Tensor, *, seed: int = 0) -> None:
+    def calibrate(self, y: Tensor, *, condition: Tensor | None = None, seed: int = 0) -> None:
         """Fit what kernels do not learn by gradient (the optimal variance) on data (N, *E) held out of the updates."""
         times: dict[Kernel, list[float]] = {}
         for level, (_, t) in enumerate(self.levels.pairs(), 1):
             times.setdefault(self.kernel(level), []).append(t)
         with evaluating(self):
             for kernel, served in times.items():
-                kernel.calibrate(y, served, seed=seed)
+                kernel.calibrate(y, served, seed=seed, condition=condition)
+
+    def on(self, levels: Levels) -> Chain:
+        """This chain on another grid, with the same kernel.
+
+        Raises:
+            SaltusError: if its kernels are made for their own grid.
+        """
+        if levels == self.levels:
+            return self
+        if not self.any_step:
+            raise SaltusError(
+                f"{levels.L} calls on another grid were asked for, and this model was trained for its own of {self.levels.L}; "
+                "leave the calls out, or train with --any-step"
+            )
+        return Chain(
+            self.prior,
+            levels,
+            self.kernel(1),
+            scaling=self.scaling,
+            importance_samples=self.importance_samples,
+            encoding=self.encoding,
+            noise_version=self.noise_version,
+        )
 
     def save(self, folder: str | Path) -> None:
-        """Write everything that is needed to sample: `chain.json` and `chain.safetensors`."""
+        """Write everything that is needed to sample: `chain.json`, `chain.safetensors`."""
         write(self, Path(folder), "chain")
 
     @classmethod
@@ -270,9 +324,17 @@ class Chain(Configurable, nn.Module):
         """The chain that `save` wrote, with no option to repeat.
 
         Raises:
-            SaltusError: if the folder holds no chain, or its files do not fit together.
+            SaltusError: if the folder holds no chain, or its files are damaged or do not fit together.
         """
         chain = read(Path(folder), "chain")
         if not isinstance(chain, cls):
             raise SaltusError(f"{folder} holds a {type(chain).__name__}, not a chain; give the folder that training wrote")
+        if chain.encoding is None and (Path(folder) / "data.json").exists():  # of the older format
+            chain.encoding = cast(Encoded, read(Path(folder), "data"))
         return chain
+
+    def __repr__(self) -> str:
+        kernels = ", ".join(f"{kernel.label} ({sum(p.numel() for p in kernel.parameters()):,} parameters)" for kernel in self.each_kernel())
+        told = "" if self.condition is None else f", conditioned on {self.condition.summary()}"
+        grid = f"any grid up to t = {self.levels.last:g}" if self.any_step else f"t = {', '.join(f'{t:.3g}' for t in self.levels)}"
+        return f"Chain({self.levels.L} calls, {grid}, items {self.event_shape}: {kernels}{told})"

@@ -1,43 +1,70 @@
 r"""What training minimises: each item of a batch at one level, levels stratified over the batch.
 
-With shares p_1 ... p_L of the items, those of level l are weighted by 1 / (L p_l), so that
+With level sampling probabilities p_1 ... p_L, items of level l are weighted by 1 / (L p_l), so that
 
-    E loss = 1/L sum_l E L_l        (equations (1) and (3) draw l uniformly)
+.. math:: E\,\mathrm{loss} = \frac{1}{L} \sum_l E\, L_l
 
-whatever the shares are: they only move the noise of the estimate from one level to another.
+whatever the probabilities are: they only move the noise of the estimate from one level to another.  A kernel for any step gets pairs
+(s, t) of all grids instead (`saltus.levels.random_pairs`), or (0, t) where its loss does not look at s.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import groupby
-from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from saltus.kernels import Kernel, Terms, Weights
+from saltus.chain.process import ChainProcess
+from saltus.kernels import Kernel, Pair, Terms, is_reweighted
+from saltus.levels import random_pairs
 from saltus.process import Noise, OrnsteinUhlenbeck
 
-if TYPE_CHECKING:
-    from saltus.chain.chain import Chain
-
-__all__ = ["Loss", "training_loss"]
+__all__ = ["Batch", "ChainLoss", "Loss"]
 
 _process = OrnsteinUhlenbeck()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """What one update sees.
+
+    Attributes:
+        y: data, (B, *E).
+        noise: of the B items.
+        condition: of the items, (B, ...); None for none.
+        weights: of terms.
+        level_probabilities: of the levels, cleanest first, > 0, summing to 1; equal unless given.
+        importance_samples: with more than 1, the loss is the importance-weighted bound where kernels have a latent; its terms have no
+            weights.
+    """
+
+    y: Tensor
+    noise: Noise
+    condition: Tensor | None = None
+    weights: Mapping[str, float] = field(default_factory=dict)
+    level_probabilities: Sequence[float] | None = None
+    importance_samples: int = 1
+
+    def __post_init__(self) -> None:
+        if self.importance_samples < 1 or (self.importance_samples > 1 and is_reweighted(self.weights)):
+            raise ValueError(
+                f"a loss with {self.importance_samples} importance samples and weights {self.weights}; "
+                "expected at least 1, and no weights of several"
+            )
+
+
+@dataclass(frozen=True, eq=False)
 class Loss:
     """What training minimises, for each item at the step it was given.
 
     Attributes:
-        level: the step of each item, 1 ... L, (B,).
+        level: the step of each item, 1 ... L, (B,), on the CPU; zeros for a kernel that serves any step.
         terms: named terms, (B,) each, weighted.
-        weight: 1 / (L share) of each item's level, (B,), which the terms have been multiplied by.
+        weight: what the terms have been multiplied by, (B,): 1 / (L p) of each item's level.
     """
 
     level: Tensor
@@ -50,41 +77,74 @@ class Loss:
         return torch.stack(list(self.terms.values())).sum(0)
 
 
-def training_loss(
-    chain: Chain, y: Tensor, *, seed: int, first_item: int, weights: Weights, shares: Sequence[float] | None, latents: int
-) -> Loss:
-    """The loss of data (B, *E), see `Chain.loss`."""
-    noise, L, any_step = Noise(seed, first_item, len(y)), chain.levels.L, len(chain.kernels) == 1 and chain.kernel(1).any_step
-    share = torch.full((L,), 1 / L, dtype=torch.float64) if shares is None else torch.tensor(shares, dtype=torch.float64)
-    if shares is not None and (len(share) != L or not share.min() > 0 or not math.isclose(share.sum(), 1) or any_step):
-        raise ValueError(f"shares {list(shares)} of {L} levels; expected {L} positive ones that sum to 1, and a kernel of these levels")
-    strata = (torch.arange(len(y)) + noise.uniform("level")[0]) / len(y)
-    index = torch.searchsorted(share.cumsum(0)[:-1], strata, right=True)
-    s, t = chain.levels.times[index], chain.levels.times[index + 1]
-    if any_step:
-        s, t = torch.zeros_like(t), chain.levels.spread(strata)
-    weight = (1 / (L * share))[index].to(y)
-    terms = _terms(chain, index + 1, y, s, t, noise, partial(_of_kernel, weights=weights, latents=latents))
-    return Loss(index + 1, {name: value * weight for name, value in terms.items()}, weight)
+class ChainLoss(nn.Module):
+    """A chain as what is trained: its `forward` is the loss, so that wrappers of other libraries (DDP, FSDP, compile) see it.
+
+    Args:
+        chain: whose kernels are trained.
+    """
+
+    def __init__(self, chain: ChainProcess) -> None:
+        super().__init__()
+        self.chain = chain
+
+    def forward(self, batch: Batch) -> Loss:
+        """The loss of each item.
+
+        Raises:
+            ValueError: for level probabilities that are not such, or of a kernel that serves any step.
+        """
+        chain, y = self.chain, batch.y
+        strata = (torch.arange(len(y)) + batch.noise.uniform("level")[0]) / len(y)
+        if chain.any_step:
+            return self._any_step(batch, strata)
+        L, given = chain.levels.L, batch.level_probabilities
+        probability = torch.full((L,), 1 / L, dtype=torch.float64) if given is None else torch.tensor(given, dtype=torch.float64)
+        if given is not None and (len(probability) != L or not probability.min() > 0 or not math.isclose(probability.sum(), 1)):
+            raise ValueError(f"level probabilities {list(given)} of {L} levels; expected {L} positive ones that sum to 1")
+        index = torch.searchsorted(probability.cumsum(0)[:-1], strata, right=True)
+        s, t = chain.levels.times[index], chain.levels.times[index + 1]
+        return _loss(index + 1, self._terms(index + 1, batch, s, t), (1 / (L * probability))[index].to(y))
+
+    def _any_step(self, batch: Batch, strata: Tensor) -> Loss:
+        kernel, levels = self.chain.kernel(1), self.chain.levels
+        if batch.level_probabilities is not None:
+            raise ValueError(f"level probabilities {list(batch.level_probabilities)} of a kernel for any step; expected none")
+        if kernel.trains_bound:
+            s, t, weight = random_pairs(levels.last, strata, batch.noise.uniform("pair"))
+        else:
+            s, t, weight = torch.zeros_like(strata), levels.spread(strata), torch.ones_like(strata)
+        level = torch.zeros(len(batch.y), dtype=torch.int64)
+        return _loss(level, _of_kernel(kernel, batch, s, t), weight.to(batch.y))
+
+    def _terms(self, level: Tensor, batch: Batch, s: Tensor, t: Tensor) -> Terms:
+        """The loss of each item at its level, whichever kernel serves it."""
+        chain, y = self.chain, batch.y
+        if len(chain.kernels) == 1:
+            return _of_kernel(chain.kernel(1), batch, s, t)
+        terms: Terms = {}
+        for kernel, numbers in groupby(level.unique().tolist(), chain.kernel):  # levels ascend: a kernel's are one run of items
+            served = list(numbers)
+            places = torch.nonzero((level >= served[0]) & (level <= served[-1])).flatten()
+            rows = slice(int(places[0]), int(places[-1]) + 1)
+            noise = replace(batch.noise, first_item=batch.noise.first_item + rows.start, n=len(places))
+            condition = None if batch.condition is None else batch.condition[rows]
+            part = replace(batch, y=y[rows], noise=noise, condition=condition)
+            for name, value in _of_kernel(kernel, part, s[rows], t[rows]).items():
+                padded = nn.functional.pad(value, (rows.start, len(y) - rows.stop))
+                terms[name] = terms[name] + padded if name in terms else padded
+        return terms
 
 
-def _terms(chain: Chain, level: Tensor, y: Tensor, s: Tensor, t: Tensor, noise: Noise, cost: Callable[..., Terms]) -> Terms:
-    """The loss of each item at its level, whichever kernel serves it."""
-    if len(chain.kernels) == 1:
-        return cost(chain.kernel(1), y, s, t, noise)
-    terms: Terms = {}
-    for kernel, numbers in groupby(level.unique().tolist(), chain.kernel):  # levels ascend: a kernel's are one run of items
-        served = list(numbers)
-        rows = torch.nonzero((level >= served[0]) & (level <= served[-1])).flatten()
-        part = replace(noise, first_item=noise.first_item + int(rows[0]), n=len(rows))
-        for name, value in cost(kernel, y[rows], s[rows], t[rows], part).items():
-            terms[name] = terms.get(name, value.new_zeros(len(y))).index_put((rows,), value)
-    return terms
+def _loss(level: Tensor, terms: Terms, weight: Tensor) -> Loss:
+    return Loss(level, {name: value * weight for name, value in terms.items()}, weight)
 
 
-def _of_kernel(kernel: Kernel, y: Tensor, s: Tensor, t: Tensor, noise: Noise, *, weights: Weights, latents: int) -> Terms:
+def _of_kernel(kernel: Kernel, batch: Batch, s: Tensor, t: Tensor) -> Terms:
+    y, noise = batch.y, batch.noise
     z_s = _process.noised(y, s, noise.normal("z_s", y.shape[1:], like=y))
     z_t = _process.noised(z_s, t - s, noise.normal("z_t", y.shape[1:], like=y))
-    if latents > 1 and kernel.latent:
-        return kernel.tightened(y, z_s, z_t, s, t, noise=noise, latents=latents)
-    return kernel.loss(y, z_s, z_t, s, t, noise=noise, weights=weights)
+    pair = Pair(z_t, s, t, batch.condition, y=y, z_s=z_s)
+    if batch.importance_samples > 1 and kernel.latent:
+        return kernel.explain(pair, noise, batch.importance_samples).terms
+    return kernel.loss(pair, noise, batch.weights)

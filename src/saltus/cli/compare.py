@@ -17,7 +17,7 @@ from saltus.pretrained import run_folder
 if TYPE_CHECKING:
     from saltus.studies.compare.comparison import Comparison
 
-__all__ = ["compare"]
+__all__ = ["CALLS", "compare"]
 
 _ALL = "all"
 _WIDTH = 160  # columns of the terminal, at most: a table of eight numbers of calls
@@ -42,6 +42,9 @@ def _oracle(context: click.Context, parameter: click.Parameter, value: str | Non
     return () if value == _ALL else _calls(context, parameter, value)
 
 
+CALLS = _Calls()
+
+
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--data", help="The runs' data set, if it is no longer where they were trained from.")
@@ -55,7 +58,7 @@ def _oracle(context: click.Context, parameter: click.Parameter, value: str | Non
     help="Also the headroom: a perfect denoiser, at all calls or at those given.",
 )
 @click.option(
-    "--way", "ways", multiple=True, metavar="NAME", help="Only this way to sample, such as 'VAE step' or UniPC; may be given again."
+    "--sampler", "samplers", multiple=True, metavar="NAME", help="Only this one, such as 'VAE step' or UniPC; may be given again."
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for compare.json, compare.html and finished figures.")
 @json_option
@@ -65,7 +68,7 @@ def compare(
     calls: tuple[int, ...],
     n: int | None,
     oracle: tuple[int, ...] | None,
-    ways: tuple[str, ...],
+    samplers: tuple[str, ...],
     out: Path,
     as_json: bool,
 ) -> None:
@@ -87,21 +90,23 @@ def compare(
     items = load_data(runs[0], data)
     models, n = load_models(runs, items), n or min(_SAMPLES, max(1, len(items.train) // 3))
     for model in models:
-        if model.networks[0].contenders[0].own is None and model.networks[0].contenders[0].last > LATEST:
+        if model.networks[0].samplers[0].own is None and model.networks[0].samplers[0].last > LATEST:
             console.print(f"{model.name}: its grid ends later than t = {LATEST:g}, so no scheduler of diffusers takes part")
     if oracle is not None:
-        last = max(contender.last for model in models for contender in model.networks[0].contenders)
+        last = max(sampler.last for model in models for sampler in model.networks[0].samplers)
         models.append(perfect_model(items, last, calls=oracle or calls))
     rows: list[dict[str, Any]] = []
     summary: dict[str, Any] = {}
     with console.status("measuring the floor") as status:
         try:
             evaluator = Evaluator(items, n, metrics=COMPARED)
-            comparison = Comparison(models, items, n=n, folder=out / "figures", evaluator=evaluator, progress=status.update, ways=ways)
+            comparison = Comparison(
+                models, items, n=n, folder=out / "figures", evaluator=evaluator, progress=status.update, samplers=samplers
+            )
             for number in calls:  # written after each: a long comparison can be read while it goes on
                 for row in comparison.rows(number):
                     rows.append(row)
-                    console.print(f"{row['model']}, {row['way']}, {number} calls: {_words(row)}", highlight=False, soft_wrap=True)
+                    console.print(f"{row['model']}, {row['sampler']}, {number} calls: {_words(row)}", highlight=False, soft_wrap=True)
                 if rows:
                     summary = _written(comparison, rows, time.monotonic() - start, out)
         except KeyboardInterrupt:
@@ -131,7 +136,7 @@ def _words(row: dict[str, Any]) -> str:
 
     parts = [f"{METRICS[name].title} {_figure(name, row)}" for name in _TABLE if name in row["metrics"]]
     if row["bound"]:
-        parts.append(f"{row['bound']['value']['mean']:.3f} {row['bound']['unit']}{row['bound']['tightened']}")
+        parts.append(f"{row['bound']['value']['mean']:.3f} {row['bound']['unit']}")
     return ", ".join(parts)
 
 

@@ -43,7 +43,7 @@ class ChainSampler:
 
     def sample(self, n: int, *, seed: int) -> Tensor:
         """n items (n, *E) of a seed."""
-        return self.chain.sample(n, seed=seed, how=self.sampling)
+        return self.chain.sample(n, seed=seed, sampling=self.sampling)
 
 
 @dataclass(frozen=True)

@@ -1,31 +1,63 @@
 """Reverse kernels p(z_s | z_t), one file each, behind one contract (`Kernel`)."""
 
+from saltus.kernels.denoiser import Denoiser, OracleDenoiser, Preconditioned, Prediction, denoise, predict
 from saltus.kernels.deterministic import DeterministicKernel
 from saltus.kernels.gaussian import GaussianKernel, Variance
-from saltus.kernels.kernel import DEFAULT, EXTRA, Kernel, Last, Sampling, Terms, Weights, reweighted
-from saltus.kernels.ladder import LadderKernel
-from saltus.kernels.oracle import OracleDenoiser, OracleKernel
-from saltus.kernels.step import Bridge, GaussianStep
+from saltus.kernels.kernel import EXTRA, Explanation, Kernel, Terms, Weights, is_reweighted
+from saltus.kernels.ladder import LadderKernel, Ladders, vae_kernels
+from saltus.kernels.oracle import OracleKernel
+from saltus.kernels.sampling import DEFAULT, Final, Sampling
+from saltus.kernels.setup import KERNELS, Setup, Trainable
+from saltus.kernels.step import GaussianStep
+from saltus.kernels.transition import Bridge, Pair, Transition
 from saltus.kernels.vae import EncoderInput, Parametrisation, VAEKernel
 
 __all__ = [
     "DEFAULT",
     "EXTRA",
+    "KERNELS",
     "Bridge",
+    "Denoiser",
     "DeterministicKernel",
     "EncoderInput",
+    "Explanation",
+    "Final",
     "GaussianKernel",
     "GaussianStep",
     "Kernel",
     "LadderKernel",
-    "Last",
+    "Ladders",
     "OracleDenoiser",
     "OracleKernel",
+    "Pair",
     "Parametrisation",
+    "Preconditioned",
+    "Prediction",
     "Sampling",
+    "Setup",
     "Terms",
+    "Trainable",
+    "Transition",
     "VAEKernel",
     "Variance",
     "Weights",
-    "reweighted",
+    "denoise",
+    "is_reweighted",
+    "predict",
 ]
+
+_VAE_OPTIONS = (
+    "latent",
+    "parametrisation",
+    "encoder_input",
+    "ladder",
+    "objective",
+    "weights",
+    "level_weighting",
+    "kl_warm_up",
+    "importance_samples",
+)
+
+KERNELS.register("deterministic", Trainable(DeterministicKernel.build))
+KERNELS.register("gaussian", Trainable(GaussianKernel.build, frozenset({"variance"})))
+KERNELS.register("vae", Trainable(vae_kernels, frozenset(_VAE_OPTIONS)))

@@ -1,82 +1,83 @@
-r"""The deterministic decoder of Problem 2.
+r"""The deterministic decoder: trained by least squares, iterated as it is.
 
-Trained by equation (1), argmin E |y - z_Phi(z_t, t)|^2, so that its optimum is E[y | z_t]; applied by equation (2),
-z_s = z_Phi(z_t, t).  Where z_t tells nothing of y its optimum is the mean of the data, and everything after it is
-deterministic: the samples collapse.  `bridge=True` steps with q(z_s | z_t, yhat) around the same network instead.
+Training minimises :math:`E\,|y - f(z_t, t)|^2`, so that its optimum is E[y | z_t]; sampling iterates :math:`z_s = f(z_t, t)`.  Where z_t
+tells nothing of y the optimum is the mean of the data, and everything after it is deterministic: the samples collapse.
+`bridge=True` steps with q(z_s | z_t, yhat) around the same network instead (DDPM's smaller variance, https://arxiv.org/abs/2006.11239).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 from typing import NoReturn
 
 from torch import Tensor
 
 from saltus.errors import SaltusError
-from saltus.kernels.kernel import DEFAULT, Kernel, Sampling, Terms, Weights, call_times, refuse_condition, weighted
-from saltus.kernels.step import Bridge
-from saltus.networks import Scaled
-from saltus.process import Noise, Time, sum_items
+from saltus.kernels.denoiser import Denoiser, denoise
+from saltus.kernels.kernel import Kernel, Terms, Weights, weighted
+from saltus.kernels.sampling import DEFAULT, Sampling
+from saltus.kernels.setup import Setup
+from saltus.kernels.transition import Pair, Transition
+from saltus.process import Noise, sum_items
 
 __all__ = ["DeterministicKernel"]
 
 
 class DeterministicKernel(Kernel):
-    """Equation (2) of Problem 2, or the bridge around the same prediction.  It has no bound.
+    """z_s = f(z_t, t), or the bridge around the same prediction.  It has no bound.
 
     Args:
         network: predicts y from (z_t, t).
-        bridge: whether to step with q(z_s | z_t, yhat) in place of equation (2).
+        bridge: whether to step with q(z_s | z_t, yhat).
         any_step: whether to train at all times, so that any grid can use the network, or at a grid's own.
     """
 
     has_bound = False
 
-    def __init__(self, network: Scaled, *, bridge: bool = False, any_step: bool = True) -> None:
+    def __init__(self, network: Denoiser, *, bridge: bool = False, any_step: bool = True) -> None:
         super().__init__()
         self.network, self.bridge, self.any_step = network, bridge, any_step
+        self.event_shape, self.condition = network.event_shape, network.condition
+
+    @classmethod
+    def build(cls, setup: Setup) -> DeterministicKernel:
+        """As a training is configured."""
+        return cls(setup.denoiser(), any_step=setup.any_step(True))
 
     @property
-    def event_shape(self) -> Sequence[int]:
-        return self.network.event_shape
+    def label(self) -> str:
+        return "bridge step" if self.bridge else "plain decoder"
 
-    def sample(
-        self,
-        z_t: Tensor,
-        s: Time,
-        t: Time,
-        *,
-        noise: Noise,
-        condition: Tensor | None = None,
-        how: Sampling = DEFAULT,
-    ) -> Tensor:
-        """z_s = yhat (equation (2)); with `bridge` a draw of q(z_s | z_t, yhat), which at s = 0 is yhat too."""
-        refuse_condition(condition)
-        yhat = self._predict(z_t, s, t)
+    @property
+    def reuses_noise(self) -> bool:
+        return self.bridge
+
+    @property
+    def denoiser(self) -> Denoiser:
+        return self.network
+
+    def steps_around(self) -> Mapping[str, Kernel]:
+        """The plain decoder and the bridge step."""
+        both = [DeterministicKernel(self.network, bridge=bridge, any_step=self.any_step) for bridge in (False, True)]
+        return {kernel.label: kernel for kernel in both}
+
+    def sample(self, transition: Transition, noise: Noise, sampling: Sampling = DEFAULT) -> Tensor:
+        """z_s = yhat; with `bridge` a draw of q(z_s | z_t, yhat), which at s = 0 is yhat too."""
+        yhat, z_t = self.predict(transition), transition.z_t
         if self.bridge:
-            return Bridge.between(s, t, z_t, how.eta).draw(z_t, yhat, noise.normal("decoder", z_t.shape[1:], like=z_t))
-        if how.eta != 1:
-            raise SaltusError(f"eta = {how.eta} trades the noise of the bridge, and equation (2) has no bridge; leave it at 1")
+            return transition.bridge_at(sampling.eta).sample(z_t, yhat, noise.normal("decoder", z_t.shape[1:], like=z_t))
+        if sampling.eta != 1:
+            raise SaltusError(f"eta = {sampling.eta} trades the noise of the bridge, and the plain decoder has none; leave it at 1")
         return yhat
 
-    def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> NoReturn:
-        """Raises TypeError: a deterministic step gives z_s no density, so there is no bound."""
-        raise TypeError(
-            "DeterministicKernel has no bound: a deterministic step gives z_s no density; use GaussianKernel or VAEKernel for one"
-        )
+    def explain(self, pair: Pair, noise: Noise, k: int = 1) -> NoReturn:
+        """Raises SaltusError: a deterministic step gives z_s no density, so there is no bound."""
+        raise SaltusError("a deterministic kernel has no bound, since it gives z_s no density; take a Gaussian or VAE kernel for one")
 
-    def loss(
-        self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, weights: Weights
-    ) -> Terms:
-        """Equation (1): {"error": |y - yhat|^2}, (B,)."""
-        refuse_condition(condition)
-        return weighted({"error": sum_items((y - self._predict(z_t, s, t)).square())}, weights)
+    def loss(self, pair: Pair, noise: Noise, weights: Weights) -> Terms:
+        """{"error": |y - yhat|^2}, (B,)."""
+        return weighted({"error": sum_items((pair.y - self.predict(pair)).square())}, weights)
 
-    def predict(self, z_t: Tensor, t: Time) -> Tensor:
-        """yhat(z_t, t), (B, *E), of a network for any grid: it is told that it is taken to the data."""
-        return self._predict(z_t, 0.0, t)
-
-    def _predict(self, z_t: Tensor, s: Time, t: Time) -> Tensor:
-        """yhat; a network for any grid is told that it is taken to the data, in training and afterwards."""
-        yhat: Tensor = self.network(z_t, call_times(0.0 if self.any_step else s, t, z_t))[0]
-        return yhat
+    def predict(self, transition: Transition) -> Tensor:
+        """yhat, (B, *E); a network for any grid is told that it is taken to the data, in training and afterwards."""
+        return denoise(self.network, transition, to_data=self.any_step).mean

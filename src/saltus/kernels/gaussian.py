@@ -1,27 +1,33 @@
-r"""The Gaussian reverse step of current diffusion models (the first equation of Problem 3).
+r"""The Gaussian reverse step of current diffusion models (Ho et al. 2020, https://arxiv.org/abs/2006.11239).
 
-    p(z_s | z_t) = N(A z_t + B yhat(z_t, t), variance I)
+.. math:: p(z_s \mid z_t) = \mathcal N(A z_t + B \hat y(z_t, t),\; \mathrm{variance}\, I)
 
-    posterior    variance = S                        sure of yhat: ruins the bound when steps are large
-    transition   variance = sigma(t - s)^2           the width of the forward step
-    optimal      variance = S + B^2 c(t)             c the mean squared error of yhat per dimension: the best
-                                                     isotropic choice, calibrated on data held out of the updates
+| variance | is |
+|---|---|
+| posterior | S: sure of yhat; ruins the bound when steps are large |
+| transition | sigma(t - s)^2: the width of the forward step |
+| optimal | S + B^2 c(t), c the mean squared error of yhat per dimension: the best isotropic choice (https://arxiv.org/abs/2201.06503) |
 
-On isotropic Gaussian data the optimal step is exact; elsewhere the true reverse step is not Gaussian.
+The error c is calibrated on data held out of the updates.  On isotropic Gaussian data the optimal step is exact; elsewhere the true
+reverse step is not Gaussian.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from saltus.kernels.kernel import Kernel, Terms, Weights, call_times, refuse_condition, weighted
-from saltus.kernels.step import Bridge, GaussianStep
-from saltus.likelihoods.heads import Head
-from saltus.networks import Scaled
+from saltus.kernels.denoiser import Denoiser, denoise, predict
+from saltus.kernels.kernel import Explanation, Kernel, Terms, Weights, weighted
+from saltus.kernels.setup import Setup
+from saltus.kernels.step import GaussianStep
+from saltus.kernels.transition import Pair, Transition
+from saltus.likelihoods import Head
 from saltus.process import Noise, OrnsteinUhlenbeck, Time, as_time, per_item, sum_items
 
 __all__ = ["GaussianKernel", "Variance"]
@@ -51,43 +57,61 @@ class GaussianKernel(Kernel):
         ValueError: for an unknown variance.
     """
 
+    resizable_buffers: ClassVar[tuple[str, ...]] = ("calibrated_log_snr", "calibrated_error")
     calibrated_log_snr: Tensor
     calibrated_error: Tensor
 
-    def __init__(self, network: Scaled, head: Head, *, variance: Variance | str = Variance.OPTIMAL, any_step: bool = True) -> None:
+    def __init__(self, network: Denoiser, head: Head, *, variance: Variance | str = Variance.OPTIMAL, any_step: bool = True) -> None:
         super().__init__()
+        self.head: Head
         self.network, self.head, self.variance, self.any_step = network, head, Variance(variance), any_step
+        self.event_shape, self.condition = network.event_shape, network.condition
         self.register_buffer("calibrated_log_snr", torch.zeros(0, dtype=torch.float64))
         self.register_buffer("calibrated_error", torch.zeros(0, dtype=torch.float64))
 
-    @property
-    def event_shape(self) -> Sequence[int]:
-        return self.network.event_shape
+    @classmethod
+    def build(cls, setup: Setup) -> GaussianKernel:
+        """As a training is configured."""
+        return cls(setup.denoiser(), setup.head, variance=setup.options["variance"], any_step=setup.any_step(True))
 
-    def predict(self, z_t: Tensor, t: Time) -> Tensor:
-        """yhat(z_t, t), (B, *E)."""
-        yhat: Tensor = self.network(z_t, call_times(0.0, t, z_t))[0]
-        return yhat
+    @property
+    def label(self) -> str:
+        optimal = self.variance is Variance.OPTIMAL
+        return "Gaussian step" if optimal else f"Gaussian step, {self.variance} variance"
+
+    @property
+    def reuses_noise(self) -> bool:
+        return True
+
+    @property
+    def denoiser(self) -> Denoiser:
+        return self.network
 
     def check(self, y: Tensor) -> None:
         self.head.check(y)
 
-    def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:
-        """{"decoder": the closed-form KL, or -ln p(y | z_t) at s = 0}, (B,) nats."""
-        refuse_condition(condition)
-        bridge = Bridge.between(s, t, z_t)
-        return {"decoder": self._around(bridge, z_t, s, t).divergence(y, z_t, bridge)}
+    def step(self, transition: Transition, latent: Tensor, eta: float = 1.0) -> GaussianStep:
+        """N(A z_t + B yhat, variance I); there is no latent to look at."""
+        yhat = denoise(self.network, transition, to_data=True).mean
+        if self.variance is Variance.TRANSITION:
+            step = GaussianStep.around(transition, yhat, 0.0, self.head, eta)
+            width = eta**2 * per_item(_process.sigma(as_time(transition.t) - as_time(transition.s, "s")) ** 2, yhat)
+            return GaussianStep(step.mean, width.expand_as(step.mean), step.is_final, self.head)
+        error = per_item(self.error(transition.t), yhat) if self.variance is Variance.OPTIMAL else 0.0
+        return GaussianStep.around(transition, yhat, error, self.head, eta)
 
-    def loss(
-        self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, weights: Weights
-    ) -> Terms:
+    def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:
+        """{"decoder": the closed-form KL, or -ln p(y | z_t) at s = 0}, (B,) nats; without a latent k changes nothing."""
+        step = self.step(pair, pair.z_t.new_zeros(len(pair.z_t), 0))
+        return Explanation.without_latent({"decoder": step.divergence(pair)}, pair.z_t, step)
+
+    def loss(self, pair: Pair, noise: Noise, weights: Weights) -> Terms:
         """{"error": |y - yhat|^2 / (2 c_out^2)}, (B,): EDM's weight, the same effort at every time."""
-        refuse_condition(condition)
-        yhat, _, c_out = self.network(z_t, call_times(0.0, t, z_t))
-        return weighted({"error": 0.5 * sum_items(((y - yhat) / c_out).square())}, weights)
+        prediction = denoise(self.network, pair, to_data=True)
+        return weighted({"error": 0.5 * sum_items(((pair.y - prediction.mean) / prediction.output_scale).square())}, weights)
 
     @torch.no_grad()
-    def calibrate(self, y: Tensor, times: Sequence[float], *, seed: int) -> None:
+    def calibrate(self, y: Tensor, times: Sequence[float], *, seed: int, condition: Tensor | None = None) -> None:
         """Measure c(t) = E |y - yhat|^2 / d at these times (> 0), on data (N, *E) held out of the updates.
 
         Raises:
@@ -99,9 +123,11 @@ class GaussianKernel(Kernel):
         for index, t in enumerate(times):
             total = 0.0
             for start in range(0, len(y), _BATCH):
-                clean = y[start : start + _BATCH]
-                unit = Noise(seed, start, len(clean), index).normal("calibration", clean.shape[1:], like=clean)
-                total += float((clean - self.predict(_process.noised(clean, t, unit), t)).double().square().sum())
+                rows = slice(start, start + _BATCH)
+                clean = y[rows]
+                eps = Noise(seed, start, len(clean), index).normal("calibration", clean.shape[1:], like=clean)
+                yhat = predict(self.network, _process.noised(clean, t, eps), t, None if condition is None else condition[rows])
+                total += float((clean - yhat).double().square().sum())
             errors.append(total / y.numel())
         log_snr, order = _process.log_snr(torch.tensor(times, dtype=torch.float64)).sort()
         device = self.calibrated_error.device
@@ -118,23 +144,6 @@ class GaussianKernel(Kernel):
         """
         if not len(self.calibrated_error):
             raise RuntimeError("the optimal variance is not calibrated; call chain.calibrate(y) with data held out of the updates")
-        tiny = torch.finfo(torch.float64).tiny
-        grid, values = self.calibrated_log_snr.cpu(), self.calibrated_error.cpu().clamp_min(tiny).log()  # an error may be 0
-        at = _process.log_snr(t).clamp(grid[0], grid[-1])
-        right = torch.searchsorted(grid, at).clamp(1, max(1, len(grid) - 1))
-        left, right = right - 1, right.clamp_max(len(grid) - 1)
-        gap = (grid[right] - grid[left]).clamp_min(tiny)
-        return torch.lerp(values[left], values[right], (at - grid[left]) / gap).exp()
-
-    def step(self, latent: Tensor, z_t: Tensor, s: Time, t: Time, *, eta: float = 1.0) -> GaussianStep:
-        """N(A z_t + B yhat, variance I); there is no latent to look at."""
-        return self._around(Bridge.between(s, t, z_t, eta), z_t, s, t, eta)
-
-    def _around(self, bridge: Bridge, z_t: Tensor, s: Time, t: Time, eta: float = 1.0) -> GaussianStep:
-        yhat = self.predict(z_t, t)
-        if self.variance is Variance.TRANSITION:
-            width = eta**2 * per_item(_process.sigma(as_time(t) - as_time(s, "s")) ** 2, z_t)
-            step = bridge.step(z_t, yhat, 0.0, self.head)
-            return GaussianStep(step.mean, width.expand_as(step.mean), step.final, self.head)
-        c = per_item(self.error(t), z_t) if self.variance is Variance.OPTIMAL else 0.0
-        return bridge.step(z_t, yhat, c, self.head)
+        least = np.finfo(np.float64).tiny  # an error may be 0
+        at, grid, errors = (x.cpu().numpy() for x in (_process.log_snr(t), self.calibrated_log_snr, self.calibrated_error))
+        return torch.as_tensor(np.exp(np.interp(at, grid, np.log(np.maximum(errors, least)))))

@@ -1,25 +1,35 @@
-r"""A VAE step whose latent is a ladder: Problem 3 with epsilon = (epsilon_1, ..., epsilon_R), from coarse to fine.
+r"""A VAE step whose latent has groups at several resolutions, from coarse to fine: epsilon = (epsilon_1, ..., epsilon_R).
 
-    prior     epsilon ~ N(0, I), all rungs
-    encoder   q(epsilon | .) = prod_r N(mu_r, sigma_r^2)(epsilon_r | epsilon_<r, .)
-    decoder   as in `VAEKernel`: the network takes a rung in as it goes
+.. math::
+    \text{prior}\quad   & \epsilon \sim \mathcal N(0, I), \text{ all groups} \\
+    \text{encoder}\quad & q(\epsilon \mid \cdot) = \prod_r \mathcal N(\mu_r, \sigma_r^2)(\epsilon_r \mid \epsilon_{<r}, \cdot) \\
+    \text{decoder}\quad & \text{as in } \texttt{VAEKernel}\text{: the network takes a group in as it goes}
 
-One pass from coarse to fine draws the latents and decodes them.
+One pass from coarse to fine draws the latents and decodes them (https://arxiv.org/abs/1602.02282, https://arxiv.org/abs/2007.03898).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from enum import StrEnum
 
 from torch import Tensor
 from torch.distributions import Normal
 
-from saltus.kernels.kernel import call_times
-from saltus.kernels.vae import Prediction, VAEKernel
-from saltus.networks import Climb, positive
-from saltus.process import Time
+from saltus.kernels.denoiser import Prediction
+from saltus.kernels.kernel import Kernel
+from saltus.kernels.setup import Setup
+from saltus.kernels.transition import Pair
+from saltus.kernels.vae import VAEKernel
 
-__all__ = ["LadderKernel"]
+__all__ = ["LadderKernel", "Ladders", "vae_kernels"]
+
+
+class Ladders(StrEnum):
+    """Which steps of a VAE have a ladder of latents: the `last`, that to data, or `every` one, with another ladder for all but the last."""
+
+    LAST = "last"
+    EVERY = "every"
 
 
 class LadderKernel(VAEKernel):
@@ -28,18 +38,32 @@ class LadderKernel(VAEKernel):
     Args:
         decoder: a `Ladder` in EDM scaling, with two outputs.
         encoder: a `LadderEncoder` of the same channels.
-        head, parametrisation, encoder_input: as in `VAEKernel`.
+        head, parametrisation, encoder_input, any_step: as in `VAEKernel`.
     """
 
-    def infer(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, unit: Tensor) -> tuple[Tensor, Normal]:
-        """Latents of all rungs, each drawn given those above it, and the laws they were drawn from."""
-        return next(self._read(y, z_s, z_t, s, t, unit))[:2]
+    can_start = False
 
-    def _read(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *units: Tensor) -> Iterator[tuple[Tensor, Normal, Prediction]]:
+    @classmethod
+    def build(cls, setup: Setup) -> LadderKernel:
+        """As a training is configured."""
+        network, encoder = setup.ladder()
+        return cls(network, encoder, setup.head, encoder_input=setup.options["encoder_input"], any_step=setup.any_step(False))
+
+    def _passes(self, pair: Pair, *eps: Tensor) -> Iterator[tuple[Tensor, Normal, Prediction]]:
         assert self.encoder is not None
-        times = call_times(s, t, z_t)
-        evidence = self.encoder(self._pair(y, z_s, z_t, times), times)
-        for unit in units:
-            climb = Climb(evidence, unit)
-            prediction = self._predict(climb, z_t, s, t)
-            yield climb.latent, Normal(climb.mean, positive(climb.raw_scale), validate_args=False), prediction
+        features = self.encoder(self._encoder_input(pair), pair.log_snr, pair.condition)
+        for each in eps:
+            prediction, latent, posterior = self.decoder.posterior_pass(pair.z_t, pair.log_snr, each, features, pair.condition)
+            yield latent, posterior, prediction
+
+
+def vae_kernels(setup: Setup) -> Kernel | list[Kernel]:
+    """One VAE for all steps; or a ladder for the step to data, where most nats are, and a plain VAE or another ladder for all others."""
+    which = setup.options["ladder"]
+    if which is None:
+        return VAEKernel.build(setup)
+    last = LadderKernel.build(setup)
+    if setup.levels == 1 or last.any_step:
+        return last
+    others = LadderKernel.build(setup) if which == Ladders.EVERY else VAEKernel.build(setup)
+    return [last, *[others] * (setup.levels - 1)]

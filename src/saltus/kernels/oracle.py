@@ -1,92 +1,63 @@
-"""What a perfect network and a perfect kernel would do, for a law of data that is known.
-
-`OracleDenoiser` gives E[y | z_t] in the place of a network: the kind of step is then all that is wrong.
-`OracleKernel` is the exact reverse kernel q(z_s | z_t): nothing is wrong.
-"""
+"""The exact reverse kernel q(z_s | z_t) of a distribution of data that is known: what a perfect kernel would do."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import NoReturn
 
-import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from saltus.kernels.kernel import DEFAULT, Kernel, Sampling, Terms, Weights, refuse_condition
-from saltus.kernels.step import Bridge
-from saltus.networks import Climb, Scaled
-from saltus.oracles import Law, Oracle
-from saltus.process import Noise, OrnsteinUhlenbeck, Time, as_time
+from saltus.errors import SaltusError
+from saltus.kernels.kernel import Explanation, Kernel, Weights
+from saltus.kernels.sampling import DEFAULT, Sampling
+from saltus.kernels.transition import Pair, Transition
+from saltus.oracles import Oracle, OracleDistribution
+from saltus.process import Noise, OrnsteinUhlenbeck, as_time
 
-__all__ = ["OracleDenoiser", "OracleKernel"]
-
-
-class OracleDenoiser(Scaled):
-    """E[y | z_t] of an oracle, to be called as a network is.
-
-    Args:
-        oracle: the law of data.
-    """
-
-    def __init__(self, oracle: Oracle) -> None:
-        super().__init__(nn.Identity())
-        self.oracle = oracle
-
-    @property
-    def event_shape(self) -> Sequence[int]:
-        return tuple(self.oracle.event_shape)
-
-    def forward(
-        self, z: Tensor, log_snr: Tensor, latent: Tensor | Climb | None = None, *, data: bool = True
-    ) -> tuple[Tensor, list[Tensor], Tensor]:
-        """The posterior mean, no further outputs, and scale 1."""
-        times = OrnsteinUhlenbeck().time_at_log_snr(log_snr[:, 0])
-        return self.oracle.posterior_mean(z, times), [], torch.ones_like(z)
+__all__ = ["OracleKernel"]
 
 
 class OracleKernel(Kernel):
-    """q(z_s | z_t) of an oracle: what a perfect kernel does.
+    """q(z_s | z_t) of an oracle.
 
     Args:
-        oracle: the law of data.
+        oracle: the distribution of data.
     """
+
+    any_step = True
 
     def __init__(self, oracle: Oracle) -> None:
         super().__init__()
         self.oracle = oracle
+        self.event_shape = oracle.event_shape
 
     @property
-    def event_shape(self) -> Sequence[int]:
-        return self.oracle.event_shape
+    def label(self) -> str:
+        return "exact kernel"
 
-    def sample(
-        self,
-        z_t: Tensor,
-        s: Time,
-        t: Time,
-        *,
-        noise: Noise,
-        condition: Tensor | None = None,
-        how: Sampling = DEFAULT,
-    ) -> Tensor:
-        """An exact draw of q(z_s | z_t).  At s = 0 too, whatever `how` says: the exact law of y has no noise to leave out."""
-        refuse_condition(condition)
-        law = self.oracle.reverse(z_t, s if how.eta == 1 else 0.0, t)  # otherwise an exact draw of y first
-        if not isinstance(law, Law):
+    @property
+    def reuses_noise(self) -> bool:
+        return True
+
+    def sample(self, transition: Transition, noise: Noise, sampling: Sampling = DEFAULT) -> Tensor:
+        """An exact draw of q(z_s | z_t).  At s = 0 too, whatever `sampling.final` says: the exact step to y has no noise to leave out."""
+        z_t, s, eta = transition.z_t, transition.s, sampling.eta
+        if transition.guidance != 1:
+            raise SaltusError(f"guidance = {transition.guidance} mixes two predictions of a network, and an oracle has none; leave it at 1")
+        exact = self.oracle.reverse(z_t, s if eta == 1 else 0.0, transition.t, transition.condition)  # eta < 1: y first
+        if not isinstance(exact, OracleDistribution):
             return z_t
-        drawn = law.draw(noise.uniform("reverse component"), noise.normal("decoder", z_t.shape[1:])).to(z_t)
-        if how.eta == 1:
-            return drawn
-        return Bridge.between(s, t, z_t, how.eta).draw(z_t, drawn, noise.normal("bridge", z_t.shape[1:], like=z_t))
+        sample = exact.draw(noise.uniform("reverse component"), noise.normal("decoder", z_t.shape[1:])).to(z_t)
+        if eta == 1:
+            return sample
+        return transition.bridge_at(eta).sample(z_t, sample, noise.normal("bridge", z_t.shape[1:], like=z_t))
 
-    def terms(self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None) -> Terms:
+    def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:
         """{"decoder": ln q(z_s | z_t, y) - ln q(z_s | z_t)}, (B,) nats; its mean over z_s is the KL.  At s = 0 -ln q(y | z_t)."""
-        refuse_condition(condition)
-        bridge = OrnsteinUhlenbeck().bridge(z_t, y, s, t).log_prob(z_s)
+        z_s, z_t, s, t = pair.z_s, pair.z_t, pair.s, pair.t
+        bridge = OrnsteinUhlenbeck().bridge(z_t, pair.y, s, t).log_prob(z_s)
         bridge = bridge.where(as_time(s, "s").to(bridge.device) > 0, 0)  # at s = 0 the bridge is y itself
-        return {"decoder": bridge - self.oracle.reverse(z_t, s, t).log_prob(z_s)}
+        return Explanation.without_latent({"decoder": bridge - self.oracle.reverse(z_t, s, t, pair.condition).log_prob(z_s)}, z_t)
 
-    def loss(
-        self, y: Tensor, z_s: Tensor, z_t: Tensor, s: Time, t: Time, *, noise: Noise, condition: Tensor | None = None, weights: Weights
-    ) -> Terms:
-        """Raises TypeError: there is nothing to train."""
-        raise TypeError("OracleKernel is exact and has nothing to train; use chain.sample or chain.bound")
+    def loss(self, pair: Pair, noise: Noise, weights: Weights) -> NoReturn:
+        """Raises SaltusError: there is nothing to train."""
+        raise SaltusError("an oracle's kernel is exact and has nothing to train; sample it or take its bound")

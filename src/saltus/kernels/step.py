@@ -1,7 +1,7 @@
-r"""One Gaussian step N(mean, variance) to z_s, which a head takes over where s = 0.
+r"""One Gaussian step N(mean, variance) to z_s, which a likelihood takes over where s = 0.
 
-For s > 0 its KL from the bridge q(z_s | z_t, y) = N(A z_t + B y, S I) is closed form; at s = 0 the bridge is y
-itself and what is left is -ln p(y).
+For s > 0 its divergence from the bridge q(z_s | z_t, y) = N(A z_t + B y, S I) is closed form; at s = 0 the bridge is y
+itself, and what is left is -ln p(y).
 """
 
 from __future__ import annotations
@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from saltus.kernels.kernel import Last
-from saltus.likelihoods.heads import Head
-from saltus.process import OrnsteinUhlenbeck, Time, as_time, per_item, sum_items
+from saltus.kernels.sampling import Final
+from saltus.kernels.transition import Pair, Transition
+from saltus.likelihoods import Head
+from saltus.process import sum_items
 
-__all__ = ["Bridge", "GaussianStep"]
+__all__ = ["GaussianStep"]
 
 
 def _normal(mean: Tensor, variance: Tensor) -> Normal:
@@ -24,61 +26,61 @@ def _normal(mean: Tensor, variance: Tensor) -> Normal:
     return Normal(mean, variance.sqrt(), validate_args=False)
 
 
-@dataclass(frozen=True)
-class Bridge:
-    """A, B and S of q(z_s | z_t, y) as (B, 1, ..., 1), and which items have s = 0, (B,)."""
-
-    A: Tensor
-    B: Tensor
-    S: Tensor
-    final: Tensor
-
-    @classmethod
-    def between(cls, s: Time, t: Time, z_t: Tensor, eta: float = 1.0) -> Bridge:
-        """The bridge for a batch z_t (B, *E), with the share eta^2 of its noise."""
-        a, b, variance = (per_item(c.expand(len(z_t)), z_t) for c in OrnsteinUhlenbeck().bridge_coefficients(s, t, eta))
-        return cls(a, b, variance, (as_time(s).expand(len(z_t)) == 0).to(z_t.device))
-
-    def draw(self, z_t: Tensor, y: Tensor, unit: Tensor) -> Tensor:
-        """z_s between z_t and y from unit Gaussian numbers, (B, *E) each; y itself where s = 0."""
-        return self.A * z_t + self.B * y + self.S.sqrt() * unit
-
-    def step(self, z_t: Tensor, y: Tensor, c: Tensor | float, head: Head) -> GaussianStep:
-        """N(A z_t + B y, S + B^2 c): the step around an estimate y whose squared error is c (0 or (B, *E))."""
-        mean = self.A * z_t + self.B * y
-        return GaussianStep(mean, (self.S + self.B**2 * c).expand_as(mean), self.final, head)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class GaussianStep:
-    """p(z_s | .) = N(mean, variance), and the head where `final`."""
+    """p(z_s | .) = N(mean, variance), and the head where s = 0.
+
+    Attributes:
+        mean, variance: (B, *E).
+        is_final: whether s = 0, for all items or for each, (B,).
+        head: of the step to data.
+    """
 
     mean: Tensor
     variance: Tensor
-    final: Tensor
+    is_final: bool | Tensor
     head: Head
 
-    def draw(self, unit: Tensor, last: Last) -> Tensor:
-        """z_s from unit Gaussian numbers (B, *E); where s = 0 what is asked for of the head's law."""
-        z_s = self.mean + self.variance.sqrt() * unit
-        rows = self.final
-        if bool(rows.any()):
-            mean, variance = self.mean[rows], self.variance[rows]
-            match last:
-                case "median":
-                    z_s[rows] = self.head.median(mean, variance)
-                case "mean":
-                    z_s[rows] = self.head.mean(mean, variance)
-                case "draw":
-                    z_s[rows] = self.head.draw(mean, variance, unit[rows])
-        return z_s
+    @classmethod
+    def around(cls, transition: Transition, y: Tensor, error: Tensor | float, head: Head, eta: float = 1.0) -> GaussianStep:
+        """N(A z_t + B y, S + B^2 c): the step around an estimate y (B, *E) whose squared error is c, a number or (B, *E)."""
+        bridge = transition.bridge if eta == 1 else transition.bridge_at(eta)
+        mean = bridge.mean(transition.z_t, y)
+        return cls(mean, (bridge.var + bridge.coef_y**2 * error).expand_as(mean), transition.is_final, head)
 
-    def unit(self, z_s: Tensor) -> Tensor:
-        """Unit Gaussian numbers (B, *E) from which `draw`, asked for a draw, makes z_s."""
-        unit = (z_s - self.mean) / self.variance.sqrt()
-        if bool((rows := self.final).any()):
-            unit[rows] = self.head.unit(z_s[rows], self.mean[rows], self.variance[rows])
-        return unit
+    def sample(self, eps: Tensor, final: Final) -> Tensor:
+        """z_s from unit Gaussian noise (B, *E); where s = 0 what is asked for of the head's distribution."""
+        if self.is_final is False:
+            return self._inner(eps)
+        y = self._final(eps, final)
+        if self.is_final is True:
+            return y
+        return torch.where(self._final_items(), y, self._inner(eps))
+
+    def _inner(self, eps: Tensor) -> Tensor:
+        return self.mean + self.variance.sqrt() * eps
+
+    def _final(self, eps: Tensor, final: Final) -> Tensor:
+        match final:
+            case "mode":
+                return self.head.mode(self.mean, self.variance)
+            case "mean":
+                return self.head.mean(self.mean, self.variance)
+            case "sample":
+                return self.head.sample(self.mean, self.variance, eps)
+
+    def eps(self, z_s: Tensor) -> Tensor:
+        """Unit Gaussian noise (B, *E) from which `sample`, asked for a sample, makes z_s."""
+        inner = (z_s - self.mean) / self.variance.sqrt()
+        if self.is_final is False:
+            return inner
+        y = self.head.eps(z_s, self.mean, self.variance)
+        return y if self.is_final is True else torch.where(self._final_items(), y, inner)
+
+    def _final_items(self) -> Tensor:
+        """`is_final` as (B, 1, ..., 1)."""
+        assert isinstance(self.is_final, Tensor)
+        return self.is_final.to(self.mean.device).reshape(-1, *(1,) * (self.mean.ndim - 1))
 
     def negative_log_prob(self, z_s: Tensor) -> Tensor:
         """-ln p(z_s | .), (B,) nats."""
@@ -87,18 +89,22 @@ class GaussianStep:
             lambda r: -sum_items(_normal(self.mean[r], self.variance[r]).log_prob(z_s[r])),
         )
 
-    def divergence(self, y: Tensor, z_t: Tensor, bridge: Bridge) -> Tensor:
+    def divergence(self, pair: Pair) -> Tensor:
         """KL(q(z_s | z_t, y) || p), closed form, or -ln p(y) where s = 0; (B,) nats."""
-        truth = bridge.A * z_t + bridge.B * y
-        spread = bridge.S.expand_as(truth)
+        truth = pair.bridge.mean(pair.z_t, pair.y)
+        spread = pair.bridge.var.expand_as(truth)
         return self._by_item(
-            lambda r: -self.head.log_prob(y[r], self.mean[r], self.variance[r]),
+            lambda r: -self.head.log_prob(pair.y[r], self.mean[r], self.variance[r]),
             lambda r: sum_items(kl_divergence(_normal(truth[r], spread[r]), _normal(self.mean[r], self.variance[r]))),
         )
 
-    def _by_item(self, final: Callable[[Tensor], Tensor], inner: Callable[[Tensor], Tensor]) -> Tensor:
+    def _by_item(self, final: Callable[[Tensor | slice], Tensor], inner: Callable[[Tensor | slice], Tensor]) -> Tensor:
+        """Items of the step to data by one function, all others by another: each computes only what it is for."""
+        if not isinstance(self.is_final, Tensor):
+            return (final if self.is_final else inner)(slice(None))
         value = self.mean.new_zeros(len(self.mean))
-        for rows, measure in ((self.final, final), (~self.final, inner)):
-            if bool(rows.any()):
-                value = value.index_put((rows,), measure(rows))
+        for rows, measure in ((self.is_final, final), (~self.is_final, inner)):
+            places = torch.nonzero(rows).flatten().to(self.mean.device)
+            if len(places):
+                value = value.index_put((places,), measure(places).to(value.dtype))
         return value

@@ -1,13 +1,13 @@
-r"""A grid of times 0 = t_0 < t_1 < ... < t_L.
+r"""A grid of times $0 = t_0 < t_1 < \dots < t_L$.
 
-There is one noise process and many grids.  Constant alpha is t_l = -l ln(alpha); N levels per unit time is
-t_l = l / N (Problem 1(c), (d)); any variance-preserving schedule is t = -ln(alpha-bar) / 2.  The last time
-should leave nothing of y in z_L: what is left costs KL(q(z_L | y) || N(0, I)) nats (`prior_cost`).
+There is one noise process and many grids.  A chain with constant $\alpha$ has $t_l = -l \ln \alpha$, one with $N$ levels per unit time
+has $t_l = l / N$, and any variance-preserving schedule has $t_l = -\frac12 \ln \bar\alpha_l$, as those of DDPM (Ho et al. 2020,
+https://arxiv.org/abs/2006.11239) and DDIM (Song et al. 2021, https://arxiv.org/abs/2010.02502).  The last time should leave nothing of
+$y$ in $z_L$: what is left costs $\mathrm{KL}(q(z_L \mid y) \,\|\, \mathcal N(0, I))$ nats (`prior_cost`).
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -16,14 +16,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from saltus.errors import SaltusError
+from saltus.levels.cosine import EARLIEST, cosine_time
+from saltus.levels.plan import PairCosts
 from saltus.process import OrnsteinUhlenbeck
 from saltus.registry import Configurable
 
 __all__ = ["Levels"]
 
 _process = OrnsteinUhlenbeck()
-_COSINE_OFFSET = 0.008  # Nichol & Dhariwal 2021, equation (17)
-_EARLIEST = -math.log1p(-1e-4) / 2  # DDPM's first level, beta_1 = 1e-4 (Ho et al. 2020)
 
 
 class Levels(Configurable):
@@ -33,7 +34,7 @@ class Levels(Configurable):
         times: t_0 = 0 < t_1 < ... < t_L, L >= 1, finite.
 
     Raises:
-        ValueError: if the grid does not start at 0, does not increase strictly, or is not finite.
+        SaltusError: if the grid does not start at 0, does not increase strictly, or is not finite.
 
     >>> Levels([0, 0.5, 3])
     Levels([0.0, 0.5, 3.0])
@@ -45,7 +46,7 @@ class Levels(Configurable):
         grid = tuple(float(t) for t in times)
         rises = all(s < t for s, t in pairwise(grid))
         if len(grid) < 2 or grid[0] != 0 or not rises or not math.isfinite(grid[-1]):
-            raise ValueError(f"levels {list(grid)}; expected finite times 0 = t_0 < t_1 < ... < t_L with L >= 1")
+            raise SaltusError(f"levels {list(grid)}; expected finite times that increase from 0, at least one after it")
         self._grid = grid
 
     @property
@@ -70,10 +71,10 @@ class Levels(Configurable):
     def spread(self, u: Tensor) -> Tensor:
         """Times for u in [0, 1): u L = l - 1 + r is the share r of the way, in log-SNR, from t_{l-1} to t_l.
 
-        Uniform u gives every level the same probability, as equation (1) does, and reaches all times between: a network
-        trained on them serves any grid.  The first level starts at the first of DDPM, or at t_1 if that is earlier.
+        Uniform u gives every level the same probability and reaches all times between: a network trained on them serves any grid.
+        The first level starts at the first of DDPM, or at t_1 if that is earlier.
         """
-        log_snr = _process.log_snr(torch.tensor([min(_EARLIEST, self._grid[1]), *self._grid[1:]], dtype=torch.float64))
+        log_snr = _process.log_snr(torch.tensor([min(EARLIEST, self._grid[1]), *self._grid[1:]], dtype=torch.float64))
         along = u.to(torch.float64) * self.L
         level = along.floor().clamp(0, self.L - 1).long()
         return _process.time_at_log_snr(torch.lerp(log_snr[level], log_snr[level + 1], along - level))
@@ -92,15 +93,23 @@ class Levels(Configurable):
 
     @classmethod
     def constant(cls, alpha: float, L: int) -> Levels:
-        """t_l = -l ln(alpha): the constant-alpha chain of Problem 1, alpha in (0, 1)."""
+        """t_l = -l ln(alpha): the chain z_l = alpha z_{l-1} + sqrt(1 - alpha^2) epsilon, alpha in (0, 1).
+
+        Raises:
+            ValueError: if alpha is not in (0, 1), or L < 1.
+        """
         view = _process.discrete(alpha)
         return cls([float(view.time(level)) for level in range(_positive(L) + 1)])
 
     @classmethod
     def per_unit_time(cls, N: int, L: int) -> Levels:
-        """t_l = l / N, alpha = e^{-1/N} (Problem 1(c), (d))."""
+        """t_l = l / N, alpha = e^{-1/N}.
+
+        Raises:
+            SaltusError: if N < 1 or L < 1.
+        """
         if N < 1:
-            raise ValueError(f"N = {N}; expected at least one level per unit time")
+            raise SaltusError(f"N = {N}; expected at least one level per unit time")
         return cls([level / N for level in range(_positive(L) + 1)])
 
     @classmethod
@@ -108,25 +117,22 @@ class Levels(Configurable):
         """t_1 ... t_L even in log-SNR, from `first` (at t_1, high) to `last` (at t_L, low); L = 1 uses `last` alone.
 
         Raises:
-            ValueError: if `first` <= `last` with L > 1, or either is not finite.
+            SaltusError: if `first` <= `last` with L > 1, or either is not finite.
         """
         if not (math.isfinite(first) and math.isfinite(last)) or (L > 1 and first <= last):
-            raise ValueError(f"log-SNR from first = {first} to last = {last}; expected finite values with first > last")
+            raise SaltusError(f"log-SNR from first = {first} to last = {last}; expected finite values with first > last")
         even = torch.linspace(last, first, _positive(L), dtype=torch.float64).flip(0)
         return cls([0.0, *_process.time_at_log_snr(even).tolist()])
 
     @classmethod
     def cosine(cls, L: int, last: float) -> Levels:
-        """Even steps u of the cosine schedule alpha-bar = f(u) / f(0), f(u) = cos^2(pi/2 (u + o) / (1 + o)).
+        """Even steps of the cosine schedule (Nichol and Dhariwal 2021, https://arxiv.org/abs/2102.09672), stopped at time `last`.
 
-        Nichol & Dhariwal 2021, equation (17), stopped at time `last` > 0 (the full schedule ends at infinity).
+        Raises:
+            SaltusError: if L < 1, or `last` is not finite or not above 0.
         """
-        if not (math.isfinite(last) and last > 0):
-            raise ValueError(f"last = {last}; expected a finite time > 0")
-        start = math.pi / 2 * _COSINE_OFFSET / (1 + _COSINE_OFFSET)
-        end = math.acos(math.exp(-last) * math.cos(start))
-        angles = [start + (end - start) * level / L for level in range(1, _positive(L))]
-        return cls([0.0, *(math.log(math.cos(start) / math.cos(angle)) for angle in angles), last])
+        inner = cosine_time(torch.arange(1, _positive(L), dtype=torch.float64) / L, last)
+        return cls([0.0, *inner.tolist(), last])
 
     @classmethod
     def from_alphas_cumprod(cls, alphas_cumprod: Sequence[float] | Any, *, last: float | None = None) -> Levels:
@@ -137,34 +143,36 @@ class Levels(Configurable):
             last: t_L in place of the infinite time of a zero-terminal-SNR schedule.
 
         Raises:
-            ValueError: if values leave [0, 1), do not fall strictly, or the last is 0 and no `last` is given.
+            SaltusError: if values leave [0, 1), do not fall strictly, or the last is 0 and no `last` is given.
         """
         bars = [float(a) for a in alphas_cumprod]
         falls = all(a > b for a, b in pairwise(bars))
         if not bars or not falls or not bars[0] < 1 or not bars[-1] >= 0:
-            raise ValueError(
+            raise SaltusError(
                 f"alphas_cumprod runs from {bars[:1]} to {bars[-1:]}; expected strictly falling values below 1 and not below 0"
             )
         if bars[-1] == 0 and last is None:
-            raise ValueError("alphas_cumprod ends at 0, an infinite time; give a finite time for it, such as last=5.0")
+            raise SaltusError("alphas_cumprod ends at 0, an infinite time; give a finite time for it, such as last=5.0")
         times = [-math.log(a) / 2 for a in bars if a > 0]
         if bars[-1] == 0 and last is not None:
             times.append(last)
         elif last is not None:
-            raise ValueError(f"last = {last} was given, but alphas_cumprod ends at {bars[-1]} > 0, which sets the last time; leave it out")
+            raise SaltusError(f"last = {last} was given, but alphas_cumprod ends at {bars[-1]} > 0, which sets the last time; leave it out")
         return cls([0.0, *times])
 
-    def to_json(self) -> str:
-        """The times as a plain JSON list."""
-        return json.dumps(list(self._grid))
-
     @classmethod
-    def from_json(cls, text: str) -> Levels:
-        """The inverse of `to_json`."""
-        times = json.loads(text)
-        if not isinstance(times, list):
-            raise ValueError(f"{text!r}; expected a JSON list of times")
-        return cls(times)
+    def plan(cls, costs: PairCosts, L: int, last: float | None = None) -> Levels:
+        """The grid of L steps that has the least bound by a table of measured costs; `costs.plan` tells what each step costs.
+
+        Args:
+            costs: of every step between the times to choose from.
+            L: how many steps.
+            last: t_L, one of the times; None to choose it as well.
+
+        Raises:
+            SaltusError: if `last` is none of the times after 0, or there are fewer than L times up to it.
+        """
+        return cls(costs.plan(L, last).times)
 
     def __iter__(self) -> Iterator[float]:
         return iter(self._grid)
@@ -184,5 +192,5 @@ class Levels(Configurable):
 
 def _positive(L: int) -> int:
     if L < 1:
-        raise ValueError(f"L = {L}; expected at least one level")
+        raise SaltusError(f"L = {L}; expected at least one level")
     return L

@@ -1,7 +1,11 @@
 r"""p(y | .) of the last step, s = 0, around a Gaussian N(mean, variance).
 
-`DiscretisedHead` for data on known bins: the Gaussian's probability of each bin, the first and last bin open to
-infinity, so that it sums to 1.  `GaussianHead` for continuous data: its density, with a floor on the standard
+`DiscretisedHead` is for data on known bins.  With bins of half width h around the values v_k,
+
+.. math:: p(y = v_k) = \Phi\left(\frac{v_k + h - \mu}{\sigma}\right) - \Phi\left(\frac{v_k - h - \mu}{\sigma}\right),
+
+where the first and the last bin are open to infinity, so that the masses sum to 1 (Ho et al. 2020, section 3.3,
+https://arxiv.org/abs/2006.11239).  `GaussianHead` is for continuous data: the density itself, with a floor on the standard
 deviation, since a density on data with ties could otherwise rise without limit.
 """
 
@@ -21,7 +25,18 @@ __all__ = ["DiscretisedHead", "GaussianHead", "Head"]
 
 
 class Head(Configurable, ABC):
-    """p(y | mean, variance), dimension by dimension."""
+    """p(y | mean, variance), dimension by dimension.
+
+    Attributes:
+        discrete: whether it gives masses, whose unit is bits/dim; otherwise densities, whose unit is nats.
+    """
+
+    discrete: bool = False
+
+    @property
+    @abstractmethod
+    def convention(self) -> str:
+        """What its likelihood is of, in words."""
 
     @abstractmethod
     def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
@@ -32,16 +47,16 @@ class Head(Configurable, ABC):
         """E y under the head, (B, *E)."""
 
     @abstractmethod
-    def median(self, mean: Tensor, variance: Tensor) -> Tensor:
-        """The median of y under the head, (B, *E)."""
+    def mode(self, mean: Tensor, variance: Tensor) -> Tensor:
+        """The mode of y under the head, (B, *E)."""
 
     @abstractmethod
-    def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
-        """A draw (B, *E) from unit Gaussian numbers `unit` (B, *E)."""
+    def sample(self, mean: Tensor, variance: Tensor, eps: Tensor) -> Tensor:
+        """A draw (B, *E) from unit Gaussian noise `eps` (B, *E)."""
 
     @abstractmethod
-    def unit(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-        """Unit Gaussian numbers (B, *E) from which `draw` makes y; where it makes y from a range of them, its middle by probability."""
+    def eps(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+        """Unit Gaussian noise (B, *E) from which `sample` makes y; where a range of noise makes y, its middle by probability."""
 
     def check(self, y: Tensor) -> None:
         """Raise ValueError if `y` is not data that this head can give a likelihood to."""
@@ -64,6 +79,8 @@ class DiscretisedHead(Head):
         ValueError: for fewer than 2 bins, low >= high, or a share outside [0, 1); from `check`, for values that are not on the bins.
     """
 
+    discrete = True
+
     def __init__(self, bins: int, low: float = -1.0, high: float = 1.0, *, outliers: float = 0.0) -> None:
         if bins < 2 or not low < high or not 0 <= outliers < 1:
             raise ValueError(
@@ -71,6 +88,10 @@ class DiscretisedHead(Head):
             )
         self.bins, self.low, self.high, self.outliers = bins, low, high, outliers
         self.width = (high - low) / (bins - 1)
+
+    @property
+    def convention(self) -> str:
+        return f"probability of {self.bins} values, by a discretised Gaussian with an outlier share of {self.outliers:g}"
 
     @property
     def values(self) -> Tensor:
@@ -91,21 +112,21 @@ class DiscretisedHead(Head):
             above += torch.special.ndtr((mean - (self.low + (k + 0.5) * self.width)) / std)
         return (1 - self.outliers) * (self.low + self.width * above) + self.outliers * (self.low + self.high) / 2
 
-    def median(self, mean: Tensor, variance: Tensor) -> Tensor:
+    def mode(self, mean: Tensor, variance: Tensor) -> Tensor:
         """The Gaussian's mean, on the nearest bin; outliers, of which there are few, are left out."""
         return self.low + self._index(mean) * self.width
 
-    def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
+    def sample(self, mean: Tensor, variance: Tensor, eps: Tensor) -> Tensor:
         if not self.outliers:
-            return self.low + self._index(mean + self._std(variance) * unit) * self.width
+            return self.low + self._index(mean + self._std(variance) * eps) * self.width
         # one uniform number serves for both: its lowest share picks an outlier, the rest is the Gaussian's
-        uniform = torch.special.ndtr(unit.double())
+        uniform = torch.special.ndtr(eps.double())
         even = torch.floor(uniform / self.outliers * self.bins)
         inner = torch.special.ndtri(((uniform - self.outliers) / (1 - self.outliers)).clamp_min(torch.finfo(torch.float64).tiny))
         index = torch.where(uniform < self.outliers, even, self._index(mean + self._std(variance) * inner.to(mean.dtype)).double())
         return self.low + index.to(mean.dtype) * self.width
 
-    def unit(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    def eps(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         below, above = self._borders(y, mean, variance)
         flip = below + above > 0  # in the lower tail, probabilities do not round to 1
         bottom, top = torch.special.ndtr(torch.where(flip, -above, below)), torch.special.ndtr(torch.where(flip, -below, above))
@@ -160,19 +181,23 @@ class GaussianHead(Head):
             raise ValueError(f"floor = {floor}; expected a positive standard deviation")
         self.floor = floor
 
+    @property
+    def convention(self) -> str:
+        return f"density in the units of the file, by a Gaussian whose standard deviation is at least {self.floor:g} of the data's"
+
     def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         return sum_items(Normal(mean, self._std(variance), validate_args=False).log_prob(y))
 
     def mean(self, mean: Tensor, variance: Tensor) -> Tensor:
         return mean
 
-    def median(self, mean: Tensor, variance: Tensor) -> Tensor:
+    def mode(self, mean: Tensor, variance: Tensor) -> Tensor:
         return mean
 
-    def draw(self, mean: Tensor, variance: Tensor, unit: Tensor) -> Tensor:
-        return mean + self._std(variance) * unit
+    def sample(self, mean: Tensor, variance: Tensor, eps: Tensor) -> Tensor:
+        return mean + self._std(variance) * eps
 
-    def unit(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    def eps(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
         return (y - mean) / self._std(variance)
 
     def _std(self, variance: Tensor) -> Tensor:

@@ -1,28 +1,29 @@
-"""Networks: shapes, conditioning and scaling, nothing of diffusion."""
+"""Networks: shapes and conditioning, nothing of diffusion."""
 
 from saltus.networks.backbones import MLP, UNet
+from saltus.networks.conditions import ClassCondition, Condition, ImageCondition, VectorCondition
 from saltus.networks.encoders import ConvEncoder, MLPEncoder
-from saltus.networks.ladder import Climb, Ladder, LadderEncoder
-from saltus.networks.presets import Architecture, Preset, decoder, encoder, ladder
-from saltus.networks.scaled import Scaled, Scales, positive, scales
+from saltus.networks.ladder import Ladder, LadderEncoder
+from saltus.networks.positive import positive
+from saltus.networks.presets import NETWORKS, Preset, backbone, encoder, ladder
 from saltus.networks.transfer import transfer_weights
 
 __all__ = [
     "MLP",
-    "Architecture",
-    "Climb",
+    "NETWORKS",
+    "ClassCondition",
+    "Condition",
     "ConvEncoder",
+    "ImageCondition",
     "Ladder",
     "LadderEncoder",
     "MLPEncoder",
     "Preset",
-    "Scaled",
-    "Scales",
     "UNet",
-    "decoder",
+    "VectorCondition",
+    "backbone",
     "encoder",
     "ladder",
     "positive",
-    "scales",
     "transfer_weights",
 ]

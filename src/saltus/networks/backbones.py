@@ -4,11 +4,12 @@ The latent enters twice, through the conditioning and as one more input: with th
 decoder makes so little of its latent that the encoder gives it up (measured in docs/decisions/0005-latent-path.md).
 
 Vectors enter twice as well, as they are and as sinusoids of learned frequencies (Gorishniy et al. 2022): a perceptron of the
-numbers alone is slow to learn what changes within a fraction of their range.
+numbers alone is slow to learn what changes within a fraction of their range (https://arxiv.org/abs/2203.05556).
 
-Every backbone is called as `backbone(x, log_snr, latent)` with x (B, inputs, *E), log-SNRs (B, 2) of the time
-of z and of the time it is taken to, and a latent (B, latent) or None; it returns (B, outputs, *E).  Its last
-layer starts at zero, so that a fresh network adds nothing to its skip connection.
+Every backbone is called as `backbone(x, log_snr, latent, condition)` with x (B, inputs, *E), log-SNRs (B, 2) of the time
+of z and of the time it is taken to, a latent (B, latent) or None, and a condition or None; it returns (B, outputs, *E).  Its last
+layer starts at zero, so that a fresh network adds nothing to its skip connection.  A network of your own that is called so, and has
+`event_shape`, `latent` and `condition`, takes its place: `NETWORKS.register("mine", MyNetwork)`.
 """
 
 from __future__ import annotations
@@ -22,8 +23,10 @@ from rtdl_num_embeddings import PeriodicEmbeddings
 from torch import Tensor, nn
 
 from saltus.errors import SaltusError
-from saltus.networks.conditioning import FEATURES, TIMES, log_snr_features
-from saltus.networks.groups import GROUPS, check_channels
+from saltus.extras import needs
+from saltus.networks.conditioning import FEATURES, TIMES, ConditionChannels, ConditionEmbedding, log_snr_features
+from saltus.networks.conditions import Condition
+from saltus.networks.groups import GROUPS, MOST_BLOCKS, MOST_WIDTH, check_channels, check_size
 from saltus.registry import Configurable
 
 __all__ = ["MLP", "UNet", "pad_to_multiple"]
@@ -33,19 +36,20 @@ _SINUSOIDS: dict[str, Any] = {"d_embedding": 16, "n_frequencies": 16, "frequency
 
 
 class _Mapping(nn.Module):
-    """Times and latent to one vector (B, width)."""
+    """Times, latent and condition to one vector (B, width)."""
 
-    def __init__(self, latent: int, width: int) -> None:
+    def __init__(self, latent: int, width: int, condition: Condition | None) -> None:
         super().__init__()
         self.layers = nn.Sequential(
             nn.Linear(TIMES * FEATURES + latent, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, width)
         )
+        self.embedding = ConditionEmbedding(condition, width)
 
-    def forward(self, log_snr: Tensor, latent: Tensor | None) -> Tensor:
+    def forward(self, log_snr: Tensor, latent: Tensor | None, condition: Tensor | None) -> Tensor:
         features = log_snr_features(log_snr, FEATURES).to(next(self.parameters()).dtype)
         if latent is not None:
             features = torch.cat([features, latent], dim=1)
-        mapped: Tensor = self.layers(features)
+        mapped: Tensor = self.embedding(self.layers(features), condition)
         return mapped
 
 
@@ -87,6 +91,10 @@ class MLP(Configurable, nn.Module):
         width: neurons in each layer.
         depth: residual blocks.
         sinusoids: whether each number enters as sinusoids too; for vectors, whose numbers each mean something.
+        condition: what it is conditioned on; images enter as further inputs.
+
+    Raises:
+        SaltusError: for a width or depth outside its range.
     """
 
     def __init__(
@@ -99,26 +107,32 @@ class MLP(Configurable, nn.Module):
         width: int = 128,
         depth: int = 3,
         sinusoids: bool = False,
+        condition: Condition | None = None,
     ) -> None:
         super().__init__()
-        self.event_shape, self.outputs, self.latent = tuple(event_shape), outputs, latent
+        check_size("width", width, MOST_WIDTH)
+        check_size("depth", depth, MOST_BLOCKS)
+        self.event_shape, self.outputs, self.latent, self.condition = tuple(event_shape), outputs, latent, condition
         size = math.prod(event_shape)
-        self.mapping = _Mapping(latent, width)
-        self.first = nn.Linear(inputs * size + latent, width)
+        self.mapping = _Mapping(latent, width, condition)
+        self.given = ConditionChannels(condition)
+        told = self.given.channels * math.prod(event_shape[1:])
+        self.first = nn.Linear(inputs * size + told + latent, width)
         self.sinusoids = _Sinusoids(inputs * size, width) if sinusoids else None
         self.blocks = nn.ModuleList(_Block(width) for _ in range(depth))
         self.last = nn.Linear(width, outputs * size)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
 
-    def forward(self, x: Tensor, log_snr: Tensor, latent: Tensor | None = None) -> Tensor:
-        condition = nn.functional.silu(self.mapping(log_snr, latent))
+    def forward(self, x: Tensor, log_snr: Tensor, latent: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+        told = nn.functional.silu(self.mapping(log_snr, latent, condition))
         flat = x.flatten(1)
-        h = self.first(flat if latent is None else torch.cat([flat, latent], dim=1))
+        seen = self.given(x.flatten(1, 2), condition).flatten(1) if self.given.channels else flat
+        h = self.first(seen if latent is None else torch.cat([seen, latent], dim=1))
         if self.sinusoids is not None:
             h = h + self.sinusoids(flat)
         for block in self.blocks:
-            h = block(h, condition)
+            h = block(h, told)
         out: Tensor = self.last(h)
         return out.reshape(len(x), self.outputs, *self.event_shape)
 
@@ -142,6 +156,7 @@ class UNet(Configurable, nn.Module):
         channels: of each resolution, finest first; multiples of 8.
         layers: residual blocks for each resolution.
         attention: whether the coarsest resolution attends.
+        condition: what it is conditioned on; images enter as further channels.
 
     Raises:
         SaltusError: for an event shape that is not such an image, or channels that are not such multiples.
@@ -157,18 +172,21 @@ class UNet(Configurable, nn.Module):
         channels: Sequence[int] = (32, 64),
         layers: int = 1,
         attention: bool = False,
+        condition: Condition | None = None,
     ) -> None:
-        from diffusers import UNet2DModel  # takes seconds to import
+        UNet2DModel: Any = needs("diffusers", extra="unet").UNet2DModel  # takes seconds to import
 
         super().__init__()
         check_channels(channels)
+        check_size("layers", layers, MOST_BLOCKS)
         if len(event_shape) != 3 or not 1 <= event_shape[0] <= 4 or min(event_shape[1:]) < 8:
             raise SaltusError(f"items have shape {tuple(event_shape)}; a U-Net takes images (C, H, W) with 1 to 4 channels, from 8 x 8 up")
-        self.event_shape, self.outputs, self.latent = tuple(event_shape), outputs, latent
+        self.event_shape, self.outputs, self.latent, self.condition = tuple(event_shape), outputs, latent, condition
+        self.given = ConditionChannels(condition)
         self.multiple = 2 ** (len(channels) - 1)
         plain = len(channels) - 1
         unet: Any = UNet2DModel(
-            in_channels=(inputs + (latent > 0)) * event_shape[0],
+            in_channels=(inputs + (latent > 0)) * event_shape[0] + self.given.channels,
             out_channels=outputs * event_shape[0],
             block_out_channels=tuple(channels),
             layers_per_block=layers,
@@ -181,18 +199,18 @@ class UNet(Configurable, nn.Module):
             class_embed_type="identity",
         )
         self.unet = unet
-        self.mapping = _Mapping(latent, 4 * channels[0])
+        self.mapping = _Mapping(latent, 4 * channels[0], condition)
         self.paint = nn.Linear(latent, math.prod(event_shape)) if latent else None
         last: nn.Conv2d = unet.conv_out
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)  # type: ignore[arg-type]
 
-    def forward(self, x: Tensor, log_snr: Tensor, latent: Tensor | None = None) -> Tensor:
-        images = x.flatten(1, 2)
+    def forward(self, x: Tensor, log_snr: Tensor, latent: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
+        images = self.given(x.flatten(1, 2), condition)
         if self.paint is not None:
             images = torch.cat([images, self.paint(latent).reshape(-1, *self.event_shape)], dim=1)
         images, crop = pad_to_multiple(images, self.multiple)
-        condition = self.mapping(log_snr, latent)
+        told = self.mapping(log_snr, latent, condition)
         no_step = log_snr.new_zeros(len(x))  # the U-Net's own clock: the mapping tells the times
-        out: Tensor = self.unet(images, no_step, class_labels=condition).sample[..., crop[0], crop[1]]
+        out: Tensor = self.unet(images, no_step, class_labels=told).sample[..., crop[0], crop[1]]
         return out.reshape(len(x), self.outputs, *self.event_shape)

@@ -1,4 +1,4 @@
-"""Encoders: arrays to the mean and log-scale of a latent."""
+"""Encoders: arrays to the mean and raw scale of a latent."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from saltus.networks.conditioning import FEATURES, TIMES, log_snr_features
-from saltus.networks.groups import GROUPS, check_channels
+from saltus.networks.conditioning import FEATURES, TIMES, ConditionChannels, ConditionEmbedding, log_snr_features
+from saltus.networks.conditions import Condition
+from saltus.networks.groups import GROUPS, MOST_WIDTH, check_channels, check_size
 from saltus.registry import Configurable
 
 __all__ = ["ConvEncoder", "MLPEncoder"]
@@ -22,16 +23,19 @@ class MLPEncoder(Configurable, nn.Module):
         event_shape: E.
         latent: size of the latent.
         width: neurons in each hidden layer.
+        condition: what it is conditioned on; of an image it sees nothing.
     """
 
-    def __init__(self, event_shape: Sequence[int], *, latent: int, width: int = 128) -> None:
+    def __init__(self, event_shape: Sequence[int], *, latent: int, width: int = 128, condition: Condition | None = None) -> None:
         super().__init__()
+        check_size("width", width, MOST_WIDTH)
         self.latent = latent
         size = 2 * math.prod(event_shape) + TIMES * FEATURES
         self.layers = nn.Sequential(nn.Linear(size, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU(), nn.Linear(width, 2 * latent))
+        self.embedding = ConditionEmbedding(condition, TIMES * FEATURES)
 
-    def forward(self, pair: Tensor, log_snr: Tensor) -> Tensor:
-        features = log_snr_features(log_snr, FEATURES).to(pair.dtype)
+    def forward(self, pair: Tensor, log_snr: Tensor, condition: Tensor | None = None) -> Tensor:
+        features = self.embedding(log_snr_features(log_snr, FEATURES).to(pair.dtype), condition)
         out: Tensor = self.layers(torch.cat([pair.flatten(1), features], dim=1))
         return out.reshape(len(pair), 2, self.latent)
 
@@ -43,13 +47,17 @@ class ConvEncoder(Configurable, nn.Module):
         event_shape: (C, H, W).
         latent: size of the latent.
         channels: of each resolution, finest first; multiples of 8.
+        condition: what it is conditioned on.
     """
 
-    def __init__(self, event_shape: Sequence[int], *, latent: int, channels: Sequence[int] = (32, 64)) -> None:
+    def __init__(
+        self, event_shape: Sequence[int], *, latent: int, channels: Sequence[int] = (32, 64), condition: Condition | None = None
+    ) -> None:
         super().__init__()
         check_channels(channels)
         self.latent = latent
-        self.first = nn.Conv2d(2 * event_shape[0], channels[0], 3, padding=1)
+        self.given = ConditionChannels(condition)
+        self.first = nn.Conv2d(2 * event_shape[0] + self.given.channels, channels[0], 3, padding=1)
         self.tell = nn.Linear(TIMES * FEATURES, channels[0])
         stages, (height, width) = [], event_shape[1:]
         for before, after in zip([channels[0], *channels], channels, strict=False):
@@ -57,10 +65,11 @@ class ConvEncoder(Configurable, nn.Module):
             height, width = (height + 1) // 2, (width + 1) // 2
         self.stages = nn.Sequential(*stages, nn.GroupNorm(GROUPS, channels[-1]), nn.SiLU())
         self.last = nn.Linear(channels[-1] * height * width, 2 * latent)
+        self.embedding = ConditionEmbedding(condition, channels[0])
 
-    def forward(self, pair: Tensor, log_snr: Tensor) -> Tensor:
-        told = self.tell(log_snr_features(log_snr, FEATURES).to(pair.dtype))
+    def forward(self, pair: Tensor, log_snr: Tensor, condition: Tensor | None = None) -> Tensor:
+        told = self.embedding(self.tell(log_snr_features(log_snr, FEATURES).to(pair.dtype)), condition)
         # before the first norm comes a SiLU, or the norm would take out again what the times shift
-        h = self.stages(nn.functional.silu(self.first(pair.flatten(1, 2)) + told[..., None, None]))
+        h = self.stages(nn.functional.silu(self.first(self.given(pair.flatten(1, 2), condition)) + told[..., None, None]))
         out: Tensor = self.last(h.flatten(1))
         return out.reshape(len(pair), 2, self.latent)

@@ -1,18 +1,17 @@
-"""What a network without a latent has learned, given to one with a latent.
+"""Weight transfer: what a network without a latent has learned, given to one with a latent.
 
-The heir keeps its own first weights for what its source does not have: the latent, further outputs, the time of z_s.
-A source that predicts data is told that z_s is the data, which adds one constant vector to its first layer.  The heir
+The target keeps its own first weights for what its source does not have: the latent, further outputs, the time of z_s.
+A source that predicts data is told that z_s is the data, which adds one constant vector to its first layer.  The target
 gets that vector as a bias, and weight 0 for the time of z_s: with its latent's columns at 0 it is the source.
 """
 
 from __future__ import annotations
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from saltus.errors import SaltusError
 from saltus.networks.conditioning import FEATURES, log_snr_features
-from saltus.networks.scaled import Scaled
 
 __all__ = ["transfer_weights"]
 
@@ -29,23 +28,21 @@ _WIDER = {
 
 
 @torch.no_grad()
-def transfer_weights(heir: Scaled, source: Scaled) -> None:
-    """Copy the weights of a network that was trained to predict data into a larger one of the same kind, in place.
+def transfer_weights(target: nn.Module, source: nn.Module) -> None:
+    """Copy the weights of a backbone that was trained to predict data into a larger one of the same kind, in place.
 
     Raises:
         SaltusError: if they differ in more than the latent and the further outputs.
     """
-    theirs = dict(source.backbone.named_parameters())
-    ours = {name: weight for name, weight in heir.backbone.named_parameters() if not name.startswith("paint.")}
-    if heir.variance != source.variance:
-        raise SaltusError(f"the networks scale data of variance {source.variance:.4g} and {heir.variance:.4g}; give both the same data")
+    theirs = dict(source.named_parameters())
+    ours = {name: weight for name, weight in target.named_parameters() if not name.startswith("paint.")}
     if ours.keys() != theirs.keys() or any(_differ(name, ours[name], theirs[name]) for name in ours):
         raise SaltusError(
-            f"a {_words(source)} can not start a {_words(heir)}; they may differ in the latent and the outputs only: give both one size"
+            f"a {_words(source)} cannot start a {_words(target)}; they may differ in the latent and the outputs only: give both one size"
         )
     for name, weight in ours.items():
         weight[tuple(map(slice, theirs[name].shape))] = theirs[name]
-    first = heir.backbone.get_submodule("mapping.layers.0")
+    first = target.get_submodule("mapping.layers.0")
     assert isinstance(first, nn.Linear)
     of_s = slice(FEATURES, 2 * FEATURES)
     told = log_snr_features(torch.full((1, 1), torch.inf), FEATURES)[0].to(first.weight)
@@ -53,12 +50,14 @@ def transfer_weights(heir: Scaled, source: Scaled) -> None:
     first.weight[:, of_s] = 0
 
 
-def _differ(name: str, ours: torch.Tensor, theirs: torch.Tensor) -> bool:
+def _differ(name: str, ours: Tensor, theirs: Tensor) -> bool:
     wider = _WIDER.get(name)
+    if ours.ndim != theirs.ndim:
+        return True
     axes = enumerate(zip(ours.shape, theirs.shape, strict=True))
     return any(a < b or (a > b and axis != wider) for axis, (a, b) in axes)
 
 
-def _words(network: Scaled) -> str:
-    size = sum(parameter.numel() for parameter in network.backbone.parameters())
-    return f"{type(network.backbone).__name__} of {size} parameters for {tuple(network.event_shape)}"
+def _words(network: nn.Module) -> str:
+    size = sum(parameter.numel() for parameter in network.parameters())
+    return f"{type(network).__name__} of {size} parameters for {tuple(network.event_shape)}"  # type: ignore[arg-type]

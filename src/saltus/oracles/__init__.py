@@ -1,7 +1,7 @@
-"""Laws of data that are known exactly: the truth that everything learned is tested against.  They need only the process."""
+"""Distributions of data that are known exactly: the truth that everything learned is tested against.  They need only the process."""
 
 from saltus.oracles.finite import FiniteData
 from saltus.oracles.mixture import GaussianMixture
-from saltus.oracles.oracle import Law, Oracle
+from saltus.oracles.oracle import Oracle, OracleDistribution
 
-__all__ = ["FiniteData", "GaussianMixture", "Law", "Oracle"]
+__all__ = ["FiniteData", "GaussianMixture", "Oracle", "OracleDistribution"]

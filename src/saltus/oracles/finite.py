@@ -1,23 +1,33 @@
-r"""A data set as its own distribution: q(y) = sum_i delta(y - y_i) / n.
+r"""A data set as its own distribution: $q(y) = \frac1n \sum_i \delta(y - y_i)$.
 
-    q(z_t)       = sum_i N(z_t; alpha y_i, sigma^2 I) / n
-    q(i | z_t)   ~ exp(-|z_t - alpha y_i|^2 / (2 sigma^2))
-    q(z_s | z_t) = sum_i q(i | z_t) N(A z_t + B y_i, S I),   at s = 0 the weights q(i | z_t) themselves
+$$
+\begin{aligned}
+q(z_t)          &= \frac1n \sum_i \mathcal N(z_t;\; \alpha y_i,\; \sigma^2 I) \\
+q(i \mid z_t)   &\propto \exp\left(-\frac{|z_t - \alpha y_i|^2}{2 \sigma^2}\right) \\
+q(z_s \mid z_t) &= \sum_i q(i \mid z_t)\, \mathcal N(A z_t + B y_i,\; S I) \quad (s > 0), \qquad
+q(y \mid z_t)    = \sum_i q(i \mid z_t)\, \delta(y - y_i)
+\end{aligned}
+$$
 
-It is the infinite-capacity optimum on the data set, which it memorises; it says nothing of unseen items.
+with the bridge's coefficients $A$, $B$, $S$ of `OrnsteinUhlenbeck.bridge_coefficients`.  Given a class, the sums are over the items
+of that class.
+
+This is the infinite-capacity optimum on the data set, which it memorises; it says nothing of unseen items.
 Work is streamed, a block of queries against a block of items at a time: 60,000 x 784 needs less than 2 GiB.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from saltus.oracles.oracle import Law, Oracle, choose, none_or_all_equal
+from saltus.errors import SaltusError
+from saltus.oracles.components import Components
+from saltus.oracles.oracle import Oracle, OracleDistribution, choose, none_or_all_equal
 from saltus.process import Delta, OrnsteinUhlenbeck, Time, as_time
 
 __all__ = ["FiniteData"]
@@ -27,17 +37,17 @@ _ROUNDING = 1e-7  # a variance below this share of |x|^2 turns float64's roundin
 _BLOCK = 2**23  # float64 numbers in one block: 64 MiB
 
 
-class FiniteLaw(Law):
+class FiniteDistribution(OracleDistribution):
     """sum_i q(i) N(offset + scale y_i, variance I), streamed over queries and items.
 
-    Where `variance` is 0 it is the discrete law on the items, and `log_prob` is the log of a probability.
+    Where `variance` is 0 it is the discrete distribution on the items, and `log_prob` is the log of a probability.
 
     Args:
         items: (n, d).
         event_shape: E with d numbers.
         scale, variance: () or (B,), the batch shape.
         offset: (B, d), or None for 0.
-        log_weights: ln q(i) for a slice of the batch, (rows, n); None for uniform.
+        log_weights: ln q(i) for a slice of the batch, (rows, n) or (1, n).
     """
 
     def __init__(
@@ -46,14 +56,12 @@ class FiniteLaw(Law):
         event_shape: torch.Size,
         scale: Tensor,
         variance: Tensor,
-        offset: Tensor | None = None,
-        log_weights: Callable[[slice], Tensor] | None = None,
+        offset: Tensor | None,
+        log_weights: Callable[[slice], Tensor],
     ) -> None:
-        n, d = items.shape
         self._items, self._scale, self._variance = items, scale, variance
-        self._offset = torch.zeros(1, d, dtype=torch.float64) if offset is None else offset
-        uniform = torch.full((1, n), -math.log(n), dtype=torch.float64)
-        self._log_weights = log_weights or (lambda _: uniform)
+        self._offset = torch.zeros(1, items.shape[1], dtype=torch.float64) if offset is None else offset
+        self._log_weights = log_weights
         super().__init__(scale.shape, event_shape, validate_args=False)
 
     @property
@@ -70,7 +78,7 @@ class FiniteLaw(Law):
     def _average(self, items: Tensor) -> Tensor:
         """The average of `items` under q(i), (B, d)."""
         n = max(1, self.batch_shape.numel())
-        return torch.cat([_average(self._log_weights(r), items) for r in self._slices(n)])
+        return torch.cat([_average(self._log_weights(r), items).expand(r.stop - r.start, -1) for r in self._slices(n)])
 
     def log_prob(self, value: Tensor) -> Tensor:
         x = value.to(torch.float64).reshape(-1, self._items.shape[1])
@@ -141,53 +149,65 @@ class FiniteData(Oracle):
 
     Args:
         items: (n, *E), n >= 1, finite, floating point.  Kept in its own dtype; computation is in float64.
+        labels: the class of each item, n whole numbers >= 0; None for no classes.
 
     Raises:
-        ValueError: if there is no item, or a value is not finite.
+        SaltusError: if there is no item, a value is not finite, or a label is not a whole number >= 0.
     """
 
-    def __init__(self, items: Tensor) -> None:
+    def __init__(self, items: Tensor, labels: Sequence[int] | None = None) -> None:
         if items.ndim < 2 or len(items) == 0 or not items.is_floating_point() or not bool(torch.isfinite(items).all()):
-            raise ValueError(f"items {items.dtype} {tuple(items.shape)}; expected finite floating-point items (n, *E) with n >= 1")
+            raise SaltusError(f"items {items.dtype} {tuple(items.shape)}; expected finite floating-point items (n, *E) with n >= 1")
         self.event_shape = items.shape[1:]
         self._items = items.detach().flatten(1)
+        self._components = Components(torch.ones(len(items), dtype=torch.float64), labels)
 
-    def marginal(self, t: Time) -> FiniteLaw:
-        """q(z_t), batch shape of `t`; at t = 0 the items themselves, a discrete law."""
-        return FiniteLaw(self._items, self.event_shape, _process.alpha(t), _process.sigma(t) ** 2)
+    def marginal(self, t: Time, condition: Tensor | None = None) -> FiniteDistribution:
+        """q(z_t) or q(z_t | c), batch shape of `t` and `condition`; at t = 0 the items themselves, a discrete distribution."""
+        time, condition = self._with_times(t, condition)
+        alpha, variance = _process.alpha(time), _process.sigma(time) ** 2
+        return FiniteDistribution(self._items, self.event_shape, alpha, variance, None, self._prior(condition))
 
-    def log_prob(self, z: Tensor, t: Time) -> Tensor:
-        """ln q(z_t = z), (B,) nats.
+    def log_prob(self, z: Tensor, t: Time, condition: Tensor | None = None) -> Tensor:
+        """ln q(z_t = z) or ln q(z_t = z | c), (B,) nats.
 
         Raises:
-            ValueError: at t = 0, where the data set has no density.
+            SaltusError: at t = 0, where the data set has no density.
         """
         if bool((as_time(t) == 0).any()):
-            raise ValueError("t = 0; a finite data set has a density only at t > 0")
-        return super().log_prob(z, t)
+            raise SaltusError("t = 0; a finite data set has a density only at t > 0")
+        return super().log_prob(z, t, condition)
 
-    def posterior_mean(self, z: Tensor, t: Time) -> Tensor:
-        """E[y | z_t = z], (B, *E) in the dtype of `z`; at t = 0 it is z.
+    def posterior_mean(self, z: Tensor, t: Time, condition: Tensor | None = None) -> Tensor:
+        """E[y | z_t = z] or E[y | z_t = z, c], (B, *E) in the dtype of `z`; at t = 0 it is z.
 
         Raises:
-            ValueError: if the items' shape differs from that of `z`.
+            SaltusError: if the items' shape differs from that of `z`.
         """
         x, time = self._check(z).flatten(1), as_time(t).expand(len(z))
-        ones = torch.ones_like(time)
-        law = FiniteLaw(self._items, self.event_shape, ones, 0 * ones, None, self._given(x, time))  # q(y | z_t)
+        ones, given = torch.ones_like(time), self._given(x, time, condition)
+        posterior = FiniteDistribution(self._items, self.event_shape, ones, 0 * ones, None, given)  # q(y | z_t)
         clean = (time == 0).reshape(-1, *(1,) * (z.ndim - 1))
-        return torch.where(clean, z, law.mean.to(z.dtype))
+        return torch.where(clean, z, posterior.mean.to(z.dtype))
 
-    def reverse(self, z_t: Tensor, s: Time, t: Time) -> Distribution:
-        """q(z_s | z_t), batch shape (B,); discrete on the items at s = 0, a `Delta` where s = t."""
+    def reverse(self, z_t: Tensor, s: Time, t: Time, condition: Tensor | None = None) -> Distribution:
+        """q(z_s | z_t) or q(z_s | z_t, c), batch shape (B,); discrete on the items at s = 0, a `Delta` where s = t."""
         x = self._check(z_t).flatten(1)
         earlier, time = (value.expand(len(x)) for value in (as_time(s, "s"), as_time(t)))
         if none_or_all_equal(earlier, time):
             return Delta(x.reshape(z_t.shape), z_t.ndim - 1)
         a, b, variance = _process.bridge_coefficients(earlier, time)
-        return FiniteLaw(self._items, self.event_shape, b, variance, a[:, None] * x, self._given(x, time))
+        return FiniteDistribution(self._items, self.event_shape, b, variance, a[:, None] * x, self._given(x, time, condition))
 
-    def _given(self, x: Tensor, t: Tensor) -> Callable[[slice], Tensor]:
-        """ln q(i | z_t) for a slice of the queries."""
+    def _prior(self, condition: Tensor | None) -> Callable[[slice], Tensor]:
+        """ln q(i | c) of a checked condition, for a slice of the queries."""
+        if condition is None:
+            everywhere = self._components.log_weights(None)[None]
+            return lambda _: everywhere
+        return lambda rows: self._components.log_weights(condition[rows])
+
+    def _given(self, x: Tensor, t: Tensor, condition: Tensor | None) -> Callable[[slice], Tensor]:
+        """ln q(i | z_t, c) for a slice of the queries."""
         alpha, variance = _process.alpha(t)[:, None], _process.sigma(t)[:, None] ** 2
-        return lambda rows: _log_density(x[rows], self._items, alpha[rows], variance[rows]).log_softmax(1)
+        prior = self._prior(self._components.check(condition, len(x)))
+        return lambda rows: (prior(rows) + _log_density(x[rows], self._items, alpha[rows], variance[rows])).log_softmax(1)

@@ -1,23 +1,34 @@
 r"""Gaussian mixtures with full covariances, seen through the noise process.
 
-For y ~ sum_k w_k N(m_k, C_k) with C_k = U_k diag(lambda_k) U_k^T everything is diagonal in the basis U_k:
+For $y \sim \sum_k w_k\, \mathcal N(m_k, C_k)$ with $C_k = U_k\, \mathrm{diag}(\lambda_k)\, U_k^\top$ everything is diagonal in the
+basis $U_k$.  With the bridge's coefficients $A$, $B$, $S$ of `OrnsteinUhlenbeck.bridge_coefficients`,
 
-    q(z_t)        = sum_k w_k N(alpha m_k, alpha^2 C_k + sigma^2 I)
-    q(k | z_t)    ~ w_k N(z_t; alpha m_k, alpha^2 C_k + sigma^2 I)
-    q(y | z_t, k) = N(m_k + G_k (z_t - alpha m_k), P_k),   G = alpha lambda / (alpha^2 lambda + sigma^2),
-                                                           P = lambda sigma^2 / (alpha^2 lambda + sigma^2)
-    q(z_s | z_t)  = sum_k q(k | z_t) N(A z_t + B E[y | z_t, k], S I + B^2 P_k)
+$$
+\begin{aligned}
+q(z_t)              &= \sum_k w_k\, \mathcal N(\alpha m_k,\; \alpha^2 C_k + \sigma^2 I) \\
+q(k \mid z_t)       &\propto w_k\, \mathcal N(z_t;\; \alpha m_k,\; \alpha^2 C_k + \sigma^2 I) \\
+q(y \mid z_t, k)    &= \mathcal N(m_k + G_k (z_t - \alpha m_k),\; P_k), \qquad
+                       G = \frac{\alpha \lambda}{\alpha^2 \lambda + \sigma^2}, \quad
+                       P = \frac{\lambda \sigma^2}{\alpha^2 \lambda + \sigma^2} \\
+q(z_s \mid z_t)     &= \sum_k q(k \mid z_t)\, \mathcal N(A z_t + B\, \mathbb E[y \mid z_t, k],\; S I + B^2 P_k)
+\end{aligned}
+$$
+
+Given a class, $w_k$ is replaced by the weight of the component within its class (`components`).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from saltus.oracles.oracle import Law, Oracle, choose, none_or_all_equal
+from saltus.errors import SaltusError
+from saltus.oracles.components import Components
+from saltus.oracles.oracle import Oracle, OracleDistribution, choose, none_or_all_equal
 from saltus.process import Delta, OrnsteinUhlenbeck, Time, as_time
 
 __all__ = ["GaussianMixture"]
@@ -25,11 +36,11 @@ __all__ = ["GaussianMixture"]
 _process = OrnsteinUhlenbeck()
 
 
-class MixtureLaw(Law):
+class MixtureDistribution(OracleDistribution):
     """sum_k softmax(logits)_k N(mean_k, U_k diag(variance_k) U_k^T).
 
     Args:
-        logits: (*batch, K), unnormalised log weights.
+        logits: (*batch, K), unnormalised log weights; -inf for a component that is left out.
         mean, variance: (*batch, K, d) or (K, d); `variance` in the basis, > 0.
         basis: U, (K, d, d), orthonormal columns.
         event_shape: E with d numbers.
@@ -78,68 +89,72 @@ class GaussianMixture(Oracle):
         weights: (K,), positive; normalised here.
         means: (K, *E), with d = prod(E).
         covariances: (K, d, d), symmetric positive definite.
+        labels: the class of each component, K whole numbers >= 0; several components may share one.  None for no classes.
 
     Raises:
-        ValueError: if shapes disagree, a weight is not positive, or a covariance is not symmetric positive definite
-            (for point masses use `FiniteData`).
+        SaltusError: if shapes disagree, a weight is not positive, a covariance is not symmetric positive definite
+            (for point masses use `FiniteData`), or a label is not a whole number >= 0.
 
     >>> oracle = GaussianMixture(torch.tensor([0.5, 0.5]), torch.tensor([[-1.0], [1.0]]), torch.full((2, 1, 1), 0.01))
     >>> float(oracle.posterior_mean(torch.tensor([[0.0]]), 0.3))
     0.0
     """
 
-    def __init__(self, weights: Tensor, means: Tensor, covariances: Tensor) -> None:
+    def __init__(self, weights: Tensor, means: Tensor, covariances: Tensor, labels: Sequence[int] | None = None) -> None:
         weights, means, covariances = (x.detach().to(torch.float64) for x in (weights, means, covariances))
         self.event_shape = means.shape[1:]
         K, d = len(means), math.prod(self.event_shape)
         if weights.shape != (K,) or covariances.shape != (K, d, d):
-            raise ValueError(
+            raise SaltusError(
                 f"weights {tuple(weights.shape)}, means {tuple(means.shape)}, covariances {tuple(covariances.shape)}; "
                 "expected (K,), (K, *E) and (K, d, d) with d = prod(E)"
             )
         if not bool((weights > 0).all()) or not bool(torch.isfinite(weights).all()):
-            raise ValueError(f"weights = {weights.tolist()}; expected positive numbers")
+            raise SaltusError(f"weights = {weights.tolist()}; expected positive numbers")
         if not bool(torch.isfinite(means).all()) or not bool(torch.isfinite(covariances).all()):
-            raise ValueError("a mean or a covariance is not finite; expected finite numbers")
+            raise SaltusError("a mean or a covariance is not finite; expected finite numbers")
         self._eigenvalues, self._basis = torch.linalg.eigh(covariances)
         if not torch.allclose(covariances, covariances.mT) or not bool((self._eigenvalues > 0).all()):
-            raise ValueError("a covariance is not symmetric positive definite; for point masses use FiniteData")
-        self._log_weights = (weights / weights.sum()).log()
+            raise SaltusError("a covariance is not symmetric positive definite; for point masses use FiniteData")
+        self._components = Components(weights, labels)
         self._means = means.reshape(K, d)
 
-    def marginal(self, t: Time) -> MixtureLaw:
-        """q(z_t), batch shape of `t`, event shape E; at t = 0 the law of y."""
-        alpha, noise = self._scales(t)
+    def marginal(self, t: Time, condition: Tensor | None = None) -> MixtureDistribution:
+        """q(z_t) or q(z_t | c), batch shape of `t` and `condition`, event shape E; at t = 0 the distribution of y."""
+        time, condition = self._with_times(t, condition)
+        alpha, noise = _scales(time)
         variance = alpha**2 * self._eigenvalues + noise
-        logits = self._log_weights.expand(*alpha.shape[:-2], -1)
-        return MixtureLaw(logits, alpha * self._means, variance, self._basis, self.event_shape)
+        logits = self._components.log_weights(condition).expand(*time.shape, -1)
+        return MixtureDistribution(logits, alpha * self._means, variance, self._basis, self.event_shape)
 
-    def posterior_mean(self, z: Tensor, t: Time) -> Tensor:
-        """E[y | z_t = z], (B, *E) in the dtype of `z`."""
+    def posterior_mean(self, z: Tensor, t: Time, condition: Tensor | None = None) -> Tensor:
+        """E[y | z_t = z] or E[y | z_t = z, c], (B, *E) in the dtype of `z`."""
         x = self._check(z).reshape(len(z), -1)
-        logits, mean = self._posterior(x, t)
+        logits, mean = self._posterior(x, t, condition)
         return (logits.exp()[..., None] * mean).sum(-2).reshape(z.shape).to(z.dtype)
 
-    def reverse(self, z_t: Tensor, s: Time, t: Time) -> Distribution:
-        """q(z_s | z_t), the exact reverse kernel; a mixture with batch shape (B,), or `Delta` where s = t."""
+    def reverse(self, z_t: Tensor, s: Time, t: Time, condition: Tensor | None = None) -> Distribution:
+        """q(z_s | z_t) or q(z_s | z_t, c), the exact reverse kernel; a mixture with batch shape (B,), or `Delta` where s = t."""
         x = self._check(z_t).reshape(len(z_t), -1)
         if none_or_all_equal(*torch.broadcast_tensors(as_time(s, "s"), as_time(t))):
             return Delta(x.reshape(z_t.shape), z_t.ndim - 1)
         a, b, variance = (c[..., None, None] for c in _process.bridge_coefficients(s, t))
-        logits, mean = self._posterior(x, t)
-        alpha, noise = self._scales(t)
+        logits, mean = self._posterior(x, t, condition)
+        alpha, noise = _scales(t)
         posterior = self._eigenvalues * noise / (alpha**2 * self._eigenvalues + noise)
-        return MixtureLaw(logits, a * x[:, None] + b * mean, variance + b**2 * posterior, self._basis, self.event_shape)
+        return MixtureDistribution(logits, a * x[:, None] + b * mean, variance + b**2 * posterior, self._basis, self.event_shape)
 
-    def _scales(self, t: Time) -> tuple[Tensor, Tensor]:
-        """alpha and sigma^2 as (*batch, 1, 1)."""
-        return _process.alpha(t)[..., None, None], _process.sigma(t)[..., None, None] ** 2
-
-    def _posterior(self, x: Tensor, t: Time) -> tuple[Tensor, Tensor]:
-        """ln q(k | z_t) (B, K) and E[y | z_t, k] (B, K, d)."""
-        alpha, noise = self._scales(t)
+    def _posterior(self, x: Tensor, t: Time, condition: Tensor | None) -> tuple[Tensor, Tensor]:
+        """ln q(k | z_t, c) (B, K) and E[y | z_t, k] (B, K, d)."""
+        alpha, noise = _scales(t)
         variance = alpha**2 * self._eigenvalues + noise
-        logits = self._log_weights + _log_normal(x[:, None], alpha * self._means, variance, self._basis)
+        prior = self._components.log_weights(self._components.check(condition, len(x)))
+        logits = prior + _log_normal(x[:, None], alpha * self._means, variance, self._basis)
         coordinates = torch.einsum("kij,bki->bkj", self._basis, x[:, None] - alpha * self._means)
         shift = torch.einsum("kij,bkj->bki", self._basis, alpha * self._eigenvalues / variance * coordinates)
         return logits.log_softmax(-1), self._means + shift
+
+
+def _scales(t: Time) -> tuple[Tensor, Tensor]:
+    """alpha and sigma^2 as (*batch, 1, 1)."""
+    return _process.alpha(t)[..., None, None], _process.sigma(t)[..., None, None] ** 2

@@ -1,8 +1,14 @@
-r"""What an oracle is: a law of data for which every law of the noise process is known in closed form.
+r"""What an oracle is: a distribution of data for which every distribution of the noise process is known in closed form.
 
-    q(z_t)          the marginal,               `marginal`, `log_prob`, `sample`
-    E[y | z_t]      the perfect denoiser,       `posterior_mean`
-    q(z_s | z_t)    the exact reverse kernel,   `reverse`
+$$
+\begin{aligned}
+q(z_t)                  &\quad \text{the marginal,}             && \texttt{marginal, log\_prob, sample} \\
+\mathbb E[y \mid z_t]   &\quad \text{the perfect denoiser,}     && \texttt{posterior\_mean} \\
+q(z_s \mid z_t)         &\quad \text{the exact reverse kernel,} && \texttt{reverse}
+\end{aligned}
+$$
+
+Each may be conditioned on the class of an item, where the components of the oracle are labelled with classes.
 
 All computation is in float64, on the CPU: an oracle is the truth that learned kernels, samplers and bounds are tested against.
 """
@@ -16,13 +22,15 @@ import torch
 from torch import Tensor
 from torch.distributions import Distribution
 
-from saltus.process import Noise, Time
+from saltus.errors import SaltusError
+from saltus.oracles.components import Components
+from saltus.process import Noise, Time, as_time
 from saltus.registry import Configurable
 
-__all__ = ["Law", "Oracle", "choose", "none_or_all_equal"]
+__all__ = ["Oracle", "OracleDistribution", "choose", "none_or_all_equal"]
 
 
-class Law(Distribution, ABC):
+class OracleDistribution(Distribution, ABC):
     """A mixture that is sampled from random numbers it is given: one uniform picks the component, the normals do the rest."""
 
     arg_constraints = {}  # noqa: RUF012 - the interface of torch.distributions
@@ -42,52 +50,76 @@ class Law(Distribution, ABC):
 
 
 def choose(log_weights: Tensor, uniform: Tensor) -> Tensor:
-    """The component that each uniform number (B,) falls in, by inverse CDF of log weights (B, K) or (K,)."""
+    """The component that each uniform number (B,) falls in, by inverse CDF of log weights (B, K) or (K,).
+
+    A component of weight 0 is never chosen, not even by a uniform number that is exactly 0.
+    """
     cumulative = log_weights.softmax(-1).cumsum(-1).expand(*uniform.shape, -1).contiguous()
-    target = (uniform.to(cumulative.dtype) * cumulative[..., -1])[..., None]
+    target = (uniform.to(cumulative.dtype) * cumulative[..., -1])[..., None].clamp_min(torch.finfo(cumulative.dtype).tiny)
     return torch.searchsorted(cumulative, target).squeeze(-1).clamp_max(cumulative.shape[-1] - 1)
 
 
 class Oracle(Configurable, ABC):
-    """A law of data with its exact marginals, posterior mean and reverse kernel."""
+    """A distribution of data with its exact marginals, posterior mean and reverse kernel.
+
+    A `condition` is the class of each item, int64 (B,), -1 for an item without a condition; None where no item has one.  Every
+    method that takes one raises a `SaltusError` if the oracle has no labels or no component of that class.
+    """
 
     event_shape: torch.Size
+    _components: Components
 
     @abstractmethod
-    def marginal(self, t: Time) -> Law:
-        """q(z_t), with the batch shape of `t` (() or (B,)) and event shape E."""
+    def marginal(self, t: Time, condition: Tensor | None = None) -> OracleDistribution:
+        """q(z_t) or q(z_t | c), with the batch shape of `t` and `condition` (() or (B,)) and event shape E."""
 
     @abstractmethod
-    def posterior_mean(self, z: Tensor, t: Time) -> Tensor:
-        """E[y | z_t = z], (B, *E) in the dtype of `z`: the optimum of equation (1), Problem 2."""
+    def posterior_mean(self, z: Tensor, t: Time, condition: Tensor | None = None) -> Tensor:
+        """E[y | z_t = z] or E[y | z_t = z, c], (B, *E) in the dtype of `z`: no denoiser has a smaller mean squared error."""
 
     @abstractmethod
-    def reverse(self, z_t: Tensor, s: Time, t: Time) -> Distribution:
-        """q(z_s | z_t) for s < t, batch shape (B,); a `Delta` where s = t.
+    def reverse(self, z_t: Tensor, s: Time, t: Time, condition: Tensor | None = None) -> Distribution:
+        """q(z_s | z_t) or q(z_s | z_t, c) for s < t, batch shape (B,); a `Delta` where s = t.
 
         Raises:
             ValueError: if s > t, or some but not all of the s equal their t.
         """
 
-    def log_prob(self, z: Tensor, t: Time) -> Tensor:
-        """ln q(z_t = z), (B,) nats, for `z` (B, *E)."""
-        value: Tensor = self.marginal(t).log_prob(z)
+    @property
+    def class_frequencies(self) -> Tensor:
+        """p(c) of the classes 0, 1, ... up to the largest label, float64 (C,).
+
+        Raises:
+            SaltusError: if the oracle has no labels.
+        """
+        return self._components.class_frequencies
+
+    def log_prob(self, z: Tensor, t: Time, condition: Tensor | None = None) -> Tensor:
+        """ln q(z_t = z) or ln q(z_t = z | c), (B,) nats, for `z` (B, *E)."""
+        value: Tensor = self.marginal(t, self._components.check(condition, len(z))).log_prob(z)
         return value
 
-    def sample(self, n: int, t: float = 0.0, *, seed: int, first_item: int = 0) -> Tensor:
+    def sample(self, n: int, t: float = 0.0, *, seed: int, first_item: int = 0, condition: Tensor | None = None) -> Tensor:
         """n draws of z_t (of y at t = 0), (n, *E) float64; item i is the same whatever n and `first_item`."""
         noise = Noise(seed, first_item, n)
-        return self.marginal(t).draw(noise.uniform("component"), noise.normal("data", self.event_shape))
+        marginal = self.marginal(t, self._components.check(condition, n))
+        return marginal.draw(noise.uniform("component"), noise.normal("data", self.event_shape))
 
     def _check(self, z: Tensor) -> Tensor:
         if z.shape[1:] != self.event_shape:
-            raise ValueError(f"z has shape {tuple(z.shape)}; expected (B, {', '.join(map(str, self.event_shape))})")
+            raise SaltusError(f"z has shape {tuple(z.shape)}; expected (B, {', '.join(map(str, self.event_shape))})")
         return z.detach().to(torch.float64)
+
+    def _with_times(self, t: Time, condition: Tensor | None) -> tuple[Tensor, Tensor | None]:
+        """The times, one for each item of a condition, and the checked condition."""
+        time = as_time(t)
+        condition = self._components.check(condition, len(time) if time.ndim else None)
+        return (time if condition is None else time.expand(len(condition))), condition
 
 
 def none_or_all_equal(s: Tensor, t: Tensor) -> bool:
     """Whether s = t for all items; raises if that holds for some only."""
     same = s == t
     if bool(same.any()) and not bool(same.all()):
-        raise ValueError(f"s = {s.tolist()} equals t = {t.tolist()} for some items only; expected all or none")
+        raise SaltusError(f"s = {s.tolist()} equals t = {t.tolist()} for some items only; expected all or none")
     return bool(same.all())

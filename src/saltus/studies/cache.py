@@ -1,6 +1,7 @@
-"""Finished pieces of a long work, kept in a folder: the same command continues where it was interrupted.
+"""Finished results of a long work, kept in a folder: the same command continues where it was interrupted.
 
-A piece is named by everything that decides it, so a piece that is there is the piece that would be made.
+A result is named by everything that decides it, so a result that is there is the result that would be made.  It is
+kept with a digest of itself.  A file that was cut short or damaged does not fit its digest, and is made again.
 """
 
 from __future__ import annotations
@@ -8,22 +9,27 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from safetensors.torch import load_file, save_file
+import torch
+from pydantic_core import to_json
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor
 
-from saltus.storage import to_json
+from saltus.errors import SaltusError
 
 __all__ = ["ResultCache"]
 
 _TENSOR = "tensor"
+_DIGEST = "digest"
 
 
 class ResultCache:
-    """A folder of files, one a piece.
+    """A folder with one file for each result.
 
     Args:
         folder: made if it is not there.
@@ -34,29 +40,86 @@ class ResultCache:
         self.folder = folder
 
     def file(self, key: Mapping[str, Any], suffix: str = "json") -> Path:
-        """Where the piece is kept."""
-        digest = hashlib.blake2b(json.dumps(key, sort_keys=True).encode(), digest_size=10).hexdigest()
-        return self.folder / f"{digest}.{suffix}"
+        """Where the result is kept.
+
+        Args:
+            key: everything that decides the result, in values that JSON has.
+            suffix: of the file's name.
+        """
+        return self.folder / f"{_digest(_canonical(key))}.{suffix}"
 
     def get(self, key: Mapping[str, Any], make: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
-        """The piece, made if it is not there; a file appears whole or not at all."""
+        """The result as JSON holds it, made if no whole file has it; numbers that are not finite become None."""
         file = self.file(key)
-        if not file.exists():
-            partial = file.with_suffix(".partial")
-            partial.write_text(to_json({"key": dict(key), "value": dict(make())}, indent=1) + "\n")
-            os.replace(partial, file)
-        value: dict[str, Any] = json.loads(file.read_text())["value"]
+        value = _read_json(file)
+        if value is None:
+            result = json.loads(to_json({"key": dict(key), "value": dict(make())}, inf_nan_mode="null"))
+            _write(file, to_json({_DIGEST: _digest(_canonical(result)), **result}, indent=1) + b"\n")
+            value = result["value"]
         return value
 
     def tensor(self, key: Mapping[str, Any], make: Callable[[], Tensor]) -> Path:
-        """The file of a piece that is one tensor, made if it is not there."""
+        """The file of a result that is one tensor, made if no whole file has it."""
         file = self.file(key, "safetensors")
-        if not file.exists():
-            partial = file.with_suffix(".partial")
-            save_file({_TENSOR: make().contiguous()}, partial)
-            os.replace(partial, file)
+        if _read_tensor(file) is None:
+            tensor = make().detach().cpu().contiguous()
+            _write(file, save({_TENSOR: tensor}, metadata={_DIGEST: _tensor_digest(tensor)}))
         return file
 
     def load(self, name: str) -> Tensor:
-        """The tensor in a file of this folder."""
-        return load_file(self.folder / name)[_TENSOR]
+        """The tensor in a file of this folder.
+
+        Raises:
+            SaltusError: if the file is missing or damaged.
+        """
+        tensor = _read_tensor(self.folder / name)
+        if tensor is None:
+            raise SaltusError(f"{self.folder / name} is missing or damaged; run the same command again, which makes it anew")
+        return tensor
+
+
+def _read_json(file: Path) -> dict[str, Any] | None:
+    """The value in a file; None unless the file is whole."""
+    try:
+        document = json.loads(file.read_bytes())
+        whole = document.pop(_DIGEST) == _digest(_canonical(document))
+        value: dict[str, Any] = document["value"]
+    except (FileNotFoundError, ValueError, AttributeError, KeyError, TypeError):  # no JSON, or JSON of another form
+        return None
+    return value if whole else None
+
+
+def _read_tensor(file: Path) -> Tensor | None:
+    """The tensor in a file; None unless the file is whole."""
+    try:
+        with safe_open(file, framework="pt") as opened:
+            tensor: Tensor = opened.get_tensor(_TENSOR)
+            digest = (opened.metadata() or {}).get(_DIGEST)
+    except (FileNotFoundError, SafetensorError):
+        return None
+    return tensor if digest == _tensor_digest(tensor) else None
+
+
+def _write(file: Path, content: bytes) -> None:
+    """Write a file that appears whole or not at all, whoever else writes the same one."""
+    partial = file.with_name(f".{file.name}.{uuid.uuid4().hex}.partial")
+    try:
+        with partial.open("xb") as opened:
+            opened.write(content)
+            opened.flush()
+            os.fsync(opened.fileno())
+        os.replace(partial, file)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True).encode()
+
+
+def _tensor_digest(tensor: Tensor) -> str:
+    return _digest(f"{tensor.dtype} {tuple(tensor.shape)} ".encode() + tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.blake2b(content, digest_size=10).hexdigest()

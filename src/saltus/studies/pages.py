@@ -1,15 +1,25 @@
-"""Pages of HTML that need no other file and no network: text, tables, plots as SVG, images as PNG inside."""
+"""Pages of HTML that need no other file and no network: tables, plots as SVG, images as PNG inside.
+
+Templates are in the folder `templates`: `base.html` is the frame of every page and `macros.html` has its parts.  Every text
+is escaped; only what `svg` returns is markup.  A page forbids itself by its content security policy to fetch or run anything.
+"""
 
 from __future__ import annotations
 
 import base64
-import html
+import hashlib
 import io
+import re
 import tempfile
-from collections.abc import Iterable, Sequence
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 from torch import Tensor
 
 from saltus.evaluation import save_grid
@@ -17,71 +27,86 @@ from saltus.evaluation import save_grid
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Raw", "image", "page", "paragraph", "plot", "section", "table"]
+__all__ = ["MARKERS", "PALETTE", "Picture", "Table", "literal", "picture", "render", "svg"]
 
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 64rem; margin: 2rem auto; padding: 0 1rem }
-h1, h2 { line-height: 1.2; font-weight: 600 }
-h2 { margin-top: 2.5rem }
-p { max-width: 44rem }
-figure { margin: 1rem 0; overflow-x: auto }
-figure svg { max-width: 100%; height: auto }
-figcaption { color: #555; max-width: 44rem }
-.wide { overflow-x: auto }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem }
-th, td { padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid #ddd; white-space: nowrap }
-th:first-child, td:first-child { text-align: left }
-td img { width: 9rem; image-rendering: pixelated; display: block }
-"""
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
+"""Colours of Okabe and Ito that colour-blind readers tell apart, without black and a yellow that white paper swallows."""
+MARKERS = "osD^vPX"
+"""Marks to go with them; their number has no factor in common with that of the colours, so pairs do not recur early."""
+
+_INK = "#000000"  # text and axes
+_REFERENCE = re.compile(r'(?<= id=")|(?<=href="#)|(?<=url\(#)')
 
 
-class Raw(str):
-    """Text that is HTML already; every other text is escaped."""
+@dataclass(frozen=True)
+class Picture:
+    """Images of a page.
+
+    Attributes:
+        source: their pixels, as a data URL.
+        words: what they show, for readers who do not see them.
+    """
+
+    source: str
+    words: str
 
 
-def page(title: str, parts: Iterable[Raw]) -> str:
-    """The whole page."""
-    return (
-        f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<title>{html.escape(title)}</title><style>{_STYLE}</style></head><body><h1>{html.escape(title)}</h1>\n"
-        + "\n".join(parts)
-        + "\n</body></html>\n"
+@dataclass(frozen=True)
+class Table:
+    """A table of texts or pictures; the first column names the row unless it holds a picture."""
+
+    headings: Sequence[str]
+    rows: Sequence[Sequence[str | Picture]]
+
+
+def render(template: str, **context: Any) -> str:
+    """A page of one of the templates.
+
+    Args:
+        template: name of a file of the folder `templates`.
+        context: what the template asks for; all of it, and at least `title`.
+    """
+    return _environment().get_template(template).render(context)
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("saltus.studies"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
 
 
-def section(title: str) -> Raw:
-    """A heading."""
-    return Raw(f"<h2>{html.escape(title)}</h2>")
+def svg(figure: Figure) -> Markup:
+    """A figure of matplotlib as markup: black is the colour of the page's text, and nothing lies behind the figure.
+
+    Names inside are this figure's own, so that a page may have several figures.
+    """
+    from matplotlib import rc_context
+
+    written = io.StringIO()
+    with warnings.catch_warnings(), rc_context({"svg.hashsalt": "saltus"}):  # the same figure gives the same markup
+        warnings.filterwarnings("ignore", message="Glyph .* missing")  # a run may have any name; the tables show it
+        figure.savefig(written, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
+    text = written.getvalue()
+    text = text[text.index("<svg") :].replace(_INK, "currentColor")
+    prefix = f"f{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}-"
+    return Markup(_REFERENCE.sub(prefix, text))
 
 
-def paragraph(text: str) -> Raw:
-    """A paragraph."""
-    return Raw(f"<p>{_escaped(text)}</p>")
-
-
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> Raw:
-    """A table; the first column names the row."""
-    head = "".join(f"<th>{_escaped(cell)}</th>" for cell in headings)
-    body = "".join("<tr>" + "".join(f"<td>{_escaped(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return Raw(f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>')
-
-
-def plot(figure: Figure, caption: str) -> Raw:
-    """A figure of matplotlib, as SVG."""
-    text = io.StringIO()
-    figure.savefig(text, format="svg")
-    svg = text.getvalue()
-    return Raw(f"<figure>{svg[svg.index('<svg') :]}<figcaption>{_escaped(caption)}</figcaption></figure>")
-
-
-def image(y: Tensor, *, shown: tuple[float, float], alt: str) -> Raw:
-    """Images (n, C, H, W) as one grid."""
+def picture(y: Tensor, *, shown: tuple[float, float], words: str) -> Picture:
+    """Images (n, C, H, W) as one grid; `shown` are the values that are black and white."""
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "grid.png"
         save_grid(y, file, shown=shown)
-        data = base64.b64encode(file.read_bytes()).decode()
-    return Raw(f'<img alt="{html.escape(alt)}" src="data:image/png;base64,{data}">')
+        pixels = base64.b64encode(file.read_bytes()).decode()
+    return Picture(f"data:image/png;base64,{pixels}", words)
 
 
-def _escaped(text: str) -> str:
-    return text if isinstance(text, Raw) else html.escape(text)
+def literal(text: str) -> str:
+    r"""A text as a label of matplotlib that shows it as it is: `$` is no formula, and `_` at the start does not hide it.
+
+    >>> literal("a $x$ run")
+    'a \\$x\\$ run'
+    """
+    escaped = text.replace("$", r"\$")
+    return f"\N{ZERO WIDTH SPACE}{escaped}" if escaped.startswith("_") else escaped

@@ -1,16 +1,25 @@
 """Training: a loop that is an iterator, its configuration, and the folder that keeps a run."""
 
 from saltus.training.build import build_chain
-from saltus.training.config import Config, KernelName, Ladders, Objective
-from saltus.training.run import check_data, load_config, load_data, load_encoding, recipe, train, updates_done
+from saltus.training.config import Config, LevelWeighting, Objective
+from saltus.training.run import (
+    check_data,
+    load_config,
+    load_data,
+    load_encoding,
+    planned_levels,
+    recipe,
+    train,
+    updates_done,
+    usable_device,
+)
 from saltus.training.trainer import VALIDATIONS, Progress, Trainer, Validation
 from saltus.training.warm import warm_start
 
 __all__ = [
     "VALIDATIONS",
     "Config",
-    "KernelName",
-    "Ladders",
+    "LevelWeighting",
     "Objective",
     "Progress",
     "Trainer",
@@ -20,8 +29,10 @@ __all__ = [
     "load_config",
     "load_data",
     "load_encoding",
+    "planned_levels",
     "recipe",
     "train",
     "updates_done",
+    "usable_device",
     "warm_start",
 ]

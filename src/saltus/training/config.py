@@ -9,28 +9,18 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from saltus.errors import SaltusError
-from saltus.kernels import EXTRA, EncoderInput, Parametrisation, Variance, reweighted
+from saltus.kernels import EXTRA, KERNELS, EncoderInput, Ladders, Parametrisation, Variance, is_reweighted
 from saltus.levels import Levels
-from saltus.networks import Architecture, Preset
+from saltus.networks import NETWORKS, Preset
+from saltus.networks.groups import MOST_WIDTH
+from saltus.storage import write_atomically
 
-__all__ = ["Config", "KernelName", "Ladders", "Objective"]
+__all__ = ["Config", "LevelWeighting", "Objective"]
 
+_MOST_LEVELS = 10_000
+_RENAMED = {"steps": "updates", "any_time": "any_step", "encodes": "encoder_input", "latents": "importance_samples"}
+"""Options of older runs."""
 _LAST = 3.0  # leaves about 0.002 bits/dim of the data in z_L at unit variance
-
-
-class KernelName(StrEnum):
-    """A family of kernels that is trained."""
-
-    DETERMINISTIC = "deterministic"
-    GAUSSIAN = "gaussian"
-    VAE = "vae"
-
-
-class Ladders(StrEnum):
-    """Which steps of a VAE have a ladder of latents: the `last`, that to data, or `every` one, with another ladder for all but the last."""
-
-    LAST = "last"
-    EVERY = "every"
 
 
 class Objective(StrEnum):
@@ -40,12 +30,17 @@ class Objective(StrEnum):
     QUALITY = "quality"
 
 
+class LevelWeighting(StrEnum):
+    """What counts equally in a VAE's loss: all `nats`, as in the bound, or all levels (`equal`)."""
+
+    NATS = "nats"
+    EQUAL = "equal"
+
+
 _WEIGHTS: dict[Objective, dict[str, float]] = {
     Objective.LIKELIHOOD: {},
     Objective.QUALITY: {"kl": 0.7},
 }
-_OF_THE_VAE = ("latent", "parametrisation", "encoder_input", "ladder", "objective", "weights", "alike", "kl_warm_up", "latents")
-_ONLY_FOR = dict.fromkeys(_OF_THE_VAE, KernelName.VAE) | {"variance": KernelName.GAUSSIAN}
 _TERMS = ("kl", "decoder", "entropy", *EXTRA)
 
 
@@ -53,7 +48,7 @@ class Config(BaseModel):
     """A training run.
 
     The grid of `levels` steps is the cosine schedule up to t = 3, or `times` if they are given.  The deterministic and
-    the Gaussian kernel are trained at all times unless `any_step` is false.
+    the Gaussian kernel serve any step unless `any_step` is false.
 
     Raises:
         SaltusError: in one sentence, for an option that is unknown, of another type or out of range.
@@ -61,50 +56,60 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    kernel: KernelName = KernelName.VAE
-    levels: int = Field(default=4, ge=1, description="number of steps, each one network call")
+    kernel: str = Field(default="vae", description="vae, gaussian or deterministic, or one that an installed package registers")
+    levels: int = Field(default=4, ge=1, le=_MOST_LEVELS, description="steps from noise to data: network calls of one sample")
     times: tuple[float, ...] | None = Field(default=None, description="the grid itself, 0 = t_0 < ... < t_L")
-    steps: int = Field(default=5000, ge=1, description="optimiser updates")
-    batch: int = Field(default=128, ge=1)
+    updates: int = Field(default=5000, ge=1, description="of the optimiser")
+    batch: int = Field(default=128, ge=1, description="items in one update")
     seed: int = Field(default=0, ge=0, lt=2**63)
-    learning_rate: float = Field(default=1e-3, gt=0, description="of AdamW after warm-up; falls to 0 along a half cosine")
-    warm_up: float = Field(default=0.05, ge=0, lt=1, description="share of the steps over which the learning rate rises")
-    weight_decay: float = Field(default=0.01, ge=0, description="of AdamW")
-    ema: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, itself warmed up")
-    clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient of the loss in nats per dimension")
-    preset: Preset = Preset.TINY
-    architecture: Architecture | None = Field(
-        default=None, description="a U-Net for images from 16 x 16 up and an MLP for all else, unless given"
+    condition: str | None = Field(default=None, description="what to condition on: labels, or an array of the data's file")
+    condition_dropout: float = Field(default=0.1, ge=0, lt=1, description="share of the items whose condition is left out, for guidance")
+    any_step: bool | None = Field(
+        default=None, description="train on all pairs of times, so that calls are chosen when sampling; vae: off unless asked for"
     )
-    width: int | None = Field(default=None, ge=1, description="neurons in a layer of an MLP, in place of the preset's")
+    objective: Objective = Field(default=Objective.LIKELIHOOD, description="vae: likelihood, or quality of samples")
+    preset: Preset = Field(default=Preset.TINY, description="size of the networks: tiny (minutes) or small (hours)")
+    architecture: str | None = Field(
+        default=None,
+        description="unet or mlp, or one of your own; a U-Net for images from 16 x 16 up and an MLP for all else, unless given",
+    )
+    width: int | None = Field(default=None, ge=1, le=MOST_WIDTH, description="neurons in a layer of an MLP, in place of the preset's")
     channels: tuple[int, ...] | None = Field(default=None, description="of each resolution of a U-Net or ladder, in place of the preset's")
-    any_step: bool = Field(default=True, description="deterministic and gaussian: train at all times")
-    variance: Variance = Variance.OPTIMAL
     latent: int | None = Field(
-        default=None, ge=0, description="size of the latent; that of a vector, a quarter of other data's, at most 128, unless given"
+        default=None,
+        ge=0,
+        description="vae: numbers of the latent; as many as a vector's, a quarter of other data's, at most 128, unless given",
     )
-    parametrisation: Parametrisation = Parametrisation.BRIDGE
-    encoder_input: EncoderInput = EncoderInput.Z_S
     ladder: Ladders | None = Field(
         default=None, description="vae: latents at several resolutions, on the step to data (last) or on every one; images only"
     )
-    objective: Objective = Objective.LIKELIHOOD
+    parametrisation: Parametrisation = Field(
+        default=Parametrisation.BRIDGE, description="vae: predict data (bridge) or z_s itself (direct)"
+    )
+    encoder_input: EncoderInput = Field(default=EncoderInput.Z_S, description="vae: what the encoder sees beside z_t: z_s or y")
+    variance: Variance = Field(default=Variance.OPTIMAL, description="gaussian: optimal, posterior or transition")
     weights: dict[str, float] = Field(
         default_factory=dict,
-        description="of terms of a VAE kernel's loss (kl, decoder, entropy, data, energy), in place of the objective's",
+        description="vae: of terms of the loss (kl, decoder, entropy, data, energy), in place of the objective's",
     )
-    alike: bool = Field(default=False, description="vae: the losses of all levels count alike, rather than all nats")
-    kl_warm_up: float = Field(
-        default=0.3, ge=0, le=1, description="share of the steps over which the weight of the latent's KL rises from 0"
+    level_weighting: LevelWeighting = Field(
+        default=LevelWeighting.NATS, description="vae: what counts equally: all nats, or all levels (equal)"
     )
-    latents: int = Field(
+    kl_warm_up: float = Field(default=0.3, ge=0, le=1, description="vae: share of the updates over which the weight of the KL rises from 0")
+    importance_samples: int = Field(
         default=1,
         ge=1,
-        description="vae: train for the bound tightened with so many, once the KL's weight has risen; each costs about an update",
+        description="vae: train for the importance-weighted bound, once the KL's weight has risen; each costs about an update",
     )
-    bf16: bool = Field(default=False, description="bfloat16 autocast")
-    channels_last: bool = False
-    compile: bool = Field(default=False, description="torch.compile the networks")
+    learning_rate: float = Field(default=1e-3, gt=0, description="of AdamW after warm-up; falls to 0 along a half cosine")
+    warm_up: float = Field(default=0.05, ge=0, lt=1, description="share of the updates over which the learning rate rises")
+    weight_decay: float = Field(default=0.01, ge=0, description="of AdamW")
+    ema: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, itself warmed up")
+    clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient of the loss in nats per dimension")
+    bf16: bool = Field(default=False, description="bfloat16 autocast: faster where the machine has it")
+    channels_last: bool = Field(default=False, description="memory layout of images: often faster")
+    compile: bool = Field(default=False, description="torch.compile the networks: slow to start, then faster")
+    options: dict[str, Any] = Field(default_factory=dict, description="of a kernel that an installed package registers")
 
     def __init__(self, **options: Any) -> None:
         try:
@@ -126,10 +131,18 @@ class Config(BaseModel):
             raise ValueError(f"expected weights from 0 up of {', '.join(_TERMS)}, not {wrong[0]}")
         return weights
 
-    @field_validator("ladder", mode="before")
+    @field_validator("kernel")
     @classmethod
-    def _or_as_runs_have_kept_it(cls, ladder: Any) -> Any:
-        return (Ladders.LAST if ladder else None) if isinstance(ladder, bool) else ladder
+    def _a_kernel(cls, kernel: str) -> str:
+        KERNELS.get(kernel)
+        return kernel
+
+    @field_validator("architecture")
+    @classmethod
+    def _an_architecture(cls, architecture: str | None) -> str | None:
+        if architecture is not None:
+            NETWORKS.get(architecture)
+        return architecture
 
     @model_validator(mode="before")
     @classmethod
@@ -142,21 +155,32 @@ class Config(BaseModel):
         return options
 
     @model_validator(mode="after")
+    def _fits_the_kernel(self) -> Self:
+        own = KERNELS.get(self.kernel).options
+        owners = {option: name for name in KERNELS.names() for option in KERNELS.get(name).options}
+        for option in (option for option in owners if option not in own):
+            if getattr(self, option) != type(self).model_fields[option].get_default(call_default_factory=True):
+                raise ValueError(f"{option} is for the {owners[option]} kernel, and the kernel is {self.kernel}; leave it out")
+        return self
+
+    @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        for name, field in type(self).model_fields.items():
-            kernel = _ONLY_FOR.get(name, self.kernel)
-            if kernel is not self.kernel and getattr(self, name) != field.get_default(call_default_factory=True):
-                raise ValueError(f"{name} is for the {kernel} kernel, and the kernel is {self.kernel}; leave it out")
-        if self.alike and self.levels == 1:
-            raise ValueError("alike is for several levels, and there is one; leave it out, or take more levels")
-        if self.ladder and self.parametrisation is Parametrisation.DIRECT:
+        direct = self.parametrisation is Parametrisation.DIRECT
+        extra = [name for name in EXTRA if self.loss_weights.get(name)]
+        if self.level_weighting is LevelWeighting.EQUAL and (self.levels == 1 or self.any_step):
+            raise ValueError(
+                "level_weighting equal is for several levels of one grid, and there is none; leave it out, or take more levels"
+            )
+        if self.ladder and direct:
             raise ValueError("a ladder predicts data, and a direct kernel does not; take parametrisation bridge, or no ladder")
-        if self.parametrisation is Parametrisation.DIRECT:
-            added = [name for name in EXTRA if self.loss_weights.get(name)]
-            if added:
-                raise ValueError(
-                    f"the term {added[0]} of the loss is for kernels that predict data; take parametrisation bridge, or no {added[0]}"
-                )
+        if self.ladder is Ladders.LAST and self.any_step and self.levels > 1:
+            raise ValueError("a ladder on the last step alone cannot serve any step; take ladder every, or leave any_step out")
+        if direct and extra:
+            raise ValueError(
+                f"the term {extra[0]} of the loss is for kernels that predict data; take parametrisation bridge, or no {extra[0]}"
+            )
+        if self.condition is None and self.condition_dropout != type(self).model_fields["condition_dropout"].default:
+            raise ValueError("condition_dropout leaves conditions out, and there is no condition; leave it out, or give a condition")
         return self
 
     @model_validator(mode="after")
@@ -168,17 +192,16 @@ class Config(BaseModel):
         return self
 
     @model_validator(mode="after")
-    def _can_be_tightened(self) -> Self:
-        if self.latents == 1:
+    def _can_be_importance_weighted(self) -> Self:
+        k = self.importance_samples
+        if k == 1:
             return self
-        if reweighted(self.loss_weights):
-            raise ValueError(
-                f"latents = {self.latents} trains for the tightened bound, which knows no weights; leave objective and weights out"
-            )
+        if is_reweighted(self.loss_weights):
+            raise ValueError(f"importance_samples = {k} trains for a bound that knows no weights; leave objective and weights out")
         if self.latent == 0 and self.ladder is None:
-            raise ValueError(f"latents = {self.latents} are of kernels with a latent, and latent is 0; leave one of them out")
-        if self.kl_warm_up * self.steps > self.steps - 1:
-            raise ValueError(f"kl_warm_up = {self.kl_warm_up} leaves no update to latents = {self.latents}; take a shorter one")
+            raise ValueError(f"importance_samples = {k} are of kernels with a latent, and latent is 0; leave one of them out")
+        if self.kl_warm_up * self.updates > self.updates - 1:
+            raise ValueError(f"kl_warm_up = {self.kl_warm_up} leaves no update to importance_samples = {k}; take a shorter one")
         return self
 
     @property
@@ -193,7 +216,23 @@ class Config(BaseModel):
 
     def save(self, folder: Path) -> None:
         """Write `config.json`."""
-        (folder / "config.json").write_text(self.model_dump_json(indent=1) + "\n")
+        write_atomically(folder / "config.json", self.model_dump_json(indent=1) + "\n")
+
+    @classmethod
+    def from_saved(cls, options: dict[str, Any]) -> Config:
+        """The configuration that a run has kept, an older one under its names of today.
+
+        Raises:
+            SaltusError: as the constructor.
+        """
+        named = {_RENAMED.get(name, name): value for name, value in options.items()}
+        if isinstance(equal := named.pop("alike", None), bool):
+            named["level_weighting"] = LevelWeighting.EQUAL if equal else LevelWeighting.NATS
+        if isinstance(named.get("ladder"), bool):
+            named["ladder"] = Ladders.LAST if named["ladder"] else None
+        if "any_time" in options and named.get("kernel") == "vae":  # which it said nothing of
+            named["any_step"] = None
+        return cls(**named)
 
 
 def _sentence(error: ValidationError) -> str:

@@ -32,9 +32,9 @@ def show(trainer: Trainer, title: str) -> Iterator[Progress]:
     columns = [TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(), _ItemsPerSecond(), TimeRemainingColumn()]
     config = trainer.config
     with _TwoLines(*columns, console=Console(stderr=True)) as bar:
-        task = bar.add_task(title, total=config.steps, batch=config.batch, numbers="")
+        task = bar.add_task(title, total=config.updates, batch=config.batch, numbers="")
         for progress in trainer:
-            bar.update(task, completed=progress.step, numbers=_numbers(progress))
+            bar.update(task, completed=progress.update, numbers=_numbers(progress))
             yield progress
 
 
@@ -44,7 +44,7 @@ def _numbers(progress: Progress) -> str:
     if any(units is not None for units in validation.active_units):
         parts.append("KL " + "/".join(f"{kl:.1f}" for kl in validation.kl) + " nats")
         parts.append("active " + "/".join(str(units) for units in validation.active_units))
-        parts.append("aggregate_kl " + "/".join("-" if value is None else f"{value:.1f}" for value in validation.aggregate_kl))
+        parts.append("aggregate KL " + "/".join("-" if value is None else f"{value:.1f}" for value in validation.aggregate_kl))
     if validation.bits_per_dim is not None:
         parts.append(f"{validation.bits_per_dim:.2f} bits/dim")
     if progress.skipped:

@@ -2,8 +2,7 @@
 
 config.json                    what was asked for
 source.json                    where the data came from, their fingerprint, and the run that it started from
-data.json, data.safetensors    how values map to the data and back
-chain.json, chain.safetensors  the averaged, calibrated chain
+chain.json, chain.safetensors  the averaged, calibrated chain, with its encoding of the data
 metrics.jsonl                  one JSON object a line, from the first update to the last
 """
 
@@ -22,6 +21,7 @@ from saltus import storage
 from saltus.chain import Chain
 from saltus.data import DataSet, Encoding, load
 from saltus.errors import SaltusError
+from saltus.levels import Levels
 from saltus.registry import describe
 from saltus.training.build import build_chain
 from saltus.training.config import Config
@@ -29,7 +29,17 @@ from saltus.training.display import show
 from saltus.training.trainer import Progress, Trainer
 from saltus.training.warm import warm_start
 
-__all__ = ["check_data", "load_config", "load_data", "load_encoding", "recipe", "train", "updates_done"]
+__all__ = [
+    "check_data",
+    "load_config",
+    "load_data",
+    "load_encoding",
+    "planned_levels",
+    "recipe",
+    "train",
+    "updates_done",
+    "usable_device",
+]
 
 _LINES = 200  # of metrics over a run
 
@@ -59,7 +69,7 @@ def train(
     Raises:
         SaltusError: if there is no such device, the folder is not empty, the chain can not start from that one, or the loss stays infinite.
     """
-    place, chain = _there(device), build_chain(config, data)
+    place, chain = usable_device(device), build_chain(config, data)
     begun = None
     if start is not None:
         check_data(start, data)
@@ -71,9 +81,8 @@ def train(
     try:
         if home is not None:
             config.save(home)
-            storage.write(data.encoding, home, "data")
             source = {"source": data.source, "fingerprint": data.fingerprint, "start": begun}
-            (home / "source.json").write_text(storage.to_json(source) + "\n")
+            storage.write_atomically(home / "source.json", storage.to_json(source) + "\n")
             updates = _recorded(updates, home / "metrics.jsonl", config)
         for _ in updates:
             pass
@@ -84,8 +93,12 @@ def train(
     return chain
 
 
-def _there(device: str) -> torch.device:
-    """The device of this name, if it can be used."""
+def usable_device(device: str) -> torch.device:
+    """The device of this name.
+
+    Raises:
+        SaltusError: if it cannot be used here.
+    """
     try:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError):  # AssertionError: torch was built without it
@@ -98,9 +111,9 @@ def load_encoding(folder: str | Path) -> Encoding:
     Raises:
         SaltusError: if the folder holds no run.
     """
-    encoding = storage.read(Path(folder), "data")
+    encoding = Chain.load(folder).encoding
     if not isinstance(encoding, Encoding):
-        raise SaltusError(f"{Path(folder) / 'data.json'} holds a {type(encoding).__name__}; give the folder that training wrote")
+        raise SaltusError(f"the chain in {folder} has no encoding of data; give the folder of a training run")
     return encoding
 
 
@@ -117,7 +130,7 @@ def load_data(folder: str | Path, given: str | Path | None = None) -> DataSet:
     place = given or _source(Path(folder)).get("source")
     if not place:
         raise SaltusError(f"{folder} does not say where its data are; give them with --data")
-    data = load(place)
+    data = load(place, condition=load_config(folder).condition)
     check_data(folder, data)
     return data
 
@@ -128,10 +141,20 @@ def check_data(folder: str | Path, data: DataSet) -> None:
     Raises:
         SaltusError: if it was not.
     """
-    encoding, source = load_encoding(folder), _source(Path(folder))
-    same = data.fingerprint == source["fingerprint"] if source else describe(data.encoding)[0] == describe(encoding)[0]
+    source = _source(Path(folder))
+    same = data.fingerprint == source["fingerprint"] if source else describe(data.encoding)[0] == describe(load_encoding(folder))[0]
     if not same:
         raise SaltusError(f"{data.source or data.name} holds other data than those that {folder} was trained on; give the same data")
+
+
+def planned_levels(folder: str | Path, chain: Chain, calls: int) -> Levels:
+    """The grid of so many calls that `saltus plan` found for a run; the cosine grid where it was not asked, or the chain's own."""
+    if not chain.any_step:
+        return chain.levels if calls == chain.levels.L else Levels.cosine(calls, chain.levels.last)  # which the chain refuses
+    file = Path(folder) / "plan.json"
+    plans: dict[str, Any] = _json(file).get("plans", {}) if file.exists() else {}
+    found = plans.get(str(calls))
+    return Levels.cosine(calls, chain.levels.last) if found is None else Levels(found["times"])
 
 
 def load_config(folder: str | Path) -> Config:
@@ -140,7 +163,7 @@ def load_config(folder: str | Path) -> Config:
     Raises:
         SaltusError: if the folder holds no run, or the file is damaged.
     """
-    return Config(**_json(Path(folder) / "config.json"))
+    return Config.from_saved(_json(Path(folder) / "config.json"))
 
 
 def recipe(folder: str | Path) -> str:
@@ -159,7 +182,8 @@ def updates_done(folder: str | Path) -> int:
     """How many updates a run has reached: fewer than its configuration asks for if it was stopped."""
     file = Path(folder) / "metrics.jsonl"
     lines = file.read_text().splitlines() if file.exists() else []
-    return int(json.loads(lines[-1])["step"]) if lines else 0
+    last: dict[str, Any] = json.loads(lines[-1]) if lines else {}
+    return int(last.get("update", last.get("step", 0)))  # older runs count steps
 
 
 def _source(folder: Path) -> dict[str, Any]:
@@ -169,11 +193,11 @@ def _source(folder: Path) -> dict[str, Any]:
 
 def _json(file: Path) -> dict[str, Any]:
     try:
-        content: dict[str, Any] = json.loads(file.read_text())
+        content = storage.read_json(file)
     except FileNotFoundError:
         raise SaltusError(f"{file} is not there; give the folder that training wrote") from None
-    except json.JSONDecodeError:
-        raise SaltusError(f"{file} is damaged; train again, or take the file from a copy of the run") from None
+    if not isinstance(content, dict):
+        raise SaltusError(f"{file} is damaged; train again, or take the file from a copy of the run")
     return content
 
 
@@ -185,12 +209,12 @@ def _new(folder: Path) -> Path:
 
 
 def _recorded(updates: Iterator[Progress], file: Path, config: Config) -> Iterator[Progress]:
-    start, every = time.monotonic(), max(1, config.steps // _LINES)
+    start, every = time.monotonic(), max(1, config.updates // _LINES)
     with file.open("w") as lines:
         for progress in updates:
-            if progress.step % every == 0 or progress.step in (1, config.steps):
+            if progress.update % every == 0 or progress.update in (1, config.updates):
                 seconds = time.monotonic() - start
-                rate = progress.step * config.batch / max(seconds, 1e-9)
+                rate = progress.update * config.batch / max(seconds, 1e-9)
                 lines.write(storage.to_json({**asdict(progress), "seconds": round(seconds, 3), "items_per_second": round(rate, 1)}) + "\n")
                 lines.flush()
             yield progress

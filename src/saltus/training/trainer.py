@@ -2,10 +2,10 @@
 
     trainer = Trainer(chain, data, config)
     for progress in trainer:
-        print(progress.step, progress.loss)
+        print(progress.update, progress.loss)
     chain = trainer.averaged()
 
-Which items a step sees, and their noise, are functions of the seed and of the number of items seen before; how many of them
+Which items an update sees, and their noise, are functions of the seed and of the number of items seen before; how many of them
 each level gets, and how much its loss counts, follows the loss so far (`LevelSampling`).
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -21,19 +21,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
-from saltus.chain import Chain, bits_per_dim
+from saltus.chain import Batch, Chain, ChainLoss, Loss, bits_per_dim
 from saltus.data import DataSet
 from saltus.errors import SaltusError
-from saltus.kernels import VAEKernel
-from saltus.networks import MLP, ConvEncoder, Ladder, LadderEncoder, MLPEncoder, UNet
-from saltus.training.config import Config
+from saltus.process import Noise
+from saltus.training.config import Config, LevelWeighting
 from saltus.training.level_sampling import LevelSampling
 
-__all__ = ["VALIDATIONS", "Progress", "Trainer", "Validation"]
+__all__ = ["BETAS", "VALIDATIONS", "Progress", "Trainer", "Validation"]
 
-_NETWORKS = (MLP, UNet, MLPEncoder, ConvEncoder, Ladder, LadderEncoder)  # what is compiled
+BETAS = (0.9, 0.99)
+"""Of AdamW."""
 VALIDATIONS = 20
 """Of a run, at most, evenly spread over its updates."""
 
@@ -46,7 +45,7 @@ class Validation:
     """The averaged chain on up to 256 validation items, which it was calibrated on too: a figure to watch, not to report.
 
     Attributes:
-        bits_per_dim: the bound, tightened as the chain's is; None where the kernel has none.
+        bits_per_dim: the bound, importance-weighted as the chain's is; None where the kernel has none.
         per_level: the bound's terms of each step, cleanest first, nats per item.
         kl: KL of the latent of each step, nats per item.
         active_units: of each step; None without a latent.
@@ -65,15 +64,15 @@ class Progress:
     """One update.
 
     Attributes:
-        step: updates done.
-        loss: mean over items of the training loss, nats per dimension (squared error per dimension for equation (1)).
+        update: updates done.
+        loss: mean over items of the training loss, nats per dimension (squared error per dimension for the deterministic kernel).
         terms: its named terms, likewise.
         gradient_norm: before clipping.
         skipped: updates skipped so far because loss or gradient was not finite.
         validation: the latest.
     """
 
-    step: int
+    update: int
     loss: float
     terms: dict[str, float]
     gradient_norm: float
@@ -83,7 +82,7 @@ class Progress:
 
 class Trainer:
     """AdamW with warm-up and cosine decay, gradient clipping, averaged weights, and the KL's weight raised from 0;
-    from then on the bound may be tightened with several latents.
+    from then on the bound may be importance-weighted.
 
     Args:
         chain: trained in place, on the device that it is on.
@@ -91,130 +90,151 @@ class Trainer:
         config: see `Config`.
 
     Attributes:
-        shares: of each batch that the levels get, and how much their losses count; None for kernels that are not trained for their bound.
+        level_sampling: how many items the levels get, and how much their losses count; None for kernels that are not trained for their
+            bound, or that serve any step.
 
     Raises:
-        ValueError: if the chain's bound is tightened otherwise than the configuration says.
+        ValueError: if the chain's bound is importance-weighted otherwise than the configuration says.
     """
 
     def __init__(self, chain: Chain, data: DataSet, config: Config) -> None:
-        if chain.latents != config.latents:
+        if chain.importance_samples != config.importance_samples:
             raise ValueError(
-                f"the chain tightens its bound with {chain.latents} latents, the configuration with {config.latents}; give one"
+                f"the chain has {chain.importance_samples} importance samples, the configuration {config.importance_samples}; give one"
             )
         self.chain, self.data, self.config = chain, data, config
+        self._loss = ChainLoss(chain)
         if config.channels_last:
             for module in chain.modules():
                 if isinstance(module, nn.Conv2d):
                     module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
-        self._average = AveragedModel(chain, multi_avg_fn=_ema(config.ema))
+        self._average = copy.deepcopy(chain).requires_grad_(False)
         if config.compile:
-            for module in chain.modules():
-                if isinstance(module, _NETWORKS):
-                    module.compile()
-        self._parameters = list(chain.parameters())
-        self._device = self._parameters[0].device
-        for_bound, d = all(isinstance(kernel, VAEKernel) for kernel in chain.kernels), math.prod(chain.event_shape)
-        self.shares = LevelSampling(chain.levels.L, d, alike=config.alike) if for_bound else None
-        self._optimiser = torch.optim.AdamW(self._parameters, betas=(0.9, 0.99), weight_decay=config.weight_decay, fused=True)
+            for network in (network for kernel in chain.each_kernel() for network in kernel.networks()):
+                network.compile()
+        self._parameters: list[Tensor] = list(chain.parameters())
+        self._averages: list[Tensor] = list(self._average.parameters())
+        self._device, self._updates = self._parameters[0].device, 0
+        bound, d = all(kernel.trains_bound for kernel in chain.each_kernel()) and not chain.any_step, math.prod(chain.event_shape)
+        equal = config.level_weighting is LevelWeighting.EQUAL
+        self.level_sampling = LevelSampling(chain.levels.L, d, equal=equal) if bound else None
+        self._optimiser = torch.optim.AdamW(self._parameters, betas=BETAS, weight_decay=config.weight_decay, fused=True)
 
     def averaged(self) -> Chain:
         """The chain to sample from, at any moment: a copy with averaged weights, calibrated on the validation items."""
-        return self._calibrated(self.data.validation.to(self._device))
+        return self._calibrated(None)
 
     def validate(self) -> Validation:
         """The figures of the averaged chain as it is now; empty without a bound."""
         if not self.chain.has_bound:
             return Validation()
-        y = self.data.validation[:_VALIDATION_ITEMS].to(self._device)
+        y, condition = self._validation_items(_VALIDATION_ITEMS)
         with self._precision():
-            chain = self._calibrated(y)
-            bound = chain.bound(y, seed=self.config.seed)
-            plain = bound if bound.latents == 1 else chain.bound(y, seed=self.config.seed, latents=1)
+            chain = self._calibrated(_VALIDATION_ITEMS)
+            bound = chain.bound(y, condition=condition, seed=self.config.seed)
         bits = bits_per_dim(bound.total.mean(), chain.event_shape)
-        return Validation(float(bits), bound.per_level.mean(1).tolist(), plain.kl.mean(1).tolist(), plain.active_units, plain.aggregate_kl)
+        return Validation(float(bits), bound.per_level.mean(1).tolist(), bound.kl.mean(1).tolist(), bound.active_units, bound.aggregate_kl)
 
-    def _calibrated(self, y: Tensor) -> Chain:
-        chain = copy.deepcopy(self._average.module)
-        assert isinstance(chain, Chain)
-        chain.calibrate(y, seed=self.config.seed)
+    def _validation_items(self, n: int | None) -> tuple[Tensor, Tensor | None]:
+        """The first n validation items and their conditions, on the device."""
+        conditions = self.data.conditions
+        condition = None if conditions is None else conditions.validation[:n].to(self._device)
+        return self.data.validation[:n].to(self._device), condition
+
+    def _calibrated(self, n: int | None) -> Chain:
+        y, condition = self._validation_items(n)
+        chain = copy.deepcopy(self._average)
+        chain.calibrate(y, seed=self.config.seed, condition=condition)
         return chain.eval()
 
     def __iter__(self) -> Iterator[Progress]:
-        """One `Progress` for each update, `config.steps` in all.
+        """One `Progress` for each update, `config.updates` in all.
 
         Raises:
             SaltusError: when the loss or its gradient stays infinite or NaN.
         """
         config, skipped, in_a_row, validation = self.config, 0, 0, Validation()
-        interval = math.ceil(config.steps / VALIDATIONS)
+        interval = math.ceil(config.updates / VALIDATIONS)
         self.chain.train()
-        for step in range(config.steps):
-            terms, norm = self._update(step)
+        for update in range(config.updates):
+            terms, norm = self._update(update)
             finite = math.isfinite(norm)
             skipped, in_a_row = skipped + (not finite), 0 if finite else in_a_row + 1
             if in_a_row == _PATIENCE:
                 raise SaltusError(
-                    f"the loss was not finite for {_PATIENCE} updates in a row, up to step {step + 1}; try a smaller learning rate"
+                    f"the loss was not finite for {_PATIENCE} updates in a row, up to update {update + 1}; try a smaller learning rate"
                 )
-            if (step + 1) % interval == 0 or step + 1 == config.steps:
+            if (update + 1) % interval == 0 or update + 1 == config.updates:
                 validation = self.validate()
-            yield Progress(step + 1, sum(terms.values()), terms, norm, skipped, validation)
+            yield Progress(update + 1, sum(terms.values()), terms, norm, skipped, validation)
 
-    def _update(self, step: int) -> tuple[dict[str, float], float]:
+    def _update(self, update: int) -> tuple[dict[str, float], float]:
         """One step of the optimiser, unless the gradient is not finite: the terms of the loss, and the gradient's norm."""
-        config, first = self.config, step * self.config.batch
-        y = self.data.train[_items(len(self.data.train), first, config.batch, config.seed)].to(self._device)
-        ramp = config.kl_warm_up * config.steps
-        risen, weights = min(1.0, step / ramp) if ramp else 1.0, config.loss_weights
-        weights["kl"] = weights.get("kl", 1.0) * risen
-        latents = self.chain.latents if risen == 1 else 1
-        shares = self.shares.current if self.shares else None
+        batch = self._batch(update)
         with self._precision():
-            loss = self.chain.loss(y, seed=config.seed, first_item=first, weights=weights, shares=shares, latents=latents)
-        factors = loss.total.new_tensor(self.shares.factors)[loss.level - 1] if self.shares else 1.0
-        each_dim = (factors * loss.total).mean() / y[0].numel()
+            loss: Loss = self._loss(batch)
+        total, d = loss.total, batch.y[0].numel()
+        if self.level_sampling:
+            total = total * total.new_tensor(self.level_sampling.factors)[loss.level - 1]
         self._optimiser.zero_grad()
-        each_dim.backward()
-        norm = float(nn.utils.clip_grad_norm_(self._parameters, config.clip))
+        (total.mean() / d).backward()
+        norm = float(nn.utils.clip_grad_norm_(self._parameters, self.config.clip))
         if math.isfinite(norm):
             for group in self._optimiser.param_groups:
-                group["lr"] = self._learning_rate(step)
+                group["lr"] = self._learning_rate(update)
             self._optimiser.step()
-            if self.shares:
-                self.shares.update(loss)
-            self._average.update_parameters(self.chain)
-        return {name: float(value.detach().mean()) / y[0].numel() for name, value in loss.terms.items()}, norm
+            if self.level_sampling:
+                self.level_sampling.update(loss)
+            self._average_weights()
+        means = torch.stack([value.detach().mean() for value in loss.terms.values()]) / d
+        return dict(zip(loss.terms, means.tolist(), strict=True)), norm
+
+    def _batch(self, update: int) -> Batch:
+        """What an update sees."""
+        config, first = self.config, update * self.config.batch
+        index = _items(len(self.data.train), first, config.batch, config.seed)
+        noise = self.chain.noise(config.seed, first, config.batch)
+        ramp = config.kl_warm_up * config.updates
+        risen, weights = min(1.0, update / ramp) if ramp else 1.0, config.loss_weights
+        weights["kl"] = weights.get("kl", 1.0) * risen
+        k = self.chain.importance_samples if risen == 1 else 1
+        probabilities = self.level_sampling.probabilities if self.level_sampling else None
+        y = self.data.train[index].to(self._device)
+        return Batch(y, noise, self._condition(index, noise), weights, probabilities, k)
+
+    def _condition(self, index: Tensor, noise: Noise) -> Tensor | None:
+        """The conditions of items, some of them left out."""
+        condition, conditions = self.chain.condition, self.data.conditions
+        if condition is None or conditions is None:
+            return None
+        left_out = noise.uniform("condition dropout") < self.config.condition_dropout
+        return condition.drop(conditions.train[index], left_out).to(self._device)
+
+    @torch.no_grad()
+    def _average_weights(self) -> None:
+        warm = (1 + self._updates) / (10 + self._updates)
+        decay = min(self.config.ema, warm) if self._updates else 0.0  # the first weights are what they are averaged from
+        torch._foreach_lerp_(self._averages, self._parameters, 1 - decay)
+        self._updates += 1
 
     def _precision(self) -> torch.autocast:
         """Of updates, and of validations, whose figures are to watch alone."""
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self.config.bf16)
 
-    def _learning_rate(self, step: int) -> float:
-        rise = max(1, round(self.config.warm_up * self.config.steps))
-        return self.config.learning_rate * min((step + 1) / rise, 0.5 * (1 + math.cos(math.pi * step / self.config.steps)))
+    def _learning_rate(self, update: int) -> float:
+        rise = max(1, round(self.config.warm_up * self.config.updates))
+        return self.config.learning_rate * min((update + 1) / rise, 0.5 * (1 + math.cos(math.pi * update / self.config.updates)))
 
 
 def _items(n: int, first: int, count: int, seed: int) -> Tensor:
     """Places of the items that follow after `first` items were seen: one permutation of the data after another."""
     epochs = range(first // n, (first + count - 1) // n + 1)
-    order = np.concatenate([_permutation(n, epoch, seed) for epoch in epochs])
+    order = [_permutation(n, epoch, seed) for epoch in epochs]
     start = first - epochs[0] * n
-    return torch.from_numpy(order[start : start + count])
+    joined = order[0] if len(order) == 1 else np.concatenate(order)
+    return torch.from_numpy(joined[start : start + count])
 
 
 @lru_cache(maxsize=2)  # a batch may straddle two epochs
 def _permutation(n: int, epoch: int, seed: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(n)
-
-
-_Tensors = tuple[Tensor, ...] | list[Tensor]
-
-
-def _ema(decay: float) -> Callable[[_Tensors, _Tensors, Tensor | int], None]:
-    @torch.no_grad()
-    def update(averaged: _Tensors, current: _Tensors, updates: Tensor | int) -> None:
-        warm = (1 + float(updates)) / (10 + float(updates))
-        torch._foreach_lerp_(averaged, current, 1 - min(decay, warm))
-
-    return update

@@ -10,16 +10,16 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 from statistics import fmean, geometric_mean, median
 
-from saltus.studies.collapse.experiment import Descent, Exact, Plan, Record, Sampled, Source, Trained, Way
+from saltus.studies.collapse.experiment import Descent, Exact, Plan, Record, Sampled, SamplerKind, Source, Trained
 
-__all__ = ["claims", "collapse", "escape", "growth", "ingredients", "last_level", "part_c", "residual", "training"]
+__all__ = ["amplification", "claims", "collapse", "escape", "growth", "ingredients", "last_level", "residual", "training"]
 
 _COINCIDE = 1e-3  # in units of y, less than half a grey value of 256: nobody sees a larger number of images than one
 _RESTORED = 0.9  # of the diversity of real items
 
 
 def claims(plan: Plan, records: Sequence[Record]) -> list[str]:
-    """The sentences of a whole study, in the order of Problem 2."""
+    """The sentences of a whole study, in the order of the page."""
     exact = [record for record in records if isinstance(record, Exact)]
     trained = [record for record in records if isinstance(record, Trained)]
     sampled = [record for record in records if isinstance(record, Sampled)]
@@ -34,7 +34,7 @@ def claims(plan: Plan, records: Sequence[Record]) -> list[str]:
         growth("The exact optimum", [late.descent], late.levels),
         escape(late, networks),
         *(growth(f"Networks of width {width}", [r.descent for r in long if r.width == width], late.levels) for width in plan.widths),
-        part_c(long),
+        amplification(long),
         training(networks),
         last_level(early, again, late, same),
         ingredients(Source.EXACT, sampled),
@@ -43,12 +43,12 @@ def claims(plan: Plan, records: Sequence[Record]) -> list[str]:
 
 
 def collapse(exact: Sequence[Exact]) -> str:
-    """Parts (a) and (b) at the latest last time that was tried."""
+    """Whether the plain decoder gives one item, whatever its noise, at the latest last time that was tried."""
     latest = max(exact, key=lambda e: e.levels[-1])
     found, start = latest.descent, f"From t_L = {latest.levels[-1]:g} the exact optimum's first step ends"
     first = f"{start} {_shown(found.first_from_mean)} data spreads from the mean item"
     if max(found.first_from_mean, found.between_samples) < _COINCIDE:
-        return f"{first}, and all samples coincide to within {_shown(found.between_samples)}: parts (a) and (b) hold."
+        return f"{first}, and all samples coincide to within {_shown(found.between_samples)}: the plain decoder collapses to one item."
     return f"{first}, and samples differ by up to {_shown(found.between_samples)}: at this last time z_L is not yet independent of y."
 
 
@@ -100,7 +100,7 @@ def escape(exact: Exact, trained: Sequence[Trained]) -> str:
     return f"{found}: {sum(s <= optimum for s in spreads)} of {len(spreads)} are no more diverse than the optimum."
 
 
-def part_c(trained: Sequence[Trained]) -> str:
+def amplification(trained: Sequence[Trained]) -> str:
     """Whether what the first step leaves is amplified on the way down."""
     factors = [record.descent.spread[0] / record.descent.spread[-2] for record in trained]
     left = [record.descent.spread[-2] for record in trained]
@@ -110,10 +110,10 @@ def part_c(trained: Sequence[Trained]) -> str:
     )
     grown = sum(factor > 1 for factor in factors)
     if grown == len(factors):
-        return f"{found}: variation is amplified through the decoding, as part (c) has it."
+        return f"{found}: the variation that a network leaves is amplified on the way down."
     if grown == 0:
-        return f"{found}: here variation survives, but it is not amplified as part (c) has it."
-    return f"{found}: part (c)'s amplification is seen in {grown} of {len(factors)}."
+        return f"{found}: here variation survives, but it is not amplified on the way down."
+    return f"{found}: variation is amplified on the way down in {grown} of {len(factors)}."
 
 
 def training(trained: Sequence[Trained]) -> str:
@@ -143,20 +143,22 @@ def last_level(early: Exact, again: Sequence[Trained], late: Exact, same: Sequen
 
 def ingredients(source: Source, sampled: Sequence[Sampled]) -> str:
     """Which change of sampler brings diversity back, around one prediction at equal calls."""
+    kinds = [kind for kind in SamplerKind if kind is not SamplerKind.NONE]
     diversity, distance = (
-        {way: fmean(getattr(r, name) for r in sampled if (r.source, r.way) == (source, way)) for way in Way if way is not Way.NONE}
+        {kind: fmean(getattr(r, name) for r in sampled if (r.source, r.way) == (source, kind)) for kind in kinds}
         for name in ("diversity", "sliced_wasserstein")
     )
     floor = next(r.sliced_wasserstein for r in sampled if r.source is Source.REAL)
+    plain, ddim, bridge, gaussian = (diversity[kind] for kind in kinds)
     gains = {
-        "from equation (2) to DDIM, which keeps what is left of z_t,": diversity[Way.DDIM] - diversity[Way.EQUATION_2],
-        "from DDIM to the bridge, which keeps less of z_t and draws noise,": diversity[Way.BRIDGE] - diversity[Way.DDIM],
-        "from the bridge to the Gaussian step, which has room for the error of yhat,": diversity[Way.GAUSSIAN] - diversity[Way.BRIDGE],
+        "from the plain decoder to DDIM, which keeps what is left of z_t,": ddim - plain,
+        "from DDIM to the bridge, which keeps less of z_t and draws noise,": bridge - ddim,
+        "from the bridge to the Gaussian step, which has room for the error of the prediction,": gaussian - bridge,
     }
     most, best = max(gains, key=gains.__getitem__), min(distance, key=distance.__getitem__)
-    found = f"Around the {source}'s prediction diversity is " + _listed(f"{value:.2f} by {way}" for way, value in diversity.items())
+    found = f"Around the {source}'s prediction diversity is " + _listed(f"{value:.2f} by {kind}" for kind, value in diversity.items())
     verdict = f"the change {most} brings most of it back ({gains[most]:+.2f})" if gains[most] > 0 else "no change of sampler adds to it"
-    restored = [way.value for way, value in diversity.items() if value >= _RESTORED]
+    restored = [kind.value for kind, value in diversity.items() if value >= _RESTORED]
     reach = f"at least {_RESTORED:g} of real items: {_listed(restored) if restored else 'none'}"
     return f"{found}: {verdict}; {reach}. Nearest to real items is {best} (sliced Wasserstein {distance[best]:.3f}, real {floor:.3f})."
 

@@ -3,44 +3,95 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from torch import Tensor
 
 from saltus.evaluation import METRICS
 from saltus.studies.compare.models import PERFECT
-from saltus.studies.pages import Raw, image, page, paragraph, plot, section, table
+from saltus.studies.pages import MARKERS, PALETTE, Picture, Table, literal, picture, render, svg
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["bound_figure", "cell", "curves", "plus_minus", "tabulated", "write_page"]
 
+T = TypeVar("T")
 Row = dict[str, Any]
+"""A sampler of a model at a number of calls.
+
+`model`, `sampler` and `calls` name it.  `network_calls` are those that it makes, `multiply_adds` those of one sample (None
+where nobody counted), `grid` is its levels' name.  `metrics` are its figures, `bound` that of its likelihood (None where there
+is none), and `pictured` names the file of its first samples.
+"""
 
 
 def write_page(summary: dict[str, Any], file: Path, *, pictured: Callable[[Row], Tensor] | None, shown: tuple[float, float]) -> None:
     """Write the page; `pictured` gives the samples of a row, None for data that are no images."""
-    parts = [paragraph(line) for line in _conventions(summary)]
-    for name in _metrics(summary):
-        parts += [section(METRICS[name].title), plot(curves(summary, name), _caption(name)), _numbers(summary, name)]
+    title = f"Samplers at equal network calls: {summary['data'].split(':')[0]}"
+    metrics = [_metric(summary, name) for name in METRICS if name in summary["rows"][0]["metrics"]]
+    more = list(_more(summary, pictured, shown))
+    text = render("compare.html", title=title, summary=summary, sets=_sets(summary), perfect=PERFECT, metrics=metrics, more=more)
+    file.write_text(text, encoding="utf-8")
+
+
+def _sets(summary: dict[str, Any]) -> str:
+    """How many sets of samples a row is of."""
+    fewest, most = (f(len(row["figures"]) for row in summary["rows"]) for f in (min, max))
+    return f"{fewest}" if fewest == most else f"{fewest} to {most}"
+
+
+def _metric(summary: dict[str, Any], name: str) -> dict[str, Any]:
+    """A section of the page: one metric, its curves and its table."""
+    metric = METRICS[name]
+    better = {True: "Smaller is better.", False: "Larger is better.", None: "Best at the level of real items."}
+    above = "; in brackets, what is above it" if metric.is_distance else ""
+    return {
+        "name": name,
+        "title": metric.title,
+        "plot": svg(curves(summary, name)),
+        "caption": f"{better[metric.smaller_is_better]} Dashed: a perfect denoiser. Dotted: real items.",
+        "table": _table(summary, lambda row: cell(row, name)),
+        "note": f"Floor: {plus_minus(summary['floor'][name])}{above}.",
+    }
+
+
+def _more(summary: dict[str, Any], pictured: Callable[[Row], Tensor] | None, shown: tuple[float, float]) -> Iterator[dict[str, Any]]:
+    """The sections that are a table and no more: name, title, table and note."""
+
+    def part(name: str, title: str, value: Callable[[Row], str | Picture], note: str = "") -> dict[str, Any]:
+        return {"name": name, "title": title, "table": _table(summary, value), "note": note}
+
     if any(row["bound"] for row in summary["rows"]):
-        parts += [section("Bound on the negative log-likelihood"), _bounds(summary)]
-    parts += [section("Seconds for 1000 samples"), _table(summary, lambda row: f"{row['seconds_per_1000']:.2f}")]
+        yield part("bound", "Bound on the negative log-likelihood", bound_figure, _bound_note(summary))
+    if any(row["multiply_adds"] is not None for row in summary["rows"]):
+        note = "Calls of a small network are not calls of a large one: this is the work that they are."
+        yield part("multiply-adds", "Multiply-adds for one sample", _multiply_adds, note)
+    yield part("seconds", "Seconds for 1000 samples", lambda row: f"{row['seconds_per_1000']:.2f}")
     if pictured is not None:
-        parts += [section("Samples, the same noise in every cell of a column"), _pictures(summary, pictured, shown)]
-    file.write_text(page(f"Samplers at equal network calls: {summary['data'].split(':')[0]}", parts))
+        title = "Samples, the same noise in every cell of a column"
+        yield part("samples", title, lambda row: picture(pictured(row), shown=shown, words=f"{_line(row)}, {row['calls']} calls"))
 
 
-def tabulated(summary: dict[str, Any], value: Callable[[Row], str]) -> list[list[str]]:
-    """A table over models, ways and calls, its first row the headings; blank where a way does not take part."""
+def tabulated(summary: dict[str, Any], value: Callable[[Row], T]) -> list[list[T | str]]:
+    """A table over models, samplers and calls, its first row the headings; blank where a sampler does not take part."""
     calls = sorted({row["calls"] for row in summary["rows"]})
-    cells = {(row["model"], row["way"], row["calls"]): value(row) for row in summary["rows"]}
-    headings = ["network: step", *(f"{n} call{'s' * (n > 1)}" for n in calls)]
-    rows = [[f"{model}: {way}", *(cells.get((model, way, n), "") for n in calls)] for model, way in _lines(summary)]
+    cells: dict[tuple[str, int], T] = {(_line(row), row["calls"]): value(row) for row in summary["rows"]}
+    headings: list[T | str] = ["network: sampler", *(f"{n} call{'s' * (n > 1)}" for n in calls)]
+    rows: list[list[T | str]] = [[line, *(cells.get((line, n), "") for n in calls)] for line in dict.fromkeys(map(_line, summary["rows"]))]
     return [headings, *(row for row in rows if any(row[1:]))]
+
+
+def _table(summary: dict[str, Any], value: Callable[[Row], str | Picture]) -> Table:
+    headings, *rows = tabulated(summary, value)
+    return Table([str(heading) for heading in headings], rows)
+
+
+def _line(row: Row) -> str:
+    """The name of a row of a table, or of a curve."""
+    return f"{row['model']}: {row['sampler']}"
 
 
 def cell(row: Row, name: str) -> str:
@@ -60,69 +111,50 @@ def plus_minus(figure: dict[str, Any], digits: int = 4) -> str:
     return f"{mean}{spread}"
 
 
-def _lines(summary: dict[str, Any]) -> list[tuple[str, str]]:
-    return list(dict.fromkeys((row["model"], row["way"]) for row in summary["rows"]))
+def bound_figure(row: Row) -> str:
+    """The bound of a row, and how many importance samples it takes; nothing where there is none."""
+    bound = row["bound"]
+    if not bound:
+        return ""
+    K = bound["importance_samples"]
+    return plus_minus(bound["value"]) + (f", importance-weighted with {K} samples a step" if K > 1 else "")
 
 
-def _metrics(summary: dict[str, Any]) -> list[str]:
-    return [name for name in METRICS if name in summary["rows"][0]["metrics"]]
+def _bound_note(summary: dict[str, Any]) -> str:
+    bounds = [row["bound"] for row in summary["rows"] if row["bound"]]
+    error = max(bound["standard_error_over_items"] for bound in bounds)
+    first = bounds[0]
+    return f"In {first['unit']}, on {first['items']} test items: {first['convention']}. Standard error over items: at most {error:.2g}."
 
 
-def _conventions(summary: dict[str, Any]) -> list[str]:
-    some, most = (f(len(row["figures"]) for row in summary["rows"]) for f in (min, max))
-    figures = f"{some}" if some == most else f"{some} to {most}"
-    runs = (
-        f"{name}: {', '.join(network['run'] for network in networks)}" for name, networks in summary["models"].items() if name != PERFECT
-    )
-    return [
-        f"{summary['data']}.",
-        f"{summary['n_generated']} samples against {summary['n_real']} test items; the last step gives its median, unless a draw of "
-        f"continuous data was chosen (diffusers' samplers always end in the network's prediction). Each figure is a mean over {figures} "
-        f"sets of samples, with their standard deviation: of networks that differ in their seed, in turns where they are fewer, each "
-        f"sampled with another seed.",
-        f"Runs: {'; '.join(runs)}.",
-        f"Chosen on validation items: {summary['choice']}. A chain of fixed levels has its own grid. Heun, which calls twice a step, "
-        f"takes the steps that fit.",
-        f"{summary['features']}",
-        f"“{PERFECT}” has no error of a network: what is left of a distance there is the fault of the kind of step alone. "
-        f"The floor is the figure of real training items in place of samples.",
-        f"Machine: {'; '.join(summary['machines'])}; {summary['seconds']:.0f} seconds since the command was last started.",
-    ]
-
-
-def _caption(name: str) -> str:
-    better = {True: "Smaller is better.", False: "Larger is better.", None: "Best at the level of real items."}[
-        METRICS[name].smaller_is_better
-    ]
-    return f"{better} Dashed: a perfect denoiser. Dotted: real items."
+def _multiply_adds(row: Row) -> str:
+    return "" if row["multiply_adds"] is None else f"{row['multiply_adds']:,}"
 
 
 def curves(summary: dict[str, Any], name: str) -> Figure:
-    """A figure of matplotlib: one metric over network calls, a colour for each way."""
-    from matplotlib import colormaps
+    """A figure of matplotlib: one metric over network calls, a colour and a mark for each sampler."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator
 
     figure = Figure(figsize=(9, 4.2), layout="constrained")
     axes = figure.subplots()
-    lines = _lines(summary)
-    colours = {key: colormaps["tab20"](i % 20) for i, key in enumerate(dict.fromkeys(_coloured(*line) for line in lines))}
-    for model, way in lines:
-        rows = [row for row in summary["rows"] if (row["model"], row["way"]) == (model, way)]
-        perfect = model == PERFECT
-        named = not perfect or way not in {other for trained, other in lines if trained != PERFECT}
+    lines = {_line(row): [other for other in summary["rows"] if _line(other) == _line(row)] for row in summary["rows"]}
+    trained = {row["sampler"] for row in summary["rows"] if row["model"] != PERFECT}
+    styles = {style: i for i, style in enumerate(dict.fromkeys(_style(row) for row in summary["rows"]))}
+    for line, rows in lines.items():
+        perfect, style = rows[0]["model"] == PERFECT, styles[_style(rows[0])]
         axes.errorbar(
             [row["network_calls"] for row in rows],
             [_number(row["metrics"][name]["mean"]) for row in rows],
             [row["metrics"][name]["spread"] or 0 for row in rows],
-            color=colours[_coloured(model, way)],
+            color=PALETTE[style % len(PALETTE)],
             linestyle="--" if perfect else "-",
             linewidth=1.2,
-            marker="." if len(rows) > 1 else "*",
-            markersize=6 if len(rows) > 1 else 12,
-            label=f"{model}: {way}" if named else None,
+            marker=MARKERS[style % len(MARKERS)],
+            markersize=4 if len(rows) > 1 else 8,
+            label=None if perfect and rows[0]["sampler"] in trained else literal(line),
         )
-    axes.axhline(summary["floor"][name]["mean"], color="0.4", linestyle=":", label="real items")
+    axes.axhline(summary["floor"][name]["mean"], color="0.5", linestyle=":", label="real items")
     axes.set(xlabel="network calls", ylabel=METRICS[name].title, xscale="log")
     means = [row["metrics"][name]["mean"] for row in summary["rows"] if row["metrics"][name]["mean"] is not None]
     if METRICS[name].is_distance and min(means, default=0) > 0:
@@ -143,36 +175,6 @@ def _number(value: float | None) -> float:
     return math.nan if value is None else value
 
 
-def _coloured(model: str, way: str) -> str:
-    """What has a colour: a way, whoever's network it is around; but chains of fixed levels each have their own."""
-    return f"{model}: {way}" if "levels" in model else way
-
-
-def _numbers(summary: dict[str, Any], name: str) -> Raw:
-    floor = summary["floor"][name]
-    above = "; in brackets, what is above it" if METRICS[name].is_distance else ""
-    return Raw(_table(summary, lambda row: cell(row, name)) + paragraph(f"Floor: {plus_minus(floor)}{above}."))
-
-
-def _table(summary: dict[str, Any], value: Callable[[Row], str]) -> Raw:
-    headings, *rows = tabulated(summary, value)
-    return table(headings, rows)
-
-
-def bound_figure(row: dict[str, Any]) -> str:
-    """The bound of a row, and how it is tightened; nothing where there is none."""
-    bound = row["bound"]
-    return plus_minus(bound["value"]) + bound.get("tightened", "") if bound else ""
-
-
-def _bounds(summary: dict[str, Any]) -> Raw:
-    bounds = [row["bound"] for row in summary["rows"] if row["bound"]]
-    error = max(bound["standard_error_over_items"] for bound in bounds)
-    first = bounds[0]
-    note = f"In {first['unit']}, on {first['items']} test items: {first['convention']}. Standard error over items: at most {error:.2g}."
-    written = _table(summary, bound_figure)
-    return Raw(written + paragraph(note))
-
-
-def _pictures(summary: dict[str, Any], pictured: Callable[[Row], Tensor], shown: tuple[float, float]) -> Raw:
-    return _table(summary, lambda row: image(pictured(row), shown=shown, alt=f"{row['way']}, {row['calls']} calls"))
+def _style(row: Row) -> str:
+    """What has a colour: a sampler, whichever network it is around; but chains of fixed levels each have their own."""
+    return _line(row) if "levels" in row["model"] else str(row["sampler"])

@@ -1,0 +1,106 @@
+r"""What a chain is made of: a prior for z_L, a grid of levels, a kernel for each step; and the two ways along it.
+
+Forward, `forward_path` draws z_1 ... z_L ~ q( . | y); backward, `descend` is the one reverse loop, which sampling, decoding, the
+schedulers of other libraries and the studies share.  Level l is the step t_l -> t_{l-1}.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from torch import Tensor, nn
+
+from saltus.chain.prior import Prior
+from saltus.kernels import Kernel, Pair, Transition
+from saltus.levels import Levels
+from saltus.networks import Condition
+from saltus.process import Noise, OrnsteinUhlenbeck
+from saltus.registry import Configurable
+
+__all__ = ["ChainProcess", "descend"]
+
+_process = OrnsteinUhlenbeck()
+
+
+def descend(
+    z: Tensor,
+    levels: Levels,
+    step: Callable[[int, Transition], Tensor],
+    *,
+    from_level: int | None = None,
+    condition: Tensor | None = None,
+    guidance: float = 1.0,
+) -> Iterator[Tensor]:
+    """z_l, ..., z_0 from z_l, (B, *E) each.
+
+    Args:
+        z: z_l.
+        levels: the grid.
+        step: z_{l-1} from the number l of a level and its transition.
+        from_level: l; L unless given.
+        condition, guidance: of every transition.
+    """
+    yield z
+    steps = list(enumerate(levels.pairs(), 1))[:from_level]
+    for level, (s, t) in reversed(steps):
+        z = step(level, Transition(z, s, t, condition, guidance))
+        yield z
+
+
+class ChainProcess(Configurable, nn.Module):
+    """prior -> kernel at level L -> ... -> kernel at level 1 -> data; the arguments are those of `saltus.Chain`."""
+
+    def __init__(self, prior: Prior, levels: Levels, kernels: Kernel | Sequence[Kernel], *, noise_version: int = Noise.LATEST) -> None:
+        super().__init__()
+        listed = [kernels] if isinstance(kernels, Kernel) else list(kernels)
+        shapes = {tuple(kernel.event_shape) for kernel in listed}
+        if len(listed) not in (1, levels.L) or len(shapes) != 1:
+            raise ValueError(
+                f"{len(listed)} kernels with event shapes {sorted(shapes)} for {levels.L} levels; expected 1 or {levels.L}, of one shape"
+            )
+        self.prior, self.levels, self.noise_version = prior, levels, noise_version
+        self.kernels = nn.ModuleList(listed)
+
+    @property
+    def event_shape(self) -> tuple[int, ...]:
+        """E."""
+        return tuple(self.kernel(1).event_shape)
+
+    @property
+    def has_bound(self) -> bool:
+        """Whether every kernel has a bound."""
+        return all(kernel.has_bound for kernel in self.each_kernel())
+
+    @property
+    def any_step(self) -> bool:
+        """Whether one kernel serves all pairs s < t, so that the number of calls is chosen when sampling."""
+        return len(self.kernels) == 1 and self.kernel(1).any_step
+
+    @property
+    def condition(self) -> Condition | None:
+        """What the model is conditioned on; None for nothing."""
+        return self.kernel(1).condition
+
+    def kernel(self, level: int) -> Kernel:
+        """The kernel of the step t_level -> t_{level-1}, level in 1 ... L."""
+        kernel = self.kernels[0 if len(self.kernels) == 1 else level - 1]
+        assert isinstance(kernel, Kernel)
+        return kernel
+
+    def each_kernel(self) -> list[Kernel]:
+        """Every kernel once, cleanest first."""
+        return list(dict.fromkeys(self.kernel(level) for level in range(1, len(self.kernels) + 1)))
+
+    def noise(self, seed: int, first_item: int, n: int) -> Noise:
+        """The random numbers of n items, in the version that this chain was made with."""
+        return Noise(seed, first_item, n, version=self.noise_version)
+
+    def forward_path(
+        self, y: Tensor, noise: Noise, condition: Tensor | None = None, *, levels: Levels | None = None
+    ) -> Iterator[tuple[int, Pair]]:
+        """Each level, cleanest first, with its pair along one path of the noise process; on the chain's grid, unless another is given."""
+        z_s = y
+        for level, (s, t) in enumerate((levels or self.levels).pairs(), 1):
+            z_t = _process.noised(z_s, t - s, noise.at(level).normal("z_t", y.shape[1:], like=y))
+            yield level, Pair(z_t, s, t, condition, y=y, z_s=z_s)
+            z_s = z_t

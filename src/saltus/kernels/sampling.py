@@ -1,0 +1,50 @@
+"""How the steps of a chain are sampled: what the last one returns, fresh noise, the width of latents, guidance."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from saltus.errors import SaltusError
+
+__all__ = ["DEFAULT", "Final", "Sampling"]
+
+Final = Literal["mode", "mean", "sample"]
+"""What the step to data returns of p(y | .)."""
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How steps are sampled.  The bound is that of `final="sample"` with eta = temperature = guidance = 1.
+
+    Attributes:
+        final: what the step to data returns: the mode of p(y | .), its mean, or a sample of it.
+        eta: from 0 to 1.  The share eta^2 of the bridge's noise is fresh, and the rest is that of z_t (DDIM's eta,
+            https://arxiv.org/abs/2010.02502).  If the step's y were an exact draw of q(y | z_t),
+            every eta would give the same distribution.
+        temperature: > 0, the standard deviation of latents.  Above 1 they vary more.
+        guidance: >= 0, the weight W of the condition: yhat = yhat(none) + W (yhat(c) - yhat(none))
+            (https://arxiv.org/abs/2207.12598).  1 is the conditional model itself, 0 the unconditional one.
+
+    Raises:
+        SaltusError: for a value outside its range.
+    """
+
+    final: Final = "mode"
+    eta: float = 1.0
+    temperature: float = 1.0
+    guidance: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.final not in get_args(Final):
+            raise SaltusError(f"final = {self.final!r} was given; expected one of {', '.join(get_args(Final))}: choose one")
+        if not 0 <= self.eta <= 1:
+            raise SaltusError(f"eta = {self.eta} was given; expected a share from 0 to 1: correct it")
+        if not 0 < self.temperature < math.inf:
+            raise SaltusError(f"temperature = {self.temperature} was given; expected a positive number: correct it")
+        if not 0 <= self.guidance < math.inf:
+            raise SaltusError(f"guidance = {self.guidance} was given; expected a number from 0 up: correct it")
+
+
+DEFAULT = Sampling()

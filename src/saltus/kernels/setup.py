@@ -1,0 +1,83 @@
+"""What a kernel is built from when a training begins, and the registry of kernels that can be trained.
+
+A new kernel is one file and one line, here or in a package of your own:
+
+    KERNELS.register("mine", Trainable(MyKernel.build))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from saltus.kernels.denoiser import Preconditioned
+from saltus.kernels.kernel import Kernel
+from saltus.likelihoods import Head
+from saltus.networks import Condition, LadderEncoder, backbone, encoder, ladder
+from saltus.registry import Registry
+
+__all__ = ["KERNELS", "Setup", "Trainable"]
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What there is to build a kernel from.
+
+    Attributes:
+        event_shape: E.
+        variance: of the training items, averaged over dimensions.
+        head: the likelihood that fits the data.
+        levels: steps of the chain.
+        options: every option of the training by its name, see `saltus.Config`.
+        condition: what the model is conditioned on; None for nothing.
+    """
+
+    event_shape: Sequence[int]
+    variance: float
+    head: Head
+    levels: int
+    options: Mapping[str, Any]
+    condition: Condition | None = None
+
+    def denoiser(self, *, outputs: int = 1, latent: int = 0) -> Preconditioned:
+        """A network that predicts data, of the architecture and size that were asked for."""
+        return Preconditioned(backbone(self.event_shape, outputs=outputs, latent=latent, **self._sizes), self.variance)
+
+    def encoder(self, latent: int) -> nn.Module:
+        """An encoder to a latent of that size."""
+        return encoder(self.event_shape, latent=latent, **self._sizes)
+
+    def ladder(self) -> tuple[Preconditioned, LadderEncoder]:
+        """A network with latents at several resolutions, and its encoder."""
+        options = self.options
+        network, reader = ladder(self.event_shape, options["preset"], channels=options["channels"], condition=self.condition)
+        return Preconditioned(network, self.variance), reader
+
+    def any_step(self, default: bool) -> bool:
+        """Whether the kernel is to serve all pairs s < t: as asked for, or by its own default."""
+        asked: bool | None = self.options["any_step"]
+        return default if asked is None else asked
+
+    @property
+    def _sizes(self) -> dict[str, Any]:
+        return {name: self.options[name] for name in ("preset", "architecture", "width", "channels")} | {"condition": self.condition}
+
+
+@dataclass(frozen=True)
+class Trainable:
+    """A kernel that can be trained.
+
+    Attributes:
+        build: one kernel for all steps, or a list with one for each, cleanest first.
+        options: names of the options of `saltus.Config` that are this kernel's, and no other's unless that names them too.
+    """
+
+    build: Callable[[Setup], Kernel | list[Kernel]]
+    options: frozenset[str] = frozenset()
+
+
+KERNELS: Registry[Trainable] = Registry("kernel")
+"""The kernels that can be trained, by the names that `saltus train --kernel` takes."""

@@ -1,0 +1,92 @@
+r"""A transition from time t to a cleaner time s, as a value; every kernel takes one.
+
+With A, B and S of the bridge (see `saltus.process`),
+
+.. math:: q_\eta(z_s \mid z_t, y) = \mathcal N(A z_t + B y,\; S I).
+
+Transitions are built in three places: the loss, the bound and the reverse loop.  What steps at sampling need of them is made from
+numbers, never by looking at a tensor's values.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+from torch import Tensor
+
+from saltus.process import OrnsteinUhlenbeck, Time, as_time, per_item
+
+__all__ = ["Bridge", "Pair", "Transition"]
+
+_process = OrnsteinUhlenbeck()
+
+
+@dataclass(frozen=True, eq=False)
+class Bridge:
+    """The coefficients A, B and S of q_eta(z_s | z_t, y), (B, 1, ..., 1) each."""
+
+    coef_z: Tensor
+    coef_y: Tensor
+    var: Tensor
+
+    def mean(self, z_t: Tensor, y: Tensor) -> Tensor:
+        """A z_t + B y, (B, *E)."""
+        return self.coef_z * z_t + self.coef_y * y
+
+    def sample(self, z_t: Tensor, y: Tensor, eps: Tensor) -> Tensor:
+        """z_s between z_t and y from unit Gaussian noise, (B, *E) each; y itself where s = 0."""
+        return self.mean(z_t, y) + self.var.sqrt() * eps
+
+
+@dataclass(frozen=True, eq=False)
+class Transition:
+    """From z_t to z_s.
+
+    Attributes:
+        z_t: (B, *E).
+        s, t: times, s < t: numbers, or one for each item, (B,).
+        condition: what the items are conditioned on, (B, ...); None for nothing.
+        guidance: the weight of the condition, see `Sampling`; only sampling changes it.
+    """
+
+    z_t: Tensor
+    s: Time
+    t: Time
+    condition: Tensor | None = None
+    guidance: float = 1.0
+
+    @cached_property
+    def log_snr(self) -> Tensor:
+        """Of t and of s, (B, 2) float64, on the device of z_t."""
+        pair = [_process.log_snr(time).expand(len(self.z_t)) for time in (self.t, self.s)]
+        return torch.stack(pair, dim=1).to(self.z_t.device)
+
+    @cached_property
+    def bridge(self) -> Bridge:
+        """q(z_s | z_t, y), with all of its noise fresh."""
+        return self.bridge_at(1.0)
+
+    def bridge_at(self, eta: float) -> Bridge:
+        """q_eta(z_s | z_t, y), with the share eta^2 of its noise fresh."""
+        coefficients = _process.bridge_coefficients(self.s, self.t, eta)
+        return Bridge(*(per_item(c.expand(len(self.z_t)), self.z_t) for c in coefficients))
+
+    @property
+    def is_final(self) -> bool | Tensor:
+        """Whether s = 0: known for a number; for one time each, a boolean (B,) on the device of the times."""
+        return self.s == 0 if not isinstance(self.s, Tensor) else as_time(self.s).expand(len(self.z_t)) == 0
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Pair(Transition):
+    """A transition with the data and the z_s that it led through: what training and bounds know.
+
+    Attributes:
+        y: data, (B, *E).
+        z_s: a draw of q(z_s | y) from which z_t was drawn, (B, *E); y where s = 0.
+    """
+
+    y: Tensor
+    z_s: Tensor
