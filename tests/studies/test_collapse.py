@@ -26,8 +26,7 @@ from saltus.evaluation import decoder_path, exact_decoder_path, pair_growth, sma
 from saltus.kernels import OracleDenoiser
 from saltus.studies.collapse import claims as collapse_claims
 from saltus.studies.collapse import experiment as collapse
-from saltus.studies.collapse.experiment import Descent, Exact, Job, Plan, Sampled, Source, Trained
-from saltus.studies.collapse.experiment import SamplerKind
+from saltus.studies.collapse.experiment import Descent, Exact, Job, Plan, Sampled, SamplerKind, Source, Trained
 from saltus.training import Config, train
 
 GRID = Levels.cosine(4, 8.0)
