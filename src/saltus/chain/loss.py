@@ -95,18 +95,17 @@ class ChainLoss(nn.Module):
             ValueError: for level probabilities that are not such, or of a kernel that serves any step.
         """
         chain, y = self.chain, batch.y
-        strata = (torch.arange(len(y)) + batch.noise.uniform("level")[0]) / len(y)
         if chain.any_step:
-            return self._any_step(batch, strata)
+            return self._any_step(batch)
         L, given = chain.levels.L, batch.level_probabilities
         probability = torch.full((L,), 1 / L, dtype=torch.float64) if given is None else torch.tensor(given, dtype=torch.float64)
         if given is not None and (len(probability) != L or not probability.min() > 0 or not math.isclose(probability.sum(), 1)):
             raise ValueError(f"level probabilities {list(given)} of {L} levels; expected {L} positive ones that sum to 1")
-        index = torch.searchsorted(probability.cumsum(0)[:-1], strata, right=True)
+        index = torch.searchsorted(probability.cumsum(0)[:-1], _strata(batch), right=True)
         s, t = chain.levels.times[index], chain.levels.times[index + 1]
         return _loss(index + 1, self._terms(index + 1, batch, s, t), (1 / (L * probability))[index].to(y))
 
-    def _any_step(self, batch: Batch, strata: Tensor) -> Loss:
+    def _any_step(self, batch: Batch) -> Loss:
         kernel, levels = self.chain.kernel(1), self.chain.levels
         if batch.level_probabilities is not None:
             raise ValueError(f"level probabilities {list(batch.level_probabilities)} of a kernel for any step; expected none")
@@ -114,7 +113,8 @@ class ChainLoss(nn.Module):
             s, t, weight = random_pairs(levels.last, batch.noise.uniform("level"), batch.noise.uniform("pair"))
             weight = weight / levels.L  # so that its mean is the bound over L, as on a grid
         else:
-            s, t, weight = torch.zeros_like(strata), levels.spread(strata), torch.ones_like(strata)
+            t = levels.spread(_strata(batch))
+            s, weight = torch.zeros_like(t), torch.ones_like(t)
         level = torch.zeros(len(batch.y), dtype=torch.int64)
         return _loss(level, _of_kernel(kernel, batch, s, t), weight.to(batch.y))
 
@@ -135,6 +135,11 @@ class ChainLoss(nn.Module):
                 padded = nn.functional.pad(value, (rows.start, len(y) - rows.stop))
                 terms[name] = terms[name] + padded if name in terms else padded
         return terms
+
+
+def _strata(batch: Batch) -> Tensor:
+    """Numbers in (0, 1), even along the batch from a random start, (B,) float64."""
+    return (torch.arange(len(batch.y)) + batch.noise.uniform("level")[0]) / len(batch.y)
 
 
 def _loss(level: Tensor, terms: Terms, weight: Tensor) -> Loss:
