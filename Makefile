@@ -2,7 +2,10 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help venv demo test slow check format bench images clean
+OLDEST := tests/test_storage.py tests/test_extras.py tests/test_dependencies.py tests/kernels tests/chain tests/networks \
+	tests/integrations tests/evaluation/test_metrics.py tests/evaluation/test_cache.py tests/evaluation/test_pictures.py tests/cli
+
+.PHONY: help venv demo test slow oldest check format bench images clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -24,6 +27,15 @@ test: venv ## the tests
 slow: venv ## the tests that take long
 	$(BIN)/python -m pytest -m slow
 
+oldest: .venv-oldest/ready ## the fast tests with the oldest versions that pyproject.toml allows
+	.venv-oldest/bin/python -m pytest $(OLDEST)
+
+.venv-oldest/ready: pyproject.toml tools/oldest.py
+	$(PYTHON) -m venv --clear .venv-oldest
+	.venv-oldest/bin/python tools/oldest.py > .venv-oldest/constraints.txt
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --constraint .venv-oldest/constraints.txt --editable '.[test]'
+	@touch $@
+
 check: venv ## lint, format, types, import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -43,4 +55,4 @@ images: venv ## kernels and rivals on digits, MNIST and Fashion-MNIST (hours, co
 	$(BIN)/python benchmarks/images.py report
 
 clean: ## remove what the other targets made
-	rm -rf .venv demo build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest demo build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -9,59 +9,122 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from saltus.chain import Bound, Chain, Loss, OraclePrior, StandardNormal, bits_per_dim
+    from saltus.chain import Bound, Chain, ChainLoss, Loss, OraclePrior, StandardNormal, bits_per_dim
     from saltus.data import DataSet, digits, load
     from saltus.errors import SaltusError
-    from saltus.kernels import DeterministicKernel, GaussianKernel, Kernel, OracleKernel, Sampling, VAEKernel
-    from saltus.levels import Levels
+    from saltus.estimators import Model
+    from saltus.kernels import (
+        KERNELS,
+        Denoiser,
+        DeterministicKernel,
+        GaussianKernel,
+        Kernel,
+        OracleKernel,
+        Sampling,
+        Trainable,
+        Transition,
+        VAEKernel,
+    )
+    from saltus.levels import Levels, PairCosts
     from saltus.likelihoods import DiscretisedHead, GaussianHead
+    from saltus.networks import NETWORKS, ClassCondition, ImageCondition, VectorCondition
     from saltus.oracles import FiniteData, GaussianMixture
     from saltus.process import Delta, Noise, OrnsteinUhlenbeck
     from saltus.training import Config, train
 
 _rooms = {
-    "process": ("Delta", "Noise", "OrnsteinUhlenbeck"),
-    "levels": ("Levels",),
-    "oracles": ("FiniteData", "GaussianMixture"),
+    "process": (
+        "Delta",
+        "Noise",
+        "OrnsteinUhlenbeck",
+    ),
+    "levels": (
+        "Levels",
+        "PairCosts",
+    ),
+    "oracles": (
+        "FiniteData",
+        "GaussianMixture",
+    ),
+    "likelihoods": (
+        "DiscretisedHead",
+        "GaussianHead",
+    ),
+    "networks": (
+        "ClassCondition",
+        "ImageCondition",
+        "NETWORKS",
+        "VectorCondition",
+    ),
     "kernels": (
+        "Denoiser",
         "DeterministicKernel",
         "GaussianKernel",
+        "KERNELS",
         "Kernel",
         "OracleKernel",
         "Sampling",
+        "Trainable",
+        "Transition",
         "VAEKernel",
     ),
-    "likelihoods": ("DiscretisedHead", "GaussianHead"),
-    "chain": ("Bound", "Chain", "Loss", "OraclePrior", "StandardNormal", "bits_per_dim"),
-    "data": ("DataSet", "digits", "load"),
-    "training": ("Config", "train"),
+    "chain": (
+        "Bound",
+        "Chain",
+        "ChainLoss",
+        "Loss",
+        "OraclePrior",
+        "StandardNormal",
+        "bits_per_dim",
+    ),
+    "data": (
+        "DataSet",
+        "digits",
+        "load",
+    ),
+    "training": (
+        "Config",
+        "train",
+    ),
+    "estimators": ("Model",),
     "errors": ("SaltusError",),
 }
 _home = {name: room for room, names in _rooms.items() for name in names}
 
 __all__ = [
+    "KERNELS",
+    "NETWORKS",
     "Bound",
     "Chain",
+    "ChainLoss",
+    "ClassCondition",
     "Config",
     "DataSet",
     "Delta",
+    "Denoiser",
     "DeterministicKernel",
     "DiscretisedHead",
     "FiniteData",
     "GaussianHead",
     "GaussianKernel",
     "GaussianMixture",
+    "ImageCondition",
     "Kernel",
     "Levels",
     "Loss",
+    "Model",
     "Noise",
     "OracleKernel",
     "OraclePrior",
     "OrnsteinUhlenbeck",
+    "PairCosts",
     "SaltusError",
     "Sampling",
     "StandardNormal",
+    "Trainable",
+    "Transition",
     "VAEKernel",
+    "VectorCondition",
     "bits_per_dim",
     "digits",
     "load",

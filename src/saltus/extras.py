@@ -1,10 +1,39 @@
-"""Libraries that only some work needs."""
+"""Libraries that only a part of saltus needs: imported where they are used, and named in one sentence where they are missing.
+
+    unet       diffusers: the U-Net, and networks of diffusers' own
+    evaluate   scikit-learn, torchmetrics, platformdirs: distances between samples and real items, on the command line and in Python
+    compare    the above, matplotlib and jinja2: other samplers on the same networks, and pages
+    study      the same
+    demo       scikit-learn for its digits, matplotlib for pictures
+
+Everything else, such as training, sampling and bounds, works without them.
+"""
 
 from __future__ import annotations
 
 import importlib
 from typing import Any
 
+from saltus.errors import SaltusError
+
+__all__ = ["PACKAGES", "needs"]
+
+PACKAGES = {"sklearn": "scikit-learn"}
+"""Names of packages that differ from the names of their modules."""
+
 
 def needs(module: str, *, extra: str) -> Any:
-    return importlib.import_module(module)
+    """Import a module of a library that `pip install 'saltus[EXTRA]'` brings, such as "sklearn.metrics".
+
+    Raises:
+        SaltusError: if the library is not installed.
+    """
+    library = module.partition(".")[0]
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != library:  # it is there, and lacks something itself
+            raise
+        raise SaltusError(
+            f"this needs {PACKAGES.get(library, library)}, which is not installed; install it with: pip install 'saltus[{extra}]'"
+        ) from error

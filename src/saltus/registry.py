@@ -13,15 +13,15 @@ saltus, which are listed here, and then in the installed packages that have an e
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import importlib
 import importlib.metadata
 import inspect
 import math
+import pkgutil
 from collections.abc import Callable
 from types import UnionType
-from typing import Any, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, ClassVar, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
 
 import torch
 from torch import Tensor, nn
@@ -32,7 +32,6 @@ __all__ = ["Configurable", "Registry", "Tensors", "build", "describe", "find", "
 
 Tensors = dict[str, Tensor]
 T = TypeVar("T")
-
 _ROOMS = (
     "saltus.levels",
     "saltus.likelihoods",
@@ -56,12 +55,15 @@ class Configurable:
     Arguments may be JSON values, tensors, other Configurables, and lists or dictionaries of these.  A class that is a module
     makes its tensors in the constructor as parameters and persistent buffers only, and reads none of their values there.
 
+    Attributes:
+        imports: what the constructor imports, as "package:name"; what a library computes while it is imported takes memory.
+
     Raises:
         ValueError: when a class is defined whose short name another class has.
     """
 
+    imports: ClassVar[tuple[str, ...]] = ()
     _arguments: dict[str, Any] = {}  # noqa: RUF012 - replaced whole, for each object, by the constructor
-
     _made = False
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -104,7 +106,7 @@ def _remembering(init: Callable[..., None]) -> Callable[..., None]:
 
 
 def find(name: str) -> type[Configurable] | None:
-    """The class of this short name; None if neither saltus, nor what was imported, nor a plugin has one."""
+    """The class of this short name, of saltus, of what was imported or of a plugin; None if there is none."""
     for room in _ROOMS:
         if name in _classes:
             break
@@ -144,26 +146,18 @@ class Registry(Generic[T]):
         self._things: dict[str, T] = {}
 
     def register(self, name: str, thing: T) -> None:
-        """Give a thing a name.
-
-        Raises:
-            ValueError: if another thing has it.
-        """
+        """Give a thing a name; a ValueError if another thing has it."""
         if self._things.setdefault(name, thing) is not thing:
             raise ValueError(f"two things of the kind {self._kind} are named {name}; rename one")
 
     def get(self, name: str) -> T:
-        """The thing of this name.
-
-        Raises:
-            SaltusError: if there is none, in saltus or in a plugin.
-        """
+        """The thing of this name; a SaltusError if neither saltus nor a plugin has it."""
         if name not in self._things and name not in self.names():
             raise SaltusError(f"there is no {self._kind} {name!r}{_load_plugins()}; give one of {', '.join(self.names())}")
         return self._things[name]
 
     def names(self) -> tuple[str, ...]:
-        """All names, those of plugins included, in the order in which they came."""
+        """All names, those of plugins included, in their order."""
         _load_plugins()
         return tuple(self._things)
 
@@ -175,8 +169,7 @@ def describe(thing: Configurable) -> tuple[dict[str, Any], Tensors]:
         TypeError: if an argument is none of the kinds a Configurable may hold.
     """
     writer = _Writer()
-    description: dict[str, Any] = writer.plain(thing)
-    return description, writer.tensors
+    return writer.plain(thing), writer.tensors
 
 
 class _Writer:
@@ -203,9 +196,7 @@ class _Writer:
             case None | bool() | int() | float() | str():
                 return value
             case _:
-                raise TypeError(
-                    f"cannot write down {value!r} of type {type(value).__name__}; expected JSON values, tensors or Configurables"
-                )
+                raise TypeError(f"cannot write down {value!r}, a {type(value).__name__}; expected JSON values, tensors or Configurables")
 
     def _keep(self, tensor: Tensor) -> str:
         """The name of a tensor, which is written once though a prior and a kernel may share an oracle."""
@@ -273,7 +264,11 @@ class _Reader:
                     f"the argument {key} of {name} is a {type(given[key]).__name__}; expected {expected}: copy the file again"
                 )
         try:
-            with torch.device("meta") if self.meta and issubclass(cls, nn.Module) else contextlib.nullcontext():
+            if not (self.meta and issubclass(cls, nn.Module)):
+                return cls(**given)
+            for needed in cls.imports:
+                pkgutil.resolve_name(needed)
+            with torch.device("meta"):
                 return cls(**given)
         except Exception as error:
             raise SaltusError(f"{name} cannot be made of these arguments ({in_brief(error)}); copy the file again") from error
@@ -283,7 +278,7 @@ def _hints(cls: type) -> dict[str, tuple[Any, Any]]:
     """The annotation and the default of each argument of a constructor; none if annotations need what is not imported."""
     try:
         hints = get_type_hints(cls.__init__)  # type: ignore[misc]
-    except Exception:
+    except NameError:
         return {}
     parameters = inspect.signature(cls).parameters
     return {name: (hint, parameters[name].default) for name, hint in hints.items() if name in parameters}
@@ -300,4 +295,6 @@ def _fits(value: Any, hint: Any) -> bool:
         return (issubclass(list, kind) or kind is tuple) and (len(inner) != 1 or all(_fits(item, *inner) for item in value))
     if isinstance(value, bool | int | float) and issubclass(kind, int | float):
         return True
-    return isinstance(value, kind) or (isinstance(value, str) and issubclass(kind, str))
+    if isinstance(value, str):  # also a sequence, which is not meant
+        return issubclass(kind, str) or kind is object
+    return isinstance(value, kind)

@@ -120,7 +120,10 @@ def test_what_a_chain_can_do_is_what_its_kernels_can() -> None:
     [
         ([OracleKernel(MIXTURE)] * 2, "2 kernels .* for 3 levels"),
         ([], "0 kernels"),
-        ([OracleKernel(MIXTURE)] * 2 + [OracleKernel(GaussianMixture(torch.ones(1), torch.zeros(1, 1), torch.ones(1, 1, 1)))], "of one shape"),
+        (
+            [OracleKernel(MIXTURE)] * 2 + [OracleKernel(GaussianMixture(torch.ones(1), torch.zeros(1, 1), torch.ones(1, 1, 1)))],
+            "of one shape",
+        ),
     ],
 )
 def test_kernels_that_do_not_fit_are_refused(kernels: list[OracleKernel], given: str) -> None:

@@ -1,4 +1,4 @@
-"""Files and folders become data sets: items, labels, fingerprints; real files where they are there."""
+"""Files and folders become data sets: items, labels, notes; real files where they are there."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import pytest
 import torch
 from PIL import Image
 
-from saltus.data import Binned, DataSet, Labels, Layout, Standardised, digits, load, read_items
-from saltus.data.dataset import split
+from saltus.data import Binned, Layout, Standardised, digits, load, read_items
+from saltus.data.parts import Parts
+from saltus.data.split import split
 from saltus.errors import SaltusError
 from saltus.likelihoods import DiscretisedHead
-from tests.helpers.checks import assert_one_sentence
-from tests.helpers.raw import ENCODINGS, floats, integers, save_images
+from saltus.networks.conditions import ClassCondition
+from tests.helpers.raw import classes_of, floats, integers, save_images
 
 REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -58,7 +59,7 @@ def test_the_rule_from_raw_values_to_encodings(tmp_path: Path, raw: np.ndarray, 
     assert detail in data.describe()
     data.encoding.head().check(data.test)
     back = data.encoding.decode(data.train)
-    np.testing.assert_allclose(back.astype(np.float64), split(raw)[0].astype(np.float64), atol=1e-3)
+    np.testing.assert_allclose(back.astype(np.float64), split(Parts(raw))[0].astype(np.float64), atol=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -90,9 +91,11 @@ def test_a_folder_of_images_is_the_array_of_its_pixels(tmp_path: Path, shape: tu
     (tmp_path / "pets.v2" / ".hidden.png").write_bytes(b"no image")
     (tmp_path / "pets.v2" / "notes.txt").write_text("no image")
     (tmp_path / "pets.v2" / "more.png").mkdir()
+    save_images(tmp_path / "pets.v2" / "more", raw[:1], ending)
     data = load(tmp_path / "pets.v2")
+    assert data.labels is None  # the folder has images of its own
     assert data.name == "pets.v2"
-    for part, expected in zip((data.train, data.validation, data.test), split(raw), strict=True):
+    for part, expected in zip((data.train, data.validation, data.test), split(Parts(raw)), strict=True):
         np.testing.assert_array_equal(data.encoding.decode(part), expected)
 
 
@@ -112,7 +115,9 @@ def test_transparent_palettes_and_turned_photographs(tmp_path: Path) -> None:
     raw = integers(60, (9, 8))
     for index, item in enumerate(raw):
         Image.fromarray(item).convert("P").save(tmp_path / f"{index:02}.png", transparency=bytes(range(256)))
-    np.testing.assert_array_equal(load(tmp_path).encoding.decode(load(tmp_path).test)[..., 0], split(np.stack([raw] * 3, -1))[2][..., 0])
+    np.testing.assert_array_equal(
+        load(tmp_path).encoding.decode(load(tmp_path).test)[..., 0], split(Parts(np.stack([raw] * 3, -1)))[2][..., 0]
+    )
     turned = tmp_path / "turned"
     turned.mkdir()
     for index, item in enumerate(raw):
@@ -122,12 +127,28 @@ def test_transparent_palettes_and_turned_photographs(tmp_path: Path) -> None:
     assert load(turned).event_shape == (1, 8, 9)
 
 
-# ---------------------------------------------------------------------------------------------- labels, fingerprints, samples
+def test_folders_inside_a_folder_are_classes(tmp_path: Path) -> None:
+    raw = integers(90, (9, 8))
+    classes = classes_of(raw, 3)
+    for k, name in enumerate(("apes", "bees", "cats")):
+        save_images(tmp_path / name, raw[classes == k])
+    save_images(tmp_path / ".hidden", raw[:1, :8])
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "notes.txt").write_text("no image")
+    data = load(tmp_path)
+    assert data.labels is not None
+    assert data.labels.names == ("apes", "bees", "cats")
+    assert data.condition is None
+    assert len(data.train) + len(data.validation) + len(data.test) == 90
+    for part in ("train", "validation", "test"):
+        np.testing.assert_array_equal(getattr(data.labels, part).numpy(), classes_of(data.encoding.decode(getattr(data, part)), 3))
+    condition = load(tmp_path, condition="labels").condition
+    assert isinstance(condition, ClassCondition)
+    assert condition.names == ("apes", "bees", "cats")
+    assert len(read_items(tmp_path)) == 90
 
 
-def classes_of(raw: np.ndarray) -> np.ndarray:
-    """A class that can be read off the item."""
-    return raw.reshape(len(raw), -1)[:, 0].astype(np.int64) // 26
+# ---------------------------------------------------------------------------------------------- labels, notes, samples
 
 
 @pytest.mark.parametrize(
@@ -152,6 +173,31 @@ def test_labels_go_with_their_items(tmp_path: Path, names: list[str], labels: li
         np.testing.assert_array_equal(found.numpy(), classes_of(data.encoding.decode(getattr(data, part))))
 
 
+@pytest.mark.parametrize(
+    ("names", "used"),
+    [
+        (["train", "test", "train_labels", "test_labels", "columns"], ["train", "test", "train_labels", "test_labels", "columns"]),
+        (["train", "labels"], ["train", "labels"]),
+        (["x", "labels", "mean", "attributes"], ["x", "labels"]),
+        (["train", "validation", "test", "mean"], ["train", "validation", "test"]),
+        (["x_train", "x_test", "y_train", "y_val", "y_test"], ["x_train", "x_test", "y_train", "y_test"]),
+        (["x", *[f"a{k}" for k in range(15)]], ["x", *[f"a{k}" for k in range(10, 15)]]),
+    ],
+)
+def test_what_a_file_holds_in_vain_is_told_once(tmp_path: Path, names: list[str], used: list[str]) -> None:
+    rows = {name: floats("vector", 60, seed) for seed, name in enumerate(names)}
+    labels = {name: np.arange(60) % 3 for name in names if "labels" in name or name.startswith("y_")}
+    np.savez(tmp_path / "a.npz", **(rows | labels | ({"columns": np.array(list("abcde"))} if "columns" in names else {})))
+    notes = load(tmp_path / "a.npz").notes
+    unused = [name for name in names if name not in used]
+    assert len(notes) == bool(unused)
+    for note in notes:
+        assert note.startswith("the array")
+        words = note.replace(",", "").split()
+        assert [name for name in words if name in names] == unused
+        assert ("and 5 more" in note) == (len(names) > 15)
+
+
 def test_the_digits_have_labels() -> None:
     data = digits()
     assert data.labels is not None
@@ -159,13 +205,19 @@ def test_the_digits_have_labels() -> None:
     centres = torch.stack([data.train[data.labels.train == k].mean(0) for k in range(10)])
     nearest = torch.cdist(data.test.flatten(1), centres.flatten(1)).argmin(1)
     assert (nearest == data.labels.test).double().mean() > 0.8
+    for given in (digits("labels"), load("digits", condition="labels")):
+        assert isinstance(given.condition, ClassCondition)
+        assert given.condition.names == tuple("0123456789")
+        assert given.conditions is not None
+        assert torch.equal(given.conditions.test, data.labels.test)
+        assert given.fingerprint == data.fingerprint
 
 
 @pytest.mark.parametrize(
     "labels",
     [
         {"train_labels": np.arange(79), "test_labels": np.arange(60)},
-        {"train_labels": np.arange(80.0), "test_labels": np.arange(60)},
+        {"train_labels": np.arange(80) + 0.5, "test_labels": np.arange(60)},
         {"train_labels": np.arange(80)},
         {"train_labels": np.array([None] * 80), "test_labels": np.arange(60)},
         {"labels": np.arange(80)},
@@ -174,17 +226,10 @@ def test_the_digits_have_labels() -> None:
 )
 def test_labels_that_do_not_fit_are_passed_over(tmp_path: Path, labels: dict[str, np.ndarray]) -> None:
     np.savez(tmp_path / "a.npz", train_images=integers(80), test_images=integers(60, seed=1), **labels)
-    assert load(tmp_path / "a.npz").labels is None
-
-
-@pytest.mark.parametrize("wrong", [torch.zeros(2, dtype=torch.int64), torch.zeros(3)])
-def test_a_data_set_refuses_labels_that_do_not_fit(wrong: torch.Tensor) -> None:
-    right = torch.zeros(3, dtype=torch.int64)
-    y = torch.zeros(3, 5)
-    assert DataSet("mine", ENCODINGS[2], y, y, y, labels=Labels(right, right, right)).labels is not None
-    with pytest.raises(SaltusError, match="the validation labels of mine are") as caught:
-        DataSet("mine", ENCODINGS[2], y, y, y, labels=Labels(right, wrong, right))
-    assert_one_sentence(caught.value)
+    data = load(tmp_path / "a.npz")
+    assert data.labels is None
+    assert all(name in note for note in data.notes for name in labels)
+    assert len(data.notes) == 1
 
 
 def test_the_source_is_where_data_came_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,23 +237,6 @@ def test_the_source_is_where_data_came_from(tmp_path: Path, monkeypatch: pytest.
     np.save("a.npy", integers())
     assert load("a.npy").source == str(tmp_path.resolve() / "a.npy")
     assert digits().source == load("digits").source == "digits"
-
-
-def test_the_fingerprint_is_of_the_data_and_nothing_else(tmp_path: Path) -> None:
-    assert digits().fingerprint == "21306347a63339cb"  # on every machine
-    raw = integers(80)
-    changed = raw.copy()
-    changed[7, 3, 3] ^= 1
-    found = []
-    for name, array in {"a": raw, "b": raw, "changed": changed, "other type": raw.astype(np.int64)}.items():
-        np.save(tmp_path / f"{name}.npy", array)
-        found.append(load(tmp_path / f"{name}.npy").fingerprint)
-    assert found[0] == found[1]
-    assert len(set(found)) == 3
-    parts = dict(zip(("train", "validation", "test"), (torch.zeros(n, 5) for n in (3, 4, 3)), strict=True))
-    other = {**parts, "train": parts["validation"], "validation": parts["train"]}
-    assert DataSet("a", ENCODINGS[2], **parts).fingerprint == DataSet("b", ENCODINGS[2], **parts).fingerprint
-    assert DataSet("a", ENCODINGS[2], **parts).fingerprint != DataSet("a", ENCODINGS[2], **other).fingerprint
 
 
 def test_samples_of_any_number_are_read(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Raw items of every layout, encodings of them, and folders of pictures, for the tests of the data room."""
+"""Raw items of every layout, classes and encodings of them, and folders of pictures, for the tests of the data room."""
 
 from __future__ import annotations
 
@@ -22,8 +22,13 @@ def integers(n: int = 60, shape: tuple[int, ...] = (8, 8), seed: int = 0) -> np.
     return np.random.default_rng(seed).integers(0, 256, (n, *shape), dtype=np.uint8)
 
 
+def classes_of(raw: np.ndarray, k: int = 10) -> np.ndarray:
+    """One of k classes that can be read off an item of bytes."""
+    return raw.reshape(len(raw), -1)[:, 0].astype(np.int64) * k // 256
+
+
 def save_images(folder: Path, pixels: np.ndarray, ending: str = "png", mode: str | None = None) -> None:
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     for index, item in enumerate(pixels):
         image = Image.fromarray(item)
         (image.convert(mode) if mode else image).save(folder / f"{index:04}.{ending}")

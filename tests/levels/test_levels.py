@@ -11,8 +11,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from saltus.errors import SaltusError
 from saltus.levels import Levels
 from saltus.process import OrnsteinUhlenbeck
+from saltus.registry import build, describe
+from tests.helpers.checks import assert_one_sentence
 
 process = OrnsteinUhlenbeck()
 ROUNDING = 1e-12  # a few thousand float64 roundings
@@ -65,7 +68,7 @@ def test_any_ddpm_schedule() -> None:
 
 def test_zero_terminal_snr_needs_a_last_time() -> None:
     bars = [0.9, 0.5, 0.0]
-    with pytest.raises(ValueError, match="infinite time"):
+    with pytest.raises(SaltusError, match="infinite time"):
         Levels.from_alphas_cumprod(bars)
     levels = Levels.from_alphas_cumprod(bars, last=5.0)
     assert levels.last == 5.0
@@ -76,7 +79,7 @@ def test_zero_terminal_snr_needs_a_last_time() -> None:
 def test_written_down_and_read_again(times: list[float]) -> None:
     levels = Levels([0.0, *sorted(times)])
     assert eval(repr(levels)) == levels
-    assert Levels.from_json(levels.to_json()) == levels
+    assert build(*describe(levels)) == levels
     assert hash(Levels(list(levels))) == hash(levels)
     assert len(levels) == len(times) + 1 == levels.L + 1
     assert [s for s, _ in levels.pairs()] + [levels.last] == levels.times.tolist()
@@ -141,5 +144,6 @@ def test_spread_gives_each_level_its_share_even_in_log_snr() -> None:
     ],
 )
 def test_errors_say_what_was_given(make: Callable[[], Levels], given: str) -> None:
-    with pytest.raises(ValueError, match=given):
+    with pytest.raises(ValueError, match=given) as caught:
         make()
+    assert_one_sentence(caught.value)

@@ -1,4 +1,4 @@
-"""The noise process: its laws fit together, hold at the ends of time, and refuse what has no meaning."""
+"""The noise process: its distributions fit together, hold at the ends of time, and refuse what has no meaning."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_two_jumps_are_one(times: list[float]) -> None:
 
 @few
 @given(steps, steps, st.integers(0, 2**32))
-def test_both_factorings_of_the_joint_law_agree(s: float, dt: float, seed: int) -> None:
+def test_both_factorings_of_the_joint_distribution_agree(s: float, dt: float, seed: int) -> None:
     """q(z_s | y) q(z_t | z_s) = q(z_t | y) q(z_s | z_t, y), at points of the process."""
     t = s + dt
     y, for_s, for_t = unit_noise(seed, 3, 4, 2)
@@ -83,11 +83,11 @@ def test_constant_alpha_is_the_process_at_other_times(N: int) -> None:
     assert view == ConstantAlpha(alpha, process) == process.discrete(alpha)
     y = unit_noise(0, 5, 2)
     for k, l in [(1, 2), (3, 7), (0, 20)]:
-        law = view.marginal(y, l)
-        assert torch.allclose(law.mean, alpha**l * y, rtol=ROUNDING)
-        assert torch.allclose(law.variance, torch.full_like(y, 1 - alpha ** (2 * l)), rtol=ROUNDING)
+        distribution = view.marginal(y, l)
+        assert torch.allclose(distribution.mean, alpha**l * y, rtol=ROUNDING)
+        assert torch.allclose(distribution.variance, torch.full_like(y, 1 - alpha ** (2 * l)), rtol=ROUNDING)
         for discrete, continuous in [
-            (law, process.marginal(y, l / N)),
+            (distribution, process.marginal(y, l / N)),
             (view.transition(y, l), process.transition(y, l / N)),
             (view.bridge(y, y.flip(0), k, l), process.bridge(y, y.flip(0), k / N, l / N)),
         ]:
@@ -123,29 +123,29 @@ def test_euler_maruyama_has_weak_order_one() -> None:
 
 
 @pytest.mark.parametrize("shape", [(3,), (3, 2), (3, 1, 4, 4)])
-def test_laws_without_width_are_points(shape: tuple[int, ...]) -> None:
+def test_distributions_without_width_are_points(shape: tuple[int, ...]) -> None:
     y, z = unit_noise(0, 2, *shape)
     cases = [(process.marginal(y, 0), y), (process.transition(z, 0), z), (process.bridge(z, y, 0, 2), y)]
     cases += [(process.bridge(z, y, t, t), z) for t in (0.0, 0.7, torch.tensor([0.0, 1.0, LAST]))]
-    for law, point in cases:
-        assert isinstance(law, Delta)
-        assert torch.equal(law.sample(), point)
-        assert torch.equal(law.sample((2,)), torch.stack([point, point]))
-        assert torch.equal(law.mean, point)
-        assert not law.variance.any()
-        assert (law.log_prob(point) == torch.inf).all()
-        assert (law.log_prob(point + 1) == -torch.inf).all()
-        assert law.log_prob(point).shape == (3,)
+    for distribution, point in cases:
+        assert isinstance(distribution, Delta)
+        assert torch.equal(distribution.sample(), point)
+        assert torch.equal(distribution.sample((2,)), torch.stack([point, point]))
+        assert torch.equal(distribution.mean, point)
+        assert not distribution.variance.any()
+        assert (distribution.log_prob(point) == torch.inf).all()
+        assert (distribution.log_prob(point + 1) == -torch.inf).all()
+        assert distribution.log_prob(point).shape == (3,)
 
 
 def test_mixed_times_may_hold_a_zero() -> None:
     y, noise = unit_noise(1, 2, 3, 2)
     t = torch.tensor([0.0, 0.5, LAST])
     z = process.alpha(t)[:, None] * y + process.sigma(t)[:, None] * noise
-    law = process.marginal(y, t)
+    distribution = process.marginal(y, t)
     single = torch.cat([process.marginal(y[i : i + 1], float(t[i])).log_prob(z[i : i + 1]) for i in range(3)])
-    assert torch.equal(law.log_prob(z), single)
-    assert torch.equal(law.sample()[0], y[0])
+    assert torch.equal(distribution.log_prob(z), single)
+    assert torch.equal(distribution.sample()[0], y[0])
     bridge = process.bridge(z, y, torch.tensor([0.0, 0.0, 1.0]), t)
     assert torch.equal(bridge.log_prob(y)[:2], torch.full((2,), torch.inf, dtype=torch.float64))
     assert torch.isfinite(bridge.log_prob(z)[2])
@@ -161,9 +161,9 @@ def test_an_item_at_zero_that_agrees_in_part_has_no_density() -> None:
 
 def test_the_far_end_forgets_the_data() -> None:
     y = unit_noise(2, 4, 3)
-    law = process.marginal(y, LAST)
+    distribution = process.marginal(y, LAST)
     standard = torch.distributions.Normal(torch.zeros_like(y), 1.0)
-    assert torch.allclose(law.log_prob(y), standard.log_prob(y).sum(1), rtol=ROUNDING)
+    assert torch.allclose(distribution.log_prob(y), standard.log_prob(y).sum(1), rtol=ROUNDING)
     assert torch.allclose(process.bridge(y, y, LAST - 1, LAST).mean, math.exp(-1) * y, rtol=ROUNDING)
 
 

@@ -26,8 +26,7 @@ from saltus.evaluation import decoder_path, exact_decoder_path, pair_growth, sma
 from saltus.kernels import OracleDenoiser
 from saltus.studies.collapse import claims as collapse_claims
 from saltus.studies.collapse import experiment as collapse
-from saltus.studies.collapse.experiment import Descent, Exact, Job, Plan, Sampled, Source, Trained
-from saltus.studies.collapse.experiment import Way as SamplerKind
+from saltus.studies.collapse.experiment import Descent, Exact, Job, Plan, Sampled, SamplerKind, Source, Trained
 from saltus.training import Config, train
 
 GRID = Levels.cosine(4, 8.0)
@@ -197,7 +196,7 @@ def test_residual_information_and_the_network_are_told_apart(late: float, says: 
 
 def test_the_ingredient_that_brings_diversity_back_is_the_one_that_does() -> None:
     kept = collapse_claims.ingredients(Source.NETWORK, [*samples(Source.NETWORK, 0.1, 0.95, 0.9, 0.7), *samples(Source.EXACT, 0, 0, 0, 0)])
-    assert f"0.10 by {SamplerKind.EQUATION_2}, 0.95 by DDIM" in kept
+    assert f"0.10 by {SamplerKind.PLAIN_DECODER}, 0.95 by DDIM" in kept
     assert "to DDIM, which keeps what is left of z_t, brings most of it back (+0.85); at least 0.9 of real items: DDIM and bridge" in kept
     assert "Nearest to real items is DDIM (sliced Wasserstein 0.525, real 0.100)" in kept
     drawn = collapse_claims.ingredients(Source.EXACT, samples(Source.EXACT, 0.1, 0.3, 0.8, 0.85))
@@ -277,7 +276,7 @@ def test_all_samplers_ask_the_same_of_the_same_prediction(monkeypatch: pytest.Mo
         assert torch.equal(told, sampling[i % GRID.L][1])
         assert told[1] == math.inf
     by_way = {record.way: record.diversity for record in found}
-    assert by_way[SamplerKind.EQUATION_2] < 0.01
+    assert by_way[SamplerKind.PLAIN_DECODER] < 0.01
     assert min(by_way[SamplerKind.DDIM], by_way[SamplerKind.BRIDGE], by_way[SamplerKind.GAUSSIAN]) > 0.5
     assert real.diversity == pytest.approx(1, abs=0.2)
     assert {record.calls for record in found} == {4}

@@ -8,8 +8,7 @@ from pathlib import Path
 import torch
 
 from saltus.data import digits
-from saltus.studies.collapse.experiment import Descent, Exact, Plan, Sampled, Source, Trained
-from saltus.studies.collapse.experiment import Way as SamplerKind
+from saltus.studies.collapse.experiment import Descent, Exact, Plan, Sampled, SamplerKind, Source, Trained
 from saltus.studies.collapse.page import write_page
 from tests.helpers.html import HOSTILE, check
 
@@ -42,4 +41,6 @@ def test_the_page_of_the_collapse_study_says_what_it_is_about(tmp_path: Path) ->
     assert "1 seed from 0 on" in prose
     assert "128 samples are held" not in prose
     assert "512 samples are held against 9 test items" in prose
-    assert not re.search(r"Problem \d|equation \(|specification|part \(|\(a\)|\(b\)|\(c\)", prose.replace(SamplerKind.EQUATION_2.value, ""))
+    assert not re.search(
+        r"Problem \d|equation \(|specification|part \(|\(a\)|\(b\)|\(c\)", prose.replace(SamplerKind.PLAIN_DECODER.value, "")
+    )

@@ -3,6 +3,7 @@
 from saltus.chain.bound import ACTIVE_VARIANCE, Bound, bits_per_dim
 from saltus.chain.chain import Chain
 from saltus.chain.classes import ClassBound
+from saltus.chain.costs import pair_costs
 from saltus.chain.latents import Code
 from saltus.chain.loss import Batch, ChainLoss, Loss
 from saltus.chain.modes import evaluating, like
@@ -26,4 +27,5 @@ __all__ = [
     "descend",
     "evaluating",
     "like",
+    "pair_costs",
 ]

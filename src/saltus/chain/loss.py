@@ -111,6 +111,7 @@ class ChainLoss(nn.Module):
             raise ValueError(f"level probabilities {list(batch.level_probabilities)} of a kernel for any step; expected none")
         if kernel.trains_bound:
             s, t, weight = random_pairs(levels.last, batch.noise.uniform("level"), batch.noise.uniform("pair"))
+            weight = weight / levels.L  # so that its mean is the bound over L, as on a grid
         else:
             t = levels.spread(_strata(batch))
             s, weight = torch.zeros_like(t), torch.ones_like(t)

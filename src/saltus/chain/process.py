@@ -95,10 +95,12 @@ class ChainProcess(Configurable, nn.Module):
         """The random numbers of n items, in the version that this chain was made with."""
         return Noise(seed, first_item, n, version=self.noise_version)
 
-    def forward_path(self, y: Tensor, noise: Noise, condition: Tensor | None = None) -> Iterator[tuple[int, Pair]]:
-        """Each level, cleanest first, with its pair along one path of the noise process."""
+    def forward_path(
+        self, y: Tensor, noise: Noise, condition: Tensor | None = None, *, levels: Levels | None = None
+    ) -> Iterator[tuple[int, Pair]]:
+        """Each level, cleanest first, with its pair along one path of the noise process; on the chain's grid, unless another is given."""
         z_s = y
-        for level, (s, t) in enumerate(self.levels.pairs(), 1):
+        for level, (s, t) in enumerate((levels or self.levels).pairs(), 1):
             z_t = _process.noised(z_s, t - s, noise.at(level).normal("z_t", y.shape[1:], like=y))
             yield level, Pair(z_t, s, t, condition, y=y, z_s=z_s)
             z_s = z_t

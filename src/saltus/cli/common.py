@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from saltus.kernels import Last
+    from pathlib import Path
 
-__all__ = ["LATENT_ITEMS", "SAMPLING_OPTIONS", "SEED", "Interrupted", "json_option", "sampling_options", "say"]
+    from saltus.chain import Chain
+    from saltus.kernels import Final
+
+__all__ = ["LATENT_ITEMS", "SAMPLING_OPTIONS", "SEED", "Interrupted", "chain_of", "json_option", "parse_calls", "sampling_options", "say"]
 
 LATENT_ITEMS = 1000
 """Items whose use of latents is measured: each is decoded with many."""
@@ -32,32 +35,67 @@ def _positive(_: click.Context, __: click.Parameter, value: float) -> float:
     return value
 
 
-_LASTS = ("median", "mean", "draw")
+def _weight(_: click.Context, __: click.Parameter, value: float) -> float:
+    if not 0 <= value < math.inf:
+        raise click.BadParameter(f"{value} is no weight; expected a number from 0 up")
+    return value
+
+
+_FINALS = ("mode", "mean", "sample")
 _SAMPLING = (
-    click.option("--last", type=click.Choice(_LASTS), default=_LASTS[0], show_default=True, help="What the last step gives of its law."),
+    click.option(
+        "--final", type=click.Choice(_FINALS), default=_FINALS[0], show_default=True, help="What the step to data returns of p(y | .)."
+    ),
     click.option(
         "--eta", type=float, callback=_share, default=1.0, show_default=True, help="From 0 to 1: below 1 steps reuse a part of their noise."
     ),
     click.option(
         "--temperature", type=float, callback=_positive, default=1.0, show_default=True, help="Of latents: above 1 they vary more."
     ),
+    click.option(
+        "--guidance", type=float, callback=_weight, default=1.0, show_default=True, help="Weight of the condition: above 1 it shows more."
+    ),
 )
-SAMPLING_OPTIONS = ("last", "eta", "temperature")
+SAMPLING_OPTIONS = ("final", "eta", "temperature", "guidance")
 
 
 def sampling_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--last, --eta and --temperature, which the command receives as `how`."""
+    """--final, --eta, --temperature and --guidance, which the command receives as `sampling`."""
 
     @wraps(command)
-    def told(*args: Any, last: Last, eta: float, temperature: float, **options: Any) -> Any:
+    def told(*args: Any, final: Final, eta: float, temperature: float, guidance: float, **options: Any) -> Any:
         from saltus.kernels import Sampling
 
-        return command(*args, how=Sampling(last, eta, temperature), **options)
+        return command(*args, sampling=Sampling(final, eta, temperature, guidance), **options)
 
     result: Callable[..., Any] = told
     for option in reversed(_SAMPLING):
         result = option(result)
     return result
+
+
+def chain_of(run: Path, calls: int | None) -> Chain:
+    """The chain of a run; with a number of calls, on the grid that `saltus plan` found best for them, or on the cosine grid.
+
+    Raises:
+        SaltusError: if the folder holds no chain, or one that was trained for another number of calls.
+    """
+    from saltus.chain import Chain
+    from saltus.training import planned_levels
+
+    chain = Chain.load(run)
+    return chain if calls is None else chain.on(planned_levels(run, chain, calls))
+
+
+def parse_calls(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
+    """Numbers of network calls, ascending, of a text such as 1,2,4,8."""
+    try:
+        calls = tuple(sorted({int(part) for part in value.split(",")}))
+    except ValueError:
+        calls = ()
+    if not calls or calls[0] < 1:
+        raise click.BadParameter(f"{value!r} was given where numbers of calls from 1 up were expected; write them as 1,2,4,8")
+    return calls
 
 
 class Interrupted(Exception):

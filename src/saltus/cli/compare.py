@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import Interrupted, json_option, say
+from saltus.cli.common import Interrupted, json_option, parse_calls, say
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
 
@@ -25,40 +25,27 @@ _SAMPLES = 2000
 _TABLE = ("frechet", "sliced_wasserstein")
 
 
-class _Calls(click.ParamType[tuple[int, ...]]):
-    """Numbers of network calls; an `everything` word stands for those of --calls."""
-
-    name = "numbers"
-
-    def __init__(self, everything: str | None = None) -> None:
-        self._everything = everything
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        if value == self._everything:
-            return ()
-        try:
-            calls = tuple(sorted({int(part) for part in str(value).split(",")}))
-        except ValueError:
-            calls = ()
-        if not calls or calls[0] < 1:
-            self.fail(f"{value!r} was given where numbers of calls from 1 up were expected; write them as 1,2,4,8", param, ctx)
-        return calls
+def _oracle(context: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, ...] | None:
+    """Numbers of calls: none of them stands for those of --calls."""
+    if value is None:
+        return None
+    return () if value == _ALL else parse_calls(context, parameter, value)
 
 
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--data", help="The runs' data set, if it is no longer where they were trained from.")
-@click.option("--calls", type=_Calls(), default="1,2,4,8,16,50,250", show_default=True, help="Numbers of network calls.")
+@click.option("--calls", callback=parse_calls, default="1,2,4,8,16,50,250", show_default=True, help="Numbers of network calls.")
 @click.option("--n", type=click.IntRange(min=1), help="Samples of each figure. [default: 2000, or a third of the training items]")
 @click.option(
     "--oracle",
-    type=_Calls(_ALL),
+    callback=_oracle,
     is_flag=False,
     flag_value=_ALL,
     help="Also the headroom: a perfect denoiser, at all calls or at those given.",
 )
 @click.option(
-    "--way", "ways", multiple=True, metavar="NAME", help="Only this way to sample, such as 'VAE step' or UniPC; may be given again."
+    "--sampler", "samplers", multiple=True, metavar="NAME", help="Only this one, such as 'VAE step' or UniPC; may be given again."
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for compare.json, compare.html and finished figures.")
 @json_option
@@ -68,7 +55,7 @@ def compare(
     calls: tuple[int, ...],
     n: int | None,
     oracle: tuple[int, ...] | None,
-    ways: tuple[str, ...],
+    samplers: tuple[str, ...],
     out: Path,
     as_json: bool,
 ) -> None:
@@ -90,21 +77,23 @@ def compare(
     items = load_data(runs[0], data)
     models, n = load_models(runs, items), n or min(_SAMPLES, max(1, len(items.train) // 3))
     for model in models:
-        if model.networks[0].contenders[0].own is None and model.networks[0].contenders[0].last > LATEST:
+        if model.networks[0].samplers[0].own is None and model.networks[0].samplers[0].last > LATEST:
             console.print(f"{model.name}: its grid ends later than t = {LATEST:g}, so no scheduler of diffusers takes part")
     if oracle is not None:
-        last = max(contender.last for model in models for contender in model.networks[0].contenders)
+        last = max(sampler.last for model in models for sampler in model.networks[0].samplers)
         models.append(perfect_model(items, last, calls=oracle or calls))
     rows: list[dict[str, Any]] = []
     summary: dict[str, Any] = {}
     with console.status("measuring the floor") as status:
         try:
             evaluator = Evaluator(items, n, metrics=COMPARED)
-            comparison = Comparison(models, items, n=n, folder=out / "figures", evaluator=evaluator, progress=status.update, ways=ways)
+            comparison = Comparison(
+                models, items, n=n, folder=out / "figures", evaluator=evaluator, progress=status.update, samplers=samplers
+            )
             for number in calls:  # written after each: a long comparison can be read while it goes on
                 for row in comparison.rows(number):
                     rows.append(row)
-                    console.print(f"{row['model']}, {row['way']}, {number} calls: {_words(row)}", highlight=False, soft_wrap=True)
+                    console.print(f"{row['model']}, {row['sampler']}, {number} calls: {_words(row)}", highlight=False, soft_wrap=True)
                 if rows:
                     summary = _written(comparison, rows, time.monotonic() - start, out)
         except KeyboardInterrupt:
@@ -134,7 +123,7 @@ def _words(row: dict[str, Any]) -> str:
 
     parts = [f"{METRICS[name].title} {_figure(name, row)}" for name in _TABLE if name in row["metrics"]]
     if row["bound"]:
-        parts.append(f"{row['bound']['value']['mean']:.3f} {row['bound']['unit']}{row['bound']['tightened']}")
+        parts.append(f"{row['bound']['value']['mean']:.3f} {row['bound']['unit']}")
     return ", ".join(parts)
 
 

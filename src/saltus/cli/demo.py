@@ -1,4 +1,4 @@
-"""The demo: three kernels with the same small budget on the same four levels, and the collapse of Problem 2."""
+"""The demo: three kernels with the same small budget on the same four levels, and the collapse of the deterministic decoder."""
 
 from __future__ import annotations
 
@@ -18,19 +18,16 @@ from saltus.levels import Levels
 from saltus.machine import describe_machine
 from saltus.oracles import FiniteData
 from saltus.storage import to_json
-from saltus.training import Config, KernelName, train
+from saltus.training import Config, train
 
 __all__ = ["run_demo"]
 
 _LEVELS = 4
-_STEPS, _QUICK_STEPS = 2500, 60
+_UPDATES, _QUICK_UPDATES = 2500, 60
 _SHOWN = 16  # images in a row
 _COLLAPSED_LAST = 20.0  # alpha = 2e-9: z_L tells nothing of y
-_TITLES = {
-    KernelName.DETERMINISTIC: "deterministic",
-    KernelName.GAUSSIAN: "Gaussian",
-    KernelName.VAE: "VAE",
-}
+_TITLES = {"deterministic": "deterministic", "gaussian": "Gaussian", "vae": "VAE"}
+"""Of each kernel that is trained."""
 
 
 def run_demo(out: Path, *, quick: bool, seed: int) -> tuple[dict[str, Any], str]:
@@ -41,23 +38,23 @@ def run_demo(out: Path, *, quick: bool, seed: int) -> tuple[dict[str, Any], str]
     real, n = data.test, len(data.train)
     floor = sliced_wasserstein(data.train, real, seed=seed)
     kernels, chains = {}, {}
-    for name in KernelName:
+    for name in _TITLES:
         chain, kernels[_TITLES[name]] = _one(name, data, quick=quick, seed=seed, n=n)
         chains[name] = chain
     exact = exact_decoder_path(FiniteData(data.train), Levels.cosine(_LEVELS, _COLLAPSED_LAST), _SHOWN, seed=seed)
-    trained = chains[KernelName.DETERMINISTIC].sample(n, seed=seed, return_path=True)
+    trained = chains["deterministic"].sample(n, seed=seed, return_path=True)
     collapse = {
         "exact_decoder": asdict(measure_collapse(exact, data.train.double().mean(0))),
         "trained_decoder_spread": spread(trained),
     }
     summary = {
         "data": data.describe(),
-        "levels": list(chains[KernelName.VAE].levels),
+        "levels": list(chains["vae"].levels),
         "seed": seed,
-        "steps": _QUICK_STEPS if quick else _STEPS,
+        "updates": _QUICK_UPDATES if quick else _UPDATES,
         "generated": n,
         "held_out": len(real),
-        "last_step": DEFAULT.last,
+        "final": DEFAULT.final,
         "sliced_wasserstein_floor": floor,
         "kernels": kernels,
         "collapse": collapse,
@@ -74,9 +71,9 @@ def run_demo(out: Path, *, quick: bool, seed: int) -> tuple[dict[str, Any], str]
     return summary, f"{text.get()}{_words(summary)}\nPictures and summary.json are in {out}/"
 
 
-def _one(name: KernelName, data: DataSet, *, quick: bool, seed: int, n: int) -> tuple[Chain, dict[str, Any]]:
+def _one(name: str, data: DataSet, *, quick: bool, seed: int, n: int) -> tuple[Chain, dict[str, Any]]:
     start = time.monotonic()
-    config = Config(kernel=name, levels=_LEVELS, steps=_QUICK_STEPS if quick else _STEPS, seed=seed, any_step=False)
+    config = Config(kernel=name, levels=_LEVELS, updates=_QUICK_UPDATES if quick else _UPDATES, seed=seed, any_step=False)
     chain = train(data, config)
     trained = time.monotonic() - start
     samples = chain.sample(n, seed=seed)
@@ -123,7 +120,7 @@ def _words(summary: dict[str, Any]) -> str:
     levels = " -> ".join(f"{value:.3f}" for value in reversed(decoder))
     kl = ", ".join(f"{value:.2f} ({units} units)" for value, units in zip(vae["kl_per_level"], vae["active_units"], strict=True))
     return (
-        f"Collapse (Problem 2): the exact decoder from t_L = 20 is {exact['first_from_mean']:.0e} from the mean digit after one step, "
+        f"Collapse: the exact decoder from t_L = 20 is {exact['first_from_mean']:.0e} from the mean digit after one step, "
         f"and its samples differ by {exact['between_samples']:.0e}.\n"
         f"The trained decoder's spread, z_{_LEVELS} to z_0: {levels}.\n"
         f"KL of the VAE's latent at each step, cleanest first: {kl} nats."

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import LATENT_ITEMS, SAMPLING_OPTIONS, json_option, sampling_options, say
+from saltus.cli.common import LATENT_ITEMS, SAMPLING_OPTIONS, chain_of, json_option, sampling_options, say
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from saltus.chain import Chain
     from saltus.data import DataSet
     from saltus.evaluation import Evaluator, Figures, Likelihood, Report
     from saltus.kernels import Sampling
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 __all__ = ["evaluate_command"]
 
 _FILE = "evaluation.json"
-_RUN_OPTIONS = ("seeds", *SAMPLING_OPTIONS, "latents")
+_RUN_OPTIONS = ("seeds", "calls", *SAMPLING_OPTIONS, "importance_samples")
+_CLASS_ITEMS = 200  # whose bound is summed over classes: each takes two bounds a class
 
 
 def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
@@ -41,8 +43,11 @@ def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
 @click.option("--data", help="What to compare with: as for train. A run knows its own.")
 @click.option("--n", type=click.IntRange(min=1), help="Items to generate each time. [default: as many as there are test items]")
 @click.option("--seeds", callback=_seeds, default="0,1,2", show_default=True, help="Of a run: one set of samples each.")
+@click.option("--calls", type=click.IntRange(min=1), help="Network calls of each sample, of a run that was trained with --any-step.")
 @sampling_options
-@click.option("--latents", type=click.IntRange(min=1), help="Tighten each step of the bound with so many; as in training unless given.")
+@click.option(
+    "--importance-samples", type=click.IntRange(min=1), help="Latents that weight each step of the bound; as in training unless given."
+)
 @click.option("--inception", is_flag=True, help="Inception FID and KID too; needs the package torch-fidelity and its weights.")
 @click.option("--out", type=click.Path(path_type=Path), help=f"Folder for {_FILE}.")
 @json_option
@@ -51,8 +56,9 @@ def evaluate_command(
     data: str | None,
     n: int | None,
     seeds: tuple[int, ...],
-    how: Sampling,
-    latents: int | None,
+    calls: int | None,
+    sampling: Sampling,
+    importance_samples: int | None,
     inception: bool,
     out: Path | None,
     as_json: bool,
@@ -70,7 +76,7 @@ def evaluate_command(
         out.mkdir(parents=True, exist_ok=True)
     target = run_folder(target)
     if (target / "chain.json").exists():
-        result, words = _run(target, data, n, seeds, how, latents, inception)
+        result, words = _run(target, data, n, seeds, calls, sampling, importance_samples, inception)
     else:
         _refuse(_RUN_OPTIONS, target)
         result, words = _samples(target, data, n, inception)
@@ -85,28 +91,61 @@ def _refuse(options: Sequence[str], target: Path) -> None:
     context = click.get_current_context()
     for option in options:
         if context.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{option} is for a training run, and {target} holds none; leave it out")
+            raise click.UsageError(f"--{option.replace('_', '-')} is for a training run, and {target} holds none; leave it out")
 
 
 def _run(
-    run: Path, data: str | None, n: int | None, seeds: Sequence[int], how: Sampling, latents: int | None, inception: bool
+    run: Path,
+    data: str | None,
+    n: int | None,
+    seeds: Sequence[int],
+    calls: int | None,
+    sampling: Sampling,
+    importance_samples: int | None,
+    inception: bool,
 ) -> tuple[dict[str, Any], str]:
-    from saltus.chain import Chain
-    from saltus.evaluation import ChainSampler, evaluate, latent_use, likelihood
+    from saltus.data import subsample
+    from saltus.evaluation import MOST_ITEMS, ChainSampler, evaluate, latent_use, likelihood
     from saltus.kernels import DEFAULT
     from saltus.training import load_data
 
-    chain, items = Chain.load(run), load_data(run, data)
-    evaluator = _suite(items, n or _default(items), inception)
-    report = evaluate(ChainSampler(chain, how), evaluator, seeds, progress=_progress)
+    chain, items = chain_of(run, calls), load_data(run, data)
+    evaluator = _evaluator(items, n or _default(items), inception)
+    report = evaluate(ChainSampler(chain, sampling), evaluator, seeds, progress=_progress)
     _progress(f"the likelihood bound of {evaluator.n_real} {evaluator.part} items")
-    bound = likelihood(chain, evaluator.real, items.encoding, latents=latents)
-    uses = latent_use(chain, evaluator.real[:LATENT_ITEMS], latents=bound.latents) if bound else []
-    made = {"run": str(run), "calls": chain.levels.L, **asdict(how), "latent_use": [asdict(use) for use in uses]}
-    steps = f"{chain.levels.L} network calls a sample, last step: {how.last}, eta {how.eta:g}, temperature {how.temperature:g}"
-    if replace(how, last=DEFAULT.last) != DEFAULT:
-        steps += "; the bound is that of eta 1 and temperature 1"
-    return _result(made, report, bound), "\n".join([_words(steps, report, bound), *map(str, uses)])
+    told = chain.condition is not None and items.conditions is not None
+    condition = subsample(items.conditions.test, MOST_ITEMS, seed=evaluator.seed) if told and items.conditions else None
+    bound = likelihood(chain, evaluator.real, items.encoding, condition=condition, importance_samples=importance_samples)
+    few = None if condition is None else condition[:LATENT_ITEMS]
+    weighted = bound.importance_samples if bound else None
+    uses = latent_use(chain, evaluator.real[:LATENT_ITEMS], condition=few, importance_samples=weighted) if bound else []
+    classes = _classes(chain, evaluator.real, condition) if bound and condition is not None else None
+    made = {"run": str(run), "calls": chain.levels.L, **asdict(sampling), "latent_use": [asdict(use) for use in uses], "classes": classes}
+    options = f"final {sampling.final}, eta {sampling.eta:g}, temperature {sampling.temperature:g}, guidance {sampling.guidance:g}"
+    steps = f"{chain.levels.L} network calls a sample, {options}"
+    if replace(sampling, final=DEFAULT.final) != DEFAULT:
+        steps += "; the bound is that of eta, temperature and guidance 1"
+    words = [_words(steps, report, bound), *([classes["words"]] if classes else []), *map(str, uses)]
+    return _result(made, report, bound), "\n".join(words)
+
+
+def _classes(chain: Chain, real: Tensor, condition: Tensor) -> dict[str, Any] | None:
+    """The bound of items whose class is not told, and how often the bounds tell it."""
+    from saltus.chain import bits_per_dim, like
+    from saltus.networks import ClassCondition
+
+    if not isinstance(chain.condition, ClassCondition):
+        return None
+    n = min(_CLASS_ITEMS, len(real))
+    _progress(f"the bound of {n} items whose class is not told")
+    found = chain.class_bound(real[:n].to(like(chain)))
+    nats, right = found.total.double(), (found.posterior.argmax(1).cpu() == condition[:n]).double()
+    bits, error = bits_per_dim(nats.mean(), chain.event_shape), nats.std() / n**0.5
+    words = (
+        f"class not told: {float(nats.mean()):.4f} ± {float(error):.2g} nats, {float(bits):.4f} bits/dim, of {n} items; "
+        f"the bounds tell the class of {float(right.mean()):.1%} of them"
+    )
+    return {"items": n, "nats": float(nats.mean()), "standard_error": float(error), "accuracy": float(right.mean()), "words": words}
 
 
 def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> tuple[dict[str, Any], str]:
@@ -122,7 +161,7 @@ def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> t
     fewest = max(METRICS[name].fewest for name in _metrics(inception))
     if n is None and len(y) < THIRDS * fewest:
         raise SaltusError(f"{place} holds {len(y)} samples, which are measured in thirds; expected at least {THIRDS * fewest}: give more")
-    evaluator = _suite(items, n or min(len(y) // THIRDS, _default(items)), inception)
+    evaluator = _evaluator(items, n or min(len(y) // THIRDS, _default(items)), inception)
     report = evaluate_items(y, evaluator, progress=_progress)
     return _result({"samples": str(place)}, report, None), _words(f"samples of {place}, in thirds", report, None)
 
@@ -165,7 +204,7 @@ def _default(items: DataSet) -> int:
     return min(len(items.test), len(items.train), MOST_ITEMS)
 
 
-def _suite(items: DataSet, n: int, inception: bool) -> Evaluator:
+def _evaluator(items: DataSet, n: int, inception: bool) -> Evaluator:
     from saltus.evaluation import Evaluator
 
     return Evaluator(items, n, metrics=_metrics(inception), progress=_progress)
@@ -224,6 +263,6 @@ def _bound_words(bound: Likelihood | None) -> list[str]:
         return []
     mean, error, unit = bound.figure
     return [
-        f"bound: {mean:.4f} ± {error:.4f} {unit} (standard error over {bound.items} items), {bound.convention}{bound.tightened}",
+        f"bound: {mean:.4f} ± {error:.4f} {unit} (standard error over {bound.items} items), {bound.convention}{bound.weighting}",
         f"nats: {', '.join(f'{name} {nats:.4g}' for name, nats in bound.nats.items())}",
     ]

@@ -1,4 +1,4 @@
-"""`saltus study`: the questions of the specification, answered by measurements on any data set."""
+"""`saltus study`: questions about few-step diffusion, answered by measurements on any data set."""
 
 from __future__ import annotations
 

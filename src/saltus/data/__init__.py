@@ -1,8 +1,21 @@
-"""Data: files and folders become float32 tensors y, split once, and samples become files' values again."""
+"""Data: files, folders and arrays become float32 tensors y, split once, and samples become files' values again."""
 
-from saltus.data.dataset import DataSet, Labels, subsample
+from saltus.data.conditions import Conditions, Labels
+from saltus.data.dataset import DataSet, subsample
 from saltus.data.encoding import Binned, Encoding, Standardised
 from saltus.data.layout import Layout
 from saltus.data.sources import digits, load, read_items
 
-__all__ = ["Binned", "DataSet", "Encoding", "Labels", "Layout", "Standardised", "digits", "load", "read_items", "subsample"]
+__all__ = [
+    "Binned",
+    "Conditions",
+    "DataSet",
+    "Encoding",
+    "Labels",
+    "Layout",
+    "Standardised",
+    "digits",
+    "load",
+    "read_items",
+    "subsample",
+]

@@ -3,57 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from saltus.data.checks import checked, reason
+from saltus.data.checks import reason
+from saltus.data.conditions import read_attributes, read_labels
 from saltus.data.layout import Array
+from saltus.data.parts import Parts, together
 from saltus.errors import SaltusError
 
-__all__ = ["Parts", "read_arrays"]
+__all__ = ["read_arrays"]
 
-_LABELS = ("train_labels", "validation_labels", "test_labels")
-_SPLITS = {
+Names = tuple[str, str | None, str | None]  # of training, validation and test arrays
+
+_LABELS: Names = ("train_labels", "validation_labels", "test_labels")
+_ATTRIBUTES: Names = ("train_attributes", "validation_attributes", "test_attributes")
+_SPLITS: dict[Names, Names] = {
     ("train_images", "validation_images", "test_images"): _LABELS,
     ("x_train", "x_val", "x_test"): ("y_train", "y_val", "y_test"),
     ("train", "validation", "test"): _LABELS,
 }
 _WHOLES = ("images", "data", "x", "samples")
-_LABELS_OF_A_WHOLE = ("labels",)
+_SHOWN = 10  # names in a note
 
 
-@dataclass(frozen=True, eq=False)
-class Parts:
-    """Raw items (N, ...) as a file divides them: all in `train` if it does not.
-
-    Attributes:
-        columns: the names of a table's columns.
-        labels: the classes of the items, int64 (N,), divided as they are.
-    """
-
-    train: Array
-    validation: Array | None = None
-    test: Array | None = None
-    columns: tuple[str, ...] = ()
-    labels: Parts | None = None
-
-    def given(self) -> list[Array]:
-        """The parts that the file has."""
-        return [part for part in (self.train, self.validation, self.test) if part is not None]
-
-
-def read_arrays(path: Path) -> Parts:
+def read_arrays(path: Path, condition: str | None = None) -> Parts:
     """The parts in a .npy or .npz file.
 
+    Args:
+        path: of the file.
+        condition: "labels" or "attributes" if the file has to hold them; labels are taken along anyway, if they fit.
+
     Raises:
-        SaltusError: if the file cannot be read, its names are not known, or an array is none of numbers.
+        SaltusError: if the file cannot be read, its names are not known, an array is none of numbers, or what has to be there is not.
     """
     try:
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
-            return Parts(checked(loaded, "the array")) if isinstance(loaded, np.ndarray) else _parts(loaded)
+            return together([loaded], ["the array"]) if isinstance(loaded, np.ndarray) else _parts(loaded, condition)
     except SaltusError:
         raise
     except Exception as error:  # numpy, zipfile, zlib and lzma each have their own
@@ -61,36 +50,64 @@ def read_arrays(path: Path) -> Parts:
         raise SaltusError(f"this cannot be read as arrays of numbers ({why}); write it again with numpy.save or numpy.savez") from error
 
 
-def _parts(file: Mapping[str, Array]) -> Parts:
-    (name, *others), labels = _chosen(list(file))
-    train = checked(file[name], f"the array {name}")
-    validation, test = (
-        None if other is None else _like(train, name, checked(file[other], f"the array {other}"), other) for other in others
-    )
-    return Parts(train, validation, test, _columns(file, train), _labels(file, labels, (train, validation, test)))
+def _parts(file: Mapping[str, Array], condition: str | None) -> Parts:
+    names, labels, attributes = _chosen(list(file))
+    parts = together([None if name is None else file[name] for name in names], _told(names))
+    columns = _columns(file, parts.train)
+    parts = replace(parts, columns=columns)
+    used = {*names, *(["columns"] if columns else [])}
+    try:
+        found, classes = read_labels(parts, _beside(file, labels, names), _told(labels))
+        parts = replace(parts, labels=found, classes=classes)
+        used |= _used(labels, names)
+    except SaltusError:
+        if condition == "labels":
+            raise
+    if condition == "attributes":
+        parts = replace(parts, attributes=read_attributes(parts, _beside(file, attributes, names), _told(attributes)))
+        used |= _used(attributes, names)
+    return replace(parts, notes=_note([name for name in file if name not in used]))
 
 
-def _like(train: Array, name: str, part: Array, other: str) -> Array:
-    if part.shape[1:] != train.shape[1:] or part.dtype != train.dtype:
-        raise SaltusError(
-            f"the arrays {name} and {other} hold {train.dtype} items of shape {train.shape[1:]} and {part.dtype} items of shape "
-            f"{part.shape[1:]}, where one type and shape was expected; convert one of them"
-        )
-    return part
-
-
-def _chosen(names: list[str]) -> tuple[tuple[str, str | None, str | None], Sequence[str]]:
-    """The names of (train, validation, test), and what their labels would be called."""
-    for (train, validation, test), labels in _SPLITS.items():
-        if train in names:
-            return (train, validation if validation in names else None, test if test in names else None), labels
+def _chosen(names: list[str]) -> tuple[Names, Names, Names]:
+    """The names of the items' arrays, and what those of their labels and their attributes are called."""
+    for items, labels in _SPLITS.items():
+        if items[0] in names:
+            validation, test = (name if name in names else None for name in items[1:])
+            if validation is None and test is None:
+                return (items[0], None, None), _alone(labels, "labels", names), _alone(_ATTRIBUTES, "attributes", names)
+            return (items[0], validation, test), labels, _ATTRIBUTES
     wholes = [name for name in _WHOLES if name in names] or (names if len(names) == 1 else [])
     if wholes:
-        return (wholes[0], None, None), _LABELS_OF_A_WHOLE
-    expected = ", ".join([train for train, _, _ in _SPLITS] + list(_WHOLES))
+        return (wholes[0], None, None), ("labels", None, None), ("attributes", None, None)
+    expected = ", ".join([items[0] for items in _SPLITS] + list(_WHOLES))
     raise SaltusError(
         f"the names of the arrays are {', '.join(names) or 'missing'}; expected one of {expected}, or a single array: rename yours"
     )
+
+
+def _alone(own: Names, plain: str, names: list[str]) -> Names:
+    """Beside training items alone, the plain name will do."""
+    return (plain, None, None) if plain in names and own[0] not in names else own
+
+
+def _told(names: Names) -> list[str]:
+    return [f"the array {name}" for name in names]
+
+
+def _beside(file: Mapping[str, Array], names: Names, items: Names) -> list[Array | None]:
+    """What belongs to the items that are there; arrays of Python objects raise SaltusError."""
+    found: list[Array | None] = []
+    for name, item in zip(names, items, strict=True):
+        try:
+            found.append(None if name is None or item is None else file.get(name))
+        except ValueError as error:
+            raise SaltusError(f"the array {name} holds Python objects where numbers or text were expected; convert it") from error
+    return found
+
+
+def _used(names: Names, items: Names) -> set[str | None]:
+    return {name for name, item in zip(names, items, strict=True) if item is not None}
 
 
 def _columns(file: Mapping[str, Array], train: Array) -> tuple[str, ...]:
@@ -102,18 +119,8 @@ def _columns(file: Mapping[str, Array], train: Array) -> tuple[str, ...]:
     return tuple(map(str, names)) if names.shape == train.shape[1:] else ()
 
 
-def _labels(file: Mapping[str, Array], names: Sequence[str], parts: Sequence[Array | None]) -> Parts | None:
-    """The labels, if every part that is there has them, one integer for each item."""
-    found: list[Array | None] = [None, None, None]
-    for place, part in enumerate(parts):
-        if part is None:
-            continue
-        try:
-            labels = file[names[place]]
-        except (KeyError, ValueError):  # none, or pickled
-            return None
-        if labels.shape != (len(part),) or labels.dtype.kind not in "bui":
-            return None
-        found[place] = labels.astype(np.int64)
-    train, validation, test = found
-    return None if train is None else Parts(train, validation, test)
+def _note(unused: Sequence[str]) -> tuple[str, ...]:
+    if not unused:
+        return ()
+    shown = ", ".join(unused[:_SHOWN]) + (f" and {len(unused) - _SHOWN} more" if len(unused) > _SHOWN else "")
+    return (f"the array {shown} is not used",) if len(unused) == 1 else (f"the arrays {shown} are not used",)

@@ -1,45 +1,34 @@
-"""A data set ready for training, and the one rule that splits data.
-
-An item's part is a function of its own bytes: the same item is always in the same part, in whatever order and
-company it comes, and copies of it never straddle two parts.  A tenth is test and a tenth of the rest validation.
-"""
+"""A data set ready for training: encoded items in three parts, with labels and conditions where there are any."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from saltus.data.conditions import Conditions, Labels, condition_on, read_attributes, read_labels
 from saltus.data.encoding import Encoding
 from saltus.data.layout import Array
+from saltus.data.parts import PARTS, Parts, as_array, together
+from saltus.data.rule import check_items, encoding_for
+from saltus.data.split import places
 from saltus.errors import SaltusError
+from saltus.networks.conditions import ClassCondition, Condition
 from saltus.oracles import Oracle
-from saltus.registry import describe
 
-__all__ = ["DataSet", "Labels", "Places", "places", "split", "subsample"]
+__all__ = ["DataSet", "subsample"]
 
-_FEWEST = 50  # items: with fewer, a tenth of them is too often nothing
-_TENTH = 2**64 // 10
 _CHUNK = 1024  # items copied at a time
 _DIGEST = 8  # bytes of a fingerprint
 
 
-@dataclass(frozen=True, eq=False)
-class Labels:
-    """The classes of the items of the three parts, int64 (N,) each, in the order of the items."""
-
-    train: Tensor
-    validation: Tensor
-    test: Tensor
-
-
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class DataSet:
     """Three parts of encoded items, float32 (N, *E).
 
@@ -49,12 +38,16 @@ class DataSet:
         train: what parameters are learned from.
         validation: for choices, such as level grids, variances and presets.
         test: for what is reported, and nothing else.
-        labels: the items' classes, where the file has them; used to measure, never to learn a chain.
+        labels: the items' classes, where the data have them; used to measure, and learned only as the condition.
         source: what `load` was given, as a whole path, or "digits"; "" for data that come from elsewhere.
-        law: that y was drawn from, where it is known.
+        distribution: that y was drawn from, where it is known.
+        condition: what a model of the items is conditioned on, if on anything.
+        conditions: its values for the items.
+        notes: what a user should know about the file, one sentence each.
 
     Raises:
-        SaltusError: if a part is empty, or is not of the encoding's event shape and float32, or its labels are not int64, one an item.
+        SaltusError: if a part is empty, or is not of the encoding's event shape and float32; if its labels are not int64, one an
+            item; or if its conditions are not values of the condition, one an item.
     """
 
     name: str
@@ -64,27 +57,108 @@ class DataSet:
     test: Tensor
     labels: Labels | None = None
     source: str = ""
-    law: Oracle | None = None
+    distribution: Oracle | None = None
+    condition: Condition | None = None
+    conditions: Conditions | None = None
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for part in ("train", "validation", "test"):
+        for part in PARTS:
             y: Tensor = getattr(self, part)
             if not len(y) or y.shape[1:] != self.event_shape or y.dtype != torch.float32:
                 raise SaltusError(
                     f"the {part} part of {self.name} is {y.dtype} of shape {tuple(y.shape)}; "
                     f"expected float32 items of shape {self.event_shape}, at least one: make it with the encoding"
                 )
-            labels: Tensor | None = getattr(self.labels, part, None)
-            if labels is not None and (labels.shape != y.shape[:1] or labels.dtype != torch.int64):
-                raise SaltusError(
-                    f"the {part} labels of {self.name} are {labels.dtype} of shape {tuple(labels.shape)}; "
-                    f"expected int64 of shape ({len(y)},): give one class for each item, or none"
-                )
+            if self.labels is not None:
+                self._check_beside(part, "labels", getattr(self.labels, part), (len(y),), torch.int64)
+            if self.condition is not None and self.conditions is not None:
+                shape = (len(y), *self.condition.shape)
+                self._check_beside(part, "conditions", getattr(self.conditions, part), shape, self.condition.dtype)
+        if (self.condition is None) != (self.conditions is None):
+            raise SaltusError(f"{self.name} has a condition without values or the reverse; expected both or neither: give both")
+
+    def _check_beside(self, part: str, what: str, values: Tensor, shape: tuple[int, ...], dtype: torch.dtype) -> None:
+        if values.shape != shape or values.dtype != dtype:
+            raise SaltusError(
+                f"the {part} {what} of {self.name} are {values.dtype} of shape {tuple(values.shape)}; "
+                f"expected {dtype} of shape {shape}: give one for each item, or none"
+            )
+
+    @classmethod
+    def from_arrays(
+        cls,
+        train: Any,
+        validation: Any = None,
+        test: Any = None,
+        *,
+        labels: Any = None,
+        condition: Any = None,
+        columns: Sequence[str] = (),
+        name: str = "arrays",
+    ) -> DataSet:
+        """A data set of raw items: numpy arrays, torch tensors or lists, by the rules for files (see `saltus.data.sources`).
+
+        Args:
+            train: rows (N, d), or images (N, H, W), (N, H, W, C) or (N, C, H, W). Validation and test items are taken from them
+                where they are not given.
+            validation, test: more of them.
+            labels: one class for each item, integers or text: an array for `train`, or a tuple of arrays for (train, validation, test).
+            condition: "labels", or attributes of the items, given as `labels` are: numbers (N, k) or images.
+            columns: names of a table's columns, for messages.
+            name: for humans.
+
+        Raises:
+            SaltusError: if the arrays cannot be used, as for files.
+
+        >>> rows = np.random.default_rng(0).normal(size=(500, 3))
+        >>> DataSet.from_arrays(rows, labels=rows[:, 0] > 0, condition="labels").condition.summary()
+        '2 classes'
+        """
+        items = together(_three((train, validation, test)), [f"the array of {part} items" for part in PARTS])
+        parts = replace(items, columns=tuple(columns))
+        if labels is not None:
+            found, classes = read_labels(items, _three(labels), [f"the array of {part} labels" for part in PARTS])
+            parts = replace(parts, labels=found, classes=classes)
+        if not (condition is None or isinstance(condition, str)):
+            attributes = read_attributes(items, _three(condition), [f"the array of {part} attributes" for part in PARTS])
+            parts, condition = replace(parts, attributes=attributes), "attributes"
+        return cls.from_parts(parts, condition, name=name)
+
+    @classmethod
+    def from_parts(
+        cls, parts: Parts, condition: str | None = None, *, name: str, source: str = "", encoding: Encoding | None = None
+    ) -> DataSet:
+        """Split what is not divided, choose an encoding if none is given, and encode.
+
+        Raises:
+            SaltusError: if the items, or the condition, cannot be used.
+        """
+        check_items(parts)
+        divided = places(parts)
+        raw = divided.divide(parts)
+        labels = attributes = None
+        if parts.labels is not None:
+            train, validation, test = (torch.from_numpy(part) for part in divided.divide(parts.labels))
+            labels = Labels(train, validation, test, parts.classes)
+        if parts.attributes is not None:
+            attributes = divided.divide(parts.attributes)
+        kind, values = condition_on(condition, labels, attributes)
+        encoding = encoding or encoding_for(parts, raw[0])
+        train, validation, test = (encoding.encode(part) for part in raw)
+        return cls(
+            name, encoding, train, validation, test, labels=labels, source=source, condition=kind, conditions=values, notes=parts.notes
+        )
 
     @property
     def event_shape(self) -> tuple[int, ...]:
         """E: (C, H, W) or (d,)."""
         return self.encoding.event_shape
+
+    @property
+    def conditioned_on(self) -> str | None:
+        """What `load` has to be given for this condition: "labels", "attributes" or None."""
+        return None if self.condition is None else "labels" if isinstance(self.condition, ClassCondition) else "attributes"
 
     @cached_property
     def variance(self) -> float:
@@ -93,10 +167,8 @@ class DataSet:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits, a hash of the encoding and of the bytes of all items in their order: equal for equal data."""
-        description, _ = describe(self.encoding)
-        description["class"] = f"saltus.data.encoding:{description['class']}"  # as classes were named once: fingerprints last
-        hashed = hashlib.blake2b(json.dumps(description, sort_keys=True).encode(), digest_size=_DIGEST)
+        """16 hexadecimal digits, a hash of the encoding and of the bytes of all items in their order: equal for equal items."""
+        hashed = hashlib.blake2b(self.encoding.key.encode(), digest_size=_DIGEST)
         for y in (self.train, self.validation, self.test):
             hashed.update(str(tuple(y.shape)).encode())
             for start in range(0, len(y), _CHUNK):
@@ -106,81 +178,28 @@ class DataSet:
     def describe(self) -> str:
         """One line for humans."""
         sizes = f"{len(self.train)} training, {len(self.validation)} validation and {len(self.test)} test"
-        return f"{self.name}: {sizes} {self.encoding.summary()}"
+        given = f", conditioned on {self.condition.summary()}" if self.condition else ""
+        return f"{self.name}: {sizes} {self.encoding.summary()}{given}"
+
+    def __repr__(self) -> str:
+        kinds = self.labels.kinds if self.labels and not isinstance(self.condition, ClassCondition) else ()
+        labels = f", labels of {len(kinds)} classes" if kinds else ""
+        return f"<DataSet {self.describe()}{labels}, event shape {self.event_shape}>"
 
 
 def subsample(items: Tensor, n: int, *, seed: int = 0) -> Tensor:
-    """n items drawn without replacement, or all in their order if there are no more: files may be sorted."""
+    """n items drawn without replacement, or all in their order if there are no more: files may be sorted.
+
+    The rows depend on the number of items, n and the seed alone, so that the conditions of the items are drawn in the same way.
+    """
     if len(items) <= n:
         return items
     return items[torch.from_numpy(np.random.default_rng(seed).permutation(len(items))[:n])]
 
 
-@dataclass(frozen=True, eq=False)
-class Places:
-    """The part that each of N items goes to: three masks (N,), of which a part that is given has none of the items."""
-
-    train: Array
-    validation: Array
-    test: Array
-
-    def divide(self, raw: Array, *, validation: Array | None = None, test: Array | None = None) -> tuple[Array, Array, Array]:
-        """Items, or what belongs to them, as (train, validation, test); parts that are given are kept as they are."""
-        return (
-            raw if self.train.all() else raw[self.train],
-            raw[self.validation] if validation is None else validation,
-            raw[self.test] if test is None else test,
-        )
-
-
-def places(raw: Array, *, validation: bool = True, test: bool = True) -> Places:
-    """The split of raw items (N, ...).
-
-    Args:
-        raw: the items.
-        validation, test: whether that part is wanted of them; if not, it is given.
-
-    Raises:
-        SaltusError: for fewer than 50 items to split, or so few different ones that a part stays empty.
-    """
-    nowhere = np.zeros(len(raw), dtype=np.bool_)
-    if not (validation or test):
-        return Places(~nowhere, nowhere, nowhere)
-    if len(raw) < _FEWEST:
-        raise SaltusError(
-            f"{len(raw)} items are too few to split; expected at least {_FEWEST}: give more, or all three parts in an .npz file"
-        )
-    drawn_test, drawn_validation = _draws(raw)
-    for_test = drawn_test if test else nowhere
-    for_validation = drawn_validation & ~for_test if validation else nowhere
-    for_train = ~(for_test | for_validation)
-    wanted = [for_train, *[for_validation] * validation, *[for_test] * test]
-    if not all(mask.any() for mask in wanted):
-        raise SaltusError("so few items differ that a part of the split stays empty; give more, or all three parts in an .npz file")
-    return Places(for_train, for_validation, for_test)
-
-
-def split(raw: Array, *, validation: Array | None = None, test: Array | None = None) -> tuple[Array, Array, Array]:
-    """Raw items (N, ...) as (train, validation, test); parts that are given are kept as they are.
-
-    Raises:
-        SaltusError: as `places`.
-    """
-    return places(raw, validation=validation is None, test=test is None).divide(raw, validation=validation, test=test)
-
-
-def _draws(raw: Array) -> tuple[Array, Array]:
-    """Two draws of a tenth for each item, of independent bits of its hash: (N,) booleans."""
-    hashes = b"".join(hashlib.blake2b(item, digest_size=16).digest() for item in _bytes(raw))
-    numbers = np.frombuffer(hashes, dtype="<u8").reshape(-1, 2)
-    return numbers[:, 0] < _TENTH, numbers[:, 1] < _TENTH
-
-
-def _bytes(raw: Array) -> Iterator[bytes]:
-    """The bytes of each item, equal for equal items on every machine."""
-    little = raw.dtype.newbyteorder("<")
-    for start in range(0, len(raw), _CHUNK):
-        chunk = raw[start : start + _CHUNK].astype(little)
-        if chunk.dtype.kind == "f":
-            chunk += 0  # makes 0.0 of -0.0
-        yield from (item.tobytes() for item in chunk)
+def _three(values: Any) -> list[Array | None]:
+    """For training, validation and test items: a tuple of arrays, or one array for the first."""
+    given = values if isinstance(values, tuple) else (values,)
+    if not 1 <= len(given) <= len(PARTS):
+        raise SaltusError(f"a tuple of {len(given)} was given; expected arrays for (train, validation, test): give one array if it is one")
+    return [None if part is None else as_array(part) for part in [*given, None, None][: len(PARTS)]]

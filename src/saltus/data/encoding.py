@@ -10,9 +10,11 @@ and that sum, in nats, is `scaling`: without it likelihoods in two scalings cann
 
 from __future__ import annotations
 
+import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +24,7 @@ from saltus.data.checks import not_finite
 from saltus.data.layout import Array, Layout
 from saltus.errors import SaltusError
 from saltus.likelihoods import DiscretisedHead, GaussianHead, Head
-from saltus.registry import Configurable
+from saltus.registry import Configurable, describe
 
 __all__ = ["Binned", "Encoding", "Standardised"]
 
@@ -52,6 +54,11 @@ class Encoding(Configurable, ABC):
     def event_shape(self) -> tuple[int, ...]:
         """E: (C, H, W) or (d,)."""
         return self._event_shape
+
+    @property
+    def key(self) -> str:
+        """A text that is equal for equal encodings; how `Binned` and `Standardised` write theirs stays, as fingerprints hash it."""
+        return json.dumps(describe(self)[0], sort_keys=True)
 
     @property
     @abstractmethod
@@ -117,6 +124,10 @@ class Encoding(Configurable, ABC):
             raise SaltusError(f"y holds {found} where finite numbers were expected; look for the network that made it")
         return self.layout.to_raw(self._backward(values))
 
+    def _key(self, **others: Any) -> str:
+        arguments = {"layout": self.layout.value, "shape": list(self.shape), "dtype": self.dtype.name, **others}
+        return json.dumps({"class": f"saltus.data.encoding:{type(self).__name__}", "arguments": arguments}, sort_keys=True)
+
     def _items(self) -> str:
         if not self.layout.is_image:
             return f"rows of {self.shape[0]} columns"
@@ -156,6 +167,10 @@ class Binned(Encoding):
     def bins(self) -> int:
         """How many values there are."""
         return self.high - self.low + 1
+
+    @property
+    def key(self) -> str:
+        return self._key(low=self.low, high=self.high)
 
     @property
     def scaling(self) -> float:
@@ -217,7 +232,7 @@ class Standardised(Encoding):
         if not (mean.isfinite().all() and std.isfinite().all() and (std > 0).all()):
             raise SaltusError("a mean or a standard deviation is not finite, or not above 0; drop or rescale what is constant or huge")
         self._mean, self._std = (value.detach().cpu().to(torch.float64).numpy() for value in (mean, std))
-        self._head = GaussianHead(floor)
+        self._floor, self._head = floor, GaussianHead(floor)
 
     @classmethod
     def fit(cls, layout: Layout | str, raw: Array, columns: Sequence[str] = ()) -> Standardised:
@@ -235,6 +250,10 @@ class Standardised(Encoding):
         with np.errstate(over="ignore", invalid="ignore"):  # the constructor refuses what is not finite
             mean, std = (torch.as_tensor(f(raw, axis=axis, dtype=np.float64)) for f in (np.mean, np.std))
         return cls(layout, raw.shape[1:], mean, std, raw.dtype.name if raw.dtype.kind == "f" else "float64")
+
+    @property
+    def key(self) -> str:
+        return self._key(mean={"tensor": "argument.0"}, std={"tensor": "argument.1"}, floor=self._floor)
 
     @property
     def scaling(self) -> float:

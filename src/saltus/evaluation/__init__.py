@@ -1,4 +1,4 @@
-"""Measuring what was made: distances to real items with their floor, likelihood, diversity, memorisation, and the collapse of Problem 2."""
+"""Measures of generated items: distances to real items with their floor, likelihood, diversity, memorisation, and collapse to the mean."""
 
 from saltus.evaluation.collapse import (
     Collapse,
@@ -10,6 +10,7 @@ from saltus.evaluation.collapse import (
     small_growth,
     spread,
 )
+from saltus.evaluation.cost import multiply_adds
 from saltus.evaluation.distances import diversity, energy_distance, mean_distance, mean_pairwise_distance, sliced_wasserstein
 from saltus.evaluation.evaluator import MOST_ITEMS, Evaluator, Figures
 from saltus.evaluation.features import Features, features_for
@@ -19,7 +20,7 @@ from saltus.evaluation.likelihood import Likelihood, likelihood
 from saltus.evaluation.metrics import DEFAULT_METRICS, FEATURE_METRICS, INCEPTION_METRICS, METRICS, Metric
 from saltus.evaluation.moments import frechet_distance, kernel_distance, vendi_score
 from saltus.evaluation.neighbours import Fidelity, Memorisation, fidelity, memorisation, nearest_distances, neighbour_radii
-from saltus.evaluation.pictures import draw_levels, draw_rows, save_grid
+from saltus.evaluation.pictures import draw_costs, draw_levels, draw_rows, save_grid
 from saltus.evaluation.report import THIRDS, ChainSampler, Report, Result, Sampler, evaluate, evaluate_items
 from saltus.evaluation.two_sample import two_sample_accuracy
 
@@ -46,6 +47,7 @@ __all__ = [
     "Step",
     "decoder_path",
     "diversity",
+    "draw_costs",
     "draw_levels",
     "draw_rows",
     "energy_distance",
@@ -64,6 +66,7 @@ __all__ = [
     "mean_pairwise_distance",
     "measure_collapse",
     "memorisation",
+    "multiply_adds",
     "nearest_distances",
     "neighbour_radii",
     "pair_growth",

@@ -1,7 +1,7 @@
-r"""The collapse of Problem 2, seen and measured.
+r"""The collapse of the deterministic decoder, seen and measured.
 
-With t_L so late that z_L tells nothing of y, the exact optimum of equation (1) is E[y | z_L] = E y, so equation (2)
-gives z_{L-1} = E y whatever the noise was, and every later step is a function of it: all samples coincide.  A trained
+With t_L so late that z_L tells nothing of y, the optimum of least squares is E[y | z_L] = E y, so the first step of the plain decoder,
+z_s = f(z_t, t), gives z_{L-1} = E y whatever the noise was, and every later step is a function of it: all samples coincide.  A trained
 network is not the optimum: what is left of its dependence on z_L is carried on, or amplified, level by level.
 
 With f_l the step of level l, J its Jacobian at the z_l that the sampler meets and d_{l-1} = J d_l from a Gaussian d_L,
@@ -20,21 +20,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from saltus.chain import descend
+from saltus.kernels import Transition
 from saltus.levels import Levels
 from saltus.oracles import Oracle
 from saltus.process import Noise
 
 __all__ = ["Collapse", "Step", "decoder_path", "exact_decoder_path", "measure_collapse", "pair_growth", "small_growth", "spread"]
 
-Step = Callable[[Tensor, float, float], Tensor]
-"""z_s from z_t (n, *E), s and t, with no noise of its own: a step of equation (2)."""
+Step = Callable[[Transition], Tensor]
+"""z_s (n, *E) of a transition, with no noise of its own: a step of the plain decoder."""
 
 _SMALL = 1e-5  # rms of a small difference: in float64 neither rounding nor curvature shows
 
 
 @dataclass(frozen=True)
 class Collapse:
-    """What equation (2) does to samples.
+    """What the plain decoder does to samples.
 
     Attributes:
         first_from_mean: the largest distance of an entry of z_{L-1} from E y.
@@ -48,20 +50,18 @@ class Collapse:
 
 
 def decoder_path(step: Step, levels: Levels, z_L: Tensor) -> Tensor:
-    """z_0 ... z_L of equation (2) from z_L (n, *E): (L + 1, n, *E)."""
-    path = [z_L]
-    for s, t in reversed(levels.pairs()):
-        path.insert(0, step(path[0], s, t))
-    return torch.stack(path)
+    """z_0 ... z_L of the plain decoder from z_L (n, *E): (L + 1, n, *E)."""
+    return torch.stack(list(descend(z_L, levels, lambda _, transition: step(transition)))[::-1])
 
 
 def exact_decoder_path(oracle: Oracle, levels: Levels, n: int, *, seed: int) -> Tensor:
-    """z_0 ... z_L of equation (2) with the exact optimum of equation (1), z_{l-1} = E[y | z_l], from N(0, I): (L + 1, n, *E)."""
-    return decoder_path(lambda z, _, t: oracle.posterior_mean(z, t), levels, Noise(seed, 0, n).normal("prior", oracle.event_shape))
+    """z_0 ... z_L of the plain decoder that is optimal, z_{l-1} = E[y | z_l], from N(0, I): (L + 1, n, *E)."""
+    z_L = Noise(seed, 0, n).normal("prior", oracle.event_shape)
+    return decoder_path(lambda transition: oracle.posterior_mean(transition.z_t, transition.t), levels, z_L)
 
 
 def measure_collapse(path: Tensor, mean: Tensor) -> Collapse:
-    """Measure a path (L + 1, n, *E) of equation (2) against the mean of the data (*E)."""
+    """Measure a path (L + 1, n, *E) of the plain decoder against the mean of the data (*E)."""
     first, final = path[-2], path[0]
     between = (final.amax(0) - final.amin(0)).max()
     return Collapse(float((first - mean).abs().max()), float(between), float((final - mean).abs().max()))
@@ -90,11 +90,19 @@ def small_growth(step: Step, levels: Levels, path: Tensor, *, seed: int) -> list
         raise ValueError(f"a path of {path.dtype}; expected torch.float64, so that small differences are told from rounding: convert it")
     direction = Noise(seed, 0, path.shape[1]).normal("direction", path.shape[2:])
     growth: list[float] = []
-    for (s, t), z in reversed(list(zip(levels.pairs(), path[1:], strict=True))):
+    for level in range(levels.L, 0, -1):
         small = _SMALL * direction / _rms(direction)
-        direction = (step(z + small, s, t) - step(z - small, s, t)) / 2
+        up, down = (_one_step(step, levels, level, path[level] + moved) for moved in (small, -small))
+        direction = (up - down) / 2
         growth.insert(0, float(_rms(direction) / _rms(small)))
     return growth
+
+
+def _one_step(step: Step, levels: Levels, level: int, z: Tensor) -> Tensor:
+    """z_{level - 1} from z_level."""
+    states = descend(z, levels, lambda _, transition: step(transition), from_level=level)
+    next(states)
+    return next(states)
 
 
 def _rms(x: Tensor) -> Tensor:

@@ -1,11 +1,11 @@
 """A fixed protocol for comparing generated items with real ones.
 
-Real items are those of one part, or 10,000 of them drawn by the seed where there are more.  Generated items are first
-written and read again, since whoever gets them gets files: unrounded values would give the game away.
+Real items are those of one part of the data set, at most 10,000 of them, which the seed chooses.  Generated items are first
+decoded and encoded again, because users receive decoded items: values that are not rounded would be easy to tell from real ones.
 
-The floor is what real items would get in place of generated ones: for up to three disjoint draws of n training items,
-by the seed, against the same real items.  For memorisation it is that of items held out, which training never saw: three
-thirds of the validation items where the real ones are test items, and the other way round.
+The floor is the figure of real items in place of generated ones.  It is measured with up to three disjoint sets of n training
+items against the same real items.  The floor of memorisation needs items that training never saw.  It is measured with three
+thirds of the validation items if the real items are test items, and the other way round.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from saltus.evaluation.metrics import DEFAULT_METRICS, FEATURE_METRICS, INCEPTIO
 __all__ = ["MOST_ITEMS", "Evaluator", "Figures", "Part", "Progress", "silent"]
 
 MOST_ITEMS = 10_000
-"""Real items, at most; more would cost more and tell hardly more."""
-_DRAWS = 3
+"""The largest number of real items: more would cost more and add little."""
+_FLOOR_SETS = 3
 
 Part = Literal["test", "validation"]
 Progress = Callable[[str], object]
-"""Is told in a few words what comes next."""
+"""Receives a few words about the next piece of work."""
 
 
 def silent(words: str) -> None:
-    """Progress that nobody watches."""
+    """Progress that nobody follows."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Figures:
     Attributes:
         mean: of the values.
         spread: their standard deviation; nan for one value.
-        values: one for each draw.
+        values: one for each set of items.
     """
 
     mean: float
@@ -66,16 +66,16 @@ class Evaluator:
 
     Args:
         data: the data set.
-        n: how many items are generated; distances depend on it, so figures are compared at equal n only.
-        part: "test" for what is reported, "validation" for choices.
-        seed: of the real items, the floor's draws, and whatever is random in a metric.
+        n: the number of generated items.  Distances depend on it: compare figures of equal n only.
+        part: "test" for figures that are reported, "validation" for choices.
+        seed: chooses the real items and the sets of the floor, and seeds the metrics that use random numbers.
         metrics: names in `METRICS`.  Without one of `FEATURE_METRICS` no features are trained.
-        progress: told what is done next.
+        progress: receives a few words about the next piece of work.
 
     Raises:
-        ValueError: for another part, or no metric or an unknown one.
-        SaltusError: if n or the real items are too few for a metric, n is more than there are training items, or Inception
-            cannot be had.
+        ValueError: for another part, no metric or an unknown one.
+        SaltusError: if n or the real items are too few for a metric, n is larger than the training part, or the Inception
+            network is not available.
     """
 
     def __init__(
@@ -94,31 +94,35 @@ class Evaluator:
             )
         self.data, self.n, self.part, self.seed, self.metrics, self._progress = data, n, part, seed, tuple(metrics), progress
         parts: dict[Part, Tensor] = {"test": data.test, "validation": data.validation}
-        self._real_items, self._other_items = (subsample(parts[name], MOST_ITEMS, seed=seed) for name in (part, *(set(parts) - {part})))
+        self._real_items, self._held_out_items = (subsample(parts[name], MOST_ITEMS, seed=seed) for name in (part, *(set(parts) - {part})))
         self._inception = _inception(data) if set(metrics) & set(INCEPTION_METRICS) else None
         self._check()
 
+    def __repr__(self) -> str:
+        return (
+            f"Evaluator({self.data.name!r}, n={self.n}, part={self.part!r}, seed={self.seed}: "
+            f"{len(self.metrics)} metrics against {self.n_real} real items)"
+        )
+
     def _check(self) -> None:
-        dearest = max(self.metrics, key=lambda name: METRICS[name].fewest)
-        fewest = METRICS[dearest].fewest
+        most_demanding = METRICS[max(self.metrics, key=lambda name: METRICS[name].fewest)]
+        fewest = most_demanding.fewest
         for count, what in ((self.n, "generated"), (self.n_real, self.part)):
             if count < fewest:
-                raise SaltusError(
-                    f"{count} {what} items are too few for the {METRICS[dearest].title}; expected at least {fewest}: give more"
-                )
-        others, needed = len(self._other_items), _DRAWS * METRICS[MEMORISATION_METRICS[0]].fewest
+                raise SaltusError(f"{count} {what} items are too few for the {most_demanding.title}; expected at least {fewest}: give more")
+        others, needed = len(self._held_out_items), _FLOOR_SETS * METRICS[MEMORISATION_METRICS[0]].fewest
         if set(self.metrics) & set(MEMORISATION_METRICS) and others < needed:
             other = "validation" if self.part == "test" else "test"
             raise SaltusError(f"{others} {other} items are too few for the floor of memorisation; expected at least {needed}: give more")
         if self.n > len(self.data.train):
             raise SaltusError(
-                f"{self.n} generated items are more than the {len(self.data.train)} training items of {self.data.name}, of which "
-                f"as many are measured for comparison; ask for fewer"
+                f"{self.n} generated items are more than the {len(self.data.train)} training items of {self.data.name}, and the floor "
+                f"is measured with as many of them; ask for fewer"
             )
 
     @property
     def n_real(self) -> int:
-        """How many real items there are."""
+        """The number of real items."""
         return len(self._real_items)
 
     @property
@@ -128,7 +132,7 @@ class Evaluator:
 
     @cached_property
     def features(self) -> Features | None:
-        """The classifier in whose features items are compared; None if no metric needs it."""
+        """The classifier in whose features items are compared; None if no metric uses it."""
         if not set(self.metrics) & set(FEATURE_METRICS):
             return None
         self._progress("features of the data set, trained once")
@@ -141,41 +145,41 @@ class Evaluator:
 
     @cached_property
     def floor(self) -> dict[str, Figures]:
-        """For each metric the figures of real items in place of generated ones."""
+        """For each metric, the figures of real items in place of generated ones."""
         order = torch.from_numpy(np.random.default_rng(self.seed).permutation(len(self.data.train)))
-        draws = list(order.split(self.n)[: min(_DRAWS, len(order) // self.n)])
+        subsets = order.split(self.n)[: min(_FLOOR_SETS, len(order) // self.n)]
         names = [name for name in self.metrics if name not in MEMORISATION_METRICS]
         held_out = [name for name in self.metrics if name in MEMORISATION_METRICS]
         found = []
-        for number, draw in enumerate(draws if names else [], 1):
-            self._progress(f"the floor, real items against real items: {number} of {len(draws)}")
-            found.append(measure(self._side(self.data.train[draw]), self._real, names, seed=self.seed))
+        for number, subset in enumerate(subsets if names else (), 1):
+            self._progress(f"the floor, real items against real items: {number} of {len(subsets)}")
+            found.append(measure(self._sample_set(self.data.train[subset]), self._real, names, seed=self.seed))
         figures = {name: Figures.of([values[name] for values in found]) for name in names}
         if held_out:
-            self._progress("the floor of memorisation, items held out")
-            thirds = [self._side(items) for items in self._other_items.tensor_split(_DRAWS)]
-            kept = [measure(side, self._real, held_out, seed=self.seed) for side in thirds]
-            figures |= {name: Figures.of([values[name] for values in kept]) for name in held_out}
+            self._progress("the floor of memorisation, held-out items against real items")
+            thirds = [self._sample_set(items) for items in self._held_out_items.tensor_split(_FLOOR_SETS)]
+            measured = [measure(third, self._real, held_out, seed=self.seed) for third in thirds]
+            figures |= {name: Figures.of([values[name] for values in measured]) for name in held_out}
         return {name: figures[name] for name in self.metrics}
 
     def measure(self, x: Tensor) -> dict[str, float]:
         """The figures of generated items (n, *E), by name.
 
         Raises:
-            SaltusError: if there are not n, they have another shape, or a value is not finite.
+            SaltusError: if their number is not n, they have another shape, or a value is not finite.
         """
         if len(x) != self.n:
             raise SaltusError(
                 f"{len(x)} generated items where {self.n} were expected; figures are compared at equal numbers only: give {self.n}"
             )
         encoding = self.data.encoding
-        return measure(self._side(encoding.encode(encoding.decode(x))), self._real, self.metrics, seed=self.seed)
+        return measure(self._sample_set(encoding.encode(encoding.decode(x))), self._real, self.metrics, seed=self.seed)
 
     @cached_property
     def _real(self) -> SampleSet:
-        return self._side(self._real_items)
+        return self._sample_set(self._real_items)
 
-    def _side(self, items: Tensor) -> SampleSet:
+    def _sample_set(self, items: Tensor) -> SampleSet:
         return SampleSet(items, self.data.train, self._extract, self._extract_inception)
 
     def _extract(self, items: Tensor) -> Tensor:

@@ -1,51 +1,49 @@
-r"""A small classifier whose last hidden layer is where laws of items are compared: a measuring instrument.
+r"""A small classifier, in whose last hidden layer sets of items are compared: a measuring instrument.
 
-It is trained once for each data set, on its training items only, and kept.  Classes are the data set's own labels, or,
-where it has none, the clusters that k-means finds in the training items.  It is never used to train a chain, and never
-to choose one: figures in its features would then flatter what was chosen by them.
+It is trained once for each data set, on its training items only, and kept.  Its classes are the data set's own labels or,
+if there are none, clusters of the training items (mini-batch k-means, Sculley 2010, https://doi.org/10.1145/1772690.1772862).
+It is never used to train or to choose a chain: figures in its features would then flatter what they chose.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from saltus.data import DataSet
-from saltus.errors import SaltusError
+from saltus.evaluation.cache import cached
+from saltus.extras import needs
 from saltus.registry import Configurable
-from saltus.storage import read, write
 
 __all__ = ["FEATURES", "Features", "features_for"]
 
 FEATURES = 64
-"""How many features there are."""
-_RECIPE = 1  # to be raised with every change below, since what was trained is kept
-_UPDATES, _EPOCHS = 600, 25  # whichever is less
+"""The number of features."""
+_RECIPE = 1  # raise it with every change below: trained classifiers are kept
+_UPDATES, _EPOCHS = 600, 25  # the smaller of the two counts
 _BATCH, _RATE, _DECAY = 128, 3e-3, 0.05
 _WIDTH = 16  # channels of the first layer
-_ROWS_WIDTH = 128  # neurons, where items are rows
-_SIDE, _LAST_SIDE = 16, 4  # pixels after the first and the last convolution, at most
-_CHUNK = 256  # items at a time, always as many, so that features do not depend on how many there are
-_CLUSTERS = 32  # half as many as features: fewer could be told apart in a few of them, and the others would see nothing
+_ROWS_WIDTH = 128  # neurons of a layer, for rows
+_SIZE, _LAST_SIZE = 16, 4  # of images after the first and the last convolution, at most
+_CHUNK = 256  # items at a time, always as many: the features of an item then do not depend on the others
+_CLUSTERS = 32  # half as many as features: a few features could tell fewer clusters apart, and the others would learn nothing
 _CLUSTER_SIZE = 20  # training items in a cluster, on average
 _DIGEST = 8  # bytes of a hash
 
 
 class Features(Configurable, nn.Module):
-    """A classifier of items, of which the last hidden layer counts.
+    """A classifier of items, whose last hidden layer gives the features.
 
     Args:
-        event_shape: E; three numbers are an image, convolved, and one a row.
-        classes: how many there are.
+        event_shape: E; (C, H, W) for images, which are convolved, or (d,) for rows.
+        classes: the number of classes.
         labelled: whether classes are the data set's labels; if not, they are clusters.
-        accuracy: share of the test items whose class it finds.
+        accuracy: the share of the test items that it classifies correctly.
     """
 
     scale: Tensor
@@ -64,7 +62,7 @@ class Features(Configurable, nn.Module):
 
     @torch.no_grad()
     def extract(self, y: Tensor) -> Tensor:
-        """The features of items (N, *E), float32 (N, 64), in a unit in which their mean variance over training items is 1."""
+        """The features of items (N, *E): float32 (N, 64), scaled so that their mean variance over the training items is 1."""
         parts = []
         for part in y.detach().cpu().float().split(_CHUNK):
             padding = part.new_zeros(_CHUNK - len(part), *self.event_shape)
@@ -72,8 +70,8 @@ class Features(Configurable, nn.Module):
         return torch.cat(parts) / self.scale
 
     @torch.no_grad()
-    def settle(self, data: DataSet, test_classes: Tensor) -> None:
-        """After training: fix the unit, and measure the accuracy."""
+    def finish(self, data: DataSet, test_classes: Tensor) -> None:
+        """End the training: set the scale, and measure the accuracy."""
         self.eval()
         self.scale.fill_(float(self.extract(data.train).var(0).mean().sqrt()))
         guesses = self.last(self.extract(data.test) * self.scale).argmax(1)
@@ -81,7 +79,7 @@ class Features(Configurable, nn.Module):
 
     @property
     def hash(self) -> str:
-        """16 hexadecimal digits that stand for the weights."""
+        """16 hexadecimal digits, a hash of the weights."""
         hashed = hashlib.blake2b(digest_size=_DIGEST)
         for name, value in self.state_dict().items():
             hashed.update(name.encode() + value.cpu().numpy().tobytes())
@@ -94,16 +92,16 @@ class Features(Configurable, nn.Module):
 
 
 def _convolutions(event_shape: Sequence[int]) -> nn.Sequential:
-    """A first layer that sees every pixel and leaves at most 16 a side, then halvings to at most 4."""
-    channels, *sides = event_shape
-    stride = -(-max(sides) // _SIDE)
+    """A first layer that sees every pixel and leaves at most 16 x 16, then halvings to at most 4 x 4."""
+    channels, *sizes = event_shape
+    stride = -(-max(sizes) // _SIZE)
     layers: list[nn.Module] = [nn.Conv2d(channels, _WIDTH, 2 * stride + 1, stride, stride, bias=False)]
-    width, side = _WIDTH, -(-min(sides) // stride)
-    while side > _LAST_SIDE:
+    width, size = _WIDTH, -(-min(sizes) // stride)
+    while size > _LAST_SIZE:
         layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.Conv2d(width, 2 * width, 3, 2, 1, bias=False)]
-        width, side = 2 * width, -(-side // 2)
-    layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.AdaptiveAvgPool2d(_LAST_SIDE), nn.Flatten()]
-    return nn.Sequential(*layers, nn.Linear(width * _LAST_SIDE**2, FEATURES), nn.ReLU())
+        width, size = 2 * width, -(-size // 2)
+    layers += [nn.BatchNorm2d(width), nn.ReLU(), nn.AdaptiveAvgPool2d(_LAST_SIZE), nn.Flatten()]
+    return nn.Sequential(*layers, nn.Linear(width * _LAST_SIZE**2, FEATURES), nn.ReLU())
 
 
 def _layers(size: int) -> nn.Sequential:
@@ -112,26 +110,12 @@ def _layers(size: int) -> nn.Sequential:
 
 
 def features_for(data: DataSet, *, seed: int = 0) -> Features:
-    """The classifier of a data set, trained where it has not been yet.
+    """The classifier of a data set: trained the first time, and read again afterwards.
 
-    It is kept in the user's cache folder, or in the folder that the environment variable SALTUS_CACHE names, under the
-    data's fingerprint, the labels, the seed and the recipe.
+    It is kept in the user's cache folder, or in the folder that the environment variable SALTUS_CACHE names.  Its key is
+    made of the data's fingerprint, the labels, the seed and the recipe.  A damaged or unusable folder costs a warning.
     """
-    folder = _cache() / "features" / _key(data, seed)
-    try:
-        features = read(folder, "features")
-    except SaltusError:  # nothing there, or not whole
-        features = _trained(data, seed)
-        write(features, folder, "features")
-    assert isinstance(features, Features)
-    return features
-
-
-def _cache() -> Path:
-    from platformdirs import user_cache_path
-
-    given = os.environ.get("SALTUS_CACHE")
-    return Path(given) if given else user_cache_path("saltus", appauthor=False)
+    return cached(Features, "features", _key(data, seed), lambda: _trained(data, seed))
 
 
 def _key(data: DataSet, seed: int) -> str:
@@ -157,14 +141,14 @@ def _trained(data: DataSet, seed: int) -> Features:
             loss.backward()
             optimiser.step()
             rate.step()
-    features.settle(data, test)
+    features.finish(data, test)
     return features
 
 
 def _classes(data: DataSet, seed: int) -> tuple[Tensor, Tensor, bool]:
     """Classes 0, 1, ... of the training and the test items, and whether they are labels.
 
-    Labels that are nearly all different, or all the same, are no classes: numbers of the items, or a single kind of them.
+    Labels that nearly all differ, or are all the same, are no classes.
     """
     if data.labels is not None:
         kinds, train = torch.unique(data.labels.train, return_inverse=True)
@@ -175,10 +159,8 @@ def _classes(data: DataSet, seed: int) -> tuple[Tensor, Tensor, bool]:
 
 
 def _clusters(data: DataSet, seed: int) -> tuple[Tensor, Tensor]:
-    from sklearn.cluster import MiniBatchKMeans
-
     number = max(2, min(_CLUSTERS, len(data.train) // _CLUSTER_SIZE))
-    means = MiniBatchKMeans(number, random_state=seed % 2**32, n_init=3)
+    means = needs("sklearn.cluster", extra="evaluate").MiniBatchKMeans(number, random_state=seed % 2**32, n_init=3)
     train = means.fit(data.train.flatten(1).numpy()).labels_
     test = means.predict(data.test.flatten(1).numpy())
     return torch.from_numpy(train).long(), torch.from_numpy(test).long()

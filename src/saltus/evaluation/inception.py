@@ -1,7 +1,8 @@
-"""The features of Inception v3 (Szegedy et al. 2015) by which images are compared in the literature.
+"""The features of Inception v3 (Szegedy et al. 2015, https://arxiv.org/abs/1512.00567), in which the literature compares images.
 
-Their network was trained on photographs of 299x299 pixels: on small or grey images the figures order models less well
-than features of the data set's own, and they can be compared with published ones only at the same sizes and numbers.
+The network was trained on photographs of 299x299 pixels.  On small or grey images its features order models less well than
+features that are trained on the data set.  Its figures compare with published ones only at equal image sizes and equal numbers of
+images.
 """
 
 from __future__ import annotations
@@ -10,24 +11,25 @@ import torch
 from torch import Tensor, nn
 
 from saltus.errors import SaltusError
+from saltus.extras import needs
 
 __all__ = ["INCEPTION_FEATURES", "inception_features", "inception_network"]
 
 INCEPTION_FEATURES = 2048
-"""How many features there are in its last pooling layer."""
-_CHUNK = 64  # images at a time, which the network enlarges
+"""The number of features, those of the last pooling layer."""
+_CHUNK = 64  # images at a time: the network enlarges them
 
 
 def inception_network() -> nn.Module:
     """The network, with the weights that torchmetrics' Frechet inception distance uses.
 
     Raises:
-        SaltusError: if the package torch-fidelity or its weights cannot be had.
+        SaltusError: if a library is not installed, or the weights cannot be had.
     """
-    from torchmetrics.image.fid import FrechetInceptionDistance
-
+    library = needs("torchmetrics.image.fid", extra="evaluate")
     try:
-        return FrechetInceptionDistance(feature=INCEPTION_FEATURES).inception.eval()
+        network: nn.Module = library.FrechetInceptionDistance(feature=INCEPTION_FEATURES).inception
+        return network.eval()
     except ModuleNotFoundError as error:
         raise SaltusError(
             "Inception distances need the package torch-fidelity, which is not installed; install it with: pip install torch-fidelity"
@@ -41,10 +43,10 @@ def inception_network() -> nn.Module:
 
 @torch.no_grad()
 def inception_features(y: Tensor, network: nn.Module, *, shown: tuple[float, float]) -> Tensor:
-    """Features of images (N, C, H, W), as many as the network gives: (N, F) float64.
+    """The network's features of images (N, C, H, W): float64 (N, F).
 
     Args:
-        y: images; of 2 and 4 channels the last, which is transparency, is left out, and grey is repeated in 3.
+        y: images of 1 to 4 channels.  The last of 2 or 4 channels is transparency and is left out; grey is repeated in 3 channels.
         network: takes uint8 (n, 3, H, W).
         shown: the values that are black and white.
     """

@@ -2,7 +2,7 @@
 
 A kernel that does not use its latent is the Gaussian kernel.  Next to each step stands what a Gaussian step would cost that
 predicts as well as the kernel does: its mean is the kernel's over latents of the prior, and its one variance that of its error
-on the items at hand (Problem 3's first equation).  The difference is what the step gains by not being Gaussian.
+on the items at hand.  The difference is what the step gains by not being Gaussian.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from saltus.chain import Chain, evaluating, like
-from saltus.kernels import Bridge, GaussianStep, VAEKernel
+from saltus.kernels import GaussianStep, Kernel, Pair, Transition
 from saltus.process import Noise
 
 __all__ = ["LatentUse", "latent_use"]
@@ -30,8 +30,8 @@ class LatentUse:
     Attributes:
         level: of the step t -> s.
         s, t: its times.
-        nats: the step's part of the bound, tightened with as many latents as that is; mean over items.
-        kl: of the encoder's latent, as it is with one latent: a part of `nats` there.
+        nats: the step's part of the bound, importance-weighted as that is; mean over items.
+        kl: of the encoder's latent; without importance weighting a part of `nats`.
         active_units, aggregate_kl: as in `Bound`.
         gaussian_nats: what the Gaussian step would cost.
         gain: how much more that is, mean over items on the same paths; `gain_error` its standard error.
@@ -54,42 +54,52 @@ class LatentUse:
         chance = " (within chance)" * (abs(self.gain) <= 2 * self.gain_error)
         return (
             f"level {self.level} (t {self.t:.3g} to {self.s:.3g}): {self.nats:.4g} nats, {gain}{chance}; "
-            f"KL {self.kl:.3g}, {used}, aggregate_kl to the prior {self.aggregate_kl:.2g}"
+            f"KL {self.kl:.3g}, {used}, aggregate KL to the prior {self.aggregate_kl:.2g}"
         )
 
 
 @torch.no_grad()
-def latent_use(chain: Chain, y: Tensor, *, seed: int = 0, latents: int | None = None) -> list[LatentUse]:
-    """How each VAE step of a chain uses its latent on items (N, *E), cleanest first; steps without a latent are left out.
+def latent_use(
+    chain: Chain, y: Tensor, *, condition: Tensor | None = None, seed: int = 0, importance_samples: int | None = None
+) -> list[LatentUse]:
+    """How each step of a chain uses its latent on items (N, *E), cleanest first; steps without a latent are left out.
 
-    `latents` is as in `Chain.bound`.
+    `condition` and `importance_samples` are as in `Chain.bound`.
     """
     y = y.to(like(chain))
-    bound, noise, found = chain.bound(y, seed=seed, latents=latents), Noise(seed, 0, len(y)), []
-    plain = bound if bound.latents == 1 else chain.bound(y, seed=seed, latents=1)
+    bound = chain.bound(y, condition=condition, seed=seed, importance_samples=importance_samples)
+    noise, found = chain.noise(seed, 0, len(y)), []
     with evaluating(chain):
-        for level, (_, z_t, s, t) in chain.forward_path(y, noise):
-            kernel, units, aggregate_kl = chain.kernel(level), bound.active_units[level - 1], bound.aggregate_kl[level - 1]
-            if isinstance(kernel, VAEKernel) and units is not None and aggregate_kl is not None:
-                own, cost = bound.per_level[level - 1], _as_gaussian(kernel, y, z_t, s, t, noise.at(level))
-                nats, kl, more = (float(part.mean()) for part in (own, plain.kl[level - 1], cost - own))
+        for level, pair in chain.forward_path(y, noise, condition):
+            kernel, units, aggregate = chain.kernel(level), bound.active_units[level - 1], bound.aggregate_kl[level - 1]
+            if units is not None and aggregate is not None:
+                own, cost = bound.per_level[level - 1], _as_gaussian(kernel, pair, noise.at(level))
+                nats, kl, more = (float(part.mean()) for part in (own, bound.kl[level - 1], cost - own))
                 error = float((cost - own).std(correction=0)) / math.sqrt(max(1, len(y) - 1))
-                found.append(LatentUse(level, s, t, nats, kl, units, aggregate_kl, float(cost.mean()), more, error))
+                times = float(pair.s), float(pair.t)
+                found.append(LatentUse(level, *times, nats, kl, units, aggregate, float(cost.mean()), more, error))
     return found
 
 
-def _as_gaussian(kernel: VAEKernel, y: Tensor, z_t: Tensor, s: float, t: float, noise: Noise) -> Tensor:
+def _as_gaussian(kernel: Kernel, pair: Pair, noise: Noise) -> Tensor:
     """The divergence of the Gaussian step that predicts as the kernel does, (N,) nats, less what the mean of a few draws adds to it."""
+    z_t, y = pair.z_t, pair.y
     latents = noise.normal("prior of the latent", (_DRAWS, kernel.latent), like=z_t)
     total = squares = torch.zeros_like(z_t)
     for latent in latents.unbind(1):
-        pairs = zip(latent.split(_BATCH), z_t.split(_BATCH), strict=True)
-        drawn = torch.cat([kernel.step(few, z, s, t).mean for few, z in pairs])
+        drawn = torch.cat([_step(kernel, pair, latent, start).mean for start in range(0, len(y), _BATCH)])
         total, squares = total + drawn, squares + drawn.square()
     mean = total / _DRAWS
     error_of_mean = (squares / _DRAWS - mean.square()).mean() / (_DRAWS - 1)  # as far as a mean of so many is from that of all
-    bridge = Bridge.between(s, t, z_t)
-    squared_error = (bridge.A * z_t + bridge.B * y - mean).square().mean() - error_of_mean
-    variance = bridge.S + squared_error
-    cost = GaussianStep(mean, variance.expand_as(mean), bridge.final, kernel.head).divergence(y, z_t, bridge)
+    bridge, head = pair.bridge, _step(kernel, pair, latents[:, 0], 0).head
+    squared_error = (bridge.mean(z_t, y) - mean).square().mean() - error_of_mean
+    variance = bridge.var + squared_error
+    cost = GaussianStep(mean, variance.expand_as(mean), pair.is_final, head).divergence(pair)
     return cost - 0.5 * y[0].numel() * error_of_mean / variance.flatten()
+
+
+def _step(kernel: Kernel, pair: Pair, latent: Tensor, start: int) -> GaussianStep:
+    """That of a few items of a pair, whose times are numbers."""
+    rows = slice(start, start + _BATCH)
+    condition = None if pair.condition is None else pair.condition[rows]
+    return kernel.step(Transition(pair.z_t[rows], pair.s, pair.t, condition), latent[rows])

@@ -11,7 +11,6 @@ from torch import Tensor
 from saltus.chain import Bound, Chain, bits_per_dim, like
 from saltus.data import Encoding
 from saltus.errors import SaltusError
-from saltus.likelihoods import DiscretisedHead, GaussianHead
 
 __all__ = ["Likelihood", "likelihood"]
 
@@ -30,7 +29,7 @@ class Likelihood:
         per_level: nats of each step, cleanest first.
         active_units: of the latent at each step; None where there is none.
         aggregate_kl: of the latents of all items taken together to N(0, I) at each step, nats; None where there is none.
-        latents: of the importance weighting at each step; 1 is the plain bound.
+        importance_samples: latents that each step is importance-weighted with; 1 is the plain bound.
         convention: what kind of likelihood it is, in words.
     """
 
@@ -45,13 +44,13 @@ class Likelihood:
     per_level: list[float]
     active_units: list[int | None]
     aggregate_kl: list[float | None]
-    latents: int
+    importance_samples: int
     convention: str
 
     @property
-    def tightened(self) -> str:
+    def weighting(self) -> str:
         """How, in words; nothing of the plain bound."""
-        return f", tightened with {self.latents} latents a step" if self.latents > 1 else ""
+        return f", importance-weighted with {self.importance_samples} samples a step" if self.importance_samples > 1 else ""
 
     @property
     def figure(self) -> tuple[float, float, str]:
@@ -61,15 +60,24 @@ class Likelihood:
         return self.total, self.total_error, "nats an item"
 
 
-def likelihood(chain: Chain, y: Tensor, encoding: Encoding, *, seed: int = 0, latents: int | None = None) -> Likelihood | None:
+def likelihood(
+    chain: Chain,
+    y: Tensor,
+    encoding: Encoding,
+    *,
+    condition: Tensor | None = None,
+    seed: int = 0,
+    importance_samples: int | None = None,
+) -> Likelihood | None:
     """The bound of a chain on items (N, *E), N >= 2, one path each; None if the chain has no bound.
 
     Args:
         chain: whose model it is.
         y: items that were not trained on.
         encoding: how values became y.
+        condition: c of each item; then the bound is that of -ln p(y | c).
         seed: of the paths and latents.
-        latents: with more than 1, each step is tightened by importance weighting with so many latents; those of the chain unless given.
+        importance_samples: with more than 1, each step is importance-weighted with so many latents; those of the chain unless given.
 
     Raises:
         SaltusError: for fewer than 2 items.
@@ -78,7 +86,8 @@ def likelihood(chain: Chain, y: Tensor, encoding: Encoding, *, seed: int = 0, la
         raise SaltusError(f"{len(y)} items have no standard error; expected at least 2: give more")
     if not chain.has_bound:
         return None
-    return _summary(chain.bound(y.to(like(chain)), seed=seed, latents=latents), encoding)
+    bound = chain.bound(y.to(like(chain)), condition=condition, seed=seed, importance_samples=importance_samples)
+    return _summary(bound, encoding)
 
 
 def _summary(bound: Bound, encoding: Encoding) -> Likelihood:
@@ -91,23 +100,12 @@ def _summary(bound: Bound, encoding: Encoding) -> Likelihood:
         standard_error=float(bits[1]),
         total=float(means[0]),
         total_error=float(means[1]),
-        discrete=isinstance(encoding.head(), DiscretisedHead),
+        discrete=encoding.head().discrete,
         per_item=nats.tolist(),
         nats={name: float(value.double().mean()) for name, value in bound.terms.items()},
         per_level=bound.per_level.double().mean(1).tolist(),
         active_units=bound.active_units,
         aggregate_kl=bound.aggregate_kl,
-        latents=bound.latents,
-        convention=convention(encoding),
+        importance_samples=bound.importance_samples,
+        convention=encoding.head().convention,
     )
-
-
-def convention(encoding: Encoding) -> str:
-    """What the likelihood of data in this encoding is of."""
-    match encoding.head():
-        case DiscretisedHead() as head:
-            return f"probability of {head.bins} values, by a discretised Gaussian with an outlier share of {head.outliers:g}"
-        case GaussianHead() as head:
-            return f"density in the units of the file, by a Gaussian whose standard deviation is at least {head.floor:g} of the data's"
-        case head:
-            return f"by {type(head).__name__}"

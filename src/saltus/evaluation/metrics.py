@@ -1,4 +1,4 @@
-"""What is measured of generated items against real ones: a table of metrics, and two sides that keep what several of them ask for."""
+"""The metrics of generated items against real ones, and sets of items that keep what several metrics use."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Metric:
     """One figure.
 
     Attributes:
-        title: for humans.
-        smaller_is_better: None where the best is the figure of real items.
-        is_distance: whether it is a distance of two laws, from which the figure of real items is subtracted.
-        fewest: items on each side that it takes.
+        title: what it is, for humans.
+        smaller_is_better: None if the best figure is that of real items.
+        is_distance: whether it is a distance between two distributions.  The figure of real items is then subtracted.
+        fewest: the number of items that each set must have at least.
     """
 
     title: str
@@ -35,16 +35,18 @@ class Metric:
     fewest: int = 2
 
 
+_HERE = "in features trained here"  # and not in those of the literature's networks
+
 METRICS: Mapping[str, Metric] = {
-    "frechet": Metric("Fréchet distance", True, True, 2 * FEATURES),
-    "kernel_mmd": Metric("kernel distance (MMD²)", True, True),
+    "frechet": Metric(f"Fréchet distance {_HERE}", True, True, 2 * FEATURES),
+    "kernel_mmd": Metric(f"kernel distance (MMD²) {_HERE}", True, True),
     "sliced_wasserstein": Metric("sliced Wasserstein distance", True, True),
     "energy": Metric("energy distance", True, True),
-    "precision": Metric("precision", False, fewest=NEIGHBOURS + 1),
-    "recall": Metric("recall", False, fewest=NEIGHBOURS + 1),
-    "density": Metric("density", None, fewest=NEIGHBOURS + 1),
-    "coverage": Metric("coverage", False, fewest=NEIGHBOURS + 1),
-    "vendi": Metric("Vendi score", None),
+    "precision": Metric(f"precision {_HERE}", False, fewest=NEIGHBOURS + 1),
+    "recall": Metric(f"recall {_HERE}", False, fewest=NEIGHBOURS + 1),
+    "density": Metric(f"density {_HERE}", None, fewest=NEIGHBOURS + 1),
+    "coverage": Metric(f"coverage {_HERE}", False, fewest=NEIGHBOURS + 1),
+    "vendi": Metric(f"Vendi score {_HERE}", None),
     "diversity": Metric("diversity (pairwise distance over real)", None),
     "two_sample": Metric("two-sample test (accuracy, 0.5 is best)", True, fewest=10),
     "memorisation": Metric("memorisation (nearer to training, 0.5 is none)", None, fewest=10),
@@ -55,25 +57,25 @@ METRICS: Mapping[str, Metric] = {
 }
 """Every metric, by its name."""
 INCEPTION_METRICS = ("inception_frechet", "inception_kernel_mmd")
-"""Those that need a network from elsewhere."""
+"""Those in the features of Inception v3, which has to be downloaded."""
 DEFAULT_METRICS = tuple(name for name in METRICS if name not in INCEPTION_METRICS)
-"""Those that need nothing but the data."""
+"""All others: they need nothing but the data."""
 FEATURE_METRICS = ("frechet", "kernel_mmd", "precision", "recall", "density", "coverage", "vendi")
-"""Those in the features of `features_for`."""
+"""Those in the features of a classifier that is trained on the data set, see `features_for`."""
 MEMORISATION_METRICS = ("memorisation", "nearest_ratio", "copies")
-"""Those that compare distances to the training items with those of items held out."""
+"""Those that compare distances to the training items with the distances of held-out items."""
 
 Extractor = Callable[[Tensor], Tensor]
 
 
 class SampleSet:
-    """Items (N, *E), and what metrics ask of them, each computed once and only if it is asked for.
+    """Items (N, *E), and what metrics use of them; each is computed when it is first used, and once.
 
     Args:
         items: generated or real.
         train: the training items, (M, *E).
-        extract: from items to the data set's own features.
-        extract_inception: from items to Inception's.
+        extract: gives the features of items in the classifier that is trained here.
+        extract_inception: gives their features in Inception.
     """
 
     def __init__(self, items: Tensor, train: Tensor, extract: Extractor, extract_inception: Extractor) -> None:
@@ -82,17 +84,17 @@ class SampleSet:
 
     @cached_property
     def features(self) -> Tensor:
-        """(N, 64)."""
+        """The features in the classifier, (N, 64)."""
         return self._extract(self.items)
 
     @cached_property
     def inception(self) -> Tensor:
-        """(N, 2048)."""
+        """The features in Inception, (N, 2048)."""
         return self._extract_inception(self.items)
 
     @cached_property
     def radii(self) -> Tensor:
-        """To the k-th nearest other item of this side, in the features: (N,)."""
+        """The distances to the k-th nearest other item of this set, in the features: (N,)."""
         return neighbour_radii(self.features)
 
     @cached_property
@@ -124,7 +126,7 @@ _MEASURES: Mapping[tuple[str, ...], Callable[[SampleSet, SampleSet, int], Sequen
 
 
 def measure(x: SampleSet, real: SampleSet, names: Sequence[str], *, seed: int = 0) -> dict[str, float]:
-    """The figures of `names`, in their order, of generated items against real ones; `seed` is of directions, subsets and folds."""
+    """The figures of `names`, in their order, of generated items against real ones; the seed is of directions, subsets and folds."""
     found: dict[str, float] = {}
     for group, figures in _MEASURES.items():
         if set(group) & set(names):

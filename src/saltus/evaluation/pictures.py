@@ -1,4 +1,4 @@
-"""Pictures of samples and of levels."""
+"""Pictures of samples, and of what each step of a chain adds to the bound."""
 
 from __future__ import annotations
 
@@ -6,13 +6,21 @@ import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-__all__ = ["draw_levels", "draw_rows", "save_grid"]
+from saltus.extras import needs
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from saltus.levels import PairCosts, Plan
+
+__all__ = ["draw_costs", "draw_levels", "draw_rows", "save_grid"]
 
 _SHORTEST_SIDE = 512  # pixels of a grid: small images are magnified
 _FRAME = 128  # grey between the images of a grid
@@ -24,7 +32,7 @@ def save_grid(y: Tensor, file: Path, *, shown: tuple[float, float]) -> None:
 
     Args:
         y: (n, C, H, W), n >= 1, C in 1 ... 4 (of 2 channels only the first is shown).
-        file: to write.
+        file: the PNG.
         shown: the values that are black and white.
     """
     from PIL import Image
@@ -51,10 +59,8 @@ def _to_bytes(y: Tensor, shown: tuple[float, float]) -> NDArray[np.uint8]:
 
 def draw_rows(rows: Mapping[str, Tensor], file: Path, *, shown: tuple[float, float]) -> None:
     """Rows of images (n, C, H, W), each with its label, as one PNG."""
-    from matplotlib.figure import Figure
-
     n = max(len(images) for images in rows.values())
-    figure = Figure(figsize=(2.4 + 0.5 * n, 0.6 * len(rows)), layout="constrained")
+    figure = _figure(figsize=(2.4 + 0.5 * n, 0.6 * len(rows)))
     axes = figure.subplots(len(rows), n, squeeze=False)
     for row, (label, images) in zip(axes, rows.items(), strict=True):
         row[0].set_ylabel(label, rotation=0, ha="right", va="center")
@@ -66,18 +72,51 @@ def draw_rows(rows: Mapping[str, Tensor], file: Path, *, shown: tuple[float, flo
     figure.savefig(file, dpi=_DPI)
 
 
+def draw_costs(costs: PairCosts, plans: Mapping[int, Plan], file: Path) -> None:
+    """The table of what each step costs, with the best grid of each number of calls beside it."""
+    from matplotlib.colors import LogNorm
+
+    figure = _figure(figsize=(11, 4.6))
+    table, steps = figure.subplots(1, 2, width_ratios=(1.2, 1))
+    nats = costs.nats.numpy()
+    least = max(float(np.nanquantile(nats, 0.02)), 1e-3)
+    image = table.imshow(np.ma.masked_invalid(np.maximum(nats, least)), norm=LogNorm(vmin=least), origin="lower", cmap="viridis")
+    labels = [f"{t:.2g}" for t in costs.times]
+    every = range(0, len(labels), max(1, len(labels) // 8))
+    for number, plan in plans.items():
+        at = [costs.times.index(t) for t in plan.times]
+        table.plot(at[1:], at[:-1], "o-", markersize=4, linewidth=1, label=f"{number} call{'s' * (number > 1)}: {plan.total:.4g} nats")
+    table.set(title="mean nats of a step", xlabel="from t", ylabel="to s")
+    table.set_xticks(every, [labels[i] for i in every])
+    table.set_yticks(every, [labels[i] for i in every])
+    figure.colorbar(image, ax=table, label="nats")
+    table.legend(fontsize=7, loc="upper left")
+    for row, plan in enumerate(plans.values()):
+        left = 0.0
+        for index, paid in enumerate((*plan.steps, plan.prior)):
+            steps.barh(row, max(paid, 0), left=left, color=f"C{index % 10}" if index < len(plan.steps) else "0.7", edgecolor="white")
+            left += max(paid, 0)
+    steps.set(title="what each step is paid, cleanest first (grey: prior)", xlabel="nats", ylabel="calls")
+    steps.set_yticks(range(len(plans)), [str(number) for number in plans])
+    steps.spines[["top", "right"]].set_visible(False)
+    figure.savefig(file, dpi=_DPI)
+
+
+def _figure(*, figsize: tuple[float, float]) -> Figure:
+    figure: Figure = needs("matplotlib.figure", extra="demo").Figure(figsize=figsize, layout="constrained")
+    return figure
+
+
 def draw_levels(times: Sequence[float], bounds: Mapping[str, Sequence[float]], kl: Mapping[str, Sequence[float]], file: Path) -> None:
-    """Bound and KL of the latent at each step, nats per item, by kernel.
+    """The terms of the bound and the KL of the latent at each step, in nats per item, as a PNG of two bar charts.
 
     Args:
         times: t_0 ... t_L.
-        bounds: for each kernel the bound's terms of each step, cleanest first.
-        kl: likewise, for kernels with a latent.
-        file: to write.
+        bounds: for each kernel, by its name, the bound's terms of each step, cleanest first.
+        kl: likewise the KL, for kernels with a latent.
+        file: the PNG.
     """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(9, 3.4), layout="constrained")
+    figure = _figure(figsize=(9, 3.4))
     axes = figure.subplots(1, 2)
     steps = np.arange(len(times) - 1)
     labels = [f"{t:.2f} → {s:.2f}" for s, t in pairwise(times)]

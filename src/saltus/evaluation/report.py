@@ -1,4 +1,4 @@
-"""One sampler, or one file of samples, measured several times against real items and their floor."""
+"""Measures a sampler, or items from a file, several times against real items, and reports the figures with their floor."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from saltus.kernels import Sampling
 __all__ = ["THIRDS", "ChainSampler", "Report", "Result", "Sampler", "evaluate", "evaluate_items"]
 
 THIRDS = 3
-"""Sets that a file of samples is measured in."""
+"""The number of sets that items from a file are divided into."""
 
 
 class Sampler(Protocol):
@@ -31,13 +31,19 @@ class Sampler(Protocol):
 
 @dataclass(frozen=True)
 class ChainSampler:
-    """A chain, and how its steps are sampled."""
+    """A chain with options for its sampling.
+
+    Attributes:
+        chain: generates the items.
+        sampling: the options of every step.
+    """
 
     chain: Chain
-    how: Sampling
+    sampling: Sampling
 
     def sample(self, n: int, *, seed: int) -> Tensor:
-        return self.chain.sample(n, seed=seed, how=self.how)
+        """n items (n, *E) of a seed."""
+        return self.chain.sample(n, seed=seed, sampling=self.sampling)
 
 
 @dataclass(frozen=True)
@@ -47,7 +53,7 @@ class Result:
     Attributes:
         generated: the figures of generated items.
         floor: those of real items in their place.
-        above_floor: the difference of the means, where the metric is a distance.
+        above_floor: the difference of the means; None if the metric is no distance.
     """
 
     generated: Figures
@@ -55,23 +61,23 @@ class Result:
     above_floor: float | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
-    """What was measured, and how.
+    """The figures of a sampler or a file, and the protocol by which they were measured.
 
     Attributes:
         data: the data set, in words.
         fingerprint: of the data set.
-        part: which real items.
-        n_real: how many of them.
-        n_generated: how many generated items each time.
-        repeats: what differs between the values of a metric: seeds of a sampler, or thirds of a file.
+        part: the part of the real items.
+        n_real: the number of real items.
+        n_generated: the number of generated items in each set.
+        repeats: whether the sets come from seeds of a sampler or are thirds of a file.
         seeds: numbers of the seeds, or of the thirds.
-        seconds: wall time, floor and sampling included.
+        seconds: wall time of the whole, floor and sampling included.
         features: the classifier in whose features items were compared, in words.
-        feature_accuracy: its share of test items that are classified right; None if there is none.
-        feature_hash: of its weights.
-        metrics: by name.
+        feature_accuracy: the share of the test items that it classifies correctly; None if no metric uses it.
+        feature_hash: of its weights; None if no metric uses it.
+        metrics: the results, by name.
     """
 
     data: str
@@ -87,29 +93,34 @@ class Report:
     feature_hash: str | None
     metrics: dict[str, Result]
 
+    def __repr__(self) -> str:
+        figures = ", ".join(f"{name}={result.generated.mean:.4g}" for name, result in self.metrics.items())
+        sets = f"{len(self.seeds)} {self.repeats} of {self.n_generated} items against {self.n_real} {self.part} items"
+        return f"Report({self.data.partition(':')[0]}, {sets}: {figures})"
+
 
 def evaluate(sampler: Sampler, evaluator: Evaluator, seeds: Sequence[int] = (0, 1, 2), *, progress: Progress = silent) -> Report:
     """Measure a sampler, once for each seed.
 
     Raises:
-        SaltusError: for no seed, or if samples have another shape than the data, or values that are not finite.
+        SaltusError: if there is no seed, or samples have another shape than the data or values that are not finite.
     """
     if not seeds:
         raise SaltusError("there is no seed; expected at least one: give some")
 
-    def draws() -> Iterable[Tensor]:
+    def sets() -> Iterable[Tensor]:
         for seed in seeds:
             progress(f"seed {seed}: {evaluator.n} samples")
             yield sampler.sample(evaluator.n, seed=seed)
 
-    return _report(draws(), evaluator, "seeds", seeds, progress)
+    return _report(sets(), evaluator, "seeds", seeds, progress)
 
 
 def evaluate_items(x: Tensor, evaluator: Evaluator, *, progress: Progress = silent) -> Report:
-    """Measure items that are there already, (N, *E) with N >= 3 n: three disjoint sets of n, in their order.
+    """Measure given items (N, *E), N >= 3 n, as three disjoint sets of n in their order.
 
     Raises:
-        SaltusError: if they are too few.
+        SaltusError: if there are fewer.
     """
     if len(x) < THIRDS * evaluator.n:
         raise SaltusError(
@@ -119,10 +130,10 @@ def evaluate_items(x: Tensor, evaluator: Evaluator, *, progress: Progress = sile
 
 
 def _report(
-    draws: Iterable[Tensor], evaluator: Evaluator, repeats: Literal["seeds", "thirds"], seeds: Sequence[int], progress: Progress
+    sets: Iterable[Tensor], evaluator: Evaluator, repeats: Literal["seeds", "thirds"], seeds: Sequence[int], progress: Progress
 ) -> Report:
     start, found = time.monotonic(), []
-    for number, x in enumerate(draws, 1):
+    for number, x in enumerate(sets, 1):
         progress(f"measuring, {number} of {len(seeds)}")
         found.append(evaluator.measure(x))
     return Report(

@@ -23,38 +23,25 @@ last of every one but `deis` are of order 1; with 15 steps or more diffusers tak
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from saltus.chain import StandardNormal, evaluating, like
+from saltus.chain import StandardNormal, descend, evaluating, like
 from saltus.errors import SaltusError
-from saltus.kernels import Last
+from saltus.extras import needs
+from saltus.kernels import Denoiser, Transition, predict
 from saltus.levels import Levels
-from saltus.process import Noise, OrnsteinUhlenbeck, Time
+from saltus.process import Noise, OrnsteinUhlenbeck
 
-__all__ = ["LATEST", "Denoiser", "SchedulerSampler", "Solver"]
+__all__ = ["LATEST", "SchedulerSampler", "Solver"]
 
 _process = OrnsteinUhlenbeck()
 LATEST = 20.0
 """The last time of a grid, at most: alpha = 2e-9, schedulers divide by it, and float64 keeps seven digits of yhat."""
 _ALMOST_CLEAN = 1e-10  # sigma / alpha at the end of DEIS, which takes its logarithm
-
-
-class Denoiser(Protocol):
-    """What is asked of a network: `GaussianKernel` and `DeterministicKernel` are denoisers."""
-
-    @property
-    def event_shape(self) -> Sequence[int]:
-        """E, the shape of one item."""
-        ...
-
-    def predict(self, z_t: Tensor, t: Time) -> Tensor:
-        """yhat(z_t, t), (B, *E)."""
-        ...
 
 
 class Solver(StrEnum):
@@ -102,19 +89,20 @@ class SchedulerSampler:
         denoiser: predicts y from (z_t, t).
         levels: the grid, which ends at 20 or earlier.
         solver: see the module.
+        noise_version: of the random numbers, see `saltus.process.Noise`.
 
     Raises:
         SaltusError: for a later last level.
         ValueError: for an unknown solver.
     """
 
-    def __init__(self, denoiser: Denoiser, levels: Levels, solver: Solver | str) -> None:
+    def __init__(self, denoiser: Denoiser, levels: Levels, solver: Solver | str, *, noise_version: int = Noise.LATEST) -> None:
         if levels.last > LATEST:
             raise SaltusError(
                 f"the last level is t = {levels.last:g}, where diffusers' schedulers lose y to rounding; "
                 f"give levels that end at {LATEST:g} or earlier"
             )
-        self.denoiser, self.levels, self.solver = denoiser, levels, Solver(solver)
+        self.denoiser, self.levels, self.solver, self.noise_version = denoiser, levels, Solver(solver), noise_version
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -127,41 +115,50 @@ class SchedulerSampler:
         return self.solver.calls(self.levels.L)
 
     @torch.no_grad()
-    def sample(self, n: int, *, seed: int, first_item: int = 0, last: Last = "median", batch: int = 256) -> Tensor:
+    def sample(self, n: int, *, seed: int, first_item: int = 0, condition: Tensor | None = None, batch: int = 256) -> Tensor:
         """Generate items `first_item` ... `first_item + n - 1` of a seed, from the noise that `Chain.sample` gives them.
 
         Args:
             n: how many, >= 1.
             seed: >= 0; item i of a seed is the same whatever n, `first_item` and `batch` are.
             first_item: number of the first item.
-            last: "median" or "mean": every scheduler's last step gives the network's own prediction.
+            condition: of each item, (n, ...); unless given, classes are drawn as `Chain.sample` draws them.
             batch: how many items at a time.
 
         Returns:
-            (n, *E), in the dtype and on the device of the parameters; float64 on the CPU where there is none.  No head has
-            a part in it, so that values may leave the range of the data.
+            (n, *E), in the dtype and on the device of the parameters; float64 on the CPU where there is none.  The last step of every
+            scheduler gives the network's own prediction.  No head has a part in it, so that values may leave the range of the data.
 
         Raises:
-            SaltusError: for `last="draw"`.
             ValueError: if n or batch is below 1, or seed or first_item below 0.
         """
-        if last == "draw":
-            raise SaltusError(f"last = {last!r} was given, but the last step of a scheduler is a prediction; leave it out")
         if n < 1 or batch < 1:
             raise ValueError(f"n = {n}, batch = {batch}; expected at least 1")
+        if condition is None and self.denoiser.condition is not None:
+            condition = self.denoiser.condition.draw(Noise(seed, first_item, n).uniform("condition")).to(like(self.denoiser).device)
         with evaluating(self.denoiser):
-            return torch.cat([self._solve(Noise(seed, first_item + i, min(batch, n - i))) for i in range(0, n, batch)])
+            return torch.cat([self._solve(start, min(batch, n - start), seed, first_item, condition) for start in range(0, n, batch)])
 
-    def _solve(self, noise: Noise) -> Tensor:
-        scheduler, times, kind = _scheduler(self.solver, self.levels), self.levels.times, like(self.denoiser)
-        x: Tensor = StandardNormal().sample(self.event_shape, self.levels.last, noise.at(self.levels.L)) * scheduler.init_noise_sigma
-        for timestep in scheduler.timesteps:
-            level = int(timestep) + 1
-            z, t = scheduler.scale_model_input(x, timestep), float(times[level])
-            yhat = self.denoiser.predict(z.to(kind), t).to(z)
-            eps = (z - _process.alpha(t) * yhat) / _process.sigma(t)
-            x = scheduler.step(eps, timestep, x, **self._draws(noise.at(level - 1))).prev_sample
-        return x.to(kind)
+    def _solve(self, start: int, n: int, seed: int, first_item: int, conditions: Tensor | None) -> Tensor:
+        """Items `start` ... `start + n - 1` of a call; states are the scheduler's own, z times its scale."""
+        noise = Noise(seed, first_item + start, n, version=self.noise_version)
+        condition = None if conditions is None else conditions[start : start + n]
+        scheduler, kind = _scheduler(self.solver, self.levels), like(self.denoiser)
+        timesteps = iter(scheduler.timesteps)
+
+        def step(level: int, transition: Transition) -> Tensor:
+            x: Tensor = transition.z_t
+            for _ in range(2 if self.solver is Solver.HEUN and level > 1 else 1):  # Heun calls at both ends of a step
+                timestep = next(timesteps)
+                z, t = scheduler.scale_model_input(x, timestep), float(self.levels.times[int(timestep) + 1])
+                yhat = predict(self.denoiser, z.to(kind), t, transition.condition).to(z)
+                eps = (z - _process.alpha(t) * yhat) / _process.sigma(t)
+                x = scheduler.step(eps, timestep, x, **self._draws(noise.at(level - 1))).prev_sample
+            return x
+
+        x_L = StandardNormal().sample(self.event_shape, self.levels.last, noise.at(self.levels.L)) * scheduler.init_noise_sigma
+        *_, x_0 = descend(x_L, self.levels, step, condition=condition)
+        return x_0.to(kind)
 
     def _draws(self, noise: Noise) -> dict[str, Any]:
         """What a stochastic scheduler draws at a step."""
@@ -175,8 +172,7 @@ def _scheduler(solver: Solver, levels: Levels) -> Any:
     of 14 is off by up to 3%, and at 20 it is 0.  So no betas are given, and the two arrays that schedulers step by are set
     here: alpha-bar, and sigma / alpha at each of their timesteps and at the end.
     """
-    import diffusers
-
+    diffusers = needs("diffusers", extra="compare")
     name, options = _SCHEDULERS[solver]
     times = levels.times[1:]
     scheduler = getattr(diffusers, name)(num_train_timesteps=levels.L, prediction_type="epsilon", **options)

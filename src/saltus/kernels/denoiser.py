@@ -116,7 +116,14 @@ class Preconditioned(Denoiser):
         return _read(self.backbone((c_in * z)[:, None], log_snr, latent, condition), z, c_skip, c_out)
 
     def posterior_pass(
-        self, z: Tensor, log_snr: Tensor, eps: Tensor, features: Sequence[Tensor], condition: Tensor | None = None
+        self,
+        z: Tensor,
+        log_snr: Tensor,
+        eps: Tensor,
+        features: Sequence[Tensor],
+        condition: Tensor | None = None,
+        *,
+        to_data: bool = True,
     ) -> tuple[Prediction, Tensor, Normal]:
         """The prediction along latents that are drawn on the way, the latents (B, latent), and their posterior.
 
@@ -124,8 +131,9 @@ class Preconditioned(Denoiser):
             z, log_snr, condition: as for `forward`.
             eps: unit Gaussian noise to draw latents with, (B, latent).
             features: what an encoder has read of the answer, see `saltus.networks.Ladder`.
+            to_data: whether y is predicted, or z_s.
         """
-        c_in, c_skip, c_out = self._scales(z, log_snr[:, 0])
+        c_in, c_skip, c_out = self._scales(z, log_snr[:, 0], None if to_data else log_snr[:, 1])
         outputs, latent, mean, raw = self.backbone((c_in * z)[:, None], log_snr, eps, condition, features=features)
         return _read(outputs, z, c_skip, c_out), latent, Normal(mean, positive(raw), validate_args=False)
 
@@ -177,7 +185,15 @@ def denoise(denoiser: Denoiser, transition: Transition, latent: Tensor | None = 
     if transition.guidance == 1:
         return prediction
     free: Prediction = denoiser(z, log_snr, latent, None)
-    return prediction._replace(mean=torch.lerp(free.mean, prediction.mean, transition.guidance))
+    return _guided(free, prediction, transition.guidance)
+
+
+def _guided(free: Prediction, given: Prediction, weight: float) -> Prediction:
+    """Without a condition at weight 0, with it at 1; beyond 1 the mean goes on, and the scale stays that of the condition."""
+    mean = torch.lerp(free.mean, given.mean, weight)
+    if free.raw_scale is None or given.raw_scale is None:
+        return given._replace(mean=mean)
+    return given._replace(mean=mean, raw_scale=torch.lerp(free.raw_scale, given.raw_scale, min(weight, 1.0)))
 
 
 def predict(denoiser: Denoiser, z_t: Tensor, t: Time, condition: Tensor | None = None) -> Tensor:

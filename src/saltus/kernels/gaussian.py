@@ -18,7 +18,6 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -34,6 +33,7 @@ __all__ = ["GaussianKernel", "Variance"]
 
 _process = OrnsteinUhlenbeck()
 _BATCH = 256  # items in one call while calibrating
+_LEAST = torch.finfo(torch.float64).tiny  # an error, or a distance of calibrated times, may be 0
 
 
 class Variance(StrEnum):
@@ -63,6 +63,7 @@ class GaussianKernel(Kernel):
 
     def __init__(self, network: Denoiser, head: Head, *, variance: Variance | str = Variance.OPTIMAL, any_step: bool = True) -> None:
         super().__init__()
+        self.head: Head
         self.network, self.head, self.variance, self.any_step = network, head, Variance(variance), any_step
         self.event_shape, self.condition = network.event_shape, network.condition
         self.register_buffer("calibrated_log_snr", torch.zeros(0, dtype=torch.float64))
@@ -143,6 +144,9 @@ class GaussianKernel(Kernel):
         """
         if not len(self.calibrated_error):
             raise RuntimeError("the optimal variance is not calibrated; call chain.calibrate(y) with data held out of the updates")
-        least = np.finfo(np.float64).tiny  # an error may be 0
-        at, grid, errors = (x.cpu().numpy() for x in (_process.log_snr(t), self.calibrated_log_snr, self.calibrated_error))
-        return torch.as_tensor(np.exp(np.interp(at, grid, np.log(np.maximum(errors, least)))))
+        grid, errors = self.calibrated_log_snr, self.calibrated_error.clamp_min(_LEAST).log()
+        at = _process.log_snr(t).to(grid.device).clamp(grid[0], grid[-1])
+        right = torch.searchsorted(grid, at)
+        left = (right - 1).clamp_min(0)
+        share = (at - grid.take(left)) / (grid.take(right) - grid.take(left)).clamp_min(_LEAST)
+        return torch.lerp(errors.take(left), errors.take(right), share).exp()

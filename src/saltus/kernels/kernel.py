@@ -25,6 +25,7 @@ from saltus.kernels.denoiser import Denoiser
 from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.step import GaussianStep
 from saltus.kernels.transition import Pair, Transition
+from saltus.likelihoods import Head
 from saltus.networks import Condition
 from saltus.process import Noise
 from saltus.registry import Configurable
@@ -70,6 +71,7 @@ class Kernel(Configurable, nn.Module, ABC):
     Attributes:
         event_shape: E, the shape of one item.
         condition: what it is conditioned on; None for nothing.
+        head: the likelihood of its step to data; None for none.
         latent: the size of the latent, 0 for none.
         any_step: whether it serves all pairs s < t, so that one kernel takes any grid.
         can_start: whether it can start from the network of another kernel.
@@ -79,6 +81,7 @@ class Kernel(Configurable, nn.Module, ABC):
 
     event_shape: Sequence[int]
     condition: Condition | None = None
+    head: Head | None = None
     latent: int = 0
     any_step: bool = False
     can_start: bool = False

@@ -20,7 +20,7 @@ from saltus.kernels.denoiser import Prediction
 from saltus.kernels.kernel import Kernel
 from saltus.kernels.setup import Setup
 from saltus.kernels.transition import Pair
-from saltus.kernels.vae import VAEKernel
+from saltus.kernels.vae import Parametrisation, VAEKernel
 
 __all__ = ["LadderKernel", "Ladders", "vae_kernels"]
 
@@ -52,8 +52,11 @@ class LadderKernel(VAEKernel):
     def _passes(self, pair: Pair, *eps: Tensor) -> Iterator[tuple[Tensor, Normal, Prediction]]:
         assert self.encoder is not None
         features = self.encoder(self._encoder_input(pair), pair.log_snr, pair.condition)
+        to_data = self.parametrisation is Parametrisation.BRIDGE
         for each in eps:
-            prediction, latent, posterior = self.decoder.posterior_pass(pair.z_t, pair.log_snr, each, features, pair.condition)
+            prediction, latent, posterior = self.decoder.posterior_pass(
+                pair.z_t, pair.log_snr, each, features, pair.condition, to_data=to_data
+            )
             yield latent, posterior, prediction
 
 

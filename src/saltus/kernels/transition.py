@@ -76,7 +76,7 @@ class Transition:
     @property
     def is_final(self) -> bool | Tensor:
         """Whether s = 0: known for a number; for one time each, a boolean (B,) on the device of the times."""
-        return self.s == 0 if not isinstance(self.s, Tensor) else as_time(self.s).expand(len(self.z_t)) == 0
+        return bool(self.s == 0) if not isinstance(self.s, Tensor) else as_time(self.s).expand(len(self.z_t)) == 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

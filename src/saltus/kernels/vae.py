@@ -93,6 +93,7 @@ class VAEKernel(Kernel):
         known = 0 if encoder is None else getattr(encoder, "latent", decoder.latent)  # a ladder's features fit any groups
         if known != decoder.latent:
             raise ValueError(f"the encoder gives a latent of {known} numbers and the decoder takes {decoder.latent}; give both one size")
+        self.head: Head
         self.decoder, self.encoder, self.head, self.any_step = decoder, encoder, head, any_step
         self.event_shape, self.latent, self.condition = decoder.event_shape, decoder.latent, decoder.condition
         self.parametrisation, self.encoder_input = Parametrisation(parametrisation), EncoderInput(encoder_input)

@@ -1,13 +1,13 @@
-r"""A grid of times 0 = t_0 < t_1 < ... < t_L.
+r"""A grid of times $0 = t_0 < t_1 < \dots < t_L$.
 
-There is one noise process and many grids.  Constant alpha is t_l = -l ln(alpha); N levels per unit time is
-t_l = l / N (Problem 1(c), (d)); any variance-preserving schedule is t = -ln(alpha-bar) / 2.  The last time
-should leave nothing of y in z_L: what is left costs KL(q(z_L | y) || N(0, I)) nats (`prior_cost`).
+There is one noise process and many grids.  A chain with constant $\alpha$ has $t_l = -l \ln \alpha$, one with $N$ levels per unit time
+has $t_l = l / N$, and any variance-preserving schedule has $t_l = -\frac12 \ln \bar\alpha_l$, as those of DDPM (Ho et al. 2020,
+https://arxiv.org/abs/2006.11239) and DDIM (Song et al. 2021, https://arxiv.org/abs/2010.02502).  The last time should leave nothing of
+$y$ in $z_L$: what is left costs $\mathrm{KL}(q(z_L \mid y) \,\|\, \mathcal N(0, I))$ nats (`prior_cost`).
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -18,6 +18,7 @@ from torch import Tensor
 
 from saltus.errors import SaltusError
 from saltus.levels.cosine import EARLIEST, cosine_time
+from saltus.levels.plan import PairCosts
 from saltus.process import OrnsteinUhlenbeck
 from saltus.registry import Configurable
 
@@ -45,7 +46,7 @@ class Levels(Configurable):
         grid = tuple(float(t) for t in times)
         rises = all(s < t for s, t in pairwise(grid))
         if len(grid) < 2 or grid[0] != 0 or not rises or not math.isfinite(grid[-1]):
-            raise SaltusError(f"levels {list(grid)}; expected finite times 0 = t_0 < t_1 < ... < t_L with L >= 1")
+            raise SaltusError(f"levels {list(grid)}; expected finite times that increase from 0, at least one after it")
         self._grid = grid
 
     @property
@@ -70,8 +71,8 @@ class Levels(Configurable):
     def spread(self, u: Tensor) -> Tensor:
         """Times for u in [0, 1): u L = l - 1 + r is the share r of the way, in log-SNR, from t_{l-1} to t_l.
 
-        Uniform u gives every level the same probability, as equation (1) does, and reaches all times between: a network
-        trained on them serves any grid.  The first level starts at the first of DDPM, or at t_1 if that is earlier.
+        Uniform u gives every level the same probability and reaches all times between: a network trained on them serves any grid.
+        The first level starts at the first of DDPM, or at t_1 if that is earlier.
         """
         log_snr = _process.log_snr(torch.tensor([min(EARLIEST, self._grid[1]), *self._grid[1:]], dtype=torch.float64))
         along = u.to(torch.float64) * self.L
@@ -92,13 +93,21 @@ class Levels(Configurable):
 
     @classmethod
     def constant(cls, alpha: float, L: int) -> Levels:
-        """t_l = -l ln(alpha): the constant-alpha chain of Problem 1, alpha in (0, 1)."""
+        """t_l = -l ln(alpha): the chain z_l = alpha z_{l-1} + sqrt(1 - alpha^2) epsilon, alpha in (0, 1).
+
+        Raises:
+            ValueError: if alpha is not in (0, 1), or L < 1.
+        """
         view = _process.discrete(alpha)
         return cls([float(view.time(level)) for level in range(_positive(L) + 1)])
 
     @classmethod
     def per_unit_time(cls, N: int, L: int) -> Levels:
-        """t_l = l / N, alpha = e^{-1/N} (Problem 1(c), (d))."""
+        """t_l = l / N, alpha = e^{-1/N}.
+
+        Raises:
+            SaltusError: if N < 1 or L < 1.
+        """
         if N < 1:
             raise SaltusError(f"N = {N}; expected at least one level per unit time")
         return cls([level / N for level in range(_positive(L) + 1)])
@@ -151,17 +160,19 @@ class Levels(Configurable):
             raise SaltusError(f"last = {last} was given, but alphas_cumprod ends at {bars[-1]} > 0, which sets the last time; leave it out")
         return cls([0.0, *times])
 
-    def to_json(self) -> str:
-        """The times as a plain JSON list."""
-        return json.dumps(list(self._grid))
-
     @classmethod
-    def from_json(cls, text: str) -> Levels:
-        """The inverse of `to_json`."""
-        times = json.loads(text)
-        if not isinstance(times, list):
-            raise SaltusError(f"{text!r}; expected a JSON list of times")
-        return cls(times)
+    def plan(cls, costs: PairCosts, L: int, last: float | None = None) -> Levels:
+        """The grid of L steps that has the least bound by a table of measured costs; `costs.plan` tells what each step costs.
+
+        Args:
+            costs: of every step between the times to choose from.
+            L: how many steps.
+            last: t_L, one of the times; None to choose it as well.
+
+        Raises:
+            SaltusError: if `last` is none of the times after 0, or there are fewer than L times up to it.
+        """
+        return cls(costs.plan(L, last).times)
 
     def __iter__(self) -> Iterator[float]:
         return iter(self._grid)

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from saltus.errors import SaltusError
 from saltus.networks.conditioning import FEATURES, log_snr_features
+from saltus.networks.conditions import Condition
 
 __all__ = ["transfer_weights"]
 
@@ -36,7 +37,7 @@ def transfer_weights(target: nn.Module, source: nn.Module) -> None:
     """
     theirs = dict(source.named_parameters())
     ours = {name: weight for name, weight in target.named_parameters() if not name.startswith("paint.")}
-    if ours.keys() != theirs.keys() or any(_differ(name, ours[name], theirs[name]) for name in ours):
+    if ours.keys() != theirs.keys() or _told(target) != _told(source) or any(_differ(name, ours[name], theirs[name]) for name in ours):
         raise SaltusError(
             f"a {_words(source)} cannot start a {_words(target)}; they may differ in the latent and the outputs only: give both one size"
         )
@@ -56,6 +57,12 @@ def _differ(name: str, ours: Tensor, theirs: Tensor) -> bool:
         return True
     axes = enumerate(zip(ours.shape, theirs.shape, strict=True))
     return any(a < b or (a > b and axis != wider) for axis, (a, b) in axes)
+
+
+def _told(network: nn.Module) -> str | None:
+    """What a backbone is conditioned on, in words."""
+    condition: Condition | None = getattr(network, "condition", None)
+    return None if condition is None else condition.summary()
 
 
 def _words(network: nn.Module) -> str:

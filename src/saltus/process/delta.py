@@ -1,8 +1,7 @@
-r"""Laws without width.
+r"""Distributions without width.
 
-At t = 0, and between equal times, the noise process has not moved: its law is a point mass, which
-`torch.distributions.Normal` cannot be (it refuses scale 0).  `Delta` is that law; `normal_or_delta`
-chooses between the two.
+At $t = 0$, and between equal times, the noise process has not moved: $q(z_t \mid z_s) = \delta(z_t - z_s)$ is a point mass, which
+`torch.distributions.Normal` cannot be (it refuses scale 0).  `Delta` is that distribution; `normal_or_delta` chooses between the two.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ __all__ = ["Delta", "normal_or_delta"]
 
 
 class Delta(Distribution):
-    """The point mass at `point`, an item's law when nothing about it is random.
+    """The point mass at `point`, an item's distribution when nothing about it is random.
 
     `log_prob` is +inf at the point itself and -inf everywhere else (nats, against Lebesgue measure).
 

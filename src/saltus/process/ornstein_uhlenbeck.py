@@ -1,23 +1,31 @@
-r"""The noise process (Problem 1), exact at any real time.
+r"""The noise process, exact at any real time.
 
-With signal scale alpha(t) = e^{-t} and noise scale sigma(t)^2 = 1 - e^{-2t},
+It is the Ornstein-Uhlenbeck process, with the signal scale $\alpha(t) = e^{-t}$ and the noise scale $\sigma(t)^2 = 1 - e^{-2t}$:
 
-    marginal     q(z_t | y)      = N(alpha(t) y, sigma(t)^2 I)                     Problem 1(a), (d)
-    transition   q(z_t | z_s)    = N(e^{-(t-s)} z_s, (1 - e^{-2(t-s)}) I)          Problem 1(b), (d)
-    bridge       q(z_s | z_t, y) = N(A z_t + B y, S I),    s <= t,  v = sigma(t-s)^2
-                 A = e^{-(t-s)} sigma(s)^2 / sigma(t)^2,  B = e^{-s} v / sigma(t)^2,  S = v sigma(s)^2 / sigma(t)^2
-    SDE          dz = -z dt + sqrt(2) dB                                           Problem 1(e)
+$$
+\begin{aligned}
+\text{SDE}        &\quad dz = -z\, dt + \sqrt2\, dB \\
+\text{marginal}   &\quad q(z_t \mid y) = \mathcal N(\alpha(t)\, y,\; \sigma(t)^2 I) \\
+\text{transition} &\quad q(z_t \mid z_s) = \mathcal N(e^{-(t-s)} z_s,\; (1 - e^{-2(t-s)}) I), \quad s \le t \\
+\text{bridge}     &\quad q(z_s \mid z_t, y) = \mathcal N(A z_t + B y,\; S I), \quad v = \sigma(t-s)^2, \\
+                  &\quad A = e^{-(t-s)} \frac{\sigma(s)^2}{\sigma(t)^2}, \quad B = e^{-s} \frac{v}{\sigma(t)^2}, \quad
+                         S = \frac{v\, \sigma(s)^2}{\sigma(t)^2}
+\end{aligned}
+$$
 
-The bridge is one of a family that all carry q(z_t | y) to q(z_s | y) (Song et al. 2021): the share eta^2 of its noise is
-fresh, and the rest is reused from z_t, A = (sigma(s)/sigma(t)) sqrt(1 - eta^2 v/sigma(t)^2), B = e^{-s} - e^{-t} A, eta^2 S.
-At eta = 1 it is the bridge; at eta = 0 all noise is that of z_t.
+The bridge is one of a family that all carry $q(z_t \mid y)$ to $q(z_s \mid y)$ (Song et al. 2021, https://arxiv.org/abs/2010.02502):
+the share $\eta^2$ of its noise is fresh, and the rest is reused from $z_t$,
 
-A constant-alpha chain is this process read at t = -l ln(alpha) (Problem 1(a)-(c)); so is every other
-variance-preserving schedule, at t = -ln(alpha-bar) / 2.
+$$A = \frac{\sigma(s)}{\sigma(t)} \sqrt{1 - \eta^2 \frac{v}{\sigma(t)^2}}, \qquad B = e^{-s} - e^{-t} A, \qquad \eta^2 S.$$
+
+At $\eta = 1$ it is the bridge; at $\eta = 0$ all noise is that of $z_t$.
+
+A chain with constant $\alpha$, $z_l = \alpha z_{l-1} + \sqrt{1 - \alpha^2}\, \epsilon$, is this process read at $t = -l \ln \alpha$; so is
+every other variance-preserving schedule (Ho et al. 2020, https://arxiv.org/abs/2006.11239), at $t = -\frac12 \ln \bar\alpha$.
 
 Times are numbers or tensors of shape () or (B,), real and >= 0.  Coefficients are computed in float64
-and cast once, to the dtype of the data.  Where a law has no width (t = 0, s = t, s = 0 in the bridge)
-the distribution is a `Delta`.
+and cast once, to the dtype of the data.  Where a distribution has no width (t = 0, s = t, s = 0 in the bridge)
+it is a `Delta`.
 """
 
 from __future__ import annotations
@@ -88,7 +96,7 @@ class OrnsteinUhlenbeck:
     """The noise process.  It has no parameters: other schedules are other grids of times (`Levels`)."""
 
     diffusion: float = math.sqrt(2.0)
-    """sqrt(2), the noise of the SDE per square root of time (Problem 1(e))."""
+    """sqrt(2), the noise of the SDE per square root of time."""
 
     def alpha(self, t: Time) -> Tensor:
         """Signal scale e^{-t}, in [0, 1]; float64, the shape of `t`."""
@@ -115,7 +123,7 @@ class OrnsteinUhlenbeck:
         return torch.logaddexp(torch.zeros_like(value), -value) / 2
 
     def marginal(self, y: Tensor, t: Time) -> Distribution:
-        """q(z_t | y) = N(alpha y, sigma^2 I), Problem 1(a) and (d).
+        """q(z_t | y) = N(alpha y, sigma^2 I).
 
         Args:
             y: data (B, *E).
@@ -131,7 +139,7 @@ class OrnsteinUhlenbeck:
         return normal_or_delta(per_item(self.alpha(t), y) * y, per_item(self.sigma(t), y))
 
     def transition(self, z_s: Tensor, dt: Time) -> Distribution:
-        """q(z_{s+dt} | z_s), Problem 1(b) and (d): the same law as `marginal`, started at z_s.
+        """q(z_{s+dt} | z_s): the same distribution as `marginal`, started at z_s.
 
         Args:
             z_s: (B, *E).
@@ -166,7 +174,7 @@ class OrnsteinUhlenbeck:
         return a, b, eta**2 * fresh * self._variance(s)
 
     def bridge(self, z_t: Tensor, y: Tensor, s: Time, t: Time) -> Distribution:
-        """q(z_s | z_t, y) = N(A z_t + B y, S I), the law of the past given both ends.
+        """q(z_s | z_t, y) = N(A z_t + B y, S I), the distribution of the past given both ends.
 
         Args:
             z_t, y: (B, *E) each.
@@ -192,14 +200,14 @@ class OrnsteinUhlenbeck:
         return sum_items(cost)
 
     def drift(self, z: Tensor) -> Tensor:
-        """-z, the drift of the SDE (Problem 1(e)); the shape of `z`."""
+        """-z, the drift of the SDE; the shape of `z`."""
         return -z
 
     def simulate(self, y: Tensor, t: Time, steps: int, *, noise: Tensor | None = None) -> Tensor:
-        """z_t by Euler-Maruyama, the small-step view of Problem 1(e): z <- z - z h + sqrt(2 h) noise.
+        """z_t by Euler-Maruyama, small steps of the SDE: z <- z - z h + sqrt(2 h) noise.
 
         From a point its variance is exactly (1 - (1-h)^{2 steps}) / (1 - h/2) with h = t / steps: weak order 1.
-        Use `marginal` for the exact law.
+        Use `marginal` for the exact distribution.
 
         Args:
             y: (B, *E).
@@ -224,11 +232,11 @@ class OrnsteinUhlenbeck:
         return z
 
     def discrete(self, alpha: float) -> ConstantAlpha:
-        """The chain z_l = alpha z_{l-1} + sqrt(1 - alpha^2) epsilon of Problem 1, alpha in (0, 1)."""
+        """The chain z_l = alpha z_{l-1} + sqrt(1 - alpha^2) epsilon, alpha in (0, 1)."""
         return ConstantAlpha(alpha, self)
 
     def per_unit_time(self, N: int) -> ConstantAlpha:
-        """The chain with N levels per unit time, alpha = e^{-1/N} (Problem 1(c))."""
+        """The chain with N levels per unit time, alpha = e^{-1/N}."""
         if N < 1:
             raise ValueError(f"N = {N}; expected at least one level per unit time")
         return ConstantAlpha(math.exp(-1 / N), self)
@@ -243,7 +251,7 @@ class OrnsteinUhlenbeck:
 
 @dataclass(frozen=True)
 class ConstantAlpha:
-    """The discrete view (Problem 1(a)-(c)): levels l = 0, 1, 2, ... of the process, at t = -l ln(alpha).
+    """The discrete view: levels l = 0, 1, 2, ... of the process, at t = -l ln(alpha).
 
     Raises:
         ValueError: if alpha is not in (0, 1), or a level is negative.
@@ -261,11 +269,11 @@ class ConstantAlpha:
         return as_time(torch.as_tensor(level, dtype=torch.float64) * -math.log(self.alpha), "the time of the level")
 
     def marginal(self, y: Tensor, level: int | Tensor) -> Distribution:
-        """q(z_l | y), Problem 1(a)."""
+        """q(z_l | y) = N(alpha^l y, (1 - alpha^{2l}) I)."""
         return self.process.marginal(y, self.time(level))
 
     def transition(self, z_l: Tensor, k: int | Tensor) -> Distribution:
-        """q(z_{l+k} | z_l), Problem 1(b)."""
+        """q(z_{l+k} | z_l) = N(alpha^k z_l, (1 - alpha^{2k}) I)."""
         return self.process.transition(z_l, self.time(k))
 
     def bridge(self, z_l: Tensor, y: Tensor, k: int | Tensor, level: int | Tensor) -> Distribution:

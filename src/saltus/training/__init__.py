@@ -2,7 +2,17 @@
 
 from saltus.training.build import build_chain
 from saltus.training.config import Config, LevelWeighting, Objective
-from saltus.training.run import check_data, load_config, load_data, load_encoding, recipe, train, updates_done
+from saltus.training.run import (
+    check_data,
+    load_config,
+    load_data,
+    load_encoding,
+    planned_levels,
+    recipe,
+    train,
+    updates_done,
+    usable_device,
+)
 from saltus.training.trainer import VALIDATIONS, Progress, Trainer, Validation
 from saltus.training.warm import warm_start
 
@@ -19,8 +29,10 @@ __all__ = [
     "load_config",
     "load_data",
     "load_encoding",
+    "planned_levels",
     "recipe",
     "train",
     "updates_done",
+    "usable_device",
     "warm_start",
 ]

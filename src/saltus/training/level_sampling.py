@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import math
 
-import torch
+import numpy as np
 
 from saltus.chain import Loss
 
@@ -46,23 +46,25 @@ class LevelSampling:
     """
 
     def __init__(self, L: int, d: int, *, equal: bool = False) -> None:
-        self._squares = torch.full((L,), torch.nan, dtype=torch.float64)
+        self._squares = np.full(L, np.nan)
         self._least, self._equal = math.sqrt(d / 2), equal
         self.probabilities, self.factors = [1 / L] * L, [1.0] * L
 
     def update(self, loss: Loss) -> None:
         """Take in the loss of a batch that had the current probabilities, before it was multiplied by factors."""
         L = len(self.probabilities)
-        squares = (loss.total.detach() / loss.weight).cpu().double().square()
-        for level in loss.level.unique().tolist():
-            found, known = squares[loss.level == level].mean(), self._squares[level - 1]
-            if found.isfinite():
-                self._squares[level - 1] = found if known.isnan() else torch.lerp(found, known, _MEMORY)
-        rms = self._squares.sqrt()
+        squares = (loss.total.detach() / loss.weight).double().square().cpu().numpy()
+        level = loss.level.numpy() - 1
+        with np.errstate(divide="ignore", invalid="ignore"):
+            found = np.bincount(level, squares, L) / np.bincount(level, minlength=L)  # NaN for a level without an item
+        seen, new = np.isfinite(found), np.isnan(self._squares)
+        followed = np.where(new, found, found + _MEMORY * (self._squares - found))
+        self._squares = np.where(seen, followed, self._squares)
+        rms = np.sqrt(self._squares)
         if not rms.sum() > 0:  # NaN while a level has no figure
             return
         if self._equal:
-            size = rms.clamp_min(self._least)
+            size = np.maximum(rms, self._least)
             self.factors = (size.mean() / size).tolist()
         else:
             self.probabilities = (_EVEN / L + (1 - _EVEN) * rms / rms.sum()).tolist()

@@ -21,6 +21,7 @@ from saltus import storage
 from saltus.chain import Chain
 from saltus.data import DataSet, Encoding, load
 from saltus.errors import SaltusError
+from saltus.levels import Levels
 from saltus.registry import describe
 from saltus.training.build import build_chain
 from saltus.training.config import Config
@@ -28,7 +29,17 @@ from saltus.training.display import show
 from saltus.training.trainer import Progress, Trainer
 from saltus.training.warm import warm_start
 
-__all__ = ["check_data", "load_config", "load_data", "load_encoding", "recipe", "train", "updates_done"]
+__all__ = [
+    "check_data",
+    "load_config",
+    "load_data",
+    "load_encoding",
+    "planned_levels",
+    "recipe",
+    "train",
+    "updates_done",
+    "usable_device",
+]
 
 _LINES = 200  # of metrics over a run
 
@@ -58,7 +69,7 @@ def train(
     Raises:
         SaltusError: if there is no such device, the folder is not empty, the chain can not start from that one, or the loss stays infinite.
     """
-    place, chain = _there(device), build_chain(config, data)
+    place, chain = usable_device(device), build_chain(config, data)
     begun = None
     if start is not None:
         check_data(start, data)
@@ -82,8 +93,12 @@ def train(
     return chain
 
 
-def _there(device: str) -> torch.device:
-    """The device of this name, if it can be used."""
+def usable_device(device: str) -> torch.device:
+    """The device of this name.
+
+    Raises:
+        SaltusError: if it cannot be used here.
+    """
     try:
         return torch.empty(0, device=device).device
     except (RuntimeError, AssertionError):  # AssertionError: torch was built without it
@@ -130,6 +145,16 @@ def check_data(folder: str | Path, data: DataSet) -> None:
     same = data.fingerprint == source["fingerprint"] if source else describe(data.encoding)[0] == describe(load_encoding(folder))[0]
     if not same:
         raise SaltusError(f"{data.source or data.name} holds other data than those that {folder} was trained on; give the same data")
+
+
+def planned_levels(folder: str | Path, chain: Chain, calls: int) -> Levels:
+    """The grid of so many calls that `saltus plan` found for a run; the cosine grid where it was not asked, or the chain's own."""
+    if not chain.any_step:
+        return chain.levels if calls == chain.levels.L else Levels.cosine(calls, chain.levels.last)  # which the chain refuses
+    file = Path(folder) / "plan.json"
+    plans: dict[str, Any] = _json(file).get("plans", {}) if file.exists() else {}
+    found = plans.get(str(calls))
+    return Levels.cosine(calls, chain.levels.last) if found is None else Levels(found["times"])
 
 
 def load_config(folder: str | Path) -> Config:

@@ -178,7 +178,7 @@ class Trainer:
             total = total * total.new_tensor(self.level_sampling.factors)[loss.level - 1]
         self._optimiser.zero_grad()
         (total.mean() / d).backward()
-        norm = float(nn.utils.clip_grad_norm_(self._parameters, self.config.clip))
+        norm = self._clipped()
         if math.isfinite(norm):
             for group in self._optimiser.param_groups:
                 group["lr"] = self._learning_rate(update)
@@ -188,6 +188,14 @@ class Trainer:
             self._average_weights()
         means = torch.stack([value.detach().mean() for value in loss.terms.values()]) / d
         return dict(zip(loss.terms, means.tolist(), strict=True)), norm
+
+    def _clipped(self) -> float:
+        """The norm of the gradient, which is then no longer than allowed."""
+        total = nn.utils.get_total_norm([parameter.grad for parameter in self._parameters if parameter.grad is not None])
+        norm = float(total)
+        if norm > self.config.clip:
+            nn.utils.clip_grads_with_norm_(self._parameters, self.config.clip, total)
+        return norm
 
     def _batch(self, update: int) -> Batch:
         """What an update sees."""

@@ -10,8 +10,7 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 from statistics import fmean, geometric_mean, median
 
-from saltus.studies.collapse.experiment import Descent, Exact, Plan, Record, Sampled, Source, Trained
-from saltus.studies.collapse.experiment import Way as SamplerKind
+from saltus.studies.collapse.experiment import Descent, Exact, Plan, Record, Sampled, SamplerKind, Source, Trained
 
 __all__ = ["amplification", "claims", "collapse", "escape", "growth", "ingredients", "last_level", "residual", "training"]
 

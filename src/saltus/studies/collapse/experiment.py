@@ -1,14 +1,14 @@
-r"""Problem 2 measured: the deterministic decoder collapses, trained networks do not, and what brings diversity back.
+r"""The collapse measured: the deterministic decoder collapses, trained networks do not, and what brings diversity back.
 
-Equation (1) trains z_Phi(z_l, l) to predict y; equation (2) samples with z_{l-1} = z_Phi(z_l, l).
+The plain decoder f(z_t, t) is trained by least squares, E|y - f(z_t, t)|^2, and iterated: z_s = f(z_t, t).
 
-(a) The exact optimum E[y | z_l] of the training items, sampled by equation (2) from z_L ~ N(0, I), at several last times
-    t_L: with a late one z_{L-1} is E y and all samples coincide; with an early one z_L still tells of y.
+(a) The exact optimum E[y | z_t] over the training items, iterated from z_L ~ N(0, I), at several last times t_L: with a late one
+    z_{L-1} is E y and all samples coincide; with an early one z_L still tells of y.
 (b) Trained networks of several sizes and lengths of training.  What the exact optimum does on the same grid is the part of
     residual information; the rest is the network's, which is not the optimum.  Each length of training is a run of
     its own to the end of its learning-rate schedule; runs of one seed start from the same weights and see the same items
     and noise in the same order.
-(c) One network, trained by equation (1) at all times, in four samplers with as many calls.  They differ by what z_s gets
+(c) One network, trained by least squares at all times, in four samplers with as many calls.  They differ by what z_s gets
     besides yhat: what is left of z_t (DDIM), a draw from the bridge q(z_s | z_t, yhat) too, and room for the error of yhat
     too (the Gaussian step).  Every sampler calls the same function yhat(z_t, t).
 
@@ -30,15 +30,14 @@ from saltus.chain import Chain, StandardNormal
 from saltus.data import DataSet, subsample
 from saltus.evaluation import Step, decoder_path, diversity, measure_collapse, pair_growth, sliced_wasserstein, small_growth, spread
 from saltus.integrations import SchedulerSampler, Solver
-from saltus.kernels import DeterministicKernel, GaussianKernel, OracleDenoiser
+from saltus.kernels import Denoiser, DeterministicKernel, GaussianKernel, OracleDenoiser, Transition
 from saltus.levels import Levels
 from saltus.machine import describe_machine
-from saltus.networks import Architecture, Scaled
 from saltus.oracles import FiniteData
 from saltus.process import Noise
-from saltus.training import Config, KernelName, train
+from saltus.training import Config, train
 
-__all__ = ["Descent", "Exact", "Job", "Plan", "Record", "Sampled", "Source", "Trained", "Way", "jobs", "summary"]
+__all__ = ["Descent", "Exact", "Job", "Plan", "Record", "Sampled", "SamplerKind", "Source", "Trained", "jobs", "summary"]
 
 _LEVELS = 4
 _SHOWN = 16
@@ -56,7 +55,7 @@ class Plan:
         widths: of the networks, multi-layer perceptrons.
         updates: lengths of training, ascending.
         runs: training seeds.
-        paths: samples of equation (2) that are followed from level to level.
+        paths: samples of the plain decoder that are followed from level to level.
         generated: samples of each sampler of (c).
     """
 
@@ -77,7 +76,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Descent:
-    """What equation (2) does on its way from z_L to z_0.
+    """What the plain decoder does on its way from z_L to z_0.
 
     Attributes:
         first_from_mean: root mean square distance of z_{L-1} from E y, in spreads of the data.
@@ -128,11 +127,11 @@ class Source(StrEnum):
     NETWORK = "network"
 
 
-class Way(StrEnum):
+class SamplerKind(StrEnum):
     """A sampler around a prediction yhat(z_t, t); `none` for real items."""
 
     NONE = "none"
-    EQUATION_2 = "equation (2)"
+    PLAIN_DECODER = "plain decoder"
     DDIM = "DDIM"
     BRIDGE = "bridge step"
     GAUSSIAN = "Gaussian step"
@@ -143,7 +142,7 @@ class Sampled:
     """Items of a sampler against real ones held out; `seed` is that of the training, None without one."""
 
     source: Source
-    way: Way
+    way: SamplerKind
     seed: int | None
     calls: int
     diversity: float
@@ -208,18 +207,20 @@ class _Scene:
     def _mean(self) -> Tensor:
         return self._data.train.double().mean(0)
 
+    def _optimum(self, transition: Transition) -> Tensor:
+        return self._oracle.posterior_mean(transition.z_t, transition.t)
+
     def exact(self, last: float) -> list[Record]:
         levels = Levels.cosine(_LEVELS, last)
-        descent, path = self._descend(lambda z, _, t: self._oracle.posterior_mean(z, t), levels)
+        descent, path = self._descend(self._optimum, levels)
         cost = float(levels.prior_cost(self._data.train).mean())
         return [Exact(list(levels), cost, descent, path[0][:_SHOWN])]
 
     def trained(self, last: float, width: int, updates: int, seed: int) -> list[Record]:
         levels = Levels.cosine(_LEVELS, last)
         kernel = self._train(levels, width, updates, seed, any_step=False).double()
-        unused = Noise(seed, 0, len(self._z_L))  # equation (2) draws nothing
         with torch.no_grad():
-            descent, path = self._descend(lambda z, s, t: kernel.sample(z, s, t, noise=unused), levels)
+            descent, path = self._descend(kernel.predict, levels)
         apart = self._relative(path[-2] - self._oracle.posterior_mean(path[-1], last))
         parameters = sum(p.numel() for p in kernel.parameters())
         return [Trained(list(levels), width, parameters, updates, seed, apart, descent, path[0][:_SHOWN])]
@@ -227,7 +228,10 @@ class _Scene:
     def exact_sampled(self) -> list[Record]:
         train = self._data.train
         real = subsample(train, self._plan.generated, seed=self._seed)
-        return [self._judged(Source.REAL, Way.NONE, None, 0, real), *self._sampled(Source.EXACT, OracleDenoiser(self._oracle), None, train)]
+        return [
+            self._judged(Source.REAL, SamplerKind.NONE, None, 0, real),
+            *self._sampled(Source.EXACT, OracleDenoiser(self._oracle), None, train),
+        ]
 
     def network_sampled(self, seed: int) -> list[Record]:
         levels = Levels.cosine(_LEVELS, self._plan.late)
@@ -235,14 +239,14 @@ class _Scene:
         return self._sampled(Source.NETWORK, kernel.network, seed, self._data.validation)
 
     def _train(self, levels: Levels, width: int, updates: int, seed: int, *, any_step: bool) -> DeterministicKernel:
-        """A network of equation (1), told (t, s) at the steps of the grid, or (t, 0) at all times."""
+        """A network of least squares, told (t, s) at the steps of the grid, or (t, 0) at all times."""
         config = Config(
-            kernel=KernelName.DETERMINISTIC,
+            kernel="deterministic",
             times=tuple(levels),
-            steps=updates,
+            updates=updates,
             seed=seed,
             width=width,
-            architecture=Architecture.MLP,
+            architecture="mlp",
             any_step=any_step,
         )
         kernel = train(self._data, config, quiet=True).kernel(1)
@@ -268,7 +272,7 @@ class _Scene:
     def _relative(self, difference: Tensor) -> float:
         return float(difference.square().mean().sqrt()) / self._unit
 
-    def _sampled(self, source: Source, network: Scaled, seed: int | None, unbiased: Tensor) -> list[Record]:
+    def _sampled(self, source: Source, network: Denoiser, seed: int | None, unbiased: Tensor) -> list[Record]:
         """The four samplers around one prediction, on the same levels and the same noise z_L.
 
         `unbiased` are the items that its error is measured on: held out for a network, the law itself for its optimum.
@@ -276,14 +280,14 @@ class _Scene:
         levels, n = Levels.cosine(_LEVELS, self._plan.late), self._plan.generated
         gaussian = GaussianKernel(network, self._data.encoding.head())
         gaussian.calibrate(subsample(unbiased, _CALIBRATION_ITEMS, seed=self._seed), list(levels)[1:], seed=self._seed)
-        samplers: dict[Way, Chain | SchedulerSampler] = {
-            Way.EQUATION_2: Chain(StandardNormal(), levels, DeterministicKernel(network)),
-            Way.DDIM: SchedulerSampler(gaussian, levels, Solver.DDIM),
-            Way.BRIDGE: Chain(StandardNormal(), levels, DeterministicKernel(network, bridge=True)),
-            Way.GAUSSIAN: Chain(StandardNormal(), levels, gaussian),
+        samplers: dict[SamplerKind, Chain | SchedulerSampler] = {
+            SamplerKind.PLAIN_DECODER: Chain(StandardNormal(), levels, DeterministicKernel(network)),
+            SamplerKind.DDIM: SchedulerSampler(network, levels, Solver.DDIM),
+            SamplerKind.BRIDGE: Chain(StandardNormal(), levels, DeterministicKernel(network, bridge=True)),
+            SamplerKind.GAUSSIAN: Chain(StandardNormal(), levels, gaussian),
         }
         return [self._judged(source, way, seed, levels.L, sampler.sample(n, seed=self._seed)) for way, sampler in samplers.items()]
 
-    def _judged(self, source: Source, way: Way, seed: int | None, calls: int, y: Tensor) -> Sampled:
+    def _judged(self, source: Source, way: SamplerKind, seed: int | None, calls: int, y: Tensor) -> Sampled:
         distance = sliced_wasserstein(y, self._real, seed=self._seed)
         return Sampled(source, way, seed, calls, diversity(y, self._real), distance, y[:_SHOWN])

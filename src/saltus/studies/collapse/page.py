@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from saltus.data import DataSet
-from saltus.studies.collapse.experiment import Exact, Plan, Record, Sampled, Source, Trained
-from saltus.studies.collapse.experiment import Way as SamplerKind
+from saltus.studies.collapse.experiment import Exact, Plan, Record, Sampled, SamplerKind, Source, Trained
 from saltus.studies.pages import MARKERS, PALETTE, Table, picture, render, svg
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """Every kernel and every rival at equal numbers of network calls, on the same networks, with the headroom of a perfect one.
 
-For each network, way to sample and number of calls: the grid is chosen on validation items (by sliced Wasserstein
+For each network, sampler and number of calls: the grid is chosen on validation items (by sliced Wasserstein
 distance for samples, by the bound for likelihoods), and the figures are then taken, at least three times, on test items.
 Network i is sampled with seed i, so a row's spread is of training and of sampling; where there are fewer than three
 networks of a kind, they take turns.
@@ -12,7 +12,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,11 @@ import torch
 from saltus.chain import Chain
 from saltus.data import DataSet, subsample
 from saltus.errors import SaltusError
-from saltus.evaluation import METRICS, Evaluator, Likelihood, Sampler, likelihood
+from saltus.evaluation import METRICS, Evaluator, Likelihood, Sampler, likelihood, multiply_adds
 from saltus.machine import describe_machine
 from saltus.studies.cache import ResultCache
 from saltus.studies.compare.models import Model
-from saltus.studies.compare.samplers import Choice, Contender
+from saltus.studies.compare.samplers import Choice, NamedSampler
 
 __all__ = ["CHOSEN_BY", "COMPARED", "Comparison"]
 
@@ -40,7 +40,20 @@ _CHOICE_SEED = 2**32  # no reported figure has it
 _BOUND_ITEMS = 2000  # test items whose bound is reported
 _BOUND_CHOICE_ITEMS = 200
 _PICTURED = 16
-_RECIPE = 1  # to be raised when the same key would give another figure
+_RECIPE = 2  # to be raised when the same key would give another figure
+
+
+@dataclass(frozen=True, eq=False)
+class _Part:
+    """Items whose bound is measured, with their conditions."""
+
+    y: torch.Tensor
+    condition: torch.Tensor | None
+
+    @classmethod
+    def of(cls, data: DataSet, part: str, n: int) -> _Part:
+        condition = None if data.conditions is None else subsample(getattr(data.conditions, part), n)
+        return cls(subsample(getattr(data, part), n), condition)
 
 
 class Comparison:
@@ -53,10 +66,10 @@ class Comparison:
         folder: where finished figures are kept.
         evaluator: measures samples against test items.
         progress: called with a line before each figure that has to be made.
-        ways: names of those that take part; all unless given.
+        samplers: names of those that take part; all unless given.
 
     Raises:
-        SaltusError: for a name that no model's way to sample has.
+        SaltusError: for a name that no model's sampler has.
     """
 
     def __init__(
@@ -68,48 +81,49 @@ class Comparison:
         folder: Path,
         evaluator: Evaluator,
         progress: Callable[[str], None] = lambda _: None,
-        ways: Collection[str] = (),
+        samplers: Collection[str] = (),
     ) -> None:
-        known = list(dict.fromkeys(contender.way for model in models for contender in model.networks[0].contenders))
-        if unknown := [way for way in ways if way not in known]:
-            raise SaltusError(f"no run is sampled by a {unknown[0]}; expected ways among: {', '.join(known)}")
-        self._ways = ways or known
+        known = list(dict.fromkeys(sampler.name for model in models for sampler in model.networks[0].samplers))
+        if unknown := [name for name in samplers if name not in known]:
+            raise SaltusError(f"no run has a sampler named {unknown[0]}; expected names among: {', '.join(known)}")
+        self._names = samplers or known
         self.models, self.data, self.n, self.evaluator, self._progress = models, data, n, evaluator, progress
-        self._cells = ResultCache(folder)
+        self._cache = ResultCache(folder)
         self._choice = Evaluator(data, min(_CHOICE_ITEMS, len(data.validation)), part="validation", metrics=(CHOSEN_BY,))
-        self._test = subsample(data.test, _BOUND_ITEMS)
+        self._test, self._validation = _Part.of(data, "test", _BOUND_ITEMS), _Part.of(data, "validation", _BOUND_CHOICE_ITEMS)
         self._machines: set[str] = set()
 
     def rows(self, calls: int) -> Iterator[dict[str, Any]]:
-        """One row for each model and way that takes part at so many calls, as soon as it is measured."""
+        """One row for each model and sampler that takes part at so many calls, as soon as it is measured."""
         for model in (model for model in self.models if model.calls is None or calls in model.calls):
-            for way, contender in enumerate(model.networks[0].contenders):
-                if contender.way in self._ways and contender.choices(calls):
-                    yield self._row(model, way, calls)
+            for index, sampler in enumerate(model.networks[0].samplers):
+                if sampler.name in self._names and sampler.choices(calls):
+                    yield self._row(model, index, calls)
 
-    def _row(self, model: Model, way: int, calls: int) -> dict[str, Any]:
-        first = model.networks[0].contenders[way]
-        grid = self._chosen(model, way, calls, "samples")
+    def _row(self, model: Model, index: int, calls: int) -> dict[str, Any]:
+        first = model.networks[0].samplers[index]
+        grid = self._chosen(model, index, calls, "samples")
         turns = _turns(len(model.networks))
-        cells = [self._sampled(model, i, way, calls, grid, seed) for i, seed in turns]
+        cells = [self._sampled(model, i, index, calls, grid, seed) for i, seed in turns]
         return {
             "model": model.name,
-            "way": first.way,
+            "sampler": first.name,
             "calls": calls,
             "network_calls": first.network_calls(first.choices(calls)[grid].levels.L),
             "grid": grid,
             "figures": [{"run": model.networks[i].run, "seed": seed} for i, seed in turns],
             "metrics": {name: self._figures(name, [cell["metrics"][name] for cell in cells]) for name in cells[0]["metrics"]},
             "seconds_per_1000": statistics.median(cell["seconds_per_1000"] for cell in cells),
-            "bound": self._bounds(model, way, calls) if first.has_bound else None,
-            "pictured": self._pictures(model, way, calls, grid),
+            "multiply_adds": cells[0]["multiply_adds"],
+            "bound": self._bounds(model, index, calls) if first.has_bound else None,
+            "pictured": self._pictures(model, index, calls, grid),
         }
 
     @cached_property
     def floor(self) -> dict[str, Any]:
         """Of each metric the figures of real items in place of samples: mean, spread and values."""
         key = {"recipe": _RECIPE, "data": self.data.fingerprint, "floor": self.evaluator.seed, **self._measured}
-        return self._cells.get(key, lambda: {name: _spread(figures.values) for name, figures in self.evaluator.floor.items()})
+        return self._cache.get(key, lambda: {name: _spread(figures.values) for name, figures in self.evaluator.floor.items()})
 
     @cached_property
     def _measured(self) -> dict[str, Any]:
@@ -123,101 +137,105 @@ class Comparison:
         above = found["mean"] - self.floor[name]["mean"] if METRICS[name].is_distance and found["mean"] is not None else None
         return {**found, "above_floor": above}
 
-    def _key(self, model: Model, network: int, way: int, calls: int, **more: Any) -> dict[str, Any]:
+    def _key(self, model: Model, network: int, index: int, calls: int, **more: Any) -> dict[str, Any]:
         part = model.networks[network]
-        key = {"recipe": _RECIPE, "data": self.data.fingerprint, "network": part.hash, "way": part.contenders[way].way, "calls": calls}
+        key = {"recipe": _RECIPE, "data": self.data.fingerprint, "network": part.hash, "sampler": part.samplers[index].name, "calls": calls}
         return key | more
 
-    def _say(self, model: Model, way: int, calls: int, what: str) -> None:
-        self._progress(f"{model.name}, {model.networks[0].contenders[way].way}, {calls} calls: {what}")
+    def _say(self, model: Model, index: int, calls: int, what: str) -> None:
+        self._progress(f"{model.name}, {model.networks[0].samplers[index].name}, {calls} calls: {what}")
 
-    def _chosen(self, model: Model, way: int, calls: int, purpose: str) -> str:
+    def _chosen(self, model: Model, index: int, calls: int, purpose: str) -> str:
         """The name of the best grid, by the first network on validation items."""
-        contender = model.networks[0].contenders[way]
-        candidates = contender.choices(calls, bound=purpose != "samples")
+        named = model.networks[0].samplers[index]
+        candidates = named.choices(calls, bound=purpose != "samples")
         if len(candidates) == 1:
             return next(iter(candidates))
 
         def make() -> dict[str, float]:
-            self._say(model, way, calls, f"choosing for {purpose}")
+            self._say(model, index, calls, f"choosing for {purpose}")
             judge = self._distance if purpose == "samples" else self._validation_bound
-            return {name: judge(contender.sampler(choice)) for name, choice in candidates.items()}
+            return {name: judge(named.sampler(choice)) for name, choice in candidates.items()}
 
-        grids = {name: [*choice.levels, *(asdict(choice.how).values() if choice.how else ())] for name, choice in candidates.items()}
-        key = self._key(model, 0, way, calls, choice=purpose, grids=grids)
-        values = self._cells.get(key, make)
+        grids = {name: choice.key for name, choice in candidates.items()}
+        key = self._key(model, 0, index, calls, choice=purpose, grids=grids)
+        values = self._cache.get(key, make)
         return min(values, key=lambda name: math.inf if values[name] is None else values[name])
 
     def _distance(self, sampler: Sampler) -> float:
         return _measure(self._choice, sampler.sample(self._choice.n, seed=_CHOICE_SEED).float())[CHOSEN_BY]
 
     def _validation_bound(self, sampler: Sampler) -> float:
-        return self._likelihood(sampler, subsample(self.data.validation, _BOUND_CHOICE_ITEMS), _CHOICE_SEED).total
+        return self._likelihood(sampler, self._validation, _CHOICE_SEED).total
 
-    def _likelihood(self, sampler: Sampler, y: torch.Tensor, seed: int) -> Likelihood:
+    def _likelihood(self, sampler: Sampler, part: _Part, seed: int) -> Likelihood:
         assert isinstance(sampler, Chain)
-        found = likelihood(sampler, y, self.data.encoding, seed=seed)
+        condition = None if sampler.condition is None else part.condition
+        found = likelihood(sampler, part.y, self.data.encoding, condition=condition, seed=seed)
         assert found is not None
         return found
 
-    def _sampled(self, model: Model, network: int, way: int, calls: int, grid: str, seed: int) -> dict[str, Any]:
-        choice, contender = self._choice_of(model, network, way, calls, grid)
+    def _sampled(self, model: Model, network: int, index: int, calls: int, grid: str, seed: int) -> dict[str, Any]:
+        choice, named = self._choice_of(model, network, index, calls, grid)
 
         def make() -> dict[str, Any]:
-            self._say(model, way, calls, f"samples, network {network + 1} of {len(model.networks)}, seed {seed}")
-            sampler, start = contender.sampler(choice), time.perf_counter()
+            self._say(model, index, calls, f"samples, network {network + 1} of {len(model.networks)}, seed {seed}")
+            sampler, start = named.sampler(choice), time.perf_counter()
             samples = sampler.sample(self.n, seed=seed).float()
             seconds = time.perf_counter() - start
-            return {"metrics": _measure(self.evaluator, samples), "seconds_per_1000": 1000 * seconds / self.n}
+            metrics = _measure(self.evaluator, samples)
+            return {"metrics": metrics, "seconds_per_1000": 1000 * seconds / self.n, "multiply_adds": multiply_adds(sampler)}
 
-        return self._kept(self._key(model, network, way, calls, seed=seed, **choice.key, **self._measured), make)
+        return self._kept(self._key(model, network, index, calls, seed=seed, **choice.key, **self._measured), make)
 
     def _kept(self, key: dict[str, Any], make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         """A figure, and that it was made on its machine."""
-        value = self._cells.get(key, lambda: {**make(), "machine": describe_machine()})
+        value = self._cache.get(key, lambda: {**make(), "machine": describe_machine()})
         self._machines.add(value["machine"])
         return value
 
-    def _choice_of(self, model: Model, network: int, way: int, calls: int, name: str, *, bound: bool = False) -> tuple[Choice, Contender]:
-        contender = model.networks[network].contenders[way]
-        return contender.choices(calls, bound=bound)[name], contender
+    def _choice_of(
+        self, model: Model, network: int, index: int, calls: int, name: str, *, bound: bool = False
+    ) -> tuple[Choice, NamedSampler]:
+        named = model.networks[network].samplers[index]
+        return named.choices(calls, bound=bound)[name], named
 
-    def _pictures(self, model: Model, way: int, calls: int, grid: str) -> str:
+    def _pictures(self, model: Model, index: int, calls: int, grid: str) -> str:
         """The name of the file of the first samples of the first network."""
-        choice, contender = self._choice_of(model, 0, way, calls, grid)
-        key = self._key(model, 0, way, calls, pictured=_PICTURED, **choice.key)
-        return self._cells.tensor(key, lambda: contender.sampler(choice).sample(_PICTURED, seed=0).float().nan_to_num()).name
+        choice, named = self._choice_of(model, 0, index, calls, grid)
+        key = self._key(model, 0, index, calls, pictured=_PICTURED, **choice.key)
+        return self._cache.tensor(key, lambda: named.sampler(choice).sample(_PICTURED, seed=0).float().nan_to_num()).name
 
     def pictured(self, row: dict[str, Any]) -> torch.Tensor:
         """The first samples of a row, (16, *E)."""
-        return self._cells.load(row["pictured"])
+        return self._cache.load(row["pictured"])
 
-    def _bounds(self, model: Model, way: int, calls: int) -> dict[str, Any]:
+    def _bounds(self, model: Model, index: int, calls: int) -> dict[str, Any]:
         """The bound on test items, on the grid that is best for it on validation items."""
-        grid = self._chosen(model, way, calls, "the bound")
-        cells = [self._bound(model, network, way, calls, grid, seed) for network, seed in _turns(len(model.networks))]
+        grid = self._chosen(model, index, calls, "the bound")
+        cells = [self._bound(model, network, index, calls, grid, seed) for network, seed in _turns(len(model.networks))]
         return {
             "grid": grid,
-            "items": len(self._test),
+            "items": len(self._test.y),
             "convention": cells[0]["convention"],
             "unit": cells[0]["unit"],
             "value": _spread([cell["value"] for cell in cells]),
             "standard_error_over_items": statistics.fmean(cell["error"] for cell in cells),
-            "tightened": cells[0].get("tightened", ""),
+            "importance_samples": cells[0]["importance_samples"],
             "per_level": [statistics.fmean(level) for level in zip(*(cell["per_level"] for cell in cells), strict=True)],
         }
 
-    def _bound(self, model: Model, network: int, way: int, calls: int, grid: str, seed: int) -> dict[str, Any]:
-        choice, contender = self._choice_of(model, network, way, calls, grid, bound=True)
+    def _bound(self, model: Model, network: int, index: int, calls: int, grid: str, seed: int) -> dict[str, Any]:
+        choice, named = self._choice_of(model, network, index, calls, grid, bound=True)
 
         def make() -> dict[str, Any]:
-            self._say(model, way, calls, f"bound, network {network + 1} of {len(model.networks)}, seed {seed}")
-            found = self._likelihood(contender.sampler(choice), self._test, seed)
+            self._say(model, index, calls, f"bound, network {network + 1} of {len(model.networks)}, seed {seed}")
+            found = self._likelihood(named.sampler(choice), self._test, seed)
             value, error, unit = found.figure
-            words = {"unit": unit, "convention": found.convention, "tightened": found.tightened}
+            words = {"unit": unit, "convention": found.convention, "importance_samples": found.importance_samples}
             return {"value": value, "error": error, "per_level": found.per_level, **words}
 
-        return self._kept(self._key(model, network, way, calls, bound=len(self._test), seed=seed, **choice.key), make)
+        return self._kept(self._key(model, network, index, calls, bound=len(self._test.y), seed=seed, **choice.key), make)
 
     def summary(self, rows: Sequence[dict[str, Any]], seconds: float) -> dict[str, Any]:
         """What `compare.json` holds."""
@@ -228,7 +246,7 @@ class Comparison:
             "n_generated": self.n,
             "n_real": self.evaluator.n_real,
             "part": "test",
-            "choice": f"grids, etas, temperatures, and the last step of continuous data (median or draw), {chosen_by}",
+            "choice": f"grids, etas, temperatures, and the last step of continuous data (mode or sample), {chosen_by}",
             "models": {m.name: [{"run": network.run, "hash": network.hash} for network in m.networks] for m in self.models},
             "floor": self.floor,
             "features": self.evaluator.features_note,
@@ -244,7 +262,7 @@ def _turns(networks: int) -> list[tuple[int, int]]:
 
 
 def _measure(evaluator: Evaluator, samples: torch.Tensor) -> dict[str, float]:
-    """The figures of samples; NaN for those of a sampler that has diverged, as equation (2) does where it amplifies at every step."""
+    """The figures of samples; NaN for those of a sampler that has diverged, as the plain decoder does where it amplifies at every step."""
     return evaluator.measure(samples) if bool(samples.isfinite().all()) else dict.fromkeys(evaluator.metrics, math.nan)
 
 

@@ -14,9 +14,8 @@ from pathlib import Path
 from saltus.chain import Chain
 from saltus.data import DataSet
 from saltus.errors import SaltusError
-from saltus.kernels import VAEKernel
 from saltus.oracles import FiniteData
-from saltus.studies.compare.samplers import Contender, of_chain, of_oracle
+from saltus.studies.compare.samplers import NamedSampler, of_chain, of_oracle
 from saltus.training import check_data, recipe
 
 __all__ = ["PERFECT", "Model", "Network", "load_models", "perfect_model"]
@@ -31,12 +30,12 @@ class Network:
     Attributes:
         run: where it is from.
         hash: of its weights, or of what else it is made of.
-        contenders: the ways to sample with it.
+        samplers: that are around it.
     """
 
     run: str
     hash: str
-    contenders: list[Contender]
+    samplers: list[NamedSampler]
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +44,7 @@ class Model:
 
     Attributes:
         name: for humans.
-        networks: one for each seed, with the same ways in the same order.
+        networks: one for each seed, with the same samplers in the same order.
         calls: at which it takes part; None for all.
     """
 
@@ -68,25 +67,26 @@ def load_models(runs: Sequence[Path], data: DataSet) -> list[Model]:
         digest = _digest((run / "chain.json").read_bytes(), (run / "chain.safetensors").read_bytes())
         if twin := next((network.run for model in groups.values() for network in model.networks if network.hash == digest), None):
             raise SaltusError(f"{run} and {twin} hold the same network; give each run once")
-        model.networks.append(Network(str(run), digest, of_chain(chain, data.validation)))
+        model.networks.append(
+            Network(str(run), digest, of_chain(chain, data.validation, None if data.conditions is None else data.conditions.validation))
+        )
     named = Counter(model.name for model in groups.values())
     return [replace(model, name=f"{model.name}, {model.networks[0].run}") if named[model.name] > 1 else model for model in groups.values()]
 
 
 def perfect_model(data: DataSet, last: float, *, calls: Collection[int] | None = None) -> Model:
-    """What a network without error would give: the law that the data were drawn from, or else the training items themselves."""
-    oracle = data.law or FiniteData(data.train)
-    ways = of_oracle(oracle, data.train, data.encoding.head(), last, exact_bound=data.law is not None)
-    return Model(PERFECT, [Network("", _digest(data.fingerprint.encode(), repr(last).encode()), ways)], calls)
+    """What a network without error would give: the distribution that the data were drawn from, or else the training items themselves."""
+    oracle = data.distribution or FiniteData(data.train)
+    samplers = of_oracle(oracle, data.train, data.encoding.head(), last, exact_bound=data.distribution is not None)
+    return Model(PERFECT, [Network("", _digest(data.fingerprint.encode(), repr(last).encode()), samplers)], calls)
 
 
 def _words(chain: Chain) -> str:
     """What a chain is, for humans."""
-    kernel = chain.kernel(1)
-    name = type(kernel).__name__.removesuffix("Kernel").lower()
-    if isinstance(kernel, VAEKernel):
-        name = "VAE" if kernel.latent else "learned variance"
-    return name if kernel.any_step and len(chain.kernels) == 1 else f"{name}, {chain.levels.L} levels"
+    name = chain.kernel(1).label.removesuffix(" step")
+    grid = "any step" if chain.any_step else f"{chain.levels.L} levels"
+    told = "" if chain.condition is None else f", {chain.condition.summary()}"
+    return f"{name}, {grid}{told}"
 
 
 def _digest(*parts: bytes) -> str:

@@ -61,6 +61,15 @@ def pictures(*changes: Callable[[Path], None], shape: tuple[int, ...] = (9, 8)) 
     return write
 
 
+def class_folders(*names: str, shapes: tuple[tuple[int, ...], ...]) -> Callable[[Path], str]:
+    def write(folder: Path) -> str:
+        for name, shape in zip(names, shapes, strict=True):
+            save_images(folder / "bad" / name, integers(60, shape))
+        return "bad"
+
+    return write
+
+
 def cut_short(folder: Path) -> None:
     content = (folder / "0007.png").read_bytes()
     (folder / "0007.png").write_bytes(content[: len(content) // 2])
@@ -89,7 +98,7 @@ def pale(n: int = 60) -> np.ndarray:
     return raw
 
 
-MISTAKES: dict[str, tuple[Callable[[Path], str], str]] = {
+ERRORS: dict[str, tuple[Callable[[Path], str], str]] = {
     "missing": (lambda _: "none.npy", "no such file"),
     "extension": (written("bad.csv", b"1,2"), ".csv"),
     "no extension": (written("bad", b"1,2"), "type none"),
@@ -135,15 +144,74 @@ MISTAKES: dict[str, tuple[Callable[[Path], str], str]] = {
         "a.gif has 2 frames",
     ),
     "small pictures": (pictures(shape=(7, 9)), "8x8"),
+    "classes of two sizes": (class_folders("apes", "bees", shapes=((9, 8), (8, 9))), "apes/0000.png is 8x9"),
+    "parts for classes": (class_folders("train", "test", shapes=((9, 8), (9, 8))), "the folders inside are named test, train"),
 }
 
 
-@pytest.mark.parametrize("case", MISTAKES)
-def test_a_mistake_is_one_sentence_that_names_the_file(tmp_path: Path, case: str) -> None:
-    make, part = MISTAKES[case]
+@pytest.mark.parametrize("case", ERRORS)
+def test_an_error_is_one_sentence_that_names_the_file(tmp_path: Path, case: str) -> None:
+    make, part = ERRORS[case]
     name = make(tmp_path)
     with pytest.raises(SaltusError) as caught:
         load(tmp_path / name)
+    assert_one_sentence(caught.value, str(tmp_path / name), part)
+
+
+def beside(**named: object) -> Callable[[Path], str]:
+    """Images in an .npz file with other arrays."""
+    return zipped(images=integers(), **named)
+
+
+def in_parts(train: object, test: object) -> Callable[[Path], str]:
+    """Images in an .npz file, in two parts with labels."""
+    return zipped(train=integers(), test=integers(), train_labels=train, test_labels=test)
+
+
+WRONG_LABELS: dict[str, tuple[Callable[[Path], str], str]] = {
+    "none": (beside(), "the array labels is missing"),
+    "none in parts": (zipped(train=integers(), test=integers(), train_labels=np.arange(60) % 2), "the array test_labels is missing"),
+    "no place for them": (saved(integers()), "there are no labels"),
+    "too few": (beside(labels=np.arange(59)), "the array labels has shape (59,)"),
+    "two columns": (beside(labels=np.zeros((60, 2), dtype=int)), "shape (60, 2)"),
+    "floats": (beside(labels=np.linspace(0, 1, 60)), "holds float64 that are no classes"),
+    "NaN": (beside(labels=np.full(60, np.nan)), "holds float64 that are no classes"),
+    "objects": (beside(labels=np.array([None] * 60)), "the array labels holds Python objects"),
+    "text and numbers": (in_parts(["a", "b"] * 30, [0, 1] * 30), "one part are text"),
+    "one class": (beside(labels=np.full(60, 7)), "the label of every training item is 7"),
+    "one name": (beside(labels=["cat"] * 60), "the label of every training item is cat"),
+    "one folder": (class_folders("apes", shapes=((9, 8),)), "the label of every training item is apes"),
+    "a class in vain": (in_parts([3, 5] * 30, [3, 4] * 30), "class 4 has test items"),
+    "a name in vain": (in_parts(["a", "b"] * 30, ["c"] * 60), "class c has test items"),
+}
+
+WRONG_ATTRIBUTES: dict[str, tuple[Callable[[Path], str], str]] = {
+    "none": (beside(labels=np.arange(60)), "the array attributes is missing"),
+    "no place for them": (pictures(), "there are no attributes"),
+    "too few": (beside(attributes=np.ones((59, 2))), "the array attributes has shape (59, 2)"),
+    "a number": (beside(attributes=1.0), "the array attributes has shape ()"),
+    "five axes": (beside(attributes=np.ones((60, 1, 1, 1, 1))), "reshape it"),
+    "text": (beside(attributes=["a"] * 60), "the array attributes is of type <U1"),
+    "objects": (beside(attributes=np.array([None] * 60)), "the array attributes holds Python objects"),
+    "NaN": (beside(attributes=holed()), "the array attributes holds 2 NaN"),
+    "huge": (beside(attributes=np.full((60, 2), 1e300)), "condition 0 holds NaN or infinite values"),
+    "bright images": (beside(attributes=np.full((60, 4, 4), 7.0)), "the pixels of the condition go from 7 to 7"),
+    "shapes": (
+        zipped(train=integers(), test=integers(), train_attributes=np.ones((60, 2)), test_attributes=np.ones((60, 3))),
+        "float64 items of shape (2,) and float64 items of shape (3,)",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("condition", "case"),
+    [("labels", case) for case in WRONG_LABELS] + [("attributes", case) for case in WRONG_ATTRIBUTES] + [("colour", "unknown")],
+)
+def test_an_error_with_a_condition_is_one_sentence_that_names_the_file(tmp_path: Path, condition: str, case: str) -> None:
+    make, part = (WRONG_LABELS | {"unknown": (beside(), "'colour'")} if condition != "attributes" else WRONG_ATTRIBUTES)[case]
+    name = make(tmp_path)
+    with pytest.raises(SaltusError) as caught:
+        load(tmp_path / name, condition=condition)
     assert_one_sentence(caught.value, str(tmp_path / name), part)
 
 
@@ -185,9 +253,13 @@ def test_encode_refuses_what_is_not_its_own(encoding: Encoding, raw: np.ndarray,
         lambda: Layout.of((3, 0, 8)),
         lambda: DataSet("mine", ENCODINGS[2], torch.zeros(3, 5), torch.zeros(0, 5), torch.zeros(3, 5)),
         lambda: DataSet("mine", ENCODINGS[2], torch.zeros(3, 5), torch.zeros(3, 4), torch.zeros(3, 5)),
+        lambda: DataSet.from_arrays([[1.0, 2.0], [1.0]]),
+        lambda: DataSet.from_arrays(None),
+        lambda: DataSet.from_arrays((1, 2, 3, 4)),
+        lambda: DataSet.from_arrays(integers(), labels=(np.arange(60), None, None, None)),
     ],
 )
-def test_other_mistakes_are_one_sentence_too(wrong: Callable[[], object]) -> None:
+def test_other_errors_are_one_sentence_too(wrong: Callable[[], object]) -> None:
     with pytest.raises(SaltusError) as caught:
         wrong()
     assert_one_sentence(caught.value)

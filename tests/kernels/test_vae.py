@@ -6,18 +6,21 @@ The networks are untrained, with last layers of order one: the bound must hold f
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence
 
-from saltus.kernels import Sampling, VAEKernel
+from saltus.errors import SaltusError
+from saltus.kernels import Pair, Sampling, Transition, VAEKernel
 from saltus.likelihoods import DiscretisedHead, GaussianHead
-from saltus.networks import ConvEncoder, MLPEncoder, decoder, encoder
-from saltus.oracles import GaussianMixture
+from saltus.networks import ConvEncoder, MLPEncoder, encoder
 from saltus.process import Noise, OrnsteinUhlenbeck
-from tests.helpers.stubs import GivenNoise, randomise, small_vae
+from tests.helpers.checks import assert_one_sentence
+from tests.helpers.laws import gaussian
+from tests.helpers.stubs import GivenNoise, network, randomise, small_vae
 
 process = OrnsteinUhlenbeck()
 ROUNDING = 1e-9  # quadrature on even grids is exact to rounding for smooth functions that vanish at the ends
@@ -32,7 +35,7 @@ def unit_nodes(n: int, reach: float = 9.0) -> tuple[Tensor, Tensor]:
     return x, torch.log_softmax(-(x**2) / 2, 0)
 
 
-def kernel_1d(seed: int = 0, **options: str) -> VAEKernel:
+def kernel_1d(seed: int = 0, **options: Any) -> VAEKernel:
     torch.manual_seed(seed)
     kernel = small_vae((1,), MLPEncoder((1,), latent=1, width=16), HEAD, **options).double()
     randomise(kernel, seed)
@@ -54,13 +57,16 @@ class Step:
         unit, log_unit = unit_nodes(61) if self.s > 0 else (torch.zeros(1, dtype=torch.float64), torch.zeros(1, dtype=torch.float64))
         self.weight = (log_unit[:, None] + log_gamma).exp().flatten()
         n = len(self.weight)
-        self.noise = GivenNoise(0, 0, n, normals={"encoder": gamma.repeat(len(unit))[:, None]})
+        self.gamma = gamma.repeat(len(unit))[:, None]
+        self.noise = GivenNoise(0, 0, n, normals={"encoder": self.gamma})
         self.ys, self.z_ts = (torch.full((n, 1), value, dtype=torch.float64) for value in (self.y, self.z_t))
         a, b, spread = process.bridge_coefficients(self.s, self.t)
         bridge_mean = a * self.z_t + b * self.y
         self.bridge = Normal(bridge_mean, spread.sqrt()) if self.s > 0 else None
         self.z_ss = (bridge_mean + spread.sqrt() * unit).repeat_interleave(len(gamma))[:, None]
-        self.terms = self.kernel.terms(self.ys, self.z_ss, self.z_ts, self.s, self.t, noise=self.noise)
+        self.pair = Pair(self.z_ts, self.s, self.t, y=self.ys, z_s=self.z_ss)
+        self.explanation = self.kernel.explain(self.pair, self.noise)
+        self.terms = self.explanation.terms
 
     def average(self, value: Tensor) -> float:
         """Over z_s and the encoder's noise."""
@@ -71,9 +77,9 @@ class Step:
 
     def joint_divergence(self) -> float:
         """KL(q(z_s, epsilon | y, z_t) || p(z_s, epsilon | z_t)), from log densities alone; at s = 0, z_s being y, without q(z_s)."""
-        posterior = self.kernel.encode(self.ys, self.z_ss, self.z_ts, self.s, self.t)
-        epsilon = posterior.loc + posterior.scale * self.noise.normals["encoder"]
-        step = self.kernel.step(epsilon, self.z_ts, self.s, self.t)
+        posterior = self.kernel.posterior(self.pair)
+        epsilon = posterior.loc + posterior.scale * self.gamma
+        step = self.kernel.step(self.pair, epsilon)
         log_p = Normal(step.mean, step.variance.sqrt()).log_prob(self.z_ss) + Normal(0.0, 1.0).log_prob(epsilon)
         log_q = posterior.log_prob(epsilon) + (self.bridge.log_prob(self.z_ss) if self.bridge else 0.0)
         return self.average(log_q - log_p)
@@ -81,7 +87,8 @@ class Step:
     def exact(self) -> float:
         """KL(q(z_s | z_t, y) || p(z_s | z_t)), or -ln p(y | z_t) at s = 0, by an integral over epsilon ~ N(0, 1)."""
         epsilon, log_weight = unit_nodes(401)
-        step = self.kernel.step(epsilon[:, None], torch.full((401, 1), self.z_t, dtype=torch.float64), self.s, self.t)
+        transition = Transition(torch.full((401, 1), self.z_t, dtype=torch.float64), self.s, self.t)
+        step = self.kernel.step(transition, epsilon[:, None])
         log_p = (Normal(step.mean, step.variance.sqrt()).log_prob(self.z_ss[:, 0]) + log_weight[:, None]).logsumexp(0)
         return self.average((self.bridge.log_prob(self.z_ss[:, 0]) if self.bridge else 0.0) - log_p)
 
@@ -106,16 +113,17 @@ def test_terms_bound_the_exact_divergence(options: dict[str, str], s: float, t: 
 def test_more_latents_tighten_the_bound_towards_the_divergence(options: dict[str, str], s: float, t: float) -> None:
     """One latent: the bound itself.  Two: between it and the divergence.  The mean weight is p(z_s | z_t), without bias."""
     step = Step(kernel_1d(**options), 0.8, 0.3, s, t)
-    gamma = step.noise.normals["encoder"]
+    gamma = step.gamma
 
-    def tightened(*units: Tensor) -> dict[str, Tensor]:
-        noise = GivenNoise(0, 0, len(gamma), normals={"importance": torch.stack(units, dim=1)})
-        return step.kernel.tightened(step.ys, step.z_ss, step.z_ts, s, t, noise=noise, latents=len(units))
+    def weighted(*eps: Tensor) -> dict[str, Tensor]:
+        noise = GivenNoise(0, 0, len(gamma), normals={"importance": torch.stack(eps, dim=1)})
+        return step.kernel.explain(step.pair, noise, len(eps)).terms
 
-    one = tightened(gamma)
+    # two latents that are one: the mean of their weights is the weight of one, with every part computed as for several
+    one = weighted(gamma, gamma)
     nodes, log_weight = unit_nodes(121)
     two = sum(
-        float(w) * step.average(sum(tightened(gamma, torch.full_like(gamma, float(node))).values()))
+        float(w) * step.average(sum(weighted(gamma, torch.full_like(gamma, float(node))).values()))
         for node, w in zip(nodes, log_weight.exp(), strict=True)
     )
     assert step.average(sum(one.values())) == pytest.approx(step.bound(), abs=ROUNDING)
@@ -150,7 +158,7 @@ def test_the_encoders_coincide_at_the_step_to_data(parametrisation: str) -> None
 
 
 def image_kernel(**options: str) -> VAEKernel:
-    kernel = VAEKernel(decoder((1, 8, 9), outputs=2, latent=4), ConvEncoder((1, 8, 9), latent=4), DiscretisedHead(256), **options)
+    kernel = VAEKernel(network((1, 8, 9), outputs=2, latent=4), ConvEncoder((1, 8, 9), latent=4), DiscretisedHead(256), **options)
     randomise(kernel)
     return kernel
 
@@ -164,9 +172,11 @@ def test_bookkeeping_of_images(options: dict[str, str]) -> None:
     y, z_t, gamma = torch.randn(3, 1, 8, 9), torch.randn(3, 1, 8, 9), noise.normal("encoder", (4,), like=torch.zeros(1))
     bridge = process.bridge(z_t, y, s, t)
     z_s = bridge.sample()
-    terms = kernel.terms(y, z_s, z_t, s, t, noise=noise)
-    posterior = kernel.encode(y, z_s, z_t, s, t)
-    step = kernel.step(posterior.loc + posterior.scale * gamma, z_t, s, t)
+    pair = Pair(z_t, s, t, y=y, z_s=z_s)
+    explanation = kernel.explain(pair, noise)
+    terms, posterior = explanation.terms, kernel.posterior(pair)
+    latent = posterior.loc + posterior.scale * gamma
+    step = kernel.step(pair, latent)
     law = Independent(Normal(step.mean, step.variance.sqrt()), 3)
     expected = {"kl": kl_divergence(Independent(posterior, 1), Independent(Normal(torch.zeros(3, 4), 1.0), 1))}
     if options["encoder_input"] == "y":
@@ -176,20 +186,33 @@ def test_bookkeeping_of_images(options: dict[str, str]) -> None:
     assert terms.keys() == expected.keys()
     for name, value in expected.items():
         assert torch.allclose(terms[name], value, rtol=1e-4)  # float32, summed over 72 dimensions
+    assert torch.equal(explanation.latent, latent)
+    assert torch.equal(explanation.kl, terms["kl"])
+    assert torch.equal(explanation.posterior.loc, posterior.loc)
+    assert torch.equal(explanation.step.mean, step.mean)
+    assert torch.equal(explanation.step.variance, step.variance)
 
 
+@pytest.mark.parametrize("any_step", [False, True])
 @pytest.mark.parametrize("options", OPTIONS, ids=IDS)
 @torch.no_grad()
-def test_items_of_a_batch_may_be_at_different_steps(options: dict[str, str]) -> None:
-    kernel = kernel_1d(**options)
+def test_items_of_a_batch_may_be_at_different_steps(options: dict[str, str], any_step: bool) -> None:
+    """A pair of times for each item, final and inner ones mixed: the bound and the samples are those of the items alone."""
+    kernel = kernel_1d(**options, any_step=any_step)
     y, z_s, z_t = torch.randn(3, 4, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     s, t = torch.tensor([0.0, 0.2, 0.0, 1.0]), torch.tensor([0.2, 1.0, 3.0, 3.0])
     z_s = torch.where((s == 0)[:, None], y, z_s)
-    together = kernel.terms(y, z_s, z_t, s, t, noise=Noise(0, 0, 4))
+    mixed, sampling = Pair(z_t, s, t, y=y, z_s=z_s), Sampling("sample")
+    together, sample = kernel.explain(mixed, Noise(0, 0, 4)).terms, kernel.sample(mixed, Noise(0, 0, 4), sampling)
+    swapped = kernel.sample(Transition(z_t, s.flip(0), t.flip(0)), Noise(0, 0, 4), sampling)
     for i in range(4):
-        alone = kernel.terms(y[i : i + 1], z_s[i : i + 1], z_t[i : i + 1], float(s[i]), float(t[i]), noise=Noise(0, i, 1))
-        for name, value in alone.items():
+        row, noise = slice(i, i + 1), Noise(0, i, 1)
+        pair = Pair(z_t[row], float(s[i]), float(t[i]), y=y[row], z_s=z_s[row])
+        for name, value in kernel.explain(pair, noise).terms.items():
             assert float(together[name][i]) == pytest.approx(float(value), rel=1e-6, abs=ROUNDING)  # float32 times in the features
+        alone = float(kernel.sample(pair, noise, sampling))
+        assert float(sample[i]) == pytest.approx(alone, rel=1e-6, abs=ROUNDING)
+        assert float(swapped[i]) != pytest.approx(alone, rel=1e-3)  # the twin: times are those of the item
 
 
 @torch.no_grad()
@@ -197,13 +220,14 @@ def test_samples_are_decoded_draws_of_the_latent() -> None:
     kernel, noise, z_t = kernel_1d(), Noise(3, 0, 5), torch.linspace(-1, 1, 5, dtype=torch.float64)[:, None]
     epsilon, delta = noise.normal("latent", (1,)), noise.normal("decoder", (1,))
     for s in (0.0, 0.4):
-        step = kernel.step(epsilon, z_t, s, 1.0)
-        drawn = step.mean + step.variance.sqrt() * delta
-        assert torch.allclose(kernel.sample(z_t, s, 1.0, noise=noise, how=Sampling("draw")), drawn)
-        assert torch.allclose(kernel.sample(z_t, s, 1.0, noise=noise), step.mean if s == 0 else drawn)
-        warmer = kernel.step(1.5 * epsilon, z_t, s, 1.0)
-        drawn = warmer.mean + warmer.variance.sqrt() * delta
-        assert torch.allclose(kernel.sample(z_t, s, 1.0, noise=noise, how=Sampling("draw", temperature=1.5)), drawn)
+        transition = Transition(z_t, s, 1.0)
+        step = kernel.step(transition, epsilon)
+        sample = step.mean + step.variance.sqrt() * delta
+        assert torch.allclose(kernel.sample(transition, noise, Sampling("sample")), sample)
+        assert torch.allclose(kernel.sample(transition, noise), step.mean if s == 0 else sample)
+        warmer = kernel.step(transition, 1.5 * epsilon)
+        sample = warmer.mean + warmer.variance.sqrt() * delta
+        assert torch.allclose(kernel.sample(transition, noise, Sampling("sample", temperature=1.5)), sample)
 
 
 @torch.no_grad()
@@ -212,11 +236,11 @@ def test_the_bridge_is_the_least_variance() -> None:
     kernel, z_t, epsilon = kernel_1d(), torch.zeros(1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
     for s, t in [(0.1, 0.3), (0.5, 3.0)]:
         _, b, spread = process.bridge_coefficients(s, t)
-        step, data = kernel.step(epsilon, z_t, s, t), kernel.step(epsilon, z_t, 0.0, t)
+        step, data = (kernel.step(Transition(z_t, to, t), epsilon) for to in (s, 0.0))
         assert float(step.variance) > float(spread)
         assert data.variance.isfinite().all()
         told = kernel.decoder(z_t, torch.stack([process.log_snr(t), process.log_snr(s)])[None], epsilon)
-        assert float(step.mean) == pytest.approx(float(b * told[0]), rel=ROUNDING)
+        assert float(step.mean) == pytest.approx(float(b * told.mean), rel=ROUNDING)
 
 
 @pytest.mark.parametrize("v", [0.3, 2.0])
@@ -224,33 +248,95 @@ def test_the_bridge_is_the_least_variance() -> None:
 @torch.no_grad()
 def test_a_fresh_kernel_is_exact_on_isotropic_data(parametrisation: str, v: float) -> None:
     """Training starts from the best Gaussian step, not from nothing."""
-    oracle = GaussianMixture(torch.ones(1), torch.zeros(1, 2), v * torch.eye(2, dtype=torch.float64)[None])
-    kernel = VAEKernel(
-        decoder((2,), outputs=2, latent=1, variance=v).double(), encoder((2,), latent=1).double(), HEAD, parametrisation=parametrisation
-    )
+    oracle, decoder = gaussian([v, v]), network((2,), v, outputs=2, latent=1).double()
+    kernel = VAEKernel(decoder, encoder((2,), latent=1).double(), HEAD, parametrisation=parametrisation)
     z_t = torch.randn(3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     for s, t in [(0.0, 0.5), (0.1, 0.3), (0.4, 4.0)]:
-        step, law = kernel.step(torch.ones(3, 1, dtype=torch.float64), z_t, s, t), oracle.reverse(z_t, s, t)
+        step, law = kernel.step(Transition(z_t, s, t), torch.ones(3, 1, dtype=torch.float64)), oracle.reverse(z_t, s, t)
         assert torch.allclose(step.mean, law.mean, rtol=ROUNDING)
         assert torch.allclose(step.variance, law.variance, rtol=ROUNDING)
 
 
 def test_loss_is_the_weighted_bound() -> None:
     kernel, z = kernel_1d(), torch.randn(4, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    terms = kernel.terms(z, z, z, 0.2, 1.0, noise=Noise(0, 0, 4))
-    loss = kernel.loss(z, z, z, 0.2, 1.0, noise=Noise(0, 0, 4), weights={"kl": 0.25, "absent": 7.0})
+    pair = Pair(z, 0.2, 1.0, y=z, z_s=z)
+    terms = kernel.explain(pair, Noise(0, 0, 4)).terms
+    loss = kernel.loss(pair, Noise(0, 0, 4), {"kl": 0.25, "absent": 7.0})
+    assert loss.keys() == terms.keys()
     assert torch.equal(loss["kl"], 0.25 * terms["kl"])
     assert torch.equal(loss["decoder"], terms["decoder"])
+
+
+@torch.no_grad()
+def test_extra_terms_are_of_the_prediction_of_data() -> None:
+    """The first is -ln p(y) around yhat with variance c; "energy" is the energy score over two latents of the prior."""
+    kernel, (y, z_t), noise = kernel_1d(), torch.randn(2, 4, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(1)), Noise(0, 0, 4)
+    pair = Pair(z_t, 0.2, 1.0, y=y, z_s=y)
+    loss = kernel.loss(pair, noise, {"data": 2.0, "energy": 3.0})
+
+    def predicted(latent: Tensor) -> Any:
+        return kernel.decoder(z_t, pair.log_snr, latent)
+
+    posterior = kernel.posterior(pair)
+    told = predicted(posterior.loc + posterior.scale * noise.normal("encoder", (1,)))
+    assert torch.allclose(loss["data"], -2 * Normal(told.mean, told.std.clamp_min(HEAD.floor)).log_prob(y).sum(1))
+    one, other = (predicted(latent).mean[:, 0] for latent in noise.normal("energy", (2, 1)).unbind(1))
+    score = ((one - y[:, 0]).abs() + (other - y[:, 0]).abs() - (one - other).abs()) / 2
+    assert torch.allclose(loss["energy"], 3 * score / told.output_scale.flatten(), atol=1e-6)  # lengths have an eps
+    with pytest.raises(SaltusError) as caught:
+        kernel_1d(parametrisation="direct").loss(pair, noise, {"energy": 1.0})
+    assert_one_sentence(caught.value, "a weight of energy")
 
 
 def test_without_a_latent_it_is_a_gaussian_step_of_learned_width() -> None:
     kernel = small_vae((2,), None, HEAD)
     z = torch.randn(3, 2, generator=torch.Generator().manual_seed(1))
+    explanation = kernel.explain(Pair(z, 0.2, 1.0, y=z, z_s=z), Noise(0, 0, 3))
     assert kernel.latent == 0
-    assert not kernel.terms(z, z, z, 0.2, 1.0, noise=Noise(0, 0, 3))["kl"].any()
+    assert not explanation.terms["kl"].any()
+    assert explanation.latent.shape == explanation.posterior.loc.shape == (3, 0)
+
+
+def test_a_direct_kernel_refuses_what_needs_a_prediction_of_data() -> None:
+    kernel, z = kernel_1d(parametrisation="direct"), torch.zeros(3, 1, dtype=torch.float64)
+    with pytest.raises(SaltusError) as caught:
+        kernel.sample(Transition(z, 0.2, 1.0), Noise(0, 0, 3), Sampling(eta=0.5))
+    assert_one_sentence(caught.value, "eta = 0.5")
+    with pytest.raises(SaltusError) as caught:
+        kernel.sample(Transition(z, 0.2, 1.0, guidance=0.5), Noise(0, 0, 3))
+    assert_one_sentence(caught.value, "guidance = 0.5")
+    with pytest.raises(SaltusError) as caught:
+        kernel.start_from(network((1,)))
+    assert_one_sentence(caught.value, "cannot start from another kernel's network")
 
 
 def test_unknown_kinds_are_refused() -> None:
     for wrong in ({"parametrisation": "score"}, {"encoder_input": "x"}):
         with pytest.raises(ValueError, match=next(iter(wrong.values()))):
             small_vae((1,), None, HEAD, **wrong)
+
+
+def test_latents_of_two_sizes_are_refused() -> None:
+    with pytest.raises(ValueError, match="a latent of 3 numbers and the decoder takes 2"):
+        VAEKernel(network((2,), outputs=2, latent=2), MLPEncoder((2,), latent=3), HEAD)
+
+
+@pytest.mark.parametrize("event", [(5,), (1, 16, 16)])
+@torch.no_grad()
+def test_a_kernel_starts_from_a_network_that_predicts_data(event: tuple[int, ...]) -> None:
+    """With its latent silent it steps around the source's prediction; data of another variance are refused."""
+    torch.manual_seed(0)
+    kernel = VAEKernel(network(event, outputs=2, latent=3), encoder(event, latent=3), HEAD)
+    source, z_t = network(event), torch.randn(3, *event)
+    randomise(source)
+    kernel.start_from(source)
+    theirs = dict(source.backbone.named_parameters())
+    for name, weight in kernel.decoder.backbone.named_parameters():
+        if name in theirs and weight.ndim > 1 and weight.shape[1] > theirs[name].shape[1]:
+            weight[:, theirs[name].shape[1] :] = 0  # the latent
+    transition = Transition(z_t, 0.3, 1.0)
+    yhat = source(z_t, torch.stack([transition.log_snr[:, 0], torch.full((3,), torch.inf)], dim=1)).mean
+    assert torch.allclose(kernel.step(transition, torch.ones(3, 3)).mean, transition.bridge.mean(z_t, yhat), atol=1e-5)
+    with pytest.raises(SaltusError) as caught:
+        kernel.start_from(network(event, 2.0))
+    assert_one_sentence(caught.value, "variance 2 and 1")

@@ -1,4 +1,4 @@
-"""Encodings invert and can be written down; splits depend on nothing but the item."""
+"""Encodings invert, can be written down, and know their Jacobian."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from torch.distributions import MultivariateNormal, Normal
 
 from saltus.data import Binned, Encoding, Layout, Standardised, load
-from saltus.data.dataset import split
-from saltus.errors import SaltusError
+from saltus.data.parts import Parts
+from saltus.data.split import split
 from saltus.likelihoods import DiscretisedHead, GaussianHead
 from saltus.registry import build, describe
 from tests.helpers.raw import ENCODINGS, EVENTS, SHAPES, floats, integers
@@ -101,16 +101,16 @@ def test_an_encoding_can_be_written_down_and_made_again(encoding: Encoding) -> N
 
 
 def test_the_scaling_is_the_jacobian_of_a_table() -> None:
-    """A Gaussian density of raw rows, and the density of y under the same law in y's units."""
+    """A Gaussian density of raw rows, and the density of y under the same distribution in y's units."""
     raw = floats("vector").astype(np.float64)
     encoding = Standardised.fit("vector", raw)
     mean, std = torch.tensor(raw.mean(0)), torch.tensor(raw.std(0))
     mix = torch.randn(5, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0)) + 3 * torch.eye(5)
     covariance = mix @ mix.T
-    law_of_y = MultivariateNormal(torch.full((5,), 0.3, dtype=torch.float64), covariance)
-    law_of_raw = MultivariateNormal(mean + 0.3 * std, std.diag() @ covariance @ std.diag())
-    from_y = -law_of_y.log_prob(encoding.encode(raw).double()) + encoding.scaling
-    torch.testing.assert_close(from_y, -law_of_raw.log_prob(torch.tensor(raw)), atol=1e-4, rtol=0)
+    density_of_y = MultivariateNormal(torch.full((5,), 0.3, dtype=torch.float64), covariance)
+    density_of_raw = MultivariateNormal(mean + 0.3 * std, std.diag() @ covariance @ std.diag())
+    from_y = -density_of_y.log_prob(encoding.encode(raw).double()) + encoding.scaling
+    torch.testing.assert_close(from_y, -density_of_raw.log_prob(torch.tensor(raw)), atol=1e-4, rtol=0)
     assert abs(encoding.scaling) > 1  # or the test could not fail
 
 
@@ -139,54 +139,9 @@ def test_the_head_gives_likelihoods(encoding: Encoding) -> None:
         assert isinstance(head, GaussianHead)
 
 
-# ---------------------------------------------------------------------------------------------- the split
-
-
-def rows(parts: tuple[np.ndarray, ...]) -> list[set[bytes]]:
-    return [{item.tobytes() for item in part} for part in parts]
-
-
-def test_the_split_does_not_depend_on_order_company_or_copies() -> None:
-    raw = floats("vector", 2000)
-    parts = rows(split(raw))
-    shuffled = np.random.default_rng(1).permutation(np.concatenate([raw, raw[:300], floats("vector", 500, seed=9)]))
-    for part, larger in zip(parts, rows(split(shuffled)), strict=True):
-        assert part <= larger
-    assert sum(map(len, rows(split(shuffled)))) == 2500  # copies fell together
-
-
-def test_the_split_is_a_partition_into_about_tenths() -> None:
-    raw = integers(20_000, (8,))
-    train, validation, test = split(raw)
-    assert len(train) + len(validation) + len(test) == 20_000
-    assert not set.intersection(*rows((train, validation))) | set.intersection(*rows((train, test)))
-    for part, share in [(train, 0.81), (validation, 0.09), (test, 0.1)]:
-        assert abs(len(part) / 20_000 - share) < 5 * math.sqrt(share * (1 - share) / 20_000)
-
-
-def test_equal_items_of_unequal_bytes_fall_together() -> None:
-    raw = floats("vector", 400)
-    raw[:, 0] = 0
-    negative = raw.copy()
-    negative[:, 0] = -0.0
-    for part, other in zip(split(raw), split(negative.astype(">f4")), strict=True):
-        np.testing.assert_array_equal(part, other)
-
-
-def test_parts_that_are_given_are_kept() -> None:
-    raw, own = integers(300), integers(7, seed=1)
-    train, validation, test = split(raw, test=own)
-    assert test is own
-    assert len(train) + len(validation) == 300
-    assert 10 < len(validation) < 60
-    assert split(raw, validation=own, test=own)[0] is raw
-    with pytest.raises(SaltusError, match="so few items differ"):
-        split(np.repeat(integers(1), 100, axis=0))
-
-
 def test_nothing_outside_the_training_items_sets_the_scaling(tmp_path: Path) -> None:
     raw = floats("vector", 400)
-    _, _, test = split(raw)
+    _, _, test = split(Parts(raw))
     changed = {"train": raw, "test": test}
     encodings = []
     for test_values in (test, test * 1000):

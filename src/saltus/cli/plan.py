@@ -1,0 +1,78 @@
+"""`saltus plan`: the best grid for each number of calls, from the table of what every step would cost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from saltus.cli.common import SEED, json_option, parse_calls, say
+from saltus.errors import SaltusError
+from saltus.pretrained import run_folder
+
+if TYPE_CHECKING:
+    from saltus.levels import PairCosts, Plan
+
+__all__ = ["plan"]
+
+_FILE, _PICTURE = "plan.json", "plan.png"
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--data", help="The run's data set, if it is no longer where it was trained from.")
+@click.option("--calls", callback=parse_calls, default="1,2,4,8,16", show_default=True, help="Numbers of network calls.")
+@click.option("--times", type=click.IntRange(min=1, max=64), default=16, show_default=True, help="Times that a grid may be made of.")
+@click.option("--n", type=click.IntRange(min=2), default=128, show_default=True, help="Validation items that each step is measured on.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the noise.")
+@click.option("--out", type=click.Path(path_type=Path), help=f"Folder for {_FILE} and {_PICTURE}. [default: RUN]")
+@json_option
+def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int, seed: int, out: Path | None, as_json: bool) -> None:
+    """Find the best grid for each number of calls of a RUN that was trained with --any-step.
+
+    Every step between two times is measured in nats, and the best grids follow exactly.  `saltus sample RUN --calls N` then uses them.
+    """
+    from saltus.chain import Chain, pair_costs
+    from saltus.data import subsample
+    from saltus.evaluation import draw_costs
+    from saltus.storage import to_json, write_atomically
+    from saltus.training import load_data
+
+    run = run_folder(run)
+    chain, items = Chain.load(run), load_data(run, data)
+    if not (chain.any_step and chain.has_bound):
+        raise SaltusError(f"{run} holds no kernel for any step with a bound, so there is nothing to plan; train one with --any-step")
+    if calls[-1] > times:
+        raise SaltusError(f"{calls[-1]} calls cannot be planned with {times} times; give --times {calls[-1]}, or fewer calls")
+    condition = None if chain.condition is None or items.conditions is None else subsample(items.conditions.validation, n)
+    y = subsample(items.validation, n)
+    costs = pair_costs(chain, y, times, condition=condition, seed=seed, progress=lambda words: click.echo(words, err=True))
+    plans = {number: costs.plan(number) for number in calls}
+    place = out or run
+    place.mkdir(parents=True, exist_ok=True)
+    result: dict[str, Any] = {
+        "run": str(run),
+        "items": len(y),
+        "seed": seed,
+        "costs": costs.as_dict(),
+        "plans": {str(number): {"times": list(p.times), "steps": list(p.steps), "prior": p.prior} for number, p in plans.items()},
+    }
+    write_atomically(place / _FILE, to_json(result, indent=1) + "\n")
+    draw_costs(costs, plans, place / _PICTURE)
+    say(as_json, result, "\n".join([*_words(costs, plans, len(y)), f"{_FILE} and {_PICTURE} are in {place}/"]))
+
+
+def _words(costs: PairCosts, plans: dict[int, Plan], n: int) -> list[str]:
+    """What the table says."""
+    lines = [f"mean nats on {n} validation items; what each step is paid, cleanest first"]
+    for number, found in plans.items():
+        steps = ", ".join(f"{t:.3g}: {nats:.4g}" for t, nats in zip(found.times[1:], found.steps, strict=True))
+        lines.append(f"{number} call{'s' * (number > 1)}: {found.total:.4g} nats ({steps}; prior {found.prior:.3g})")
+    excess = costs.excess()
+    worst = excess.nan_to_num(nan=float("-inf"))
+    i, u, j = (int(k) for k in (worst == worst.max()).nonzero()[0]) if worst.numel() and bool(worst.isfinite().any()) else (0, 0, 0)
+    if j:
+        s, through, t = costs.times[i], costs.times[u], costs.times[j]
+        lines.append(f"the leap from t = {t:.3g} to {s:.3g} costs {float(worst.max()):.4g} nats more than by way of {through:.3g}")
+    return lines

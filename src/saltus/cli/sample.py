@@ -1,0 +1,90 @@
+"""`saltus sample`: items of a run, in batches to disk, so that memory does not grow with their number."""
+
+from __future__ import annotations
+
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from saltus.cli.common import SEED, chain_of, json_option, sampling_options, say
+from saltus.errors import SaltusError
+from saltus.pretrained import PRETRAINED, run_folder
+
+if TYPE_CHECKING:
+    from saltus.chain import Chain
+    from saltus.data import Encoding
+    from saltus.kernels import Sampling
+
+__all__ = ["sample"]
+
+_AT_ONCE = 4096  # items held in memory
+_PICTURED = 400  # items in the picture, at most
+
+
+@click.command()
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("--n", type=click.IntRange(min=1), required=True, help="How many.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for samples.npz and, for images, samples.png.")
+@click.option("--calls", type=click.IntRange(min=1), help="Network calls of each item, of a run that was trained with --any-step.")
+@click.option("--condition", metavar="VALUE", help="A class by its name or number, numbers with commas, or a .npy file.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed gives the same items.")
+@sampling_options
+@click.option("--device", default="cpu", show_default=True, help="Where to compute, as torch names it: cpu, cuda, cuda:1.")
+@json_option
+def sample(
+    run: Path, n: int, out: Path, calls: int | None, condition: str | None, seed: int, sampling: Sampling, device: str, as_json: bool
+) -> None:
+    """Generate N items from the training run in the folder RUN, or from a chain that comes with saltus."""
+    from saltus.training import load_encoding, usable_device
+
+    if not (run := run_folder(run)).exists():
+        raise SaltusError(
+            f"{run} is not there; give the folder of a training run, or a chain that comes with saltus: {', '.join(PRETRAINED)}"
+        )
+    chain, encoding = chain_of(run, calls).to(usable_device(device)), load_encoding(run)
+    files = [out / "samples.npz"] + [out / "samples.png"] * encoding.layout.is_image
+    if taken := [file for file in files if file.exists()]:
+        raise SaltusError(f"{taken[0]} is already there; give another folder with --out, or remove it first")
+    given = None if condition is None else _parsed(chain, condition)
+    out.mkdir(parents=True, exist_ok=True)
+    _write(chain, encoding, n, seed, sampling, given, files)
+    told = {} if condition is None else {"condition": condition}
+    result = {"samples": n, "seed": seed, **asdict(sampling), **told, "calls": chain.levels.L, "files": [str(file) for file in files]}
+    say(as_json, result, f"{n} samples, {chain.levels.L} network calls each: " + " and ".join(map(str, files)))
+
+
+def _parsed(chain: Chain, text: str) -> Any:
+    if chain.condition is None:
+        raise SaltusError(f"the condition {text} was given, and this run was trained without one; leave it out")
+    return chain.condition.parse(text)
+
+
+def _write(chain: Chain, encoding: Encoding, n: int, seed: int, sampling: Sampling, condition: Any, files: list[Path]) -> None:
+    """The items as one array in an .npz file, batch by batch, and the first of them as a picture."""
+    import numpy as np
+    import torch
+
+    from saltus.evaluation import save_grid
+    from saltus.storage import atomically
+
+    pictured: list[torch.Tensor] = []
+    with (
+        atomically(files[0]) as place,
+        zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive,
+        archive.open("samples.npy", "w", force_zip64=True) as array,
+    ):
+        for start in range(0, n, _AT_ONCE):
+            rows = slice(start, min(start + _AT_ONCE, n))
+            part = condition[rows] if condition is not None and len(condition) > 1 else condition
+            y = chain.sample(rows.stop - start, seed=seed, first_item=start, sampling=sampling, condition=part)
+            raw = np.ascontiguousarray(encoding.decode(y))
+            if start == 0:
+                header = {"descr": np.lib.format.dtype_to_descr(raw.dtype), "fortran_order": False, "shape": (n, *raw.shape[1:])}
+                np.lib.format.write_array_header_2_0(array, header)
+            array.write(raw.tobytes())
+            pictured += [y[: max(0, _PICTURED - start)].cpu()]
+    if len(files) > 1:
+        save_grid(torch.cat(pictured), files[1], shown=encoding.shown)

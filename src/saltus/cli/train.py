@@ -1,0 +1,116 @@
+"""`saltus train`: its options are those of `saltus.Config`, each with its description."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, get_args
+
+import click
+
+from saltus.cli.common import LATENT_ITEMS, Interrupted, json_option, say
+from saltus.errors import SaltusError
+from saltus.pretrained import run_folder
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
+
+    from saltus.chain import Chain
+    from saltus.data import DataSet
+    from saltus.evaluation import Likelihood
+
+__all__ = ["train"]
+
+
+def _mapping(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, Any] | None:
+    """NAME=VALUE, values as JSON has them, and words without quotes."""
+    found: dict[str, Any] = {}
+    for setting in given:
+        name, sign, value = setting.partition("=")
+        if not (name and sign):
+            raise click.BadParameter(f"{setting} has no value; expected NAME=VALUE, such as kl=0.7")
+        try:
+            found[name] = json.loads(value)
+        except json.JSONDecodeError:
+            found[name] = value
+    return found or None
+
+
+def _numbers(_: click.Context, __: click.Parameter, given: str | None) -> list[str] | None:
+    return None if given is None else given.split(",")
+
+
+def _option(name: str, field: FieldInfo) -> click.Option:
+    """The option of one field of the configuration; what it is given is checked there."""
+    flag, default = "--" + name.replace("_", "-"), field.get_default(call_default_factory=True)
+    described = (field.description or "").strip()
+    help_ = (described[:1].upper() + described[1:]) if described else None
+    kinds = {field.annotation, *get_args(field.annotation)}
+    if bool in kinds:
+        return click.Option([f"{flag}/--no-{flag[2:]}"], default=None, help=help_)
+    if isinstance(default, dict):
+        return click.Option([flag, name], multiple=True, callback=_mapping, metavar="NAME=VALUE", help=f"{help_}; may be given again.")
+    if any(str(kind).startswith("tuple") for kind in kinds):
+        return click.Option([flag], callback=_numbers, metavar="NUMBER,NUMBER,...", help=help_)
+    return click.Option([flag], metavar="VALUE", show_default=False if default is None else str(default), help=help_)
+
+
+class _Train(click.Command):
+    """A command that asks for the options of the configuration when it is used, since they take seconds to import."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        from saltus.training import Config
+
+        first, *rest = [param for param in super().get_params(ctx) if param.name not in Config.model_fields]
+        return [first, *rest[:-2], *(_option(name, field) for name, field in Config.model_fields.items()), *rest[-2:]]
+
+
+@click.command(cls=_Train)
+@click.option("--data", required=True, help="A folder of images, an .npz or .npy file, or: digits (built in).")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run; new or empty.")
+@click.option("--start", metavar="RUN", type=click.Path(path_type=Path), help="vae: start from the network of another kernel's run.")
+@click.option("--device", default="cpu", show_default=True, help="Where to train, as torch names it: cpu, cuda, cuda:1.")
+@json_option
+def train(data: str, out: Path, start: Path | None, device: str, as_json: bool, **options: Any) -> None:
+    """Learn from your images or table; the folder OUT then holds all that is needed to sample."""
+    from saltus import training
+    from saltus.data import load
+
+    try:
+        config = training.Config(**{name: value for name, value in options.items() if value is not None})
+    except SaltusError as error:
+        raise click.UsageError(str(error)) from None
+    items = load(data, condition=config.condition)
+    for line in (items.describe(), *items.notes, config.grid.remark(items.validation)):
+        click.echo(line, err=True)
+    try:
+        chain = training.train(items, config, out, start=start and run_folder(start), device=device)
+    except KeyboardInterrupt:
+        raise Interrupted(f"stopped; what was reached is kept in {out} and can be sampled") from None
+    result, words = _report(chain, items)
+    result = {"run": str(out), "kernel": config.kernel, "calls": chain.levels.L, "bits_per_dim": None} | result
+    calls = " --calls 4" if chain.any_step else ""
+    say(as_json, result, "\n".join([*words, f"the run is in {out}; sample it with: saltus sample {out} --n 64{calls} --out {out}-samples"]))
+
+
+def _report(chain: Chain, items: DataSet) -> tuple[dict[str, Any], list[str]]:
+    """The bound on the validation items and what latents are used for, as JSON and in words."""
+    from saltus.evaluation import latent_use, likelihood
+
+    condition = None if chain.condition is None or items.conditions is None else items.conditions.validation
+    if len(items.validation) < 2:
+        return {}, []
+    bound = likelihood(chain, items.validation, items.encoding, condition=condition)
+    if bound is None:
+        return {}, []
+    few = None if condition is None else condition[:LATENT_ITEMS]
+    uses = latent_use(chain, items.validation[:LATENT_ITEMS], condition=few)
+    names = ("bits_per_dim", "nats", "importance_samples", "active_units")
+    result = {name: getattr(bound, name) for name in names} | {"latent_use": [asdict(use) for use in uses]}
+    return result, [_words(bound), *map(str, uses)]
+
+
+def _words(bound: Likelihood) -> str:
+    value, error, unit = bound.figure
+    return f"bound on {bound.items} validation items{bound.weighting}: {value:.3f} ± {error:.3f} {unit}"

@@ -1,0 +1,89 @@
+"""The one rule that splits data.
+
+An item's part is a function of its own bytes: the same item is always in the same part, in whatever order and
+company it comes, and copies of it never straddle two parts.  A tenth is test and a tenth of the rest validation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from saltus.data.layout import Array
+from saltus.data.parts import Parts
+from saltus.errors import SaltusError
+
+__all__ = ["Places", "places", "split"]
+
+_FEWEST = 50  # items: with fewer, a tenth of them is too often nothing
+_TENTH = 2**64 // 10
+_CHUNK = 1024  # items copied at a time
+
+
+@dataclass(frozen=True, eq=False)
+class Places:
+    """The part that each of N items goes to: three masks (N,), of which a part that is given has none of the items."""
+
+    train: Array
+    validation: Array
+    test: Array
+
+    def divide(self, parts: Parts) -> tuple[Array, Array, Array]:
+        """Items, or what belongs to them, as (train, validation, test); parts that are given are kept as they are."""
+        raw, validation, test = parts.each
+        return (
+            raw if self.train.all() else raw[self.train],
+            raw[self.validation] if validation is None else validation,
+            raw[self.test] if test is None else test,
+        )
+
+
+def places(parts: Parts) -> Places:
+    """The split of raw items (N, ...): validation and test items are taken from the training items, if they are not given.
+
+    Raises:
+        SaltusError: for fewer than 50 items to split, or so few different ones that a part stays empty.
+    """
+    raw, validation, test = parts.train, parts.validation is None, parts.test is None
+    nowhere = np.zeros(len(raw), dtype=np.bool_)
+    if not (validation or test):
+        return Places(~nowhere, nowhere, nowhere)
+    if len(raw) < _FEWEST:
+        raise SaltusError(f"{len(raw)} items are too few to split; expected at least {_FEWEST}: give more, or give all three parts")
+    drawn_test, drawn_validation = _draws(raw)
+    for_test = drawn_test if test else nowhere
+    for_validation = drawn_validation & ~for_test if validation else nowhere
+    for_train = ~(for_test | for_validation)
+    wanted = [for_train, *[for_validation] * validation, *[for_test] * test]
+    if not all(mask.any() for mask in wanted):
+        raise SaltusError("so few items differ that a part of the split stays empty; give more, or give all three parts")
+    return Places(for_train, for_validation, for_test)
+
+
+def split(parts: Parts) -> tuple[Array, Array, Array]:
+    """Raw items (N, ...) as (train, validation, test); parts that are given are kept as they are.
+
+    Raises:
+        SaltusError: as `places`.
+    """
+    return places(parts).divide(parts)
+
+
+def _draws(raw: Array) -> tuple[Array, Array]:
+    """Two draws of a tenth for each item, of independent bits of its hash: (N,) booleans."""
+    hashes = b"".join(hashlib.blake2b(item, digest_size=16).digest() for item in _bytes(raw))
+    numbers = np.frombuffer(hashes, dtype="<u8").reshape(-1, 2)
+    return numbers[:, 0] < _TENTH, numbers[:, 1] < _TENTH
+
+
+def _bytes(raw: Array) -> Iterator[bytes]:
+    """The bytes of each item, equal for equal items on every machine."""
+    little = raw.dtype.newbyteorder("<")
+    for start in range(0, len(raw), _CHUNK):
+        chunk = raw[start : start + _CHUNK].astype(little)
+        if chunk.dtype.kind == "f":
+            chunk += 0  # makes 0.0 of -0.0
+        yield from (item.tobytes() for item in chunk)

@@ -1,0 +1,121 @@
+"""A trained model in the units of its data: rows and images as they came, nats as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from saltus.chain import Chain, like
+from saltus.data import DataSet, Encoding
+from saltus.data.layout import Array
+from saltus.errors import SaltusError
+from saltus.kernels import DEFAULT, Sampling
+from saltus.levels import Levels
+from saltus.pretrained import run_folder
+from saltus.training import Config, train
+
+__all__ = ["Model"]
+
+_MOST_SEEDS = 2**62
+
+
+class Model:
+    """A chain with the encoding of its data.
+
+    Args:
+        chain: whose encoding is known.
+
+    Raises:
+        SaltusError: if it is not.
+
+    >>> model = Model.load("digits")
+    >>> images = model.sample(3, seed=0)
+    >>> images.shape, images.dtype
+    ((3, 8, 8), dtype('uint8'))
+    >>> model.log_prob_bound(images).shape
+    (3,)
+    """
+
+    def __init__(self, chain: Chain) -> None:
+        if not isinstance(chain.encoding, Encoding):
+            raise SaltusError("this chain has no encoding of data, so its items have no units; give Chain(..., encoding=data.encoding)")
+        self.chain, self.encoding = chain, chain.encoding
+
+    @classmethod
+    def train(cls, data: DataSet, config: Config | None = None, folder: str | Path | None = None, **options: Any) -> Model:
+        """Train a model on a data set; see `saltus.train` for the arguments."""
+        return cls(train(data, config or Config(), folder, **options))
+
+    @classmethod
+    def load(cls, place: str | Path) -> Model:
+        """The model of a training run's folder, or one that comes with saltus, by its name.
+
+        Raises:
+            SaltusError: if there is none.
+        """
+        return cls(Chain.load(run_folder(place)))
+
+    def save(self, folder: str | Path) -> None:
+        """Write everything that is needed to sample, by `load` or by `saltus sample`."""
+        self.chain.save(folder)
+
+    def sample(
+        self,
+        n: int,
+        *,
+        condition: Any = None,
+        calls: int | None = None,
+        seed: int | None = None,
+        sampling: Sampling = DEFAULT,
+        batch: int = 256,
+    ) -> Array:
+        """n items (n, *shape) in the units and the type of the data.
+
+        Args:
+            n: how many, >= 1.
+            condition: one for all items, or one for each: a class by number or name, a row, an image.
+            calls: network calls of each item, of a model for any step; its own number unless given.
+            seed: the same one gives the same items; unless given, torch's generator gives a new one.
+            sampling: what the last step returns, eta, temperature, guidance.
+            batch: how many items at a time.
+        """
+        chain = self.chain if calls is None else self.chain.on(self._levels(calls))
+        seed = int(torch.randint(_MOST_SEEDS, ())) if seed is None else seed
+        return self.encoding.decode(chain.sample(n, seed=seed, condition=condition, sampling=sampling, batch=batch))
+
+    def _levels(self, calls: int) -> Levels:
+        own = self.chain.levels
+        return own if calls == own.L else Levels.cosine(calls, own.last)
+
+    def log_prob_bound(self, items: Any, *, condition: Any = None, seed: int = 0) -> Array:
+        """A lower bound on ln p of each item, (N,) float64 nats: of a probability for data on bins, else of a density in the data's units.
+
+        With a condition c it is that of ln p(item | c).
+
+        Args:
+            items: (N, *shape), as the data were.
+            condition: one for all items, or one for each.
+            seed: of the paths; the mean over seeds is the bound.
+
+        Raises:
+            SaltusError: if the model has no bound, or the items are not such as the data were.
+        """
+        y = self.encoding.encode(np.asarray(items)).to(like(self.chain))
+        nats: Array = self.chain.bound(y, condition=condition, seed=seed).total.double().cpu().numpy()
+        return -nats
+
+    def class_probabilities(self, items: Any, *, seed: int = 0) -> Array:
+        """p(c | item) of a model of classes, (N, K), as far as its bounds tell.
+
+        Raises:
+            SaltusError: if the model has no classes.
+        """
+        y = self.encoding.encode(np.asarray(items)).to(like(self.chain))
+        found: Array = self.chain.class_bound(y, seed=seed).posterior.double().cpu().numpy()
+        return found
+
+    def __repr__(self) -> str:
+        return f"Model({self.encoding.summary()}; {self.chain!r})"

@@ -1,0 +1,58 @@
+"""The likelihood that is reported is the chain's bound, with its convention and its error."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from saltus.chain import Chain
+from saltus.errors import SaltusError
+from saltus.evaluation import latent_use, likelihood
+from saltus.evaluation.likelihood import convention
+from tests.evaluation.sets import images, table
+from tests.helpers.chains import chain_of, data_for
+
+
+@pytest.mark.parametrize("name", ["gaussian", "vae", "mixture"])
+def test_the_likelihood_is_the_chains_bound(name: str) -> None:
+    chain, y = chain_of(name), data_for(name)
+    found = likelihood(chain, y, table().encoding, seed=2)
+    bound = chain.bound(y, seed=2)
+    assert found is not None
+    assert found.items == len(y)
+    assert found.bits_per_dim == pytest.approx(float(bound.total.double().mean()) / (2 * math.log(2)), rel=1e-6)
+    assert found.standard_error == pytest.approx(float(bound.bits_per_dim.double().std()) / math.sqrt(len(y)), rel=1e-6)
+    assert sum(found.nats.values()) == pytest.approx(found.bits_per_dim * 2 * math.log(2), rel=1e-5)
+    assert len(found.per_level) == len(found.active_units) == chain.levels.L
+    assert sum(found.per_level) + found.nats["prior"] + found.nats["scaling"] == pytest.approx(sum(found.nats.values()), rel=1e-5)
+    assert found.per_item == pytest.approx(bound.total.tolist())
+    assert found.figure == (found.total, found.total_error, "nats an item")
+    assert found.total_error == pytest.approx(found.standard_error * 2 * math.log(2))
+    assert found.convention == "density in the units of the file, by a Gaussian whose standard deviation is at least 0.01 of the data's"
+
+
+def test_a_tightened_chain_reports_its_bound_and_says_so() -> None:
+    plain, y = chain_of("vae"), data_for("vae")
+    chain = Chain(plain.prior, plain.levels, plain.kernel(1), latents=4)
+    found, untightened = (likelihood(one, y, table().encoding) for one in (chain, plain))
+    assert found is not None
+    assert untightened is not None
+    assert (found.latents, untightened.latents) == (4, 1)
+    assert found.total < untightened.total
+    assert (found.tightened, untightened.tightened) == (", tightened with 4 latents a step", "")
+    uses = latent_use(chain, y)
+    assert [use.nats for use in uses] == pytest.approx(found.per_level, rel=1e-5)
+    assert [use.kl for use in uses] == pytest.approx(chain.bound(y, latents=1).kl.mean(1).tolist(), rel=1e-5)
+
+
+def test_the_convention_of_bins_is_told() -> None:
+
+    assert convention(images().encoding) == "probability of 17 values, by a discretised Gaussian with an outlier share of 0.0001"
+
+
+def test_a_chain_without_a_bound_has_no_likelihood() -> None:
+    chain: Chain = chain_of("deterministic")
+    assert likelihood(chain, data_for("deterministic"), table().encoding) is None
+    with pytest.raises(SaltusError, match="1 items have no standard error"):
+        likelihood(chain, data_for("deterministic")[:1], table().encoding)
