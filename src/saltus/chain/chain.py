@@ -283,14 +283,15 @@ class Chain(ChainProcess):
             *_, z_0 = descend(z, self.levels, draw, from_level=from_level, condition=given, guidance=sampling.guidance)
         return z_0
 
-    def calibrate(self, y: Tensor, *, condition: Tensor | None = None, seed: int = 0) -> None:
-        """Fit what kernels do not learn by gradient (the optimal variance) on data (N, *E) held out of the updates."""
+    def calibrate(self, y: Tensor, *, condition: Any = None, seed: int = 0) -> None:
+        """Fit what kernels do not learn by gradient (the optimal variance) on data (N, *E) held out of the updates, with its conditions."""
+        given = self._given(condition, len(y))
         times: dict[Kernel, list[float]] = {}
         for level, (_, t) in enumerate(self.levels.pairs(), 1):
             times.setdefault(self.kernel(level), []).append(t)
         with evaluating(self):
             for kernel, served in times.items():
-                kernel.calibrate(y, served, seed=seed, condition=condition)
+                kernel.calibrate(y, served, seed=seed, condition=given)
 
     def on(self, levels: Levels) -> Chain:
         """This chain on another grid, with the same kernel.
