@@ -69,6 +69,7 @@ def train(
     Raises:
         SaltusError: if there is no such device, the folder is not empty, the chain can not start from that one, or the loss stays infinite.
     """
+    config = _conditioned(config, data)
     place, chain = usable_device(device), build_chain(config, data)
     begun = None
     if start is not None:
@@ -91,6 +92,20 @@ def train(
         if home is not None:
             chain.save(home)
     return chain
+
+
+def _conditioned(config: Config, data: DataSet) -> Config:
+    """The configuration with the condition that the data have.
+
+    Raises:
+        SaltusError: if it asks for one that they do not have.
+    """
+    if config.condition not in (None, data.conditioned_on):
+        raise SaltusError(
+            f"the condition {config.condition} was asked for, and {data.name} was loaded without it; "
+            f'give condition="{config.condition}" to load as well'
+        )
+    return config.model_copy(update={"condition": data.conditioned_on})
 
 
 def usable_device(device: str) -> torch.device:
