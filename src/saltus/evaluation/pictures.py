@@ -74,13 +74,12 @@ def draw_rows(rows: Mapping[str, Tensor], file: Path, *, shown: tuple[float, flo
 
 def draw_costs(costs: PairCosts, plans: Mapping[int, Plan], file: Path) -> None:
     """The table of what each step costs, with the best grid of each number of calls beside it."""
-    from matplotlib.colors import LogNorm
-
     figure = _figure(figsize=(11, 4.6))
     table, steps = figure.subplots(1, 2, width_ratios=(1.2, 1))
     nats = costs.nats.numpy()
     least = max(float(np.nanquantile(nats, 0.02)), 1e-3)
-    image = table.imshow(np.ma.masked_invalid(np.maximum(nats, least)), norm=LogNorm(vmin=least), origin="lower", cmap="viridis")
+    scale = needs("matplotlib.colors", extra="demo").LogNorm(vmin=least)
+    image = table.imshow(np.ma.masked_invalid(np.maximum(nats, least)), norm=scale, origin="lower", cmap="viridis")
     labels = [f"{t:.2g}" for t in costs.times]
     every = range(0, len(labels), max(1, len(labels) // 8))
     for number, plan in plans.items():
@@ -100,11 +99,6 @@ def draw_costs(costs: PairCosts, plans: Mapping[int, Plan], file: Path) -> None:
     steps.set_yticks(range(len(plans)), [str(number) for number in plans])
     steps.spines[["top", "right"]].set_visible(False)
     figure.savefig(file, dpi=_DPI)
-
-
-def _figure(*, figsize: tuple[float, float]) -> Figure:
-    figure: Figure = needs("matplotlib.figure", extra="demo").Figure(figsize=figsize, layout="constrained")
-    return figure
 
 
 def draw_levels(times: Sequence[float], bounds: Mapping[str, Sequence[float]], kl: Mapping[str, Sequence[float]], file: Path) -> None:
@@ -132,3 +126,8 @@ def draw_levels(times: Sequence[float], bounds: Mapping[str, Sequence[float]], k
         axis.legend(frameon=False)
     axes[0].set_yscale("log")
     figure.savefig(file, dpi=_DPI)
+
+
+def _figure(*, figsize: tuple[float, float]) -> Figure:
+    figure: Figure = needs("matplotlib.figure", extra="demo").Figure(figsize=figsize, layout="constrained")
+    return figure
