@@ -62,7 +62,7 @@ class Config(BaseModel):
     updates: int = Field(default=5000, ge=1, description="of the optimiser")
     batch: int = Field(default=128, ge=1, description="items in one update")
     seed: int = Field(default=0, ge=0, lt=2**63)
-    condition: str | None = Field(default=None, description="what to condition on: labels, or an array of the data's file")
+    condition: str | None = Field(default=None, description="what of the data to condition on: labels or attributes")
     condition_dropout: float = Field(default=0.1, ge=0, lt=1, description="share of the items whose condition is left out, for guidance")
     any_step: bool | None = Field(
         default=None, description="train on all pairs of times, so that calls are chosen when sampling; vae: off unless asked for"
