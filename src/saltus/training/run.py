@@ -56,7 +56,7 @@ def train(
     """Train a chain; with a folder, keep the run there.  Interrupted, it keeps what it has reached.
 
     Args:
-        data: what to learn.
+        data: what to learn, given its condition if it has one.
         config: how.
         folder: where to keep the run; new or empty.
         start: the folder of a run on the same data whose network a VAE kernel starts from, see `warm_start`.
@@ -67,10 +67,12 @@ def train(
         The averaged, calibrated chain, on the CPU.
 
     Raises:
-        SaltusError: if there is no such device, the folder is not empty, the chain can not start from that one, or the loss stays infinite.
+        SaltusError: if there is no such device or condition, the folder is not empty, the chain cannot start from that one, or the loss
+            stays infinite.
     """
     config = _conditioned(config, data)
     place, chain = usable_device(device), build_chain(config, data)
+    config = config.model_copy(update={"condition": data.conditioned_on})
     begun = None
     if start is not None:
         check_data(start, data)
