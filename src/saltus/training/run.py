@@ -100,9 +100,11 @@ def usable_device(device: str) -> torch.device:
         SaltusError: if it cannot be used here.
     """
     try:
-        return torch.empty(0, device=device).device
+        number = torch.zeros(1, device=device)
+        number.cpu()  # a device that holds no numbers, such as meta, cannot
     except (RuntimeError, AssertionError):  # AssertionError: torch was built without it
         raise SaltusError(f"device {device} cannot be used here; give one that torch finds on this machine, or leave it at cpu") from None
+    return number.device
 
 
 def load_encoding(folder: str | Path) -> Encoding:
