@@ -83,7 +83,7 @@ def main() -> NoReturn:
         cli.main(prog_name="saltus", standalone_mode=False)
     except click.UsageError as error:
         if isinstance(error, click.NoSuchOption) and (name := _RENAMED.get(error.option_name)):
-            error.message, error.possibilities = f"the option {error.option_name} is now {name}; give that one", None
+            error = click.UsageError(f"the option {error.option_name} is now {name}; give that one", error.ctx)
         error.show()
         _end(error.format_message(), _WRONG_CALL)
     except Interrupted as error:

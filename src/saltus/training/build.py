@@ -14,9 +14,10 @@ __all__ = ["build_chain"]
 
 def build_chain(config: Config, data: DataSet) -> Chain:
     """An untrained chain; the same weights for the same seed, whatever was drawn before."""
-    encoding, options = data.encoding, config.model_dump() | config.options
+    encoding, trainable = data.encoding, KERNELS.get(config.kernel)
+    options = {**config.model_dump(), **trainable.own, **config.options}
     setup = Setup(data.event_shape, data.variance, encoding.head(), config.levels, options, data.condition)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        kernels = KERNELS.get(config.kernel).build(setup)
+        kernels = trainable.build(setup)
         return Chain(StandardNormal(), config.grid, kernels, importance_samples=config.importance_samples, encoding=encoding)

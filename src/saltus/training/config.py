@@ -170,7 +170,10 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _fits_the_kernel(self) -> Self:
-        own = KERNELS.get(self.kernel).options
+        own, known = KERNELS.get(self.kernel).options, KERNELS.get(self.kernel).own
+        if unknown := [name for name in self.options if name not in known]:
+            remedy = f"expected one of {', '.join(known)}" if known else "leave it out"
+            raise ValueError(f"the {self.kernel} kernel has no option of its own named {unknown[0]}; {remedy}")
         owners = {option: name for name in KERNELS.names() for option in KERNELS.get(name).options}
         for option in (option for option in owners if option not in own):
             if getattr(self, option) != type(self).model_fields[option].get_default(call_default_factory=True):
