@@ -68,7 +68,7 @@ def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int
 
 def _words(costs: PairCosts, plans: dict[int, Plan], n: int) -> list[str]:
     """What the table says."""
-    lines = [f"mean nats on {n} validation items; what each step is paid, cleanest first"]
+    lines = [f"mean nats on {n} validation items; of each step, by its noisier time, cleanest first"]
     for number, found in plans.items():
         steps = ", ".join(f"{t:.3g}: {nats:.4g}" for t, nats in zip(found.times[1:], found.steps, strict=True))
         lines.append(f"{number} call{'s' * (number > 1)}: {found.total:.4g} nats ({steps}; prior {found.prior:.3g})")
