@@ -70,7 +70,8 @@ def train(
         SaltusError: if there is no such device or condition, the folder is not empty, the chain cannot start from that one, or the loss
             stays infinite.
     """
-    config = _conditioned(config, data)
+    if config.condition is None:  # the data say what they are conditioned on
+        config = config.model_copy(update={"condition": data.conditioned_on})
     place, chain = usable_device(device), build_chain(config, data)
     config = config.model_copy(update={"condition": data.conditioned_on})
     begun = None
@@ -96,20 +97,6 @@ def train(
     return chain
 
 
-def _conditioned(config: Config, data: DataSet) -> Config:
-    """The configuration with the condition that the data have.
-
-    Raises:
-        SaltusError: if it asks for one that they do not have.
-    """
-    if config.condition not in (None, data.conditioned_on):
-        raise SaltusError(
-            f"the condition {config.condition} was asked for, and {data.name} was loaded without it; "
-            f'give condition="{config.condition}" to load as well'
-        )
-    return config.model_copy(update={"condition": data.conditioned_on})
-
-
 def usable_device(device: str) -> torch.device:
     """The device of this name.
 
@@ -117,9 +104,11 @@ def usable_device(device: str) -> torch.device:
         SaltusError: if it cannot be used here.
     """
     try:
-        return torch.empty(0, device=device).device
+        number = torch.zeros(1, device=device)
+        number.cpu()  # a device that holds no numbers, such as meta, cannot
     except (RuntimeError, AssertionError):  # AssertionError: torch was built without it
         raise SaltusError(f"device {device} cannot be used here; give one that torch finds on this machine, or leave it at cpu") from None
+    return number.device
 
 
 def load_encoding(folder: str | Path) -> Encoding:
