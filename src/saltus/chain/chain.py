@@ -1,13 +1,9 @@
-r"""A chain: a prior for z_L, a grid of levels, and a kernel for each step down to the data.
-
-Everything here asks nothing of a kernel but its contract.
-"""
+"""A chain: a prior for z_L, a grid of levels, and a kernel for each step down to the data."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +13,7 @@ from torch import Tensor
 from saltus.chain.bound import Bound, measured
 from saltus.chain.classes import ClassBound, class_bound
 from saltus.chain.encoded import Encoded
-from saltus.chain.latents import Code, decode, encode, on_great_circle, reconstruct
+from saltus.chain.latents import Code, between, decode, encode, reconstruct
 from saltus.chain.loss import Batch, ChainLoss, Loss
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import Prior
@@ -131,9 +127,6 @@ class Chain(ChainProcess):
     ) -> Loss:
         """The training loss of data (B, *E), each item at one level; `ChainLoss` is the same as a module.
 
-        Levels are stratified: they ascend along the batch, whose items are assumed to come in random order, and their
-        counts differ from their shares of it by less than one.
-
         Args:
             y: the data.
             condition: of the items, as for `sample`.
@@ -232,18 +225,15 @@ class Chain(ChainProcess):
         """
         if n < 2 or a.shape != b.shape:
             raise ValueError(f"n = {n} between items of shapes {tuple(a.shape)} and {tuple(b.shape)}; expected at least 2, and one shape")
-        ends = [self.encode(y, condition=condition, seed=seed, first_item=first_item) for y in (a, b)]
-        shares = torch.linspace(0, 1, n).tolist()
-        return torch.stack([self.decode(ends[0].map(partial(on_great_circle, share=share), ends[1])) for share in shares])
+        one, other = (self.encode(y, condition=condition, seed=seed, first_item=first_item) for y in (a, b))
+        return torch.stack([self.decode(code) for code in between(one, other, n)])
 
     @torch.no_grad()
     def vary(
         self, y: Tensor, from_level: int, *, condition: Any = None, seed: int = 0, first_item: int = 0, sampling: Sampling = DEFAULT
     ) -> Tensor:
-        """Other items that share z_l with those given, l = `from_level` in 1 ... L: the noisier the level, the less they share.
-
-        Returns:
-            (B, *E); another seed gives other items.
+        """Other items that share z_l with those given, l = `from_level` in 1 ... L: the noisier the level, the less they
+        share, (B, *E); another seed gives other items.
 
         Raises:
             ValueError: for another level, or items as in `bound`.
@@ -282,15 +272,8 @@ class Chain(ChainProcess):
                 f"{levels.L} calls on another grid were asked for, and this model was trained for its own of {self.levels.L}; "
                 "leave the calls out, or train with --any-step"
             )
-        return Chain(
-            self.prior,
-            levels,
-            self.kernel(1),
-            scaling=self.scaling,
-            importance_samples=self.importance_samples,
-            encoding=self.encoding,
-            noise_version=self.noise_version,
-        )
+        same: dict[str, Any] = {name: getattr(self, name) for name in ("scaling", "importance_samples", "encoding", "noise_version")}
+        return Chain(self.prior, levels, self.kernel(1), **same)
 
     def save(self, folder: str | Path) -> None:
         """Write everything that is needed to sample: `chain.json`, `chain.safetensors`."""
