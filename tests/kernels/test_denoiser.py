@@ -10,7 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from saltus.kernels import DeterministicKernel, GaussianKernel, Kernel, OracleDenoiser, Preconditioned, Sampling, Transition, denoise, predict
+from saltus.kernels import (
+    DeterministicKernel,
+    GaussianKernel,
+    Kernel,
+    OracleDenoiser,
+    Preconditioned,
+    Sampling,
+    Transition,
+    denoise,
+    predict,
+)
 from saltus.kernels.denoiser import scales
 from saltus.likelihoods import GaussianHead
 from saltus.networks import MLP, ClassCondition, Condition, ImageCondition, Ladder, LadderEncoder, MLPEncoder, VectorCondition
