@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from saltus.chain import Chain, StandardNormal
-from saltus.evaluation import latent_use
-from saltus.kernels import VAEKernel
+from saltus.evaluation import LatentUse, latent_use
+from saltus.kernels import Preconditioned, Prediction, VAEKernel
 from saltus.levels import Levels
 from saltus.likelihoods import GaussianHead
-from saltus.networks import Scaled
+from saltus.networks import MLP
 
 RAW_STD = -4.0
 STD = math.log2(1 + 2**RAW_STD)
@@ -21,28 +21,20 @@ LEVELS = Levels([0.0, 3.0])
 ONE_ITEM = 0.5 * math.log(2 * math.pi)
 
 
-class Signs(Scaled):
+class Signs(Preconditioned):
     """yhat = the sign of the latent, or 0 for a decoder that is deaf to it, with a small standard deviation or that of the signs."""
 
     def __init__(self, deaf: bool) -> None:
-        super().__init__(nn.Identity())
+        super().__init__(MLP((1,), outputs=2, latent=1, width=8, depth=1))
         self.deaf = deaf
+        self.double()
 
-    @property
-    def event_shape(self) -> tuple[int, ...]:
-        return (1,)
-
-    @property
-    def latent(self) -> int:
-        return 1
-
-    def forward(
-        self, z: Tensor, log_snr: Tensor, latent: Tensor | None = None, *, data: bool = True
-    ) -> tuple[Tensor, list[Tensor], Tensor]:
+    def forward(self, z: Tensor, log_snr: Tensor, latent: Tensor | None = None, condition: Tensor | None = None) -> Prediction:
         assert latent is not None
+        scale = torch.ones_like(z)
         if self.deaf:
-            return torch.zeros_like(z), [torch.zeros_like(z)], torch.ones_like(z)
-        return latent.sign(), [torch.full_like(z, RAW_STD)], torch.ones_like(z)
+            return Prediction(torch.zeros_like(z), torch.zeros_like(z), scale)
+        return Prediction(latent.sign(), torch.full_like(z, RAW_STD), scale)
 
 
 class Knows(nn.Module):
@@ -54,12 +46,12 @@ class Knows(nn.Module):
         super().__init__()
         self.deaf = deaf
 
-    def forward(self, pair: Tensor, log_snr: Tensor) -> Tensor:
+    def forward(self, pair: Tensor, log_snr: Tensor, condition: Tensor | None = None) -> Tensor:
         mean = torch.zeros_like(pair[:, 0]) if self.deaf else pair[:, 0].sign()
         return torch.stack([mean, torch.full_like(mean, 0.0 if self.deaf else -7.0)], dim=1)
 
 
-def use(deaf: bool) -> list[object]:
+def use(deaf: bool) -> list[LatentUse]:
     y = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(500)[:, None]
     kernel = VAEKernel(Signs(deaf), Knows(deaf), GaussianHead(1e-3))
     return latent_use(Chain(StandardNormal(), LEVELS, kernel), y)

@@ -100,10 +100,13 @@ def test_a_step_of_order_one_is_the_closed_form(solver: Solver, levels: Levels) 
 
 
 def flow_error(solver: Solver, L: int, covariance: Tensor, late: float = 1.0) -> float:
-    """The largest distance from the exact flow, on a grid even in log-SNR whose last step changes nothing that counts."""
+    """The rms distance from the exact flow, on a grid even in log-SNR whose last step changes nothing that counts.
+
+    Of many items, since every grid has its own noise: the rms of 2 x 2000 normals is known within a hundredth.
+    """
     levels = Levels.log_snr(L, 14.0, -4.0)
-    y = SchedulerSampler(Recorded(covariance, late), levels, solver).sample(8, seed=0)
-    return float((y - flow(start(levels, 8), levels.last, covariance)).abs().max())
+    y = SchedulerSampler(Recorded(covariance, late), levels, solver).sample(2000, seed=0, batch=2000)
+    return float((y - flow(start(levels, 2000), levels.last, covariance)).square().mean().sqrt())
 
 
 @pytest.mark.parametrize("covariance", [ROUND, OVAL], ids=["round", "oval"])
@@ -111,7 +114,7 @@ def flow_error(solver: Solver, L: int, covariance: Tensor, late: float = 1.0) ->
 def test_solvers_follow_the_probability_flow_at_their_order(solver: Solver, covariance: Tensor) -> None:
     order = ORDER[solver]
     coarse, fine = flow_error(solver, 32, covariance), flow_error(solver, 64, covariance)
-    assert coarse < {1: 0.2, 2: 0.03, 3: 0.005}[order]
+    assert coarse < {1: 0.1, 2: 0.01, 3: 0.002}[order]
     assert math.log2(coarse / fine) == pytest.approx(order, abs=0.2)
 
 
@@ -203,8 +206,8 @@ def test_an_item_is_the_same_in_every_batch(solver: Solver) -> None:
     whole = sampler.sample(7, seed=4)
     assert whole.dtype == torch.float32
     assert whole.shape == (7, 2)
-    assert torch.allclose(sampler.sample(7, seed=4, batch=3), whole, rtol=0, atol=1e-5)
-    assert torch.allclose(sampler.sample(2, seed=4, first_item=5), whole[5:], rtol=0, atol=1e-5)
+    assert torch.allclose(sampler.sample(7, seed=4, batch=3), whole, rtol=1e-5, atol=1e-5)
+    assert torch.allclose(sampler.sample(2, seed=4, first_item=5), whole[5:], rtol=1e-5, atol=1e-5)
     assert not torch.allclose(sampler.sample(7, seed=5), whole, rtol=0, atol=0.1)
 
 
