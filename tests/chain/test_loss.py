@@ -1,4 +1,4 @@
-"""What training minimises: levels are stratified, probabilities leave the expected loss, and any-step kernels see the pairs of all grids."""
+"""What training minimises: stratified levels, probabilities that leave the expectation, and pairs of all grids for any step."""
 
 from __future__ import annotations
 

@@ -80,8 +80,8 @@ def test_a_chain_is_a_sampler() -> None:
 
 def test_a_chain_sampler_passes_its_options_on() -> None:
     chain = chain_of("gaussian")
-    hot, cold = (ChainSampler(chain, Sampling(last)).sample(9, seed=3) for last in ("draw", "mean"))
-    assert torch.equal(cold, ChainSampler(chain, Sampling("mean")).sample(9, seed=3))
+    hot, cold = (ChainSampler(chain, Sampling(final=final)).sample(9, seed=3) for final in ("sample", "mean"))
+    assert torch.equal(cold, ChainSampler(chain, Sampling(final="mean")).sample(9, seed=3))
     assert not torch.equal(hot, cold)
 
 

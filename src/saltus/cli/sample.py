@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import SEED, chain_of, json_option, sampling_options, say
+from saltus.cli.common import chain_of, json_option, sampling_options, say, seed_option
 from saltus.errors import SaltusError
 from saltus.pretrained import PRETRAINED, run_folder
 
@@ -26,18 +26,25 @@ _PICTURED = 400  # items in the picture, at most
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--n", type=click.IntRange(min=1), required=True, help="How many.")
+@click.option("--n", type=click.IntRange(min=1), required=True, help="How many items to generate.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for samples.npz and, for images, samples.png.")
-@click.option("--calls", type=click.IntRange(min=1), help="Network calls of each item, of a run that was trained with --any-step.")
-@click.option("--condition", metavar="VALUE", help="A class by its name or number, numbers with commas, or a .npy file.")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed gives the same items.")
+@click.option("--calls", type=click.IntRange(min=1), help="Network calls of each item; for a run that was trained with --any-step.")
+@click.option(
+    "--condition",
+    metavar="VALUE",
+    help="A class by its name or number, a vector as numbers with commas, or a .npy file with one condition an item.",
+)
+@seed_option("Seed of all noise: the same one gives the same items.")
 @sampling_options
-@click.option("--device", default="cpu", show_default=True, help="Where to compute, as torch names it: cpu, cuda, cuda:1.")
+@click.option("--device", default="cpu", show_default=True, help="Where to compute, as torch names it, such as cuda or cuda:1.")
 @json_option
 def sample(
     run: Path, n: int, out: Path, calls: int | None, condition: str | None, seed: int, sampling: Sampling, device: str, as_json: bool
 ) -> None:
-    """Generate N items from the training run in the folder RUN, or from a chain that comes with saltus."""
+    """Generate items from a training run.
+
+    RUN is its folder, or the name of a chain that comes with saltus, such as digits.
+    """
     from saltus.training import load_encoding, usable_device
 
     if not (run := run_folder(run)).exists():

@@ -24,9 +24,10 @@ def build_chain(config: Config, data: DataSet) -> Chain:
             f"condition {config.condition} was asked for, and {data.name} was loaded with {data.conditioned_on or 'none'}; "
             f"load it with condition={config.condition!r}"
         )
-    encoding, options = data.encoding, config.model_dump() | config.options
+    encoding, trainable = data.encoding, KERNELS.get(config.kernel)
+    options = {**config.model_dump(), **trainable.own, **config.options}
     setup = Setup(data.event_shape, data.variance, encoding.head(), config.levels, options, data.condition)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        kernels = KERNELS.get(config.kernel).build(setup)
+        kernels = trainable.build(setup)
         return Chain(StandardNormal(), config.grid, kernels, importance_samples=config.importance_samples, encoding=encoding)

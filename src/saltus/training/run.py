@@ -26,6 +26,7 @@ from saltus.registry import describe
 from saltus.training.build import build_chain
 from saltus.training.config import Config
 from saltus.training.display import show
+from saltus.training.level_sampling import LevelSampling
 from saltus.training.trainer import Progress, Trainer
 from saltus.training.warm import warm_start
 
@@ -52,6 +53,7 @@ def train(
     start: str | Path | None = None,
     device: str = "cpu",
     quiet: bool = False,
+    level_sampling: LevelSampling | None = None,
 ) -> Chain:
     """Train a chain; with a folder, keep the run there.  Interrupted, it keeps what it has reached.
 
@@ -62,6 +64,7 @@ def train(
         start: the folder of a run on the same data whose network a VAE kernel starts from, see `warm_start`.
         device: where to compute, as torch names it, such as "cuda".
         quiet: no progress bar.
+        level_sampling: see `Trainer`.
 
     Returns:
         The averaged, calibrated chain, on the CPU.
@@ -70,6 +73,8 @@ def train(
         SaltusError: if there is no such device or condition, the folder is not empty, the chain cannot start from that one, or the loss
             stays infinite.
     """
+    if config.condition is None:  # the data say what they are conditioned on
+        config = config.model_copy(update={"condition": data.conditioned_on})
     place, chain = usable_device(device), build_chain(config, data)
     config = config.model_copy(update={"condition": data.conditioned_on})
     begun = None
@@ -78,7 +83,7 @@ def train(
         warm_start(chain, Chain.load(start))
         begun = {"config": load_config(start).model_dump(mode="json"), "updates": updates_done(start)}
     home = None if folder is None else _new(Path(folder))
-    trainer = Trainer(chain.to(place), data, config)
+    trainer = Trainer(chain.to(place), data, config, level_sampling=level_sampling)
     updates: Iterator[Progress] = iter(trainer) if quiet else show(trainer, config.kernel)
     try:
         if home is not None:
@@ -102,9 +107,11 @@ def usable_device(device: str) -> torch.device:
         SaltusError: if it cannot be used here.
     """
     try:
-        return torch.empty(0, device=device).device
+        number = torch.zeros(1, device=device)
+        number.cpu()  # a device that holds no numbers, such as meta, cannot
     except (RuntimeError, AssertionError):  # AssertionError: torch was built without it
         raise SaltusError(f"device {device} cannot be used here; give one that torch finds on this machine, or leave it at cpu") from None
+    return number.device
 
 
 def load_encoding(folder: str | Path) -> Encoding:

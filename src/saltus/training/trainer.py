@@ -88,16 +88,17 @@ class Trainer:
         chain: trained in place, on the device that it is on.
         data: updates use `data.train`; the variances and the progress `data.validation`.
         config: see `Config`.
+        level_sampling: in place of the one that the configuration's `level_weighting` asks for.
 
     Attributes:
         level_sampling: how many items the levels get, and how much their losses count; None for kernels that are not trained for their
-            bound, or that serve any step.
+            bound, or that serve any step, unless it was given.
 
     Raises:
         ValueError: if the chain's bound is importance-weighted otherwise than the configuration says.
     """
 
-    def __init__(self, chain: Chain, data: DataSet, config: Config) -> None:
+    def __init__(self, chain: Chain, data: DataSet, config: Config, *, level_sampling: LevelSampling | None = None) -> None:
         if chain.importance_samples != config.importance_samples:
             raise ValueError(
                 f"the chain has {chain.importance_samples} importance samples, the configuration {config.importance_samples}; give one"
@@ -117,7 +118,7 @@ class Trainer:
         self._device, self._updates = self._parameters[0].device, 0
         bound, d = all(kernel.trains_bound for kernel in chain.each_kernel()) and not chain.any_step, math.prod(chain.event_shape)
         equal = config.level_weighting is LevelWeighting.EQUAL
-        self.level_sampling = LevelSampling(chain.levels.L, d, equal=equal) if bound else None
+        self.level_sampling = level_sampling or (LevelSampling(chain.levels.L, d, equal=equal) if bound else None)
         self._optimiser = torch.optim.AdamW(self._parameters, betas=BETAS, weight_decay=config.weight_decay, fused=True)
 
     def averaged(self) -> Chain:
