@@ -10,8 +10,8 @@ from saltus.chain import Chain
 from saltus.errors import SaltusError
 from saltus.evaluation import latent_use, likelihood
 from saltus.evaluation.likelihood import convention
-from tests.evaluation.sets import images, table
 from tests.helpers.chains import chain_of, data_for
+from tests.helpers.sets import images, table
 
 
 @pytest.mark.parametrize("name", ["gaussian", "vae", "mixture"])
