@@ -15,8 +15,8 @@ from saltus.errors import SaltusError
 from saltus.evaluation import ChainSampler, Evaluator, Report, Sampler, evaluate, evaluate_items
 from saltus.kernels import Sampling
 from saltus.storage import to_json
-from tests.evaluation.sets import QUICK, Fresh, N, table
 from tests.helpers.chains import chain_of
+from tests.helpers.sets import QUICK, Fresh, N, table
 
 
 @pytest.fixture(scope="module", autouse=True)
