@@ -9,13 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from saltus.chain import Chain, StandardNormal
-<<<<<<< HEAD
-from saltus.evaluation import latent_use
-from saltus.kernels import Preconditioned, Prediction, VAEKernel
-from saltus.levels import Levels
-from saltus.likelihoods import GaussianHead
-from saltus.networks import MLP
-=======
 from saltus.data import digits
 from saltus.evaluation import LatentUse, latent_use
 from saltus.kernels import Preconditioned, Prediction, VAEKernel
@@ -25,7 +18,6 @@ from saltus.networks import MLP, MLPEncoder
 from saltus.training import Config, build_chain
 from tests.helpers.chains import HEAD, chain_of, data_for, grid
 from tests.helpers.stubs import randomise, small_vae
->>>>>>> h-tt
 
 RAW_STD = -4.0
 STD = math.log2(1 + 2**RAW_STD)
@@ -34,11 +26,7 @@ ONE_ITEM = 0.5 * math.log(2 * math.pi)
 
 
 class Signs(Preconditioned):
-<<<<<<< HEAD
-    """yhat = the sign of the latent with a small standard deviation; or 0, whatever the latent is, with that of the signs."""
-=======
     """yhat = the sign of the latent, or 0 for a decoder that is deaf to it, with a small standard deviation or that of the signs."""
->>>>>>> h-tt
 
     def __init__(self, deaf: bool) -> None:
         super().__init__(MLP((1,), outputs=2, latent=1, width=8, depth=1))
@@ -49,13 +37,8 @@ class Signs(Preconditioned):
         assert latent is not None
         scale = torch.ones_like(z)
         if self.deaf:
-<<<<<<< HEAD
-            return Prediction(torch.zeros_like(z), torch.zeros_like(z), torch.ones_like(z))
-        return Prediction(latent.sign(), torch.full_like(z, RAW_STD), torch.ones_like(z))
-=======
             return Prediction(torch.zeros_like(z), torch.zeros_like(z), scale)
         return Prediction(latent.sign(), torch.full_like(z, RAW_STD), scale)
->>>>>>> h-tt
 
 
 class Knows(nn.Module):
@@ -74,7 +57,7 @@ class Knows(nn.Module):
 
 def use(deaf: bool) -> list[LatentUse]:
     y = torch.tensor([1.0, -1.0], dtype=torch.float64).repeat(500)[:, None]
-    kernel = VAEKernel(Signs(deaf), Knows(deaf), GaussianHead(1e-3)).double()
+    kernel = VAEKernel(Signs(deaf), Knows(deaf), GaussianHead(1e-3))
     return latent_use(Chain(StandardNormal(), LEVELS, kernel), y)
 
 
@@ -88,7 +71,7 @@ def test_two_modes_are_worth_what_a_gaussian_over_both_would_cost() -> None:
     assert f"{-found.gain:.2f} ± {found.gain_error:.2f} more than a Gaussian step;" in str(found)  # this encoder tells more than the sign
 
 
-def test_a_latent_that_the_decoder_ignores_is_said_not_to_be_used() -> None:
+def test_a_latent_that_nobody_hears_is_said_not_to_be_used() -> None:
     (found,) = use(deaf=True)
     assert found.active_units == found.kl == 0
     assert found.gaussian_nats == pytest.approx(found.nats, abs=1e-9)

@@ -9,11 +9,6 @@ import pytest
 from saltus.chain import Chain
 from saltus.errors import SaltusError
 from saltus.evaluation import latent_use, likelihood
-<<<<<<< HEAD
-from tests.evaluation.sets import images, table
-=======
-from saltus.evaluation.likelihood import convention
->>>>>>> h-tt
 from tests.helpers.chains import chain_of, data_for
 from tests.helpers.sets import images, table
 
