@@ -48,9 +48,7 @@ def posterior_pass(made: LadderKernel, pair: Pair, eps: Tensor) -> tuple[Tensor,
 @pytest.mark.parametrize("shape", [(1, 8, 8), (3, 9, 7)])
 @pytest.mark.parametrize("parametrisation", ["bridge", "direct"])
 @torch.no_grad()
-def test_a_posterior_pass_and_a_step_given_its_latents_are_the_same(
-    shape: tuple[int, int, int], patch: int, parametrisation: str
-) -> None:
+def test_a_posterior_pass_and_a_step_given_its_latents_are_the_same(shape: tuple[int, int, int], patch: int, parametrisation: str) -> None:
     """The encoder's latents decode to what the terms were computed from."""
     made, y = kernel(shape, patch, parametrisation=parametrisation), items(3, shape)
     pair, noise = Pair(y, S, T, y=y, z_s=y), Noise(0, 0, 3)

@@ -270,7 +270,11 @@ def test_loss_is_the_weighted_bound() -> None:
 @torch.no_grad()
 def test_extra_terms_are_of_the_prediction_of_data() -> None:
     """The first is -ln p(y) around yhat with variance c; "energy" is the energy score over two latents of the prior."""
-    kernel, (y, z_t), noise = kernel_1d(), torch.randn(2, 4, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(1)), Noise(0, 0, 4)
+    kernel, (y, z_t), noise = (
+        kernel_1d(),
+        torch.randn(2, 4, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(1)),
+        Noise(0, 0, 4),
+    )
     pair = Pair(z_t, 0.2, 1.0, y=y, z_s=y)
     loss = kernel.loss(pair, noise, {"data": 2.0, "energy": 3.0})
 
