@@ -9,40 +9,37 @@ each command continues where it was interrupted.
 
 from __future__ import annotations
 
-import argparse
+import fcntl
 import itertools
 import json
+import math
 import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 
 from saltus.chain import Chain
+from saltus.cli.main import cli
 from saltus.data import DataSet, load
 from saltus.evaluation import Evaluator, Sampler
-from saltus.kernels import VAEKernel
 from saltus.networks.groups import GROUPS
 from saltus.studies.compare.comparison import CHOSEN_BY
 from saltus.studies.compare.samplers import Choice, of_chain
-from saltus.training import VALIDATIONS, Config, KernelName, Trainer, build_chain, train
+from saltus.training import VALIDATIONS, Config, LevelSampling, Trainer, build_chain, train
 
 SMALL: dict[str, Any] = {"preset": "small", "architecture": "mlp", "width": 256}
 LARGE = SMALL | {"width": 512}  # narrower than the 784 pixels it must tell apart from noise, but as wide as minutes allow
 TINY: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128}
 LADDER: dict[str, Any] = {"ladder": "last", "channels": (32, 48, 48), "architecture": "mlp", "width": 48}
 """A ladder on the last step and an MLP on the noisy ones."""
-TIMING_UPDATES, TIMING_TURNS = 50, 4
+TIMING_TURNS = 4
 CHOICE_SEED = 1000
-FEW_WAYS = ("Gaussian step", "VAE step", "DDIM", "UniPC", "Heun")
-"""Where every way would take hours: our steps, DDIM, and the solvers that do best in `strong.py`."""
+FEW_SAMPLERS = ("Gaussian step", "VAE step", "DDIM", "UniPC", "Heun")
+"""Where every sampler would take hours: our steps, DDIM, and the solvers that do best in `strong.py`."""
 WITHIN = 0.05
 """How far the sizes of rivals may lie apart."""
 WIDER = 6
@@ -56,23 +53,29 @@ class Recipe:
     Attributes:
         options: of its configuration.
         start: the share of its time that goes into a Gaussian kernel, whose network it starts from.
-        patch: what is changed in the library while it trains, for what is no option there.
+        level_sampling: makes that of so many levels and numbers in an item, in place of the configuration's.
+        longer: how many times the seconds of the case it is trained for.
     """
 
     options: Mapping[str, Any]
     start: float = 0.0
-    patch: Callable[[], AbstractContextManager[Any]] = nullcontext
+    level_sampling: Callable[[int, int], LevelSampling] | None = None
+    longer: float = 1.0
+
+    def sampling_of(self, config: Config, data: DataSet) -> LevelSampling | None:
+        """The level sampling of a run; None for the configuration's."""
+        return self.level_sampling and self.level_sampling(config.levels, math.prod(data.event_shape))
 
 
 GAUSSIAN = "gaussian"
-LATE = {4: (0.0, 1.5, 2.0, 2.5, 3.0), 2: (0.0, 1.5, 3.0)}
+NOISY = {4: (0.0, 1.5, 2.0, 2.5, 3.0), 2: (0.0, 1.5, 3.0)}
 """Grids of a VAE that are mostly noise; `ablation.py` compares that of 4 levels with others on validation items."""
 RECIPES = {
     GAUSSIAN: Recipe({"kernel": "gaussian"}),
     "vae-4": Recipe({"kernel": "vae", "levels": 4}),
     "vae-2": Recipe({"kernel": "vae", "levels": 2}),
-    "late-4": Recipe({"kernel": "vae", "times": LATE[4]}),
-    "late-2": Recipe({"kernel": "vae", "times": LATE[2]}),
+    "noisy-4": Recipe({"kernel": "vae", "times": NOISY[4]}),
+    "noisy-2": Recipe({"kernel": "vae", "times": NOISY[2]}),
     "deterministic": Recipe({"kernel": "deterministic"}),
     "vae-1": Recipe({"kernel": "vae", "levels": 1}),
     "no latent-4": Recipe({"kernel": "vae", "levels": 4, "latent": 0}),
@@ -91,10 +94,11 @@ class Case:
         seeds: of trainings.
         calls: numbers of network calls at which samplers are compared.
         perfect: those at which the perfect denoiser takes part.
-        ways: names of the ways to sample that take part; all unless given.
+        samplers: names of those that take part; all unless given.
         samples: of each figure.
         kernels: names of recipes.
         once: those that are trained with the first seed alone.
+        timed: updates of each turn in which paces are measured.
     """
 
     data: str
@@ -104,10 +108,11 @@ class Case:
     seeds: Sequence[int]
     calls: Sequence[int]
     perfect: Sequence[int] = ()
-    ways: Sequence[str] = ()
+    samplers: Sequence[str] = ()
     samples: int = 2000
     kernels: Sequence[str] = (GAUSSIAN, "vae-4", "vae-2", "deterministic")
     once: Sequence[str] = ()
+    timed: int = 50
 
     @property
     def trainings(self) -> list[tuple[str, int]]:
@@ -163,23 +168,29 @@ class Work:
             np.savez_compressed(file, **arrays)
         return str(file)
 
-    def config(self, kernel: str, data: DataSet, steps: int, seed: int = 0) -> Config:
+    def config(self, kernel: str, data: DataSet, updates: int, seed: int = 0) -> Config:
         """The run of a kernel, its rivals' network widened to the size of the decoder of the case's first VAE."""
-        config = self._plain(kernel, steps, seed)
-        if _has_latent(config):
+        config = self._plain(kernel, updates, seed)
+        if _has_latent(config, data):
             return config
-        vae = next(filter(_has_latent, (self._plain(name) for name in (*self.case.kernels, *self.case.once))))
-        goal = parameters(vae, data)
+        others = (self._plain(name) for name in (*self.case.kernels, *self.case.once))
+        goal = parameters(next(other for other in others if _has_latent(other, data)), data)
         for wide in wider(config):
             if goal <= parameters(wide, data) <= (1 + WITHIN) * goal:
                 return wide
         raise ValueError(f"no {kernel} network has from {goal} to {(1 + WITHIN) * goal:.0f} parameters; allow for wider ones")
 
-    def _plain(self, kernel: str, steps: int = 1, seed: int = 0) -> Config:
-        return Config(**{**self.case.network, **RECIPES[kernel].options}, steps=steps, seed=seed)
+    def _plain(self, kernel: str, updates: int = 1, seed: int = 0) -> Config:
+        return Config(**{**self.case.network, **RECIPES[kernel].options}, updates=updates, seed=seed)
 
     def paces(self, data: DataSet) -> dict[str, Pace]:
-        """Of each kernel; those not yet known are measured turn by turn with the Gaussian kernel's."""
+        """Of each kernel; a process that works beside this one waits, and takes what this one has measured."""
+        with (self.kept / f"paces_{self.case.paces}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            return self._paces(data)
+
+    def _paces(self, data: DataSet) -> dict[str, Pace]:
+        """Those not yet known are measured turn by turn with the Gaussian kernel's."""
         file = self.kept / f"paces_{self.case.paces}.json"
         known: dict[str, Pace] = {name: Pace(**found) for name, found in json.loads(file.read_text()).items()} if file.exists() else {}
         if unknown := [name for name in (*self.case.kernels, *self.case.once) if name not in known and name != GAUSSIAN]:
@@ -191,11 +202,12 @@ class Work:
         return known
 
     def _timed(self, kernels: Sequence[str], data: DataSet) -> dict[str, Pace]:
-        """The mean over `TIMING_UPDATES` updates of each kernel, turn by turn, and one validation."""
+        """The mean over the updates of each kernel, turn by turn, and one validation."""
         trainers: dict[str, Trainer] = {}
         for name in kernels:
             endless = self.config(name, data, 10**9)
-            trainers[name] = Trainer(build_chain(endless, data).to(self.device), data, endless)
+            sampling = RECIPES[name].sampling_of(endless, data)
+            trainers[name] = Trainer(build_chain(endless, data).to(self.device), data, endless, level_sampling=sampling)
         loops = {name: iter(trainer) for name, trainer in trainers.items()}
         spent = dict.fromkeys(kernels, 0.0)
         for loop in loops.values():
@@ -203,14 +215,14 @@ class Work:
         for _ in range(TIMING_TURNS):
             for name, loop in loops.items():
                 start = self.clock()
-                for _ in range(TIMING_UPDATES):  # in a row, as in training: each kernel has its own arrays to keep in the caches
+                for _ in range(self.case.timed):  # in a row, as in training: each kernel has its own arrays to keep in the caches
                     next(loop)
                 spent[name] += self.clock() - start
         found = {}
         for name, trainer in trainers.items():
             start = self.clock()
             trainer.validate()
-            found[name] = Pace(spent[name] / TIMING_TURNS / TIMING_UPDATES, self.clock() - start)
+            found[name] = Pace(spent[name] / TIMING_TURNS / self.case.timed, self.clock() - start)
         return found
 
     def train(self) -> None:
@@ -222,20 +234,21 @@ class Work:
             if run.exists():
                 continue
             shutil.rmtree(unfinished, ignore_errors=True)
-            share, begun = RECIPES[kernel].start, self.clock()
-            parts = {GAUSSIAN: share, kernel: 1 - share} if share else {kernel: 1.0}
-            updates = {name: paces[name].updates(part * self.case.seconds) for name, part in parts.items()}
-            source = self.home / f"{kernel}-{seed}.start" if share else None
+            recipe, begun = RECIPES[kernel], self.clock()
+            parts = {GAUSSIAN: recipe.start, kernel: 1 - recipe.start} if recipe.start else {kernel: 1.0}
+            updates = {name: paces[name].updates(part * recipe.longer * self.case.seconds) for name, part in parts.items()}
+            source = self.home / f"{kernel}-{seed}.start" if recipe.start else None
             if source is not None:
                 shutil.rmtree(source, ignore_errors=True)
-                options = self.config(kernel, data, updates[GAUSSIAN], seed).model_copy(update={"kernel": KernelName.GAUSSIAN})
+                options = self.config(kernel, data, updates[GAUSSIAN], seed).model_copy(update={"kernel": GAUSSIAN})
                 train(data, options, source, device=self.device, quiet=True)
-            with RECIPES[kernel].patch():
-                train(data, self.config(kernel, data, updates[kernel], seed), unfinished, start=source, device=self.device, quiet=True)
+            config = self.config(kernel, data, updates[kernel], seed)
+            sampling = recipe.sampling_of(config, data)
+            train(data, config, unfinished, start=source, device=self.device, quiet=True, level_sampling=sampling)
             seconds = round(self.clock() - begun, 1)
             (unfinished / "time.json").write_text(json.dumps({"updates": updates[kernel], "cpu_seconds": seconds}))
             unfinished.rename(run)
-            print(f"{run}: {updates} updates, {seconds:.0f} s", flush=True)
+            print(f"{run}: {updates[kernel]} updates, {seconds:.0f} s", flush=True)
 
     def compare(self) -> None:
         """Every figure, by `saltus compare`."""
@@ -244,12 +257,12 @@ class Work:
         options = {"--data": self.place(), "--n": str(case.samples), "--calls": _written(case.calls), "--out": str(self.home / "compare")}
         if case.perfect:
             options["--oracle"] = _written(case.perfect)
-        given = [str(run) for run in runs if run.exists()] + [f"--way={way}" for way in case.ways]
-        subprocess.run([sys.executable, "-m", "saltus", "compare", *given, *itertools.chain.from_iterable(options.items())], check=True)
+        given = [str(run) for run in runs if run.exists()] + [f"--sampler={name}" for name in case.samplers]
+        cli.main(["compare", *given, *itertools.chain.from_iterable(options.items())], prog_name="saltus", standalone_mode=False)
 
 
-def _has_latent(config: Config) -> bool:
-    return config.kernel is KernelName.VAE and config.latent != 0
+def _has_latent(config: Config, data: DataSet) -> bool:
+    return any(kernel.latent for kernel in build_chain(config, data).each_kernel())
 
 
 def wider(config: Config) -> Iterator[Config]:
@@ -262,14 +275,15 @@ def wider(config: Config) -> Iterator[Config]:
         yield config.model_copy(update={"channels": tuple(c + GROUPS * extra for c, extra in zip(config.channels, more, strict=True))})
 
 
-def best_way(chain: Chain, evaluator: Evaluator) -> tuple[str, Choice, Sampler]:
-    """Of all ways to sample with a chain's network at its number of calls, the one whose samples lie closest to a evaluator's items."""
-    found = []
-    for contender in of_chain(chain, evaluator.real):
-        for name, choice in contender.choices(chain.levels.L).items():
-            sampler = contender.sampler(choice)
+def best_sampler(chain: Chain, evaluator: Evaluator) -> tuple[str, Choice, Sampler]:
+    """The sampler of a chain's network at its number of calls whose samples lie closest to the real items of an evaluator."""
+    found, data = [], evaluator.data
+    condition = None if data.conditions is None else data.conditions.validation
+    for named in of_chain(chain, data.validation, condition):
+        for name, choice in named.choices(chain.levels.L).items():
+            sampler = named.sampler(choice)
             distance = evaluator.measure(sampler.sample(evaluator.n, seed=CHOICE_SEED).float())[CHOSEN_BY]
-            found.append((distance, f"{contender.way}: {name}", choice, sampler))
+            found.append((distance, f"{named.name}: {name}", choice, sampler))
     return min(found, key=lambda one: one[0])[1:]
 
 
@@ -280,33 +294,8 @@ def parameters(config: Config, data: DataSet) -> int:
 
 def decoder_parameters(chain: Chain) -> int:
     """Of the networks that a sample calls."""
-    called = [kernel.decoder if isinstance(kernel, VAEKernel) else kernel for kernel in dict.fromkeys(chain.kernels)]
-    return sum(p.numel() for network in called for p in network.parameters())
+    return sum(p.numel() for kernel in chain.each_kernel() for p in kernel.sampling_network.parameters())
 
 
 def _written(calls: Sequence[int]) -> str:
     return ",".join(map(str, calls))
-
-
-def command_line(documentation: str | None, cases: Mapping[str, Case], kept: Path, report: Callable[[], None]) -> None:
-    """`train FOLDER`, `compare FOLDER` and `report`."""
-    parser = argparse.ArgumentParser(description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.set_defaults(device="cpu")
-    commands = parser.add_subparsers(dest="command", required=True)
-    for name in ("train", "compare"):
-        command = commands.add_parser(name)
-        command.add_argument("folder", type=Path)
-        command.add_argument("--only", default="", help="the beginning of a case's name")
-        if name == "train":
-            command.add_argument("--device", default="cpu", help="where to train")
-    commands.add_parser("report")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    kept.mkdir(parents=True, exist_ok=True)
-    if options.command == "report":
-        report()
-        return
-    for name, case in cases.items():
-        if name.startswith(options.only):
-            work = Work(case, options.folder, kept, name, options.device)
-            {"train": work.train, "compare": work.compare}[options.command]()

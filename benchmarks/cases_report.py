@@ -26,11 +26,11 @@ INTRODUCTION = f"""# Kernels and rivals at equal network calls
 Made by `python benchmarks/{{name}}.py train FOLDER`, `... compare FOLDER` and `... report`; `benchmarks/cases.py` says how sizes and
 times are matched. Every figure is a mean ± standard deviation over networks trained with different seeds, each sampled
 with another seed (where there are fewer than three, in turns until there are three figures). Grids, etas and temperatures
-are chosen for each way and number of calls on validation items, by sliced Wasserstein distance for samples and by the bound
-for likelihoods; figures are taken on test items. The last step gives its median, or a draw of
+are chosen for each sampler and number of calls on validation items, by sliced Wasserstein distance for samples and by the bound
+for likelihoods; figures are taken on test items. The last step gives its mode, or a sample of
 continuous data where that was chosen; diffusers' samplers end in the network's prediction. The Fréchet distance is in the
 features of a classifier trained for each data set, by which nothing here was chosen.
-"{PERFECT}" replaces the network by E[y | z_t] of the training items (of the true law for digits-mixture): what it leaves is
+"{PERFECT}" replaces the network by E[y | z_t] of the training items (of the true distribution for digits-mixture): what it leaves is
 the fault of the kind of step. Heun takes as many steps as the calls pay for.
 """
 
@@ -81,12 +81,16 @@ def _nats(row: dict[str, Any]) -> str:
 
 
 def _missing(summary: dict[str, Any], case: Case) -> list[str]:
-    """A line for each number of calls at which a way that takes any number, or the perfect denoiser, has no row yet."""
-    done = {(row["model"], row["way"], row["calls"]) for row in summary["rows"]}
-    any_number = {(model, way) for model, way, _ in done if model != PERFECT and " levels" not in model}
-    lacking = {calls: [f"{model}: {way}" for model, way in sorted(any_number) if (model, way, calls) not in done] for calls in case.calls}
+    """A line for each number of calls at which a sampler that takes any number, or the perfect denoiser, has no row yet."""
+    done = {(row["model"], row["sampler"], row["calls"]) for row in summary["rows"]}
+    any_number = {(model, sampler) for model, sampler, _ in done if model != PERFECT and " levels" not in model}
+    lacking = {
+        calls: [f"{model}: {name}" for model, name in sorted(any_number) if (model, name, calls) not in done] for calls in case.calls
+    }
     lines = [
-        f"* {calls} calls: {'every way' if len(ways) == len(any_number) else ', '.join(ways)}" for calls, ways in lacking.items() if ways
+        f"* {calls} calls: {'every sampler' if len(names) == len(any_number) else ', '.join(names)}"
+        for calls, names in lacking.items()
+        if names
     ]
     perfect = {calls for model, _, calls in done if model == PERFECT}
     lines += [f"* {calls} calls: {PERFECT}" for calls in case.perfect if calls not in perfect]
@@ -109,10 +113,10 @@ def _table(summary: dict[str, Any], value: Callable[[dict[str, Any]], str]) -> l
 
 
 def _samples(folder: Path, summary: dict[str, Any], file: Path) -> list[str]:
-    """A picture of what every way gives, for images."""
+    """A picture of what every sampler gives, for images."""
     calls = max(row["calls"] for row in summary["rows"] if row["calls"] <= PICTURED_CALLS)  # fewer while a comparison goes on
     kept = ResultCache(folder / "compare" / "figures")
-    drawn = {f"{row['model']}: {row['way']}": kept.load(row["pictured"])[:PICTURED] for row in summary["rows"] if row["calls"] == calls}
+    drawn = {f"{row['model']}: {row['sampler']}": kept.load(row["pictured"])[:PICTURED] for row in summary["rows"] if row["calls"] == calls}
     if next(iter(drawn.values())).ndim < IMAGES:
         return []
     draw_rows(drawn, file, shown=(-1.0, 1.0))

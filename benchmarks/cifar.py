@@ -11,12 +11,11 @@ python benchmarks/cifar.py report                                 docs/results/c
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-from cases import GAUSSIAN, LADDER, LATE, RECIPES, Case, Recipe, command_line
-from cases_report import write_report
+from cases import GAUSSIAN, LADDER, NOISY, RECIPES, Case, Recipe
+from commands import command_line
 
 KEPT = Path("runs/cifar")
 REPORT = Path("docs/results/cifar.md")
@@ -25,13 +24,13 @@ _LADDER = LADDER | {"kernel": "vae", "channels": None, "width": 64}
 _TINY: dict[str, Any] = {"preset": "tiny", "channels": (32, 64, 96), "batch": 16, "learning_rate": 0.002, "bf16": True}
 _SMALL = _TINY | {"preset": "small", "channels": (64, 128, 128), "batch": 64}
 _ALONE = {"levels": 1, "architecture": None, "width": None}  # there is no MLP
-RECIPES.update({"ladder-4": Recipe(_LADDER | {"times": LATE[4]}), "ladder-1": Recipe(_LADDER | _ALONE)})
+RECIPES.update({"ladder-4": Recipe(_LADDER | {"times": NOISY[4]}), "ladder-1": Recipe(_LADDER | _ALONE)})
 _KERNELS, _CALLS = (GAUSSIAN, "ladder-4", "ladder-1"), (1, 4, 10)
-_STEPS = ("Gaussian step", "VAE step")  # the other ways have no bound
+_STEPS = ("Gaussian step", "VAE step")  # the other samplers have no bound
 CASES = {
-    "cifar10_tiny": Case("cifar10_small", "cifar_tiny", _TINY, 1500, (0,), _CALLS, ways=_STEPS, samples=500, kernels=_KERNELS),
+    "cifar10_tiny": Case("cifar10_small", "cifar_tiny", _TINY, 1500, (0,), _CALLS, samplers=_STEPS, samples=500, kernels=_KERNELS),
     "cifar10_small": Case("cifar10_small", "cifar_small", _SMALL, 3600, (0,), _CALLS, samples=1000, kernels=(*_KERNELS, _LEARNED)),
 }
 
 if __name__ == "__main__":
-    command_line(__doc__, CASES, KEPT, partial(write_report, KEPT, CASES, REPORT))
+    command_line(__doc__, CASES, KEPT, REPORT)

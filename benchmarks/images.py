@@ -7,11 +7,10 @@ python benchmarks/images.py report                             docs/results/imag
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 
-from cases import LARGE, SMALL, TINY, Case, command_line
-from cases_report import write_report
+from cases import LARGE, SMALL, TINY, Case
+from commands import command_line
 
 KEPT = Path("runs/images")
 REPORT = Path("docs/results/images.md")
@@ -28,4 +27,4 @@ CASES = {
 }
 
 if __name__ == "__main__":
-    command_line(__doc__, CASES, KEPT, partial(write_report, KEPT, CASES, REPORT))
+    command_line(__doc__, CASES, KEPT, REPORT)

@@ -1,45 +1,56 @@
 """Make the chains that come with the package: train, evaluate, and put what is needed to sample into `src/saltus/pretrained`.
 
-A finished training in `runs/shipped` is kept.
+A finished training in `runs/pretrained` is kept.
 
-python benchmarks/ship.py digits                            a minute
-python benchmarks/ship.py fashion-mnist FASHION_MNIST.npz   twenty minutes
+python benchmarks/ship.py digits                            minutes
+python benchmarks/ship.py fashion-mnist FASHION_MNIST.npz   half an hour
+python benchmarks/ship.py --smoke                           the first, with two updates, in a temporary folder
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import io
 import json
 import shutil
-import subprocess
 import sys
+import tempfile
 import time
+from contextlib import redirect_stdout
 from pathlib import Path
 
-from cases import LADDER, LATE, best_way
+from cases import LADDER, NOISY, best_sampler
 from saltus.chain import Chain
+from saltus.cli.main import cli
 from saltus.data import load
 from saltus.evaluation import Evaluator
-from saltus.kernels import DEFAULT
-from saltus.machine import describe_machine
+from saltus.kernels import DEFAULT, Sampling
+from saltus.machine import describe_machine, keep_freed_memory
 from saltus.studies.compare.comparison import CHOSEN_BY
-from saltus.training import Config, train
+from saltus.training import Config, load_config, train
 
 DIGITS = "digits"
-MADE = Path("runs/shipped")
+MADE = Path("runs/pretrained")
 HOME = Path("src/saltus/pretrained")
-KEPT = ("chain.json", "chain.safetensors", "data.json", "data.safetensors", "config.json", "source.json")
+KEPT = ("chain.json", "chain.safetensors", "chain.arguments.safetensors", "config.json", "source.json")
+"""Files of a run that are taken, where they are there."""
 MOST_BYTES = 5_000_000
 CHOICE_ITEMS, SAMPLES = 1000, 2000
 SPENT = "cpu_seconds.json"
 CONFIGS = {
-    "digits": Config(kernel="vae", levels=4, steps=2500, learning_rate=0.002, objective="quality"),
-    "fashion-mnist": Config(kernel="vae", times=LATE[4], steps=6000, batch=32, learning_rate=0.002, bf16=True, **LADDER),
+    "digits": Config(kernel="vae", levels=4, updates=2500, learning_rate=0.002, objective="quality", condition="labels"),
+    "fashion-mnist": Config(
+        kernel="vae", times=NOISY[4], updates=6000, batch=32, learning_rate=0.002, bf16=True, condition="labels", **LADDER
+    ),
 }
 ORIGIN = {
     "digits": "the handwritten digits of scikit-learn (E. Alpaydin, C. Kaynak; UCI, CC BY 4.0)",
     "fashion-mnist": "Fashion-MNIST (Zalando SE, 2017; MIT)",
+}
+CLASSES = {
+    "digits": "the digit",
+    "fashion-mnist": "0 T-shirt or top, 1 trouser, 2 pullover, 3 dress, 4 coat, 5 sandal, 6 shirt, 7 sneaker, 8 bag, 9 ankle boot",
 }
 
 
@@ -48,57 +59,84 @@ def digest(run: Path) -> str:
     return hashlib.blake2b((run / "chain.safetensors").read_bytes(), digest_size=8).hexdigest()
 
 
+def said(*arguments: str) -> str:
+    """What a command of saltus prints."""
+    with redirect_stdout(io.StringIO()) as text:
+        cli.main(list(arguments), prog_name="saltus", standalone_mode=False)
+    return text.getvalue().rstrip()
+
+
+def options_of(sampling: Sampling) -> str:
+    return f"--final {sampling.final} --eta {sampling.eta:g} --temperature {sampling.temperature:g}"
+
+
 def card(name: str, run: Path, source: str, seconds: float) -> str:
     """How the chain was made and what it is worth."""
-    data = [] if source == DIGITS else ["--data", source]
-    items = load(source)
-    evaluator, n = Evaluator(items, CHOICE_ITEMS, part="validation", metrics=(CHOSEN_BY,)), min(SAMPLES, len(items.test))
-    best = best_way(Chain.load(run), evaluator)[1].how or DEFAULT
-    ways = [f"--last {how.last} --eta {how.eta:g} --temperature {how.temperature:g}" for how in dict.fromkeys([DEFAULT, best])]
-    command = [sys.executable, "-m", "saltus", "evaluate", str(run), *data, "--n", str(n)]
-    figures = {way: subprocess.run([*command, *way.split()], check=True, capture_output=True, text=True).stdout.rstrip() for way in ways}
-    kept = json.loads((run / "config.json").read_text())
+    items = load(source, condition="labels")
+    evaluator = Evaluator(items, min(CHOICE_ITEMS, len(items.validation)), part="validation", metrics=(CHOSEN_BY,))
+    best = best_sampler(Chain.load(run), evaluator)[1].sampling or DEFAULT
+    n, given = str(min(SAMPLES, len(items.test))), [] if source == DIGITS else ["--data", source]
+    told = {way: said("evaluate", str(run), *given, "--n", n, *way.split()) for way in map(options_of, dict.fromkeys([DEFAULT, best]))}
+    file = "" if source == DIGITS else " --data FILE"
+    config = load_config(run)
+    kept = config.model_dump(mode="json")
     changed = {key: value for key, value in kept.items() if value != Config().model_dump(mode="json")[key]}
     return "\n".join(
         [
             f"# {name}",
             "",
-            f"A progressive VAE with {kept['levels']} steps, trained on {ORIGIN[name]} by",
+            f"A progressive VAE with {config.levels} steps, conditioned on classes, trained on {ORIGIN[name]} by",
             f"`python benchmarks/ship.py {name}{'' if name == DIGITS else ' FILE'}`:",
-            f"{kept['steps']} updates of {kept['batch']} items, seed {kept['seed']}, {seconds:.0f} CPU seconds, {describe_machine()}.",
+            f"{config.updates} updates of {config.batch} items, seed {config.seed}, {seconds:.0f} CPU seconds, {describe_machine()}.",
             f"The weights, `{digest(run)}`; options that differ from `saltus train`'s: {json.dumps(changed)}.",
             "",
-            f"The best eta and temperature of those that `saltus compare` tries, on validation items: `{ways[-1]}`.",
+            f"Samples are of all classes, as often as they came in the data, or of one that is asked for ({CLASSES[name]}):",
             "",
-            *(f"`saltus evaluate {name} --n {n} {way}`:\n\n```\n{text}\n```\n" for way, text in figures.items()),
+            f"```\nsaltus sample {name} --n 64 --out samples\nsaltus sample {name} --n 64 --condition 3 --out threes\n```",
+            "",
+            f"The best eta and temperature of those that `saltus compare` tries, on validation items: `{options_of(best)}`.",
+            "",
+            *(f"`saltus evaluate {name}{file} --n {n} {way}`:\n\n```\n{text}\n```\n" for way, text in told.items()),
         ]
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("name", choices=CONFIGS)
-    parser.add_argument("source", nargs="?", help="the data set's file; digits are built in")
-    name, source = (options := parser.parse_args()).name, options.source or options.name
-    run = MADE / name
+def ship(name: str, source: str, config: Config, made: Path, homes: Path) -> None:
+    """Train unless that is done, and fill the home of the chain."""
+    run, home = made / name, homes / name
+    data = load(source, condition=config.condition)
     if not (run / SPENT).exists():
         shutil.rmtree(run, ignore_errors=True)
         start = time.process_time()
-        train(load(source), CONFIGS[name], run)
+        train(data, config, run)
         (run / SPENT).write_text(json.dumps(round(time.process_time() - start, 1)))
     text = card(name, run, source, json.loads((run / SPENT).read_text()))
-    home = HOME / name
-    home.mkdir(parents=True, exist_ok=True)
-    for file in KEPT:
-        shutil.copy(run / file, home / file)
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    for file in filter(Path.exists, (run / kept for kept in KEPT)):
+        shutil.copy(file, home)
     if source != DIGITS:  # where the file lay on one machine helps nobody
-        (home / "source.json").write_text(json.dumps({"source": "", "fingerprint": load(source).fingerprint}) + "\n")
+        (home / "source.json").write_text(json.dumps({"source": "", "fingerprint": data.fingerprint}) + "\n")
     (home / "CARD.md").write_text(text)
     size = sum(file.stat().st_size for file in home.iterdir())
     print(text)
     print(f"{home}: {size / 1e6:.1f} MB")
     if size > MOST_BYTES:
         sys.exit(f"{home} holds {size} bytes; expected at most {MOST_BYTES}: take a smaller network")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("name", nargs="?", choices=CONFIGS, default=DIGITS)
+    parser.add_argument("source", nargs="?", help="the data set's file; digits are built in")
+    parser.add_argument("--smoke", action="store_true", help="two updates on the digits, in a temporary folder")
+    options = parser.parse_args()
+    keep_freed_memory()
+    if options.smoke:
+        with tempfile.TemporaryDirectory() as folder:
+            ship(DIGITS, DIGITS, CONFIGS[DIGITS].model_copy(update={"updates": 2}), Path(folder), Path(folder) / "homes")
+    else:
+        ship(options.name, options.source or options.name, CONFIGS[options.name], MADE, HOME)
 
 
 if __name__ == "__main__":

@@ -7,11 +7,13 @@ python benchmarks/strong.py report                          docs/results/strong.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cases import GAUSSIAN, SMALL, Case, command_line
+from cases import GAUSSIAN, SMALL, Case
 from cases_report import write_report
+from commands import command_line
 from strong_report import write_targets
 
 KEPT = Path("runs/strong")
@@ -20,7 +22,7 @@ TRAINED: dict[str, Any] = SMALL | {"learning_rate": 0.002}
 """The rate of both kernels; `ablation.py` compares it with 0.001 on validation items."""
 SEEDS, SHORT, LONG = (0, 1, 2), (1,), 4
 """Minutes of training: the short one with one seed, for the curves."""
-_KERNELS, _ONCE = (GAUSSIAN, "late-4", "late-2"), ("no latent-4", "vae-1")
+_KERNELS, _ONCE = (GAUSSIAN, "noisy-4", "noisy-2"), ("no latent-4", "vae-1")
 
 
 def _case(data: str, minutes: int) -> Case:
@@ -32,10 +34,10 @@ def _case(data: str, minutes: int) -> Case:
 CASES = {f"{data}_{minutes}min": _case(data, minutes) for minutes in (LONG, *SHORT) for data in ("mnist", "fashion_mnist")}
 
 
-def report() -> None:
-    write_report(KEPT, CASES, REPORT)
-    write_targets(KEPT, CASES, REPORT)
+def report(kept: Path, cases: Mapping[str, Case], page: Path) -> None:
+    write_report(kept, cases, page)
+    write_targets(kept, cases, page)
 
 
 if __name__ == "__main__":
-    command_line(__doc__, CASES, KEPT, report)
+    command_line(__doc__, CASES, KEPT, REPORT, report)

@@ -11,7 +11,7 @@ from typing import Any
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from cases import GAUSSIAN, Case
+from cases import Case
 from saltus.evaluation import METRICS
 from saltus.studies.compare.models import PERFECT
 from saltus.studies.compare.page import plus_minus
@@ -20,7 +20,9 @@ Row = dict[str, Any]
 
 COMPARED = ("frechet", "sliced_wasserstein")
 CALLS, ANCESTRAL_CALLS = (2, 4), 250
-GAUSSIAN_STEP, DDIM, LEARNED = "Gaussian step", "DDIM", "learned variance"
+GAUSSIAN, LEARNED = "Gaussian, any step", "Gaussian step, learned variance"
+"""Names of models, or how they begin."""
+GAUSSIAN_STEP, DDIM = "Gaussian step", "DDIM"
 NAMED = (GAUSSIAN_STEP, DDIM, "DPM-Solver++ 2M", "UniPC")
 """The rivals that must be beaten; an aim is a share of the distance of the best of all."""
 AIMS = {2: 1 / 4, 4: 1 / 2}
@@ -43,10 +45,10 @@ class Summary:
         """The VAE of so many levels; the best by a metric, where there are several."""
         return self._best([row for row in self.rows if row["calls"] == calls and row["model"].startswith("VAE")], metric)
 
-    def rival(self, calls: int, metric: str, ways: Collection[str] | None = None) -> Row | None:
-        """The best way to sample with the Gaussian kernel's network, of all or of some."""
+    def rival(self, calls: int, metric: str, samplers: Collection[str] | None = None) -> Row | None:
+        """The best sampler of the Gaussian kernel's network, of all or of some."""
         rows = [row for row in self.rows if row["calls"] == calls and row["model"] == GAUSSIAN]
-        return self._best([row for row in rows if ways is None or row["way"] in ways], metric)
+        return self._best([row for row in rows if samplers is None or row["sampler"] in samplers], metric)
 
     def bounds(self, calls: int, kind: str) -> list[dict[str, Any]]:
         """Of every model whose name begins so."""
@@ -57,10 +59,10 @@ class Summary:
     def _best(rows: Iterable[Row], metric: str) -> Row | None:
         return min(rows, key=lambda row: distance(row, metric), default=None)
 
-    def of(self, way: str, calls: int, *, perfect: bool = False) -> Row | None:
-        """One way on the Gaussian kernel's network or on the perfect denoiser."""
+    def of(self, sampler: str, calls: int, *, perfect: bool = False) -> Row | None:
+        """One sampler on the Gaussian kernel's network or on the perfect denoiser."""
         model = PERFECT if perfect else GAUSSIAN
-        return next((row for row in self.rows if (row["model"], row["way"], row["calls"]) == (model, way, calls)), None)
+        return next((row for row in self.rows if (row["model"], row["sampler"], row["calls"]) == (model, sampler, calls)), None)
 
 
 def distance(row: Row, metric: str) -> float:
@@ -91,21 +93,21 @@ def _distances(summary: Summary, calls: int, metric: str, vae: Row) -> Iterable[
     named, best = summary.rival(calls, metric, NAMED), summary.rival(calls, metric)
     if named is not None and best is not None:
         spread = math.hypot(vae["metrics"][metric]["spread"] or 0, named["metrics"][metric]["spread"] or 0)
-        words = f"{shown(vae, metric)} | {named['way']} {shown(named, metric)}"
+        words = f"{shown(vae, metric)} | {named['sampler']} {shown(named, metric)}"
         below = met(own + spread < distance(named, metric))
         yield f"must: {title} below {', '.join(NAMED)}, beyond the spread | {words} | {below}"
-        words = f"{_share(own, best, metric)} of it | {best['way']} {shown(best, metric)}"
+        words = f"{_share(own, best, metric)} of it | {best['sampler']} {shown(best, metric)}"
         yield f"aim: at most {AIMS[calls]:g} of the best rival's | {words} | {met(own <= AIMS[calls] * distance(best, metric))}"
     ancestral = summary.of(GAUSSIAN_STEP, ANCESTRAL_CALLS)
     if ancestral is not None:
         words = f"{_share(own, ancestral, metric)} times | {shown(ancestral, metric)}"
         near = met(own <= NEAR_ANCESTRAL * distance(ancestral, metric))
         yield f"aim: at most {NEAR_ANCESTRAL} times {ANCESTRAL_CALLS}-call ancestral sampling | {words} | {near}"
-    for way in (GAUSSIAN_STEP, DDIM):
-        perfect = summary.of(way, calls, perfect=True)
+    for sampler in (GAUSSIAN_STEP, DDIM):
+        perfect = summary.of(sampler, calls, perfect=True)
         if perfect is not None:
             words = f"{shown(vae, metric)} | {shown(perfect, metric)}"
-            yield f"stretch: below the {way} with a perfect denoiser | {words} | {met(own < distance(perfect, metric))}"
+            yield f"stretch: below the {sampler} with a perfect denoiser | {words} | {met(own < distance(perfect, metric))}"
 
 
 def _share(own: float, rival: Row, metric: str) -> str:

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from cases import FEW_WAYS, TINY, Case, command_line
+from cases import FEW_SAMPLERS, TINY, Case
 from cases_report import write_report
+from commands import command_line
 from strong_report import ANCESTRAL_CALLS, GAUSSIAN_STEP, Row, Summary, distance, met, shown
 
 KEPT = Path("runs/tables")
@@ -22,8 +23,8 @@ TRAINED: dict[str, Any] = TINY | {"learning_rate": 0.004, "batch": 512}
 _CALLS = (4, 10, 250)
 _KERNELS = ("gaussian", "vae-4")
 CASES = {
-    "california": Case("tabular_california", "california", TRAINED, 150, (0, 1, 2), _CALLS, ways=FEW_WAYS, kernels=_KERNELS),
-    "ccpp": Case("tabular_ccpp", "ccpp", TRAINED, 100, (0, 1, 2), _CALLS, ways=FEW_WAYS, samples=900, kernels=_KERNELS),
+    "california": Case("tabular_california", "california", TRAINED, 150, (0, 1, 2), _CALLS, samplers=FEW_SAMPLERS, kernels=_KERNELS),
+    "ccpp": Case("tabular_ccpp", "ccpp", TRAINED, 100, (0, 1, 2), _CALLS, samplers=FEW_SAMPLERS, samples=900, kernels=_KERNELS),
 }
 CALLS, STANDARD_ERRORS = 4, 2.0
 
@@ -55,12 +56,12 @@ def standard_error(row: Row) -> float:
     return float(figure["spread"] or 0) / math.sqrt(len(figure["values"]))
 
 
-def report() -> None:
-    write_report(KEPT, CASES, REPORT, ("energy", "sliced_wasserstein"))
-    kept = {name: KEPT / name / "compare" / "compare.json" for name in CASES}
-    summaries = {name: Summary(file) for name, file in kept.items() if file.exists()}
-    REPORT.write_text(REPORT.read_text() + "\n".join(["", *targets(summaries), ""]))
+def report(kept: Path, cases: Mapping[str, Case], page: Path) -> None:
+    write_report(kept, cases, page, ("energy", "sliced_wasserstein"))
+    files = {name: kept / name / "compare" / "compare.json" for name in cases}
+    summaries = {name: Summary(file) for name, file in files.items() if file.exists()}
+    page.write_text(page.read_text() + "\n".join(["", *targets(summaries), ""]))
 
 
 if __name__ == "__main__":
-    command_line(__doc__, CASES, KEPT, report)
+    command_line(__doc__, CASES, KEPT, REPORT, report)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from saltus.kernels import GaussianKernel, OracleDenoiser, Preconditioned, VAEKernel
 from saltus.likelihoods import Head
-from saltus.networks import MLP, backbone
+from saltus.networks import MLP, Condition, backbone
 from saltus.process import Noise, OrnsteinUhlenbeck
 
 __all__ = ["GivenNoise", "OracleDenoiser", "network", "randomise", "set_error", "small_vae"]
@@ -48,7 +48,10 @@ def randomise(module: nn.Module, seed: int = 0) -> None:
                 parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator))
 
 
-def small_vae(event_shape: Sequence[int], encoder: nn.Module | None, head: Head, **options: Any) -> VAEKernel:
+def small_vae(
+    event_shape: Sequence[int], encoder: nn.Module | None, head: Head, *, condition: Condition | None = None, **options: Any
+) -> VAEKernel:
     """A VAE kernel around a small multi-layer perceptron."""
     latent = 0 if encoder is None else int(encoder.latent)  # type: ignore[arg-type]
-    return VAEKernel(Preconditioned(MLP(event_shape, outputs=2, latent=latent, width=16, depth=1)), encoder, head, **options)
+    mlp = MLP(event_shape, outputs=2, latent=latent, width=16, depth=1, condition=condition)
+    return VAEKernel(Preconditioned(mlp), encoder, head, **options)

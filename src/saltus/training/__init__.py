@@ -2,6 +2,7 @@
 
 from saltus.training.build import build_chain
 from saltus.training.config import Config, LevelWeighting, Objective
+from saltus.training.level_sampling import LevelSampling
 from saltus.training.run import (
     check_data,
     load_config,
@@ -19,6 +20,7 @@ from saltus.training.warm import warm_start
 __all__ = [
     "VALIDATIONS",
     "Config",
+    "LevelSampling",
     "LevelWeighting",
     "Objective",
     "Progress",

@@ -26,6 +26,7 @@ from saltus.registry import describe
 from saltus.training.build import build_chain
 from saltus.training.config import Config
 from saltus.training.display import show
+from saltus.training.level_sampling import LevelSampling
 from saltus.training.trainer import Progress, Trainer
 from saltus.training.warm import warm_start
 
@@ -52,31 +53,37 @@ def train(
     start: str | Path | None = None,
     device: str = "cpu",
     quiet: bool = False,
+    level_sampling: LevelSampling | None = None,
 ) -> Chain:
     """Train a chain; with a folder, keep the run there.  Interrupted, it keeps what it has reached.
 
     Args:
-        data: what to learn.
+        data: what to learn, given its condition if it has one.
         config: how.
         folder: where to keep the run; new or empty.
         start: the folder of a run on the same data whose network a VAE kernel starts from, see `warm_start`.
         device: where to compute, as torch names it, such as "cuda".
         quiet: no progress bar.
+        level_sampling: see `Trainer`.
 
     Returns:
         The averaged, calibrated chain, on the CPU.
 
     Raises:
-        SaltusError: if there is no such device, the folder is not empty, the chain can not start from that one, or the loss stays infinite.
+        SaltusError: if there is no such device or condition, the folder is not empty, the chain cannot start from that one, or the loss
+            stays infinite.
     """
+    if config.condition is None:  # the data say what they are conditioned on
+        config = config.model_copy(update={"condition": data.conditioned_on})
     place, chain = usable_device(device), build_chain(config, data)
+    config = config.model_copy(update={"condition": data.conditioned_on})
     begun = None
     if start is not None:
         check_data(start, data)
         warm_start(chain, Chain.load(start))
         begun = {"config": load_config(start).model_dump(mode="json"), "updates": updates_done(start)}
     home = None if folder is None else _new(Path(folder))
-    trainer = Trainer(chain.to(place), data, config)
+    trainer = Trainer(chain.to(place), data, config, level_sampling=level_sampling)
     updates: Iterator[Progress] = iter(trainer) if quiet else show(trainer, config.kernel)
     try:
         if home is not None:

@@ -88,16 +88,17 @@ class Trainer:
         chain: trained in place, on the device that it is on.
         data: updates use `data.train`; the variances and the progress `data.validation`.
         config: see `Config`.
+        level_sampling: in place of the one that the configuration's `level_weighting` asks for.
 
     Attributes:
         level_sampling: how many items the levels get, and how much their losses count; None for kernels that are not trained for their
-            bound, or that serve any step.
+            bound, or that serve any step, unless it was given.
 
     Raises:
         ValueError: if the chain's bound is importance-weighted otherwise than the configuration says.
     """
 
-    def __init__(self, chain: Chain, data: DataSet, config: Config) -> None:
+    def __init__(self, chain: Chain, data: DataSet, config: Config, *, level_sampling: LevelSampling | None = None) -> None:
         if chain.importance_samples != config.importance_samples:
             raise ValueError(
                 f"the chain has {chain.importance_samples} importance samples, the configuration {config.importance_samples}; give one"
@@ -117,7 +118,7 @@ class Trainer:
         self._device, self._updates = self._parameters[0].device, 0
         bound, d = all(kernel.trains_bound for kernel in chain.each_kernel()) and not chain.any_step, math.prod(chain.event_shape)
         equal = config.level_weighting is LevelWeighting.EQUAL
-        self.level_sampling = LevelSampling(chain.levels.L, d, equal=equal) if bound else None
+        self.level_sampling = level_sampling or (LevelSampling(chain.levels.L, d, equal=equal) if bound else None)
         self._optimiser = torch.optim.AdamW(self._parameters, betas=BETAS, weight_decay=config.weight_decay, fused=True)
 
     def averaged(self) -> Chain:
@@ -157,8 +158,7 @@ class Trainer:
         interval = math.ceil(config.updates / VALIDATIONS)
         self.chain.train()
         for update in range(config.updates):
-            terms, norm = self._update(update)
-            finite = math.isfinite(norm)
+            terms, norm, finite = self._update(update)
             skipped, in_a_row = skipped + (not finite), 0 if finite else in_a_row + 1
             if in_a_row == _PATIENCE:
                 raise SaltusError(
@@ -168,8 +168,8 @@ class Trainer:
                 validation = self.validate()
             yield Progress(update + 1, sum(terms.values()), terms, norm, skipped, validation)
 
-    def _update(self, update: int) -> tuple[dict[str, float], float]:
-        """One step of the optimiser, unless the gradient is not finite: the terms of the loss, and the gradient's norm."""
+    def _update(self, update: int) -> tuple[dict[str, float], float, bool]:
+        """One step of the optimiser, unless loss or gradient is not finite: the terms of the loss, the gradient's norm, and whether."""
         batch = self._batch(update)
         with self._precision():
             loss: Loss = self._loss(batch)
@@ -179,15 +179,16 @@ class Trainer:
         self._optimiser.zero_grad()
         (total.mean() / d).backward()
         norm = self._clipped()
-        if math.isfinite(norm):
+        means = (torch.stack([value.detach().mean() for value in loss.terms.values()]) / d).tolist()
+        finite = math.isfinite(norm) and math.isfinite(sum(means))
+        if finite:
             for group in self._optimiser.param_groups:
                 group["lr"] = self._learning_rate(update)
             self._optimiser.step()
             if self.level_sampling:
                 self.level_sampling.update(loss)
             self._average_weights()
-        means = torch.stack([value.detach().mean() for value in loss.terms.values()]) / d
-        return dict(zip(loss.terms, means.tolist(), strict=True)), norm
+        return dict(zip(loss.terms, means, strict=True)), norm, finite
 
     def _clipped(self) -> float:
         """The norm of the gradient, which is then no longer than allowed."""
