@@ -12,9 +12,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from saltus.chain import Chain
 from saltus.cli.common import Interrupted
 from saltus.cli.main import cli
 from saltus.data import digits, load
+from saltus.levels import Levels
 from saltus.studies.compare.comparison import Comparison
 from saltus.training import Config, train
 
@@ -53,6 +55,20 @@ def test_the_command_compares_continues_and_explains(tmp_path: Path) -> None:
     assert "img alt" in (out / "compare.html").read_text()
 
 
+def test_a_run_of_classes_is_told_them_whatever_stands_first(home: Path, tmp_path: Path) -> None:
+    """The bound is that of ln p(y | c), with the c of each test item."""
+    train(digits(), Config(kernel="gaussian", updates=2), tmp_path / "g", quiet=True)
+    call = ["compare", str(tmp_path / "g"), str(home / "any"), "--calls", "1", "--n", "128", "--sampler", "VAE step"]
+    done = CliRunner().invoke(cli, [*call, "--out", str(tmp_path / "out"), "--json"])
+    assert done.exit_code == 0, done.output
+    (row,) = json.loads(done.stdout)["rows"]
+    chain, data = Chain.load(home / "any"), digits("labels")
+    assert data.conditions is not None
+    chain = chain.on(Levels.cosine(1, chain.levels.last))
+    expected = [float(chain.bound(data.test, condition=data.conditions.test, seed=seed).bits_per_dim.double().mean()) for seed in range(3)]
+    assert row["bound"]["value"]["values"] == pytest.approx(expected, rel=1e-5)
+
+
 def test_a_stopped_comparison_shows_the_rows_that_it_has(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     train(digits(), Config(kernel="deterministic", updates=2), tmp_path / "run", quiet=True)
     whole = Comparison.rows
@@ -81,6 +97,11 @@ def test_mistakes_are_one_sentence(tmp_path: Path) -> None:
         assert result.exit_code != 0
         return f"{result.output} {result.exception}"
 
+    places = [tmp_path / "vector", tmp_path / "other"]
+    for place, attributes in zip(places, (rows[:, 0], rows), strict=True):
+        np.savez(place, images=rows, attributes=attributes)
+        train(load(f"{place}.npz", condition="attributes"), Config(condition="attributes", updates=2, width=8), place, quiet=True)
+    assert "is conditioned on" in said("vector", "other")
     assert "does not say where its data are" in said("rows")
     assert "other data" in said("rows", options=("--data", "digits"))
     assert "the same network" in said("g", "g")

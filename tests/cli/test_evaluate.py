@@ -199,8 +199,8 @@ def test_importance_samples_weight_the_likelihood() -> None:
     assert tight["total"] != plain["total"]
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_conditional_run_is_measured_with_and_without_its_classes(home: Path) -> None:
+@pytest.mark.usefixtures("home", "quick")
+def test_a_conditional_run_is_measured_with_and_without_its_classes() -> None:
     data = load("named.npz", condition="labels")
     assert data.conditions is not None
     train(data, Config(condition="labels", any_step=True, updates=10, batch=16, width=16, latent=2), "classes", quiet=True)

@@ -141,8 +141,8 @@ def test_a_training_with_a_folder_is_a_run(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("wrong", "names"),
     [
-        (lambda model: Model(chain_of("vae")), ("encoding",)),
-        (lambda model: Model.load("nowhere"), ("nowhere",)),
+        (lambda _: Model(chain_of("vae")), ("encoding",)),
+        (lambda _: Model.load("nowhere"), ("nowhere",)),
         (lambda model: model.sample(2, calls=3), ("3 calls", "2")),
         (lambda model: model.sample(2, condition=1), ("condition", "without")),
         (lambda model: model.log_prob_bound(rows(4)[:, :1]), ("(4, 1)",)),
