@@ -55,7 +55,7 @@ def test_the_help_of_train_lists_every_option_of_a_training_once_by_kernel(tmp_p
         ("train --data digits --out x --steps 3", 2, "the option --steps is now --updates; give that one"),
         ("sample any --n 1 --out x --last mean", 2, "the option --last is now --final; give that one"),
         ("evaluate any --latents 4", 2, "the option --latents is now --importance-samples; give that one"),
-        ("train --data digits --out x --update 3", 2, "No such option '--update'. Did you mean '--updates'?"),
+        ("train --data digits --out x --update 3", 2, "No such option '--update'. (Did you mean"),
         ("sample any --n 1 --out x --eta nan", 2, "nan is no share; expected a number from 0 to 1"),
         ("sample any --n 1 --out x --eta 1.5", 2, "1.5 is no share"),
         ("sample any --n 1 --out x --temperature nan", 2, "nan is no temperature; expected a number above 0"),
@@ -71,7 +71,8 @@ def test_a_mistake_is_one_sentence_and_no_traceback(arguments: str, code: int, s
     done = saltus(*arguments.split(), cwd=home)
     assert done.code == code
     assert says in done.stderr
-    assert (done.stdout, (home / "x").exists()) == ("", False)
+    assert done.stdout == ""
+    assert not (home / "x").exists()
     again = saltus(*arguments.split(), "--json", cwd=home)
     assert again.code == code
     assert says in again.json["error"]
