@@ -135,16 +135,8 @@ def _multiply_adds(row: Row) -> str:
 
 
 def curves(summary: dict[str, Any], name: str) -> Figure:
-<<<<<<< HEAD
     """A figure of matplotlib: one metric over network calls; samplers have colours and marks, filled in another way for each network."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator
-
-    figure = Figure(figsize=(9, 4.2), layout="constrained")
-=======
-    """A figure of matplotlib: one metric over network calls, a colour and a mark for each sampler."""
     figure: Figure = needs("matplotlib.figure", extra="compare").Figure(figsize=(9, 4.2), layout="constrained")
->>>>>>> h-eval-needs
     axes = figure.subplots()
     lines = {_line(row): [other for other in summary["rows"] if _line(other) == _line(row)] for row in summary["rows"]}
     trained = {row["sampler"] for row in summary["rows"] if row["model"] != PERFECT}
