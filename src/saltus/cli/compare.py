@@ -83,12 +83,12 @@ def compare(
     from saltus.integrations import LATEST
     from saltus.studies.compare.comparison import COMPARED, Comparison
     from saltus.studies.compare.models import load_models, perfect_model
-    from saltus.training import load_data
+    from saltus.training import load_config, load_data
 
     if oracle and not set(oracle) <= set(calls):
         raise click.UsageError(f"--oracle {','.join(map(str, oracle))} is not among --calls {','.join(map(str, calls))}; add it there")
     start, console, runs = time.monotonic(), Console(stderr=True), tuple(map(run_folder, runs))
-    items = load_data(runs[0], data)
+    items = load_data(next((run for run in runs if load_config(run).condition), runs[0]), data)
     models, n = load_models(runs, items), n or min(_SAMPLES, max(1, len(items.train) // 3))
     for model in models:
         if model.networks[0].samplers[0].own is None and model.networks[0].samplers[0].last > LATEST:
