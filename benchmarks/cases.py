@@ -98,6 +98,7 @@ class Case:
         samples: of each figure.
         kernels: names of recipes.
         once: those that are trained with the first seed alone.
+        least: updates of a training, whatever its time.
         timed: updates of each turn in which paces are measured.
     """
 
@@ -112,6 +113,7 @@ class Case:
     samples: int = 2000
     kernels: Sequence[str] = (GAUSSIAN, "vae-4", "vae-2", "deterministic")
     once: Sequence[str] = ()
+    least: int = 1
     timed: int = 50
 
     @property
@@ -127,9 +129,9 @@ class Pace(NamedTuple):
     update: float
     validation: float
 
-    def updates(self, seconds: float) -> int:
-        """As many as fit beside the validations of a run; at least one."""
-        return max(1, round((seconds - VALIDATIONS * self.validation) / self.update))
+    def updates(self, seconds: float, least: int = 1) -> int:
+        """As many as fit beside the validations of a run, but no fewer than the least."""
+        return max(least, round((seconds - VALIDATIONS * self.validation) / self.update))
 
 
 @dataclass(frozen=True)
@@ -236,7 +238,7 @@ class Work:
             shutil.rmtree(unfinished, ignore_errors=True)
             recipe, begun = RECIPES[kernel], self.clock()
             parts = {GAUSSIAN: recipe.start, kernel: 1 - recipe.start} if recipe.start else {kernel: 1.0}
-            updates = {name: paces[name].updates(part * recipe.longer * self.case.seconds) for name, part in parts.items()}
+            updates = {name: paces[name].updates(part * recipe.longer * self.case.seconds, self.case.least) for name, part in parts.items()}
             source = self.home / f"{kernel}-{seed}.start" if recipe.start else None
             if source is not None:
                 shutil.rmtree(source, ignore_errors=True)

@@ -8,10 +8,12 @@ Choices are made on the validation items.  The need for outliers was met on the 
 share itself was not tuned, it is set by its price.
 
     python benchmarks/choices_on_digits.py
+    python benchmarks/choices_on_digits.py --smoke    a few updates of each, and no page
 """
 
 from __future__ import annotations
 
+import argparse
 import copy
 import platform
 import time
@@ -24,12 +26,13 @@ from torch import nn
 
 from saltus.chain import Bound, Chain, StandardNormal
 from saltus.data import DataSet, digits
-from saltus.kernels import VAEKernel
+from saltus.kernels import Preconditioned, VAEKernel
 from saltus.likelihoods import DiscretisedHead, Head
-from saltus.networks import MLP, Architecture, Scaled, decoder, encoder
+from saltus.networks import MLP, backbone, encoder
 from saltus.training import Config, Trainer
 
 SEEDS = (0, 1)
+ARCHITECTURES = ("mlp", "unet")
 UPDATES = 1500
 SECONDS = 60.0
 LATENT = 16
@@ -64,19 +67,29 @@ class Row:
         return f"| {self.study} | {self.choice} | {self.seed} | {self.part} | {bits:.3f} | {kl} | {self.bound.active_units} | {worst:.0f} |"
 
 
-def trained(seed: int, data: DataSet, network: Scaled, head: Head, *, architecture: Architecture, seconds: float | None = None) -> Chain:
+@dataclass(frozen=True)
+class Budget:
+    """How long chains are trained: so many updates, or as many as fit into a time."""
+
+    updates: int = UPDATES
+    seconds: float = SECONDS
+
+
+def trained(
+    seed: int, data: DataSet, network: Preconditioned, head: Head, *, architecture: str, budget: Budget, timed: bool = False
+) -> Chain:
     """A VAE chain on the default grid, after a number of updates or after a time."""
     coder = encoder(data.event_shape, architecture=architecture, latent=LATENT)
-    config = Config(seed=seed, steps=UPDATES if seconds is None else _fitting(data, network, coder, head, seconds))
+    config = Config(seed=seed, updates=_fitting(data, network, coder, head, budget.seconds) if timed else budget.updates)
     trainer = Trainer(Chain(StandardNormal(), config.grid, VAEKernel(network, coder, head)), data, config)
     for _ in trainer:
         pass
     return trainer.averaged()
 
 
-def _fitting(data: DataSet, network: Scaled, coder: nn.Module, head: Head, seconds: float) -> int:
+def _fitting(data: DataSet, network: Preconditioned, coder: nn.Module, head: Head, seconds: float) -> int:
     """Updates that fit the time, by the speed of a few on copies that are thrown away."""
-    config = Config(steps=10**6)
+    config = Config(updates=10**6)
     kernel = VAEKernel(copy.deepcopy(network), copy.deepcopy(coder), head)
     updates = iter(Trainer(Chain(StandardNormal(), config.grid, kernel), data, config))
     next(updates)
@@ -86,42 +99,47 @@ def _fitting(data: DataSet, network: Scaled, coder: nn.Module, head: Head, secon
     return max(1, round(seconds * timed / (time.perf_counter() - start)))
 
 
-def rows_of(seed: int, data: DataSet) -> Iterator[Row]:
+def rows_of(seed: int, data: DataSet, budget: Budget) -> Iterator[Row]:
     """All studies with one seed."""
     shape, head = data.event_shape, data.encoding.head()
 
-    def network(architecture: Architecture) -> Scaled:
+    def network(architecture: str) -> Preconditioned:
         torch.manual_seed(seed)
-        return decoder(shape, architecture=architecture, outputs=2, latent=LATENT, variance=data.variance)
+        return Preconditioned(backbone(shape, architecture=architecture, outputs=2, latent=LATENT), data.variance)
 
     def row(study: str, choice: str, chain: Chain, part: str) -> Row:
         return Row(study, choice, seed, part, chain.bound(getattr(data, part), seed=seed))
 
-    mlp = Architecture.MLP
-    built = trained(seed, data, network(mlp), head, architecture=mlp)
+    mlp, unet = ARCHITECTURES
+    built = trained(seed, data, network(mlp), head, architecture=mlp, budget=budget)
     yield row("latent path", "an input too", built, "validation")
     torch.manual_seed(seed)
-    conditioned = Scaled(ConditionedOnly(shape, outputs=2, latent=LATENT, width=128), data.variance)
-    yield row("latent path", "conditioning alone", trained(seed, data, conditioned, head, architecture=mlp), "validation")
-    for kind in Architecture:
-        chain = trained(seed, data, network(kind), head, architecture=kind, seconds=SECONDS)
-        yield row(f"network, {SECONDS:.0f} s", kind, chain, "validation")
+    conditioned = Preconditioned(ConditionedOnly(shape, outputs=2, latent=LATENT, width=128), data.variance)
+    yield row("latent path", "conditioning alone", trained(seed, data, conditioned, head, architecture=mlp, budget=budget), "validation")
+    for kind in ARCHITECTURES:
+        chain = trained(seed, data, network(kind), head, architecture=kind, budget=budget, timed=True)
+        yield row(f"network, {budget.seconds:.0f} s", kind, chain, "validation")
     if seed == SEEDS[0]:  # minutes: the same updates as "an input too", which is the MLP
-        slow = trained(seed, data, network(Architecture.UNET), head, architecture=Architecture.UNET)
-        yield row(f"network, {UPDATES} updates", Architecture.UNET, slow, "validation")
+        slow = trained(seed, data, network(unet), head, architecture=unet, budget=budget)
+        yield row(f"network, {budget.updates} updates", unet, slow, "validation")
     assert isinstance(head, DiscretisedHead)
     yield row("share of outliers", str(head.outliers), built, "test")
-    without = trained(seed, data, network(mlp), DiscretisedHead(head.bins), architecture=mlp)
+    without = trained(seed, data, network(mlp), DiscretisedHead(head.bins), architecture=mlp, budget=budget)
     yield row("share of outliers", "0", without, "test")
 
 
 def main() -> None:
     torch.set_num_threads(1)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--smoke", action="store_true", help="a few updates of each, and no page")
+    smoke = parser.parse_args().smoke
     data, rows = digits(), []
-    for seed in SEEDS:
-        for row in rows_of(seed, data):
+    for seed in SEEDS[:1] if smoke else SEEDS:
+        for row in rows_of(seed, data, Budget(2, 0.1) if smoke else Budget()):
             rows.append(row)
             print(row, flush=True)
+    if smoke:
+        return
     REPORT.parent.mkdir(parents=True, exist_ok=True)
     REPORT.write_text(
         "# Choices of design on digits\n\n"

@@ -16,11 +16,19 @@ from saltus.machine import keep_freed_memory
 
 Report = Callable[[Path, Mapping[str, Case], Path], None]
 """Writes a page: where runs and figures are kept, the cases, the file."""
-SMOKE_SECONDS, SMOKE_SAMPLES, NARROW, FEW_CHANNELS = 0.1, 160, 32, (16, 16)
+SMOKE, SECONDS, UPDATES, SAMPLES, NARROW, FEW_CHANNELS = "smoke", 0.1, 3, 160, 32, (16, 16)
 
 
-def command_line(documentation: str | None, cases: Mapping[str, Case], kept: Path, page: Path, report: Report = write_report) -> None:
-    """What the arguments ask for."""
+def command_line(
+    documentation: str | None,
+    cases: Mapping[str, Case],
+    kept: Path,
+    page: Path,
+    report: Report = write_report,
+    *,
+    small: Case | None = None,
+) -> None:
+    """What the arguments ask for; a smoke test is of a small case, the first one in miniature unless it is given."""
     parser = argparse.ArgumentParser(description=documentation, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--smoke", action="store_true", help="a miniature of everything, in a temporary folder")
     commands = parser.add_subparsers(dest="command")
@@ -33,7 +41,7 @@ def command_line(documentation: str | None, cases: Mapping[str, Case], kept: Pat
     commands.add_parser("report")
     options = parser.parse_args()
     if options.smoke:
-        smoke(cases, report)
+        smoke(small or in_miniature(next(iter(cases.values()))), report)
     elif options.command == "report":
         report(kept, cases, page)
     elif options.command:
@@ -54,16 +62,15 @@ def work(options: argparse.Namespace, cases: Mapping[str, Case], kept: Path) -> 
             Work(case, options.folder, kept, name).compare()
 
 
-def smoke(cases: Mapping[str, Case], report: Report) -> None:
-    """The first case on the digits with small networks: all that the benchmark does, and no figure to keep."""
+def smoke(case: Case, report: Report) -> None:
+    """All that the benchmark does with one case, and no figure to keep."""
     torch.set_num_threads(1)
-    name, case = next(iter(cases.items()))
     with tempfile.TemporaryDirectory() as folder:
         kept, page = Path(folder), Path(folder) / "page.md"
-        miniature = Work(in_miniature(case), kept, kept, name)
-        miniature.train()
-        miniature.compare()
-        report(kept, {name: miniature.case}, page)
+        made = Work(case, kept, kept, SMOKE)
+        made.train()
+        made.compare()
+        report(kept, {SMOKE: case}, page)
         print(page.read_text())
 
 
@@ -73,13 +80,14 @@ def in_miniature(case: Case) -> Case:
     return replace(
         case,
         data="digits",
-        paces="smoke",
+        paces=SMOKE,
         network={**case.network, **small, "preset": "tiny", "batch": 16},
-        seconds=SMOKE_SECONDS,
+        seconds=SECONDS,
         seeds=case.seeds[:1],
         calls=case.calls[:1],
         perfect=(),
         samplers=("Gaussian step", "VAE step"),
-        samples=SMOKE_SAMPLES,
+        samples=SAMPLES,
         timed=1,
+        least=UPDATES,
     )

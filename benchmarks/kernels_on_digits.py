@@ -4,7 +4,7 @@ Three arms with the same data, levels, optimiser, batch, training time and last 
 
     gaussian     GaussianKernel, optimal variance calibrated on validation items
     no latent    VAEKernel without a latent: a Gaussian whose variance is learned, dimension by dimension
-    vae          VAEKernel, the specification's encoder
+    vae          VAEKernel, its encoder that of (z_s, z_t)
 
 Size: the rivals' network has at least as many parameters as the VAE's decoder and encoder together (within 5%).
 Time: the speeds of the arms are measured side by side first, and each arm gets the updates that fit the same time;
@@ -12,6 +12,7 @@ validations come on top.
 Finished runs are kept, so that the command continues where it was interrupted.
 
     python benchmarks/kernels_on_digits.py            all seeds, then the table in docs/results/kernels_on_digits.md
+    python benchmarks/kernels_on_digits.py --smoke    a miniature of it, in a temporary folder
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ import argparse
 import json
 import platform
 import statistics
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -30,15 +32,16 @@ import torch
 from saltus.chain import Chain, StandardNormal
 from saltus.data import DataSet, digits
 from saltus.evaluation import diversity, sliced_wasserstein
-from saltus.kernels import GaussianKernel, Sampling, VAEKernel
-from saltus.networks import MLP, MLPEncoder, Scaled
+from saltus.kernels import Final, GaussianKernel, Preconditioned, Sampling, VAEKernel
+from saltus.networks import MLP, MLPEncoder
 from saltus.training import Config, Trainer
 
 ARMS = ("gaussian", "no latent", "vae")
 SEEDS = range(5)
 SECONDS = 60.0  # of training, as measured at the start
 LATENT, WIDTH, DEPTH = 16, 128, 3
-CONFIG = Config(steps=1, any_step=False)
+CONFIG = Config(updates=1, any_step=False)
+FINALS: tuple[Final, ...] = ("mean", "sample")
 TIMING_UPDATES = 60
 KEPT = Path("runs/kernels_on_digits")
 REPORT = Path("docs/results/kernels_on_digits.md")
@@ -48,8 +51,8 @@ def parameters(module: torch.nn.Module) -> int:
     return sum(p.numel() for p in module.parameters())
 
 
-def decoder(data: DataSet, width: int, outputs: int, latent: int) -> Scaled:
-    return Scaled(MLP(data.event_shape, outputs=outputs, latent=latent, width=width, depth=DEPTH), data.variance)
+def decoder(data: DataSet, width: int, outputs: int, latent: int) -> Preconditioned:
+    return Preconditioned(MLP(data.event_shape, outputs=outputs, latent=latent, width=width, depth=DEPTH), data.variance)
 
 
 def matched_width(data: DataSet, outputs: int) -> int:
@@ -69,38 +72,38 @@ def build(arm: str, data: DataSet, seed: int) -> Chain:
     return Chain(StandardNormal(), CONFIG.grid, kernels[arm]())
 
 
-def updates_per_arm(data: DataSet) -> dict[str, int]:
+def updates_per_arm(data: DataSet, folder: Path, seconds: float, timed: int) -> dict[str, int]:
     """Updates that fit into the same time, from speeds measured turn by turn."""
-    file = KEPT / "updates.json"
+    file = folder / "updates.json"
     if not file.exists():
-        config = CONFIG.model_copy(update={"steps": 10**9})
+        config = CONFIG.model_copy(update={"updates": 10**9})
         loops = {arm: iter(Trainer(build(arm, data, 0), data, config)) for arm in ARMS}
         spent = dict.fromkeys(ARMS, 0.0)
         for loop in loops.values():
             next(loop)
-        for _ in range(TIMING_UPDATES):
+        for _ in range(timed):
             for arm, loop in loops.items():
                 start = time.perf_counter()
                 next(loop)
                 spent[arm] += time.perf_counter() - start
-        file.write_text(json.dumps({arm: round(SECONDS * TIMING_UPDATES / seconds) for arm, seconds in spent.items()}))
+        file.write_text(json.dumps({arm: max(1, round(seconds * timed / taken)) for arm, taken in spent.items()}))
     kept: dict[str, int] = json.loads(file.read_text())
     return kept
 
 
-def run(arm: str, seed: int, updates: int, data: DataSet) -> dict[str, Any]:
+def run(arm: str, seed: int, updates: int, data: DataSet, folder: Path) -> dict[str, Any]:
     """Train and measure one arm on one seed, or read what an earlier call measured."""
-    file = KEPT / f"{arm.replace(' ', '-')}-{seed}.json"
+    file = folder / f"{arm.replace(' ', '-')}-{seed}.json"
     if file.exists():
         kept: dict[str, Any] = json.loads(file.read_text())
         return kept
     start = time.perf_counter()
-    trainer = Trainer(build(arm, data, seed), data, CONFIG.model_copy(update={"steps": updates, "seed": seed}))
+    trainer = Trainer(build(arm, data, seed), data, CONFIG.model_copy(update={"updates": updates, "seed": seed}))
     for progress in trainer:
         skipped = progress.skipped
     chain, seconds = trainer.averaged(), time.perf_counter() - start
     bound, n = chain.bound(data.test, seed=seed), len(data.train)
-    samples = {last: chain.sample(n, seed=seed, how=Sampling(last)) for last in ("mean", "draw")}
+    samples = {final: chain.sample(n, seed=seed, sampling=Sampling(final)) for final in FINALS}
     result: dict[str, Any] = {
         "arm": arm,
         "seed": seed,
@@ -113,8 +116,8 @@ def run(arm: str, seed: int, updates: int, data: DataSet) -> dict[str, Any]:
         "kl": bound.kl.mean(1).tolist(),
         "active_units": bound.active_units,
         "floor": sliced_wasserstein(data.train, data.test, seed=seed),
-        **{f"sliced_wasserstein_{last}": sliced_wasserstein(y, data.test, seed=seed) for last, y in samples.items()},
-        **{f"diversity_{last}": diversity(y, data.test) for last, y in samples.items()},
+        **{f"sliced_wasserstein_{final}": sliced_wasserstein(y, data.test, seed=seed) for final, y in samples.items()},
+        **{f"diversity_{final}": diversity(y, data.test) for final, y in samples.items()},
     }
     file.write_text(json.dumps(result, indent=1))
     return result
@@ -123,9 +126,9 @@ def run(arm: str, seed: int, updates: int, data: DataSet) -> dict[str, Any]:
 METRICS = {
     "bound, bits/dim": "bits_per_dim",
     "sliced Wasserstein, last step its mean": "sliced_wasserstein_mean",
-    "sliced Wasserstein, last step drawn": "sliced_wasserstein_draw",
+    "sliced Wasserstein, last step a sample": "sliced_wasserstein_sample",
     "diversity, last step its mean": "diversity_mean",
-    "diversity, last step drawn": "diversity_draw",
+    "diversity, last step a sample": "diversity_sample",
 }
 
 
@@ -172,21 +175,34 @@ def _means(rows: list[dict[str, Any]], key: str) -> str:
     return ", ".join(f"{statistics.fmean(values):.2f}" for values in zip(*(r[key] for r in rows), strict=True))
 
 
+def work(folder: Path, seeds: Iterable[int], seconds: float = SECONDS, timed: int = TIMING_UPDATES) -> dict[str, list[dict[str, Any]]]:
+    """What every arm reached with these seeds."""
+    data = digits()
+    folder.mkdir(parents=True, exist_ok=True)
+    updates = updates_per_arm(data, folder, seconds, timed)
+    results: dict[str, list[dict[str, Any]]] = {arm: [] for arm in ARMS}
+    for seed in seeds:
+        for arm in ARMS:
+            result = run(arm, seed, updates[arm], data, folder)
+            results[arm].append(result)
+            print(f"{arm} seed {seed}: {result['bits_per_dim']:.3f} bits/dim, {result['sliced_wasserstein_mean']:.3f}", flush=True)
+    return results
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", default=",".join(map(str, SEEDS)), help="which to run in this process; the table needs all")
-    seeds = [int(s) for s in parser.parse_args().seeds.split(",")]
+    parser.add_argument("--smoke", action="store_true", help="a miniature, in a temporary folder")
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    data = digits()
-    KEPT.mkdir(parents=True, exist_ok=True)
-    updates = updates_per_arm(data)
-    for seed in seeds:
-        for arm in ARMS:
-            result = run(arm, seed, updates[arm], data)
-            print(f"{arm} seed {seed}: {result['bits_per_dim']:.3f} bits/dim, {result['sliced_wasserstein_mean']:.3f}", flush=True)
+    if options.smoke:
+        with tempfile.TemporaryDirectory() as folder:
+            print(table(work(Path(folder), range(2), seconds=0.1, timed=2), digits()))
+        return
+    work(KEPT, map(int, options.seeds.split(",")))
     if all((KEPT / f"{arm.replace(' ', '-')}-{seed}.json").exists() for arm in ARMS for seed in SEEDS):
         REPORT.parent.mkdir(parents=True, exist_ok=True)
-        REPORT.write_text(table({arm: [run(arm, seed, updates[arm], data) for seed in SEEDS] for arm in ARMS}, data))
+        REPORT.write_text(table(work(KEPT, SEEDS), digits()))
         print(f"the table is in {REPORT}")
 
 

@@ -3,6 +3,7 @@
 Machines are noisy, so what is compared takes turns in one process.  Memory is the largest of a process of its own.
 
     python benchmarks/step_speed.py            the table in docs/results/step_speed.md (minutes)
+    python benchmarks/step_speed.py --smoke    small networks and few turns, printed alone
 """
 
 from __future__ import annotations
@@ -21,7 +22,6 @@ import torch
 from saltus.chain import Chain
 from saltus.data import DataSet
 from saltus.data.encoding import Binned
-from saltus.kernels import VAEKernel
 from saltus.machine import describe_machine, keep_freed_memory
 from saltus.training import Config, Trainer, build_chain
 
@@ -41,7 +41,7 @@ def noise(side: int) -> DataSet:
 
 def made(kernel: str, side: int, network: dict[str, Any], levels: int = LEVELS) -> tuple[Chain, DataSet, Config]:
     data = noise(side)
-    config = Config(kernel=kernel, levels=levels, steps=10**9, batch=BATCH, any_step=False, **network)
+    config = Config(kernel=kernel, levels=levels, updates=10**9, batch=BATCH, any_step=False, **network)
     return build_chain(config, data), data, config
 
 
@@ -62,17 +62,16 @@ def ratios(one: Callable[[], object], other: Callable[[], object]) -> tuple[floa
 def loop(side: int, network: dict[str, Any]) -> str:
     """Sampling against the network's calls alone, on the same inputs."""
     chain = made("vae", side, network)[0].eval()
-    kernel = chain.kernel(1)
-    assert isinstance(kernel, VAEKernel)
+    (network,) = chain.kernel(1).sampling_network.children()
     seen: list[tuple[Any, ...]] = []
-    hook = kernel.decoder.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
+    hook = network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
     chain.sample(BATCH, seed=0)
     hook.remove()
 
     @torch.no_grad()
     def bare() -> None:
         for inputs in seen:
-            kernel.decoder.backbone(*inputs)
+            network(*inputs)
 
     whole, calls, ratio = ratios(lambda: chain.sample(BATCH, seed=0), bare)
     return f"{whole:.0f} ms | {calls:.0f} ms | {100 * (ratio - 1):+.1f} %"

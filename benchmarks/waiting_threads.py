@@ -18,7 +18,7 @@ UPDATES = 40
 
 def measure() -> float:
     """Seconds an update of the demo's VAE kernel."""
-    data, config = digits(), Config(steps=10**6)
+    data, config = digits(), Config(updates=10**6)
     updates = iter(Trainer(build_chain(config, data), data, config))
     next(updates)
     start = time.perf_counter()

@@ -104,9 +104,8 @@ def assert_one_graph(step: Step, *given: Tensor) -> None:
     assert not torch.allclose(step(*arguments(step.kernel, 0), *given), step(*arguments(step.kernel, 1), *given), atol=1e-3)
 
 
-@pytest.mark.parametrize("s", [0.2, 0.0], ids=["inner", "final"])
+@pytest.mark.parametrize(("s", "condition"), [(0.2, CLASSES), (0.0, None)], ids=["inner, of a class", "final"])
 @pytest.mark.parametrize("name", KERNELS)
-@pytest.mark.parametrize("condition", [None, CLASSES], ids=["unconditional", "class"])
 @torch.no_grad()
 def test_a_step_is_one_graph(name: str, s: float, condition: Condition | None) -> None:
     torch.manual_seed(0)

@@ -87,11 +87,10 @@ def draw_costs(costs: PairCosts, plans: Mapping[int, Plan], file: Path) -> None:
 
 
 def _cost_table(axes: Axes, costs: PairCosts) -> AxesImage:
-    from matplotlib.colors import LogNorm
-
     nats = costs.nats.numpy()
     least = max(float(np.nanquantile(nats, 0.02)), 1e-3)
-    image = axes.imshow(np.ma.masked_invalid(np.maximum(nats, least)), norm=LogNorm(vmin=least), origin="lower", cmap="Greys")
+    scale = needs("matplotlib.colors", extra="demo").LogNorm(vmin=least)
+    image = axes.imshow(np.ma.masked_invalid(np.maximum(nats, least)), norm=scale, origin="lower", cmap="Greys")
     every = range(0, len(costs.times), max(1, len(costs.times) // 8))
     labels = [f"{costs.times[i]:.2g}" for i in every]
     axes.set(title="nats of a step, and the best grids", xlabel="from t", ylabel="to s")
@@ -110,10 +109,9 @@ def _stairs(axes: Axes, at: Sequence[int], index: int, label: str) -> None:
 
 def _plan_bars(axes: Axes, costs: PairCosts, plans: Mapping[int, Plan]) -> None:
     """What each step of a grid is paid, darker where it starts from a cleaner time, and the total."""
-    from matplotlib import colormaps
-
+    colours = needs("matplotlib", extra="demo").colormaps["viridis"]
     for row, plan in enumerate(plans.values()):
-        shades = [colormaps["viridis"](costs.times.index(t) / len(costs.times)) for t in plan.times[1:]]
+        shades = [colours(costs.times.index(t) / len(costs.times)) for t in plan.times[1:]]
         left = 0.0
         for nats, shade in zip((*plan.steps, plan.prior), (*shades, "0.8"), strict=True):
             axes.barh(row, max(nats, 0), left=left, color=shade, edgecolor="white")
