@@ -10,7 +10,7 @@ import tempfile
 
 os.environ["OMP_NUM_THREADS"] = "1"
 _CACHE = None if "PYTEST_XDIST_WORKER" in os.environ else tempfile.mkdtemp(prefix="saltus-tests-")
-if _CACHE:  # workers transfer_weights it
+if _CACHE:  # workers inherit it
     os.environ["SALTUS_CACHE"] = _CACHE
 
 import torch  # noqa: E402 - it reads the number of threads

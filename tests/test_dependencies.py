@@ -18,7 +18,8 @@ ROOT = Path(__file__).parents[1]
 SOURCE = ROOT / "src" / "saltus"
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 FILES = sorted(SOURCE.rglob("*.py"))
-NAMES = PACKAGES | {"PIL": "pillow"}
+NAMES = PACKAGES | {"PIL": "pillow", "pydantic_core": "pydantic", "markupsafe": "jinja2"}
+"""Names of packages, and for a part of a library that is a package of its own, that library's."""
 DEVELOPMENT = {"test", "dev"}
 """Extras whose tools saltus does not import."""
 

@@ -83,7 +83,7 @@ with hidden(*{libraries}):
 
     assert all(getattr(saltus, name) is not None for name in saltus.__all__)
     np.save("table.npy", np.random.default_rng(0).normal(size=(300, 2)))
-    for line in ("train --data table.npy --out run --levels 2 --steps 2", "sample run --n 3 --out samples"):
+    for line in ("train --data table.npy --out run --levels 2 --updates 2", "sample run --n 3 --out samples"):
         done = CliRunner().invoke(cli, line.split(), catch_exceptions=False)
         assert done.exit_code == 0, done.output
     chain = saltus.Chain.load(Path("run"))

@@ -7,12 +7,14 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from saltus.chain import Chain
 from saltus.data import digits
+from saltus.estimators import Model
 from saltus.evaluation import likelihood
 from saltus.pretrained import PRETRAINED, run_folder
 from saltus.training import Config, check_data, load_config, load_encoding
@@ -36,12 +38,34 @@ def test_a_chain_is_small_and_samples_are_of_its_data(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PRETRAINED)
+def test_a_model_of_a_name_is_its_chain_in_the_units_of_its_data(name: str) -> None:
+    model, folder = Model.load(name), run_folder(name)
+    chain, encoding = Chain.load(folder), load_encoding(folder)
+    raw = model.sample(3, seed=5)
+    assert (raw.shape, raw.dtype) == ((3, *encoding.shape), np.uint8)
+    assert np.array_equal(raw, encoding.decode(chain.sample(3, seed=5)))
+    y = encoding.encode(raw)
+    assert np.allclose(model.log_prob_bound(raw, seed=1), -chain.bound(y, seed=1).total.double().numpy())
+    assert not np.allclose(model.log_prob_bound(raw, seed=2), model.log_prob_bound(raw, seed=1))
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
+def test_a_chain_is_the_same_when_it_is_saved_again(name: str, tmp_path: Path) -> None:
+    chain = Chain.load(run_folder(name))
+    chain.save(tmp_path)
+    again = Chain.load(tmp_path)
+    assert torch.equal(again.sample(2, seed=3), chain.sample(2, seed=3))
+    assert (again.scaling, again.levels, again.noise_version) == (chain.scaling, chain.levels, chain.noise_version)
+    assert again.encoding.key == chain.encoding.key
+
+
+@pytest.mark.parametrize("name", PRETRAINED)
 def test_a_card_says_how_a_chain_was_made(name: str) -> None:
     card = (run_folder(name) / "CARD.md").read_text()
     assert f"python benchmarks/ship.py {name}" in card
     assert "bits/dim" in card
     (options,) = re.findall(r"differ from `saltus train`'s: (.*)\.$", card, re.MULTILINE)
-    assert Config(**json.loads(options)) == load_config(run_folder(name))
+    assert Config.from_saved(json.loads(options)) == load_config(run_folder(name))
     assert hashlib.blake2b((run_folder(name) / "chain.safetensors").read_bytes(), digest_size=8).hexdigest() in card
 
 

@@ -1,4 +1,4 @@
-"""What training minimises: levels are stratified, probabilities leave the expected loss, and any-step kernels see the pairs of all grids."""
+"""What training minimises: stratified levels, probabilities that leave the expected loss, and the pairs of all grids for any step."""
 
 from __future__ import annotations
 
@@ -205,7 +205,7 @@ def test_the_loss_of_an_any_step_kernel_is_the_weighted_loss_of_random_pairs() -
     z_s, z_t = (noise.normal(role, (2,), like=y) for role in ("z_s", "z_t"))
     z_s = (torch.exp(-s) * y.T + (-torch.expm1(-2 * s)).sqrt() * z_s.T).T.float()
     z_t = (torch.exp(s - t) * z_s.T + (-torch.expm1(2 * (s - t))).sqrt() * z_t.T).T.float()
-    terms = chain.kernel(1).loss(Pair(z_t, s, t, y=y, z_s=z_s), noise, {"kl": 0.5})
+    terms, weight = chain.kernel(1).loss(Pair(z_t, s, t, y=y, z_s=z_s), noise, {"kl": 0.5}), weight / 3
     assert torch.allclose(loss.total, (weight * sum(terms.values())).float(), rtol=1e-3)
     assert torch.equal(loss.weight, weight.float())
     assert not loss.level.any()
@@ -244,9 +244,9 @@ def of_times(s: Tensor, t: Tensor) -> Tensor:
 
 @pytest.mark.parametrize(("batch", "batches"), [(1, 1500), (5, 500)])
 def test_batches_of_any_step_kernels_estimate_the_mean_over_grids_without_bias(batch: int, batches: int) -> None:
-    """Against the sum over the steps of each grid, integrated over offsets."""
+    """Against the sum over the steps of each grid, integrated over offsets; L times the mean over items is the sum over steps."""
     last, n_offsets = 2.0, 4000
-    chain = Chain(StandardNormal(), Levels([0, last]), TimesAlone())
+    chain = Chain(StandardNormal(), Levels([0, 0.5, last]), TimesAlone())
     offsets = (torch.arange(n_offsets, dtype=torch.float64) + 0.5) / n_offsets
     expected = 0.0
     for n in (1, 2, 4, 8, 16):
@@ -255,5 +255,5 @@ def test_batches_of_any_step_kernels_estimate_the_mean_over_grids_without_bias(b
         expected += float(of_times(starts, ends).sum(0).mean()) / 5
     y = torch.zeros(batch, 1, dtype=torch.float64)
     losses = [chain.loss(y, seed=0, first_item=first) for first in range(0, batches * batch, batch)]
-    assert mean_is(torch.stack([loss.total.mean() for loss in losses]), expected)
+    assert mean_is(torch.stack([2 * loss.total.mean() for loss in losses]), expected)
     assert not mean_is(torch.stack([(loss.total / loss.weight).mean() for loss in losses]), expected)  # the twin: no weights

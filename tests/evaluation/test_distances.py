@@ -15,8 +15,8 @@ from scipy.stats import wasserstein_distance
 
 from saltus.evaluation import diversity, energy_distance, mean_distance, mean_pairwise_distance, sliced_wasserstein
 from saltus.evaluation.distances import distance_blocks, random_directions, squared_wasserstein
-from tests.evaluation.sets import distances, normal
 from tests.helpers.checks import STANDARD_ERRORS
+from tests.helpers.sets import distances, normal
 
 
 def test_sliced_wasserstein_of_a_shift_is_the_shift_seen_from_a_random_direction() -> None:

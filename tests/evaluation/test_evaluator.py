@@ -23,8 +23,8 @@ from saltus.evaluation import (
     evaluate,
     sliced_wasserstein,
 )
-from tests.evaluation.sets import QUICK, Fresh, N, images, rows, table
 from tests.helpers.checks import STANDARD_ERRORS, standard_error
+from tests.helpers.sets import QUICK, Fresh, N, images, rows, table
 
 
 @pytest.fixture(scope="module", autouse=True)

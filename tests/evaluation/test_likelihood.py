@@ -9,9 +9,8 @@ import pytest
 from saltus.chain import Chain
 from saltus.errors import SaltusError
 from saltus.evaluation import latent_use, likelihood
-from saltus.evaluation.likelihood import convention
-from tests.evaluation.sets import images, table
 from tests.helpers.chains import chain_of, data_for
+from tests.helpers.sets import images, table
 
 
 @pytest.mark.parametrize("name", ["gaussian", "vae", "mixture"])
@@ -32,23 +31,23 @@ def test_the_likelihood_is_the_chains_bound(name: str) -> None:
     assert found.convention == "density in the units of the file, by a Gaussian whose standard deviation is at least 0.01 of the data's"
 
 
-def test_a_tightened_chain_reports_its_bound_and_says_so() -> None:
+def test_a_chain_with_importance_samples_reports_its_bound_and_says_so() -> None:
     plain, y = chain_of("vae"), data_for("vae")
-    chain = Chain(plain.prior, plain.levels, plain.kernel(1), latents=4)
-    found, untightened = (likelihood(one, y, table().encoding) for one in (chain, plain))
+    chain = Chain(plain.prior, plain.levels, plain.kernel(1), importance_samples=4)
+    found, other = (likelihood(one, y, table().encoding) for one in (chain, plain))
     assert found is not None
-    assert untightened is not None
-    assert (found.latents, untightened.latents) == (4, 1)
-    assert found.total < untightened.total
-    assert (found.tightened, untightened.tightened) == (", tightened with 4 latents a step", "")
+    assert other is not None
+    assert (found.importance_samples, other.importance_samples) == (4, 1)
+    assert found.total < other.total
+    assert (found.weighting, other.weighting) == (", importance-weighted with 4 samples a step", "")
     uses = latent_use(chain, y)
     assert [use.nats for use in uses] == pytest.approx(found.per_level, rel=1e-5)
-    assert [use.kl for use in uses] == pytest.approx(chain.bound(y, latents=1).kl.mean(1).tolist(), rel=1e-5)
+    assert [use.kl for use in uses] == pytest.approx(chain.bound(y, importance_samples=1).kl.mean(1).tolist(), rel=1e-5)
 
 
 def test_the_convention_of_bins_is_told() -> None:
 
-    assert convention(images().encoding) == "probability of 17 values, by a discretised Gaussian with an outlier share of 0.0001"
+    assert images().encoding.head().convention == "probability of 17 values, by a discretised Gaussian with an outlier share of 0.0001"
 
 
 def test_a_chain_without_a_bound_has_no_likelihood() -> None:

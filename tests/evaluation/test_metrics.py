@@ -10,7 +10,7 @@ from torch import Tensor
 
 from saltus.evaluation import DEFAULT_METRICS, FEATURE_METRICS, INCEPTION_METRICS, METRICS, energy_distance
 from saltus.evaluation.metrics import SampleSet, measure
-from tests.evaluation.sets import normal
+from tests.helpers.sets import normal
 
 TRAIN, REAL, ITEMS = (normal(40, 3, seed=seed) for seed in range(3))
 

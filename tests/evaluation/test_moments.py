@@ -11,7 +11,7 @@ from scipy import linalg
 from torch import Tensor
 
 from saltus.evaluation import frechet_distance, kernel_distance, vendi_score
-from tests.evaluation.sets import normal
+from tests.helpers.sets import normal
 
 
 def test_the_frechet_distance_is_that_of_the_sample_moments() -> None:

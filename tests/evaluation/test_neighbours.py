@@ -11,7 +11,7 @@ import torch
 from scipy.stats import mannwhitneyu
 
 from saltus.evaluation import fidelity, memorisation, nearest_distances, neighbour_radii
-from tests.evaluation.sets import distances, normal
+from tests.helpers.sets import distances, normal
 
 
 def by_loops(x: np.ndarray, real: np.ndarray, k: int) -> tuple[float, float, float, float]:

@@ -15,8 +15,8 @@ from saltus.errors import SaltusError
 from saltus.evaluation import ChainSampler, Evaluator, Report, Sampler, evaluate, evaluate_items
 from saltus.kernels import Sampling
 from saltus.storage import to_json
-from tests.evaluation.sets import QUICK, Fresh, N, table
 from tests.helpers.chains import chain_of
+from tests.helpers.sets import QUICK, Fresh, N, table
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -80,8 +80,8 @@ def test_a_chain_is_a_sampler() -> None:
 
 def test_a_chain_sampler_passes_its_options_on() -> None:
     chain = chain_of("gaussian")
-    hot, cold = (ChainSampler(chain, Sampling(last)).sample(9, seed=3) for last in ("draw", "mean"))
-    assert torch.equal(cold, ChainSampler(chain, Sampling("mean")).sample(9, seed=3))
+    hot, cold = (ChainSampler(chain, Sampling(final=final)).sample(9, seed=3) for final in ("sample", "mean"))
+    assert torch.equal(cold, ChainSampler(chain, Sampling(final="mean")).sample(9, seed=3))
     assert not torch.equal(hot, cold)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from saltus.evaluation import two_sample_accuracy
-from tests.evaluation.sets import normal
+from tests.helpers.sets import normal
 
 
 def test_the_two_sample_test_cannot_tell_equal_distributions_and_tells_others() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.machinery import PathFinder
 
 __all__ = ["hidden"]
 
@@ -15,6 +16,8 @@ def hidden(*libraries: str) -> Iterator[None]:
     finders, loaded = list(sys.meta_path), {name: module for name, module in sys.modules.items() if name.partition(".")[0] in libraries}
 
     class Finder:
+        find_distributions = staticmethod(PathFinder.find_distributions)
+
         @staticmethod
         def find_spec(name: str, path: object = None, target: object = None) -> object:
             if name.partition(".")[0] in libraries:

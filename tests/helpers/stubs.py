@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from saltus.kernels import GaussianKernel, OracleDenoiser, Preconditioned, VAEKernel
 from saltus.likelihoods import Head
-from saltus.networks import MLP
+from saltus.networks import MLP, Condition, backbone
 from saltus.process import Noise, OrnsteinUhlenbeck
 
-__all__ = ["GivenNoise", "OracleDenoiser", "randomise", "set_error", "small_vae"]
+__all__ = ["GivenNoise", "OracleDenoiser", "network", "randomise", "set_error", "small_vae"]
 
 process = OrnsteinUhlenbeck()
 
@@ -33,6 +34,11 @@ def set_error(kernel: GaussianKernel, times: Tensor, errors: Tensor) -> None:
     kernel.calibrated_log_snr, kernel.calibrated_error = process.log_snr(times).flip(0), errors.double().flip(0)
 
 
+def network(event_shape: Sequence[int], variance: float = 1.0, **sizes: Any) -> Preconditioned:
+    """A preconditioned backbone of a preset."""
+    return Preconditioned(backbone(event_shape, **sizes), variance)
+
+
 def randomise(module: nn.Module, seed: int = 0) -> None:
     """Fill last layers, which start at zero, with numbers of order one: an untrained network that does something."""
     generator = torch.Generator().manual_seed(seed)
@@ -42,7 +48,10 @@ def randomise(module: nn.Module, seed: int = 0) -> None:
                 parameter.copy_(0.3 * torch.randn(parameter.shape, generator=generator))
 
 
-def small_vae(event_shape: Sequence[int], encoder: nn.Module | None, head: Head, **options: str) -> VAEKernel:
+def small_vae(
+    event_shape: Sequence[int], encoder: nn.Module | None, head: Head, *, condition: Condition | None = None, **options: Any
+) -> VAEKernel:
     """A VAE kernel around a small multi-layer perceptron."""
     latent = 0 if encoder is None else int(encoder.latent)  # type: ignore[arg-type]
-    return VAEKernel(Preconditioned(MLP(event_shape, outputs=2, latent=latent, width=16, depth=1)), encoder, head, **options)
+    mlp = MLP(event_shape, outputs=2, latent=latent, width=16, depth=1, condition=condition)
+    return VAEKernel(Preconditioned(mlp), encoder, head, **options)

@@ -117,3 +117,11 @@ def test_curves_tell_samplers_apart_and_the_perfect_one_by_dashes() -> None:
     assert [look[:2] for look in looks[:12]] == [look[:2] for look in looks[12:]]
     assert {look[2] for look in looks[12:]} == {"--"}
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["real items", *(f"run: {sampler}" for sampler in samplers)]
+
+
+def test_curves_tell_networks_apart_that_have_a_sampler_in_common() -> None:
+    rows = [row(model, sampler, calls) for model in ("one", "other", PERFECT) for sampler in ("DDIM", "UniPC") for calls in (1, 2)]
+    drawn = [container.lines[0] for container in curves(summary(rows), "energy").axes[0].containers]
+    assert len({line.get_color() for line in drawn}) == 2
+    looks = {(line.get_color(), line.get_fillstyle(), line.get_linestyle()) for line in drawn}
+    assert len(looks) == len(drawn) == 6

@@ -1,28 +1,26 @@
-"""Who takes part in a comparison and on which grids; pieces of work that are kept; pages that need nothing else."""
+"""Who takes part in a comparison, on which grids, and how steps are sampled."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import pytest
 import torch
 
 from saltus.chain import Chain, StandardNormal
-from saltus.kernels import DeterministicKernel, GaussianKernel, Sampling
+from saltus.kernels import DeterministicKernel, GaussianKernel, Preconditioned, Sampling
 from saltus.levels import Levels
-from saltus.networks import decoder
-from saltus.studies.cache import ResultCache
-from saltus.studies.compare.samplers import Contender, grids, of_chain, of_oracle
-from saltus.studies.pages import page, paragraph, table
+from saltus.networks import MLPEncoder, backbone
+from saltus.studies.compare.samplers import NamedSampler, grids, of_chain, of_oracle
 from tests.helpers.chains import HEAD, MIXTURE, chain_of, grid
-from tests.helpers.stubs import randomise
+from tests.helpers.stubs import randomise, small_vae
 
 ITEMS = MIXTURE.sample(40, seed=1).float()
+SCHEDULERS = ["DDPM", "DDIM", "DPM-Solver++ 2M", "UniPC", "Heun", "DEIS"]
 
 
 def any_step(kernel: type[GaussianKernel] | type[DeterministicKernel]) -> Chain:
     torch.manual_seed(0)
-    built = GaussianKernel(decoder((2,)), HEAD) if kernel is GaussianKernel else DeterministicKernel(decoder((2,)))
+    network = Preconditioned(backbone((2,)))
+    built = GaussianKernel(network, HEAD) if kernel is GaussianKernel else DeterministicKernel(network)
     randomise(built)
     return Chain(StandardNormal(), grid(3), built)
 
@@ -36,51 +34,71 @@ def test_every_rival_chooses_among_grids_of_its_own_length_and_one_last_time() -
 
 def test_a_chain_of_fixed_levels_takes_part_at_its_own_number_of_calls_only() -> None:
     chain = chain_of("vae")
-    (contender,) = of_chain(chain, ITEMS)
-    assert [calls for calls in range(1, 6) if contender.choices(calls)] == [3]
-    assert contender.network_calls(chain.levels.L) == 3
-    assert contender.has_bound
-    assert contender.on(chain.levels) is chain
+    (sampler,) = of_chain(chain, ITEMS)
+    assert [calls for calls in range(1, 6) if sampler.choices(calls)] == [3]
+    assert sampler.network_calls(chain.levels.L) == 3
+    assert sampler.has_bound
+    assert sampler.on(chain.levels) is chain
 
 
 def test_a_vae_chooses_eta_and_temperature_and_its_bound_does_not() -> None:
-    (contender,), (direct,) = of_chain(chain_of("vae"), ITEMS), of_chain(chain_of("direct vae"), ITEMS)
-    choices = contender.choices(3)
+    (named,), (direct,) = of_chain(chain_of("vae"), ITEMS), of_chain(chain_of("direct vae"), ITEMS)
+    choices = named.choices(3)
     others = [f", temperature {temperature:g}" for temperature in (0.85, 1.25, 1.5, 1.75, 2.0)]
     etas = ("", ", eta 0.5", ", eta 0")
-    assert list(choices) == [f"own{last}{eta}{more}" for last in ("", ", last draw") for eta in etas for more in ("", *others)]
-    assert list(contender.choices(3, bound=True)) == ["own"]
-    assert list(direct.choices(3)) == [f"own{last}{more}" for last in ("", ", last draw") for more in ("", *others)]
+    assert list(choices) == [f"own{last}{eta}{more}" for last in ("", ", final sample") for eta in etas for more in ("", *others)]
+    assert list(named.choices(3, bound=True)) == ["own"]
+    assert list(direct.choices(3)) == [f"own{last}{more}" for last in ("", ", final sample") for more in ("", *others)]
     chain = chain_of("vae")
     for choice in choices.values():
-        samples = contender.sampler(choice).sample(5, seed=1)
-        assert torch.equal(samples, chain.sample(5, seed=1, how=choice.how))
-        assert torch.equal(samples, chain.sample(5, seed=1)) is (choice.how == Sampling())
+        samples = named.sampler(choice).sample(5, seed=1)
+        assert torch.equal(samples, chain.sample(5, seed=1, sampling=choice.sampling))
+        assert torch.equal(samples, chain.sample(5, seed=1)) is (choice.sampling == Sampling())
     assert len({str(choice.key) for choice in choices.values()}) == len(choices)
-    assert contender.choices(3, bound=True)["own"].key == {"levels": list(chain.levels)}
+    assert named.choices(3, bound=True)["own"].key == {"levels": list(chain.levels)}
 
 
-def test_a_network_for_all_times_takes_part_with_every_way_on_any_grid() -> None:
-    contenders = of_chain(any_step(GaussianKernel), ITEMS)
-    assert [c.way for c in contenders] == ["Gaussian step", "DDPM", "DDIM", "DPM-Solver++ 2M", "UniPC", "Heun", "DEIS"]
-    for contender in contenders:
+def test_a_network_for_all_times_takes_part_with_every_sampler_on_any_grid() -> None:
+    samplers = of_chain(any_step(GaussianKernel), ITEMS)
+    assert [c.name for c in samplers] == ["Gaussian step", *SCHEDULERS]
+    for sampler in samplers:
         for calls in (1, 2, 5):
-            for levels in (choice.levels for choice in contender.choices(calls).values()):
-                cost = contender.network_calls(levels.L)
+            for levels in (choice.levels for choice in sampler.choices(calls).values()):
+                cost = sampler.network_calls(levels.L)
                 assert cost <= calls
-                assert cost == calls or (contender.way == "Heun" and calls % 2 == 0)
-                assert contender.on(levels).sample(3, seed=0).isfinite().all()
-                assert contender.has_bound is (contender.way == "Gaussian step")
-    assert [c.way for c in of_chain(any_step(DeterministicKernel), ITEMS)] == ["equation (2)", "bridge step"]
+                assert cost == calls or (sampler.name == "Heun" and calls % 2 == 0)
+                assert sampler.on(levels).sample(3, seed=0).isfinite().all()
+                assert sampler.has_bound is (sampler.name == "Gaussian step")
+    assert [c.name for c in of_chain(any_step(DeterministicKernel), ITEMS)] == ["plain decoder", "bridge step", *SCHEDULERS]
 
 
-def test_all_ways_start_from_the_same_noise() -> None:
+def test_a_deterministic_network_meets_the_schedulers_and_has_no_bound() -> None:
+    samplers = of_chain(any_step(DeterministicKernel), ITEMS)
+    assert not any(sampler.has_bound for sampler in samplers)
+    ddim, gaussian = (
+        next(s for s in of_chain(any_step(kind), ITEMS) if s.name == "DDIM") for kind in (DeterministicKernel, GaussianKernel)
+    )
+    levels = Levels([0.0, 0.5, 2.0])
+    assert torch.equal(ddim.on(levels).sample(4, seed=3), gaussian.on(levels).sample(4, seed=3))  # of the same network
+
+
+def test_a_vae_for_any_step_takes_part_on_any_grid_alone() -> None:
+    chain = Chain(StandardNormal(), grid(3), small_vae((2,), MLPEncoder((2,), latent=3, width=16), HEAD, any_step=True))
+    (named,) = of_chain(chain, ITEMS)
+    assert (named.name, named.own, named.has_bound) == ("VAE step", None, True)
+    for calls in (1, 5):
+        assert {choice.levels.L for choice in named.choices(calls, bound=True).values()} == {calls}
+        assert any(choice.sampling == Sampling("sample", 0.5, 1.25) for choice in named.choices(calls).values())
+    assert named.on(Levels([0.0, 1.0])).bound(ITEMS, seed=0).total.isfinite().all()
+
+
+def test_all_samplers_start_from_the_same_noise() -> None:
     """One step of DDIM, of the bridge and of the Gaussian kernel is yhat(z_L) of the same z_L."""
-    contenders = of_chain(any_step(GaussianKernel), ITEMS)
+    samplers = of_chain(any_step(GaussianKernel), ITEMS)
     levels = Levels([0.0, 2.0])
-    first, *others = [c.on(levels).sample(4, seed=3) for c in contenders]
+    first, *others = [c.on(levels).sample(4, seed=3) for c in samplers]
     assert all(torch.allclose(first, other, atol=1e-5) for other in others)
-    assert not torch.allclose(first, contenders[0].on(levels).sample(4, seed=4), atol=1e-5)
+    assert not torch.allclose(first, samplers[0].on(levels).sample(4, seed=4), atol=1e-5)
 
 
 def test_the_optimal_variance_is_calibrated_for_every_grid() -> None:
@@ -97,55 +115,20 @@ def test_the_optimal_variance_is_calibrated_for_every_grid() -> None:
 
 def test_a_chosen_variance_is_kept_and_late_grids_have_no_schedulers() -> None:
     torch.manual_seed(0)
-    kernel = GaussianKernel(decoder((2,)), HEAD, variance="posterior")
+    kernel = GaussianKernel(Preconditioned(backbone((2,))), HEAD, variance="posterior")
     first, *_ = of_chain(Chain(StandardNormal(), grid(3), kernel), ITEMS)
-    assert first.way == "Gaussian step, posterior variance"
-    assert first.on(grid(2)).kernel(1) is kernel
-    late = of_chain(Chain(StandardNormal(), Levels([0.0, 1.0, 25.0]), GaussianKernel(decoder((2,)), HEAD)), ITEMS)
-    assert [c.way for c in late] == ["Gaussian step"]
+    assert first.name == "Gaussian step, posterior variance"
+    kept = first.on(grid(2)).kernel(1)
+    assert isinstance(kept, GaussianKernel)
+    assert (kept.variance, kept.network) == (kernel.variance, kernel.network)
+    late = of_chain(Chain(StandardNormal(), Levels([0.0, 1.0, 25.0]), GaussianKernel(Preconditioned(backbone((2,))), HEAD)), ITEMS)
+    assert [c.name for c in late] == ["Gaussian step"]
 
 
 def test_the_perfect_denoiser_has_the_exact_kernel_too() -> None:
-    contenders: dict[str, Contender] = {c.way: c for c in of_oracle(MIXTURE, ITEMS, HEAD, 3.0, exact_bound=True)}
-    exact = contenders["exact kernel"].on(Levels([0.0, 3.0]))
+    samplers: dict[str, NamedSampler] = {c.name: c for c in of_oracle(MIXTURE, ITEMS, HEAD, 3.0, exact_bound=True)}
+    exact = samplers["exact kernel"].on(Levels([0.0, 3.0]))
     y = MIXTURE.sample(20, seed=4)
     assert torch.allclose(exact.bound(y).total, -MIXTURE.log_prob(y, 0.0), atol=1e-9)
     without = of_oracle(MIXTURE, ITEMS, HEAD, 3.0, exact_bound=False)
     assert not any(c.has_bound for c in without)
-
-
-def test_a_piece_is_made_once_and_named_by_all_that_decides_it(tmp_path: Path) -> None:
-    made: list[int] = []
-
-    def make() -> dict[str, float]:
-        made.append(1)
-        return {"value": 0.1 + 0.2}
-
-    for _ in range(2):
-        cells = ResultCache(tmp_path / "cells")
-        assert cells.get({"n": 1}, make) == {"value": 0.1 + 0.2}
-    assert len(made) == 1
-    cells.get({"n": 2}, make)
-    assert len(made) == 2
-
-    def interrupted() -> dict[str, float]:
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        cells.get({"n": 3}, interrupted)
-    assert cells.get({"n": 3}, make)["value"] == 0.1 + 0.2
-
-
-def test_a_tensor_is_made_once(tmp_path: Path) -> None:
-    cells = ResultCache(tmp_path)
-    file = cells.tensor({"n": 1}, lambda: torch.arange(3.0))
-    assert cells.tensor({"n": 1}, lambda: pytest.fail("made again")) == file
-    assert torch.equal(cells.load(file.name), torch.arange(3.0))
-
-
-def test_a_page_is_escaped_and_needs_no_other_file() -> None:
-    text = page("a < b", [paragraph("x & y"), table(["way", "1 call"], [["<script>", "2"]])])
-    assert "a &lt; b" in text
-    assert "x &amp; y" in text
-    assert "<script>" not in text
-    assert "http" not in text

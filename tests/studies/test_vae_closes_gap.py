@@ -1,4 +1,4 @@
-"""The point of the progressive VAE (Problem 3): at few levels it closes most of the gap that the best Gaussian step leaves.
+"""The point of the progressive VAE: at few levels it closes most of the gap that the best Gaussian step leaves.
 
 The data are two narrow modes on a line.  Half-way to noise z_t no longer tells the mode, so the true reverse step has
 two peaks: the Gaussian step, here around the *exact* posterior mean and with the best variance, has to cover both.
@@ -11,19 +11,18 @@ import statistics
 import torch
 
 from saltus.chain import Chain, StandardNormal
-from saltus.kernels import GaussianKernel, VAEKernel
+from saltus.kernels import GaussianKernel, OracleDenoiser, Preconditioned, VAEKernel
 from saltus.levels import Levels
 from saltus.likelihoods import GaussianHead
-from saltus.networks import MLP, MLPEncoder, Scaled
+from saltus.networks import MLP, MLPEncoder
 from saltus.oracles import GaussianMixture
-from tests.helpers.stubs import OracleDenoiser
 
 MODES = GaussianMixture(torch.tensor([0.5, 0.5]), torch.tensor([[-1.0], [1.0]]), torch.full((2, 1, 1), 0.1**2))
 DATA_VARIANCE = 1 + 0.1**2
 LEVELS = Levels([0, 0.5, 3.0])
 HEAD = GaussianHead(0.01)  # a tenth of the width of a mode
 
-STEPS, BATCH, RATE, WARM_UP = 500, 256, 3e-3, 0.3
+UPDATES, BATCH, RATE, WARM_UP = 500, 256, 3e-3, 0.3
 ITEMS = 20_000
 SEEDS = 3
 
@@ -35,14 +34,14 @@ SHARE = 0.6
 def trained(seed: int, latent: int) -> Chain:
     """A chain of VAE kernels after plain AdamW on its loss, the weight of the latent's KL rising from 0 to 1."""
     torch.manual_seed(seed)
-    decoder = Scaled(MLP((1,), outputs=2, latent=latent, width=32, depth=2), DATA_VARIANCE)
+    decoder = Preconditioned(MLP((1,), outputs=2, latent=latent, width=32, depth=2), DATA_VARIANCE)
     encoder = MLPEncoder((1,), latent=latent, width=32) if latent else None
     chain = Chain(StandardNormal(), LEVELS, VAEKernel(decoder, encoder, HEAD))
     optimiser = torch.optim.AdamW(chain.parameters(), lr=RATE, weight_decay=0.0)
-    rest = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda step: (1 - step / STEPS) ** 0.5)
-    data = MODES.sample(STEPS * BATCH, seed=seed).float()
-    for step, y in enumerate(data.split(BATCH)):
-        loss = chain.loss(y, seed=seed, first_item=step * BATCH, weights={"kl": min(1.0, step / (WARM_UP * STEPS))})
+    rest = torch.optim.lr_scheduler.LambdaLR(optimiser, lambda update: (1 - update / UPDATES) ** 0.5)
+    data = MODES.sample(UPDATES * BATCH, seed=seed).float()
+    for update, y in enumerate(data.split(BATCH)):
+        loss = chain.loss(y, seed=seed, first_item=update * BATCH, weights={"kl": min(1.0, update / (WARM_UP * UPDATES))})
         optimiser.zero_grad()
         loss.total.mean().backward()
         optimiser.step()

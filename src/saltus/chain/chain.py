@@ -1,13 +1,9 @@
-r"""A chain: a prior for z_L, a grid of levels, and a kernel for each step down to the data.
-
-Everything here asks nothing of a kernel but its contract.
-"""
+"""A chain: a prior for z_L, a grid of levels, and a kernel for each step down to the data."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -17,7 +13,7 @@ from torch import Tensor
 from saltus.chain.bound import Bound, measured
 from saltus.chain.classes import ClassBound, class_bound
 from saltus.chain.encoded import Encoded
-from saltus.chain.latents import Code, decode, encode, on_great_circle, reconstruct
+from saltus.chain.latents import Code, between, decode, encode, reconstruct
 from saltus.chain.loss import Batch, ChainLoss, Loss
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import Prior
@@ -95,10 +91,10 @@ class Chain(ChainProcess):
             SaltusError: for a condition or a way of sampling that the kernels do not know.
             ValueError: if n or batch is below 1, seed or first_item below 0.
         """
-        self._check_sampling(sampling)
+        self.check_sampling(sampling)
         if n < 1 or batch < 1:
             raise ValueError(f"n = {n}, batch = {batch}; expected at least 1")
-        conditions = self._given_or_drawn(condition, self.noise(seed, first_item, n))
+        conditions = self.conditions_for(condition, self.noise(seed, first_item, n))
         parts = []
         with evaluating(self):
             for start in range(0, n, batch):
@@ -118,25 +114,6 @@ class Chain(ChainProcess):
 
         return step
 
-    def _check_sampling(self, sampling: Sampling) -> None:
-        if sampling.temperature != 1 and not any(kernel.latent for kernel in self.each_kernel()):
-            raise SaltusError(f"temperature = {sampling.temperature} is that of latents, and these kernels have none; leave it at 1")
-        if sampling.guidance != 1 and self.condition is None:
-            raise SaltusError(f"guidance = {sampling.guidance} strengthens a condition, and this model has none; leave it at 1")
-
-    def _given(self, condition: Any, n: int) -> Tensor | None:
-        """A condition for each of n items, on the device of the parameters; None for a model without one, and where none is given."""
-        if condition is None:
-            return None
-        if self.condition is None:
-            raise SaltusError("a condition was given, and this model was trained without one; leave it out, or train with --condition")
-        return self.condition.check(condition, n).to(like(self).device)
-
-    def _given_or_drawn(self, condition: Any, noise: Noise) -> Tensor | None:
-        if condition is None and self.condition is not None:
-            return self.condition.draw(noise.uniform("condition")).to(like(self).device)
-        return self._given(condition, noise.n)
-
     def loss(
         self,
         y: Tensor,
@@ -150,9 +127,6 @@ class Chain(ChainProcess):
     ) -> Loss:
         """The training loss of data (B, *E), each item at one level; `ChainLoss` is the same as a module.
 
-        Levels are stratified: they ascend along the batch, whose items are assumed to come in random order, and their
-        counts differ from their shares of it by less than one.
-
         Args:
             y: the data.
             condition: of the items, as for `sample`.
@@ -162,7 +136,12 @@ class Chain(ChainProcess):
         """
         seed = int(torch.randint(_MOST_SEEDS, ())) if seed is None else seed
         batch = Batch(
-            y, self.noise(seed, first_item, len(y)), self._given(condition, len(y)), weights or {}, level_probabilities, importance_samples
+            y,
+            self.noise(seed, first_item, len(y)),
+            self.given_condition(condition, len(y)),
+            weights or {},
+            level_probabilities,
+            importance_samples,
         )
         loss: Loss = ChainLoss(self)(batch)
         return loss
@@ -192,11 +171,11 @@ class Chain(ChainProcess):
             SaltusError: if a kernel has no bound, the shape of `y` is not (N, *E), its type is not that of the parameters, or its values
                 are not the head's.
         """
-        self._check(y)
+        self.check_items(y)
         k = self.importance_samples if importance_samples is None else importance_samples
         if batch < 1 or k < 1:
             raise ValueError(f"batch = {batch} and importance_samples = {k}; expected at least 1 of each")
-        given = self._given(condition, len(y))
+        given = self.given_condition(condition, len(y))
         return measured(self, y, seed=seed, first_item=first_item, importance_samples=k, batch=batch, scaling=self.scaling, condition=given)
 
     @torch.no_grad()
@@ -216,16 +195,6 @@ class Chain(ChainProcess):
 
         return class_bound(bounds(0), bounds(len(y)), self.condition.log_frequencies)
 
-    def _check(self, y: Tensor) -> None:
-        if y.ndim == 0 or tuple(y.shape[1:]) != self.event_shape or len(y) == 0:
-            raise SaltusError(
-                f"items of shape {tuple(y.shape)} were given; expected (N, {', '.join(map(str, self.event_shape))}): reshape them"
-            )
-        if y.dtype != like(self).dtype:
-            raise SaltusError(f"items of {y.dtype} were given, and the parameters are {like(self).dtype}; convert the items")
-        for kernel in self.each_kernel():
-            kernel.check(y)
-
     @torch.no_grad()
     def encode(self, y: Tensor, *, condition: Any = None, seed: int = 0, first_item: int = 0) -> Code:
         """What the chain would have drawn to generate items (B, *E): z_L, and the latent and the decoder's noise of each step.
@@ -233,8 +202,8 @@ class Chain(ChainProcess):
         Raises:
             SaltusError: for items as in `bound`, a kernel that is no Gaussian step given a latent, or a step without width.
         """
-        self._check(y)
-        return encode(self, y, self.noise(seed, first_item, len(y)), self._given(condition, len(y)))
+        self.check_items(y)
+        return encode(self, y, self.noise(seed, first_item, len(y)), self.given_condition(condition, len(y)))
 
     @torch.no_grad()
     def decode(self, code: Code) -> Tensor:
@@ -244,8 +213,8 @@ class Chain(ChainProcess):
     @torch.no_grad()
     def reconstruct(self, y: Tensor, *, condition: Any = None, seed: int = 0, first_item: int = 0) -> Tensor:
         """Items (B, *E) again from their z_L and latents, with other noise of the decoder, the last step its mode: what latents hold."""
-        self._check(y)
-        return reconstruct(self, y, self.noise(seed, first_item, len(y)), self._given(condition, len(y)))
+        self.check_items(y)
+        return reconstruct(self, y, self.noise(seed, first_item, len(y)), self.given_condition(condition, len(y)))
 
     @torch.no_grad()
     def interpolate(self, a: Tensor, b: Tensor, n: int, *, condition: Any = None, seed: int = 0, first_item: int = 0) -> Tensor:
@@ -256,41 +225,39 @@ class Chain(ChainProcess):
         """
         if n < 2 or a.shape != b.shape:
             raise ValueError(f"n = {n} between items of shapes {tuple(a.shape)} and {tuple(b.shape)}; expected at least 2, and one shape")
-        ends = [self.encode(y, condition=condition, seed=seed, first_item=first_item) for y in (a, b)]
-        shares = torch.linspace(0, 1, n).tolist()
-        return torch.stack([self.decode(ends[0].map(partial(on_great_circle, share=share), ends[1])) for share in shares])
+        one, other = (self.encode(y, condition=condition, seed=seed, first_item=first_item) for y in (a, b))
+        return torch.stack([self.decode(code) for code in between(one, other, n)])
 
     @torch.no_grad()
     def vary(
         self, y: Tensor, from_level: int, *, condition: Any = None, seed: int = 0, first_item: int = 0, sampling: Sampling = DEFAULT
     ) -> Tensor:
-        """Other items that share z_l with those given, l = `from_level` in 1 ... L: the noisier the level, the less they share.
-
-        Returns:
-            (B, *E); another seed gives other items.
+        """Other items that share z_l with those given, l = `from_level` in 1 ... L: the noisier the level, the less they
+        share, (B, *E); another seed gives other items.
 
         Raises:
             ValueError: for another level, or items as in `bound`.
         """
-        self._check(y)
-        self._check_sampling(sampling)
+        self.check_items(y)
+        self.check_sampling(sampling)
         if not 1 <= from_level <= self.levels.L:
             raise ValueError(f"from_level = {from_level}; expected a level from 1 to {self.levels.L}")
-        noise, given = self.noise(seed, first_item, len(y)), self._given(condition, len(y))
+        noise, given = self.noise(seed, first_item, len(y)), self.given_condition(condition, len(y))
         draw = self._drawing(noise, sampling)
         with evaluating(self):
             z = _process.noised(y, self.levels.times[from_level], noise.at(from_level).normal("vary", y.shape[1:], like=y))
             *_, z_0 = descend(z, self.levels, draw, from_level=from_level, condition=given, guidance=sampling.guidance)
         return z_0
 
-    def calibrate(self, y: Tensor, *, condition: Tensor | None = None, seed: int = 0) -> None:
-        """Fit what kernels do not learn by gradient (the optimal variance) on data (N, *E) held out of the updates."""
+    def calibrate(self, y: Tensor, *, condition: Any = None, seed: int = 0) -> None:
+        """Fit what kernels do not learn by gradient (the optimal variance) on data (N, *E) held out of the updates, with its conditions."""
+        given = self.given_condition(condition, len(y))
         times: dict[Kernel, list[float]] = {}
         for level, (_, t) in enumerate(self.levels.pairs(), 1):
             times.setdefault(self.kernel(level), []).append(t)
         with evaluating(self):
             for kernel, served in times.items():
-                kernel.calibrate(y, served, seed=seed, condition=condition)
+                kernel.calibrate(y, served, seed=seed, condition=given)
 
     def on(self, levels: Levels) -> Chain:
         """This chain on another grid, with the same kernel.
@@ -305,15 +272,8 @@ class Chain(ChainProcess):
                 f"{levels.L} calls on another grid were asked for, and this model was trained for its own of {self.levels.L}; "
                 "leave the calls out, or train with --any-step"
             )
-        return Chain(
-            self.prior,
-            levels,
-            self.kernel(1),
-            scaling=self.scaling,
-            importance_samples=self.importance_samples,
-            encoding=self.encoding,
-            noise_version=self.noise_version,
-        )
+        same: dict[str, Any] = {name: getattr(self, name) for name in ("scaling", "importance_samples", "encoding", "noise_version")}
+        return Chain(self.prior, levels, self.kernel(1), **same)
 
     def save(self, folder: str | Path) -> None:
         """Write everything that is needed to sample: `chain.json`, `chain.safetensors`."""

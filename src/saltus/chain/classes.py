@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from saltus.errors import SaltusError
@@ -47,6 +46,7 @@ def class_bound(chosen_by: Tensor, measured_by: Tensor, log_frequencies: Tensor)
     log_prior = log_frequencies.to(chosen_by)
     log_r = (log_prior - chosen_by).log_softmax(1)
     r = log_r.exp()
-    total = (r * (measured_by - log_prior) + torch.special.xlogy(r, r)).sum(1)
+    parts = r * (measured_by - log_prior + log_r)
+    total = parts.masked_fill(r == 0, 0.0).sum(1)  # a class without a share, whose bound may be infinite, costs nothing
     both = (chosen_by + measured_by) / 2
     return ClassBound(both, (log_prior - both).softmax(1), total)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -23,7 +24,7 @@ from saltus.errors import SaltusError
 from saltus.kernels import DEFAULT, GaussianStep, Transition
 from saltus.process import Noise
 
-__all__ = ["Code", "decode", "encode", "on_great_circle", "reconstruct"]
+__all__ = ["Code", "between", "decode", "encode", "on_great_circle", "reconstruct"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,6 +91,12 @@ def _descend(chain: ChainProcess, code: Code, draw: Callable[[int, GaussianStep]
     with evaluating(chain):
         *_, z_0 = descend(code.z, chain.levels, step, condition=code.condition)
     return z_0
+
+
+def between(one: Code, other: Code, n: int) -> list[Code]:
+    """n codes from one to another, both included, even along great circles."""
+    shares = torch.linspace(0, 1, n).tolist()
+    return [one.map(partial(on_great_circle, share=share), other) for share in shares]
 
 
 def on_great_circle(a: Tensor, b: Tensor, share: float) -> Tensor:

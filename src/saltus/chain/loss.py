@@ -91,6 +91,9 @@ class ChainLoss(nn.Module):
     def forward(self, batch: Batch) -> Loss:
         """The loss of each item.
 
+        Levels are stratified: they ascend along the batch, whose items are assumed to come in random order, and their
+        counts differ from their shares of it by less than one.
+
         Raises:
             ValueError: for level probabilities that are not such, or of a kernel that serves any step.
         """

@@ -7,11 +7,14 @@ schedulers of other libraries and the studies share.  Level l is the step t_l ->
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 from torch import Tensor, nn
 
+from saltus.chain.modes import like
 from saltus.chain.prior import Prior
-from saltus.kernels import Kernel, Pair, Transition
+from saltus.errors import SaltusError
+from saltus.kernels import Kernel, Pair, Sampling, Transition
 from saltus.levels import Levels
 from saltus.networks import Condition
 from saltus.process import Noise, OrnsteinUhlenbeck
@@ -104,3 +107,35 @@ class ChainProcess(Configurable, nn.Module):
             z_t = _process.noised(z_s, t - s, noise.at(level).normal("z_t", y.shape[1:], like=y))
             yield level, Pair(z_t, s, t, condition, y=y, z_s=z_s)
             z_s = z_t
+
+    def check_sampling(self, sampling: Sampling) -> None:
+        """Raise SaltusError for a way of sampling that the kernels do not know."""
+        if sampling.temperature != 1 and not any(kernel.latent for kernel in self.each_kernel()):
+            raise SaltusError(f"temperature = {sampling.temperature} is that of latents, and these kernels have none; leave it at 1")
+        if sampling.guidance != 1 and self.condition is None:
+            raise SaltusError(f"guidance = {sampling.guidance} strengthens a condition, and this model has none; leave it at 1")
+
+    def given_condition(self, condition: Any, n: int) -> Tensor | None:
+        """A condition for each of n items, on the device of the parameters; None for a model without one, and where none is given."""
+        if condition is None:
+            return None
+        if self.condition is None:
+            raise SaltusError("a condition was given, and this model was trained without one; leave it out, or train with --condition")
+        return self.condition.check(condition, n).to(like(self).device)
+
+    def conditions_for(self, condition: Any, noise: Noise) -> Tensor | None:
+        """A condition for each item of a noise, drawn where none is given; None for a model without one."""
+        if condition is None and self.condition is not None:
+            return self.condition.draw(noise.uniform("condition")).to(like(self).device)
+        return self.given_condition(condition, noise.n)
+
+    def check_items(self, y: Tensor) -> None:
+        """Raise SaltusError unless y are items (N, *E) that the parameters and the heads take."""
+        if y.ndim == 0 or tuple(y.shape[1:]) != self.event_shape or len(y) == 0:
+            raise SaltusError(
+                f"items of shape {tuple(y.shape)} were given; expected (N, {', '.join(map(str, self.event_shape))}): reshape them"
+            )
+        if y.dtype != like(self).dtype:
+            raise SaltusError(f"items of {y.dtype} were given, and the parameters are {like(self).dtype}; convert the items")
+        for kernel in self.each_kernel():
+            kernel.check(y)

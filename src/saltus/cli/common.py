@@ -15,12 +15,28 @@ if TYPE_CHECKING:
     from saltus.chain import Chain
     from saltus.kernels import Final
 
-__all__ = ["LATENT_ITEMS", "SAMPLING_OPTIONS", "SEED", "Interrupted", "chain_of", "json_option", "parse_calls", "sampling_options", "say"]
+__all__ = [
+    "LATENT_ITEMS",
+    "SAMPLING_OPTIONS",
+    "Interrupted",
+    "chain_of",
+    "json_option",
+    "parse_calls",
+    "sampling_options",
+    "say",
+    "seed_option",
+]
 
 LATENT_ITEMS = 1000
 """Items whose use of latents is measured: each is decoded with many."""
 
-SEED = click.IntRange(min=0, max=2**63 - 1)
+_MOST_SEEDS = 2**63
+
+
+def _seed(_: click.Context, __: click.Parameter, value: int) -> int:
+    if not 0 <= value < _MOST_SEEDS:
+        raise click.BadParameter(f"{value} is no seed; expected a whole number from 0 to 2**63 - 1")
+    return value
 
 
 def _share(_: click.Context, __: click.Parameter, value: float) -> float:
@@ -44,16 +60,34 @@ def _weight(_: click.Context, __: click.Parameter, value: float) -> float:
 _FINALS = ("mode", "mean", "sample")
 _SAMPLING = (
     click.option(
-        "--final", type=click.Choice(_FINALS), default=_FINALS[0], show_default=True, help="What the step to data returns of p(y | .)."
+        "--final", type=click.Choice(_FINALS), default=_FINALS[0], show_default=True, help="What the last step returns of p(y | .)."
     ),
     click.option(
-        "--eta", type=float, callback=_share, default=1.0, show_default=True, help="From 0 to 1: below 1 steps reuse a part of their noise."
+        "--eta",
+        type=float,
+        metavar="NUMBER",
+        callback=_share,
+        default=1.0,
+        show_default=True,
+        help="Share of fresh noise, from 0 to 1: below 1, steps reuse the noise of z_t.",
     ),
     click.option(
-        "--temperature", type=float, callback=_positive, default=1.0, show_default=True, help="Of latents: above 1 they vary more."
+        "--temperature",
+        type=float,
+        metavar="NUMBER",
+        callback=_positive,
+        default=1.0,
+        show_default=True,
+        help="Standard deviation of latents: above 1 they vary more.",
     ),
     click.option(
-        "--guidance", type=float, callback=_weight, default=1.0, show_default=True, help="Weight of the condition: above 1 it shows more."
+        "--guidance",
+        type=float,
+        metavar="NUMBER",
+        callback=_weight,
+        default=1.0,
+        show_default=True,
+        help="Weight of the condition: above 1, samples follow it more closely.",
     ),
 )
 SAMPLING_OPTIONS = ("final", "eta", "temperature", "guidance")
@@ -102,9 +136,14 @@ class Interrupted(Exception):
     """The user stopped a command that had something to keep; the message says what."""
 
 
+def seed_option(words: str) -> Callable[..., Any]:
+    """`--seed`, with what it is the seed of."""
+    return click.option("--seed", type=int, callback=_seed, default=0, show_default=True, help=words)
+
+
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
     """`--json`, which the command receives as `as_json`."""
-    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout; all else goes to stderr.")(command)
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, and all else on stderr.")(command)
 
 
 def say(as_json: bool, result: dict[str, Any], words: str) -> None:

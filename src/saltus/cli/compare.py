@@ -35,17 +35,30 @@ def _oracle(context: click.Context, parameter: click.Parameter, value: str | Non
 @click.command()
 @click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--data", help="The runs' data set, if it is no longer where they were trained from.")
-@click.option("--calls", callback=parse_calls, default="1,2,4,8,16,50,250", show_default=True, help="Numbers of network calls.")
-@click.option("--n", type=click.IntRange(min=1), help="Samples of each figure. [default: 2000, or a third of the training items]")
+@click.option(
+    "--calls",
+    callback=parse_calls,
+    default="1,2,4,8,16,50,250",
+    show_default=True,
+    help="Numbers of network calls, with commas between them.",
+)
+@click.option(
+    "--n", type=click.IntRange(min=1), help="Samples that each figure is taken from.  [default: 2000, or a third of the training items]"
+)
 @click.option(
     "--oracle",
+    metavar="[NUMBERS]",
     callback=_oracle,
     is_flag=False,
     flag_value=_ALL,
-    help="Also the headroom: a perfect denoiser, at all calls or at those given.",
+    help="Compare a perfect denoiser too: what it has of a distance is the step's own fault; at all calls, or at these.",
 )
 @click.option(
-    "--sampler", "samplers", multiple=True, metavar="NAME", help="Only this one, such as 'VAE step' or UniPC; may be given again."
+    "--sampler",
+    "samplers",
+    multiple=True,
+    metavar="NAME",
+    help="Compare this sampler only, such as 'VAE step' or UniPC; may be given again.",
 )
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for compare.json, compare.html and finished figures.")
 @json_option
@@ -59,9 +72,10 @@ def compare(
     out: Path,
     as_json: bool,
 ) -> None:
-    """Compare the training RUNs, and every rival sampler on their networks, at equal network calls.
+    """Compare runs and samplers at equal network calls.
 
-    Runs that differ only in their seed make one row.  Stopped, the same command continues.
+    Every sampler is tried around the network of each of the training RUNS.  Runs that differ only in their seed make one row.
+    Where this command was stopped, the same command continues.
     """
     from rich.console import Console
 
@@ -69,12 +83,12 @@ def compare(
     from saltus.integrations import LATEST
     from saltus.studies.compare.comparison import COMPARED, Comparison
     from saltus.studies.compare.models import load_models, perfect_model
-    from saltus.training import load_data
+    from saltus.training import load_config, load_data
 
     if oracle and not set(oracle) <= set(calls):
         raise click.UsageError(f"--oracle {','.join(map(str, oracle))} is not among --calls {','.join(map(str, calls))}; add it there")
     start, console, runs = time.monotonic(), Console(stderr=True), tuple(map(run_folder, runs))
-    items = load_data(runs[0], data)
+    items = load_data(next((run for run in runs if load_config(run).condition), runs[0]), data)
     models, n = load_models(runs, items), n or min(_SAMPLES, max(1, len(items.train) // 3))
     for model in models:
         if model.networks[0].samplers[0].own is None and model.networks[0].samplers[0].last > LATEST:

@@ -40,15 +40,23 @@ def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
 
 @click.command("evaluate")
 @click.argument("target", metavar="RUN_OR_SAMPLES", type=click.Path(path_type=Path))
-@click.option("--data", help="What to compare with: as for train. A run knows its own.")
-@click.option("--n", type=click.IntRange(min=1), help="Items to generate each time. [default: as many as there are test items]")
-@click.option("--seeds", callback=_seeds, default="0,1,2", show_default=True, help="Of a run: one set of samples each.")
-@click.option("--calls", type=click.IntRange(min=1), help="Network calls of each sample, of a run that was trained with --any-step.")
+@click.option("--data", help="The data to compare with, as for `saltus train`; a run knows its own.")
+@click.option("--n", type=click.IntRange(min=1), help="Items to generate for each seed.  [default: as many as there are test items]")
+@click.option(
+    "--seeds",
+    callback=_seeds,
+    default="0,1,2",
+    show_default=True,
+    help="Seeds of the samples of a run, with commas between them; each gives one set.",
+)
+@click.option("--calls", type=click.IntRange(min=1), help="Network calls of each sample; for a run that was trained with --any-step.")
 @sampling_options
 @click.option(
-    "--importance-samples", type=click.IntRange(min=1), help="Latents that weight each step of the bound; as in training unless given."
+    "--importance-samples",
+    type=click.IntRange(min=1),
+    help="Latents that each step of the bound is importance-weighted with.  [default: as in training]",
 )
-@click.option("--inception", is_flag=True, help="Inception FID and KID too; needs the package torch-fidelity and its weights.")
+@click.option("--inception", is_flag=True, help="Measure Inception FID and KID too; this needs the package torch-fidelity and its weights.")
 @click.option("--out", type=click.Path(path_type=Path), help=f"Folder for {_FILE}.")
 @json_option
 def evaluate_command(
@@ -63,10 +71,11 @@ def evaluate_command(
     out: Path | None,
     as_json: bool,
 ) -> None:
-    """Measure a run, or samples in a file or folder, against test items and against real items in their place.
+    """Measure a run, or samples made by anything.
 
-    RUN_OR_SAMPLES is a folder that train wrote; or a .npz or .npy file, or a folder of images, made by anything: samples
-    are then measured in three thirds.
+    Samples are measured against test items, and so are real items in their place: that is the floor.
+    RUN_OR_SAMPLES is a folder that `saltus train` wrote, a .npz or .npy file, or a folder of images.
+    Samples in files and folders are measured in three thirds.
     """
     from saltus.storage import to_json
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import click
 
-from saltus.cli.common import SEED, Interrupted, json_option, say
+from saltus.cli.common import Interrupted, json_option, say, seed_option
 from saltus.cli.compare import compare
 from saltus.cli.evaluate import evaluate_command
 from saltus.cli.plan import plan
@@ -23,6 +23,15 @@ from saltus.machine import keep_freed_memory
 __all__ = ["cli", "main"]
 
 _FAILURE, _WRONG_CALL, _INTERRUPTED = 1, 2, 130
+_RENAMED = {
+    "--any-time": "--any-step",
+    "--encodes": "--encoder-input",
+    "--last": "--final",
+    "--latents": "--importance-samples",
+    "--steps": "--updates",
+    "--way": "--sampler",
+}
+"""Options by the names that they had."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -43,13 +52,13 @@ for command in (train, sample, evaluate_command, compare, plan, study):
 
 @cli.command()
 @click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder for pictures and summary.")
-@click.option("--quick", is_flag=True, help="Half a minute, to see that everything works; the figures mean little.")
-@click.option("--seed", type=SEED, default=0, show_default=True)
+@click.option("--quick", is_flag=True, help="Take half a minute, to see that everything works; the figures mean little.")
+@seed_option("Seed of the networks and of all noise.")
 @json_option
 def demo(out: Path, quick: bool, seed: int, as_json: bool) -> None:
-    """Train three kernels on handwritten digits and compare them, in a few minutes.
+    """Train three kernels on digits and compare them.
 
-    Writes samples.png, levels.png and summary.json.
+    It takes a few minutes, and writes samples.png, levels.png and summary.json.
     """
     from saltus.cli.demo import run_demo
 
@@ -73,6 +82,8 @@ def main() -> NoReturn:
     try:
         cli.main(prog_name="saltus", standalone_mode=False)
     except click.UsageError as error:
+        if isinstance(error, click.NoSuchOption) and (name := _RENAMED.get(error.option_name)):
+            error = click.UsageError(f"the option {error.option_name} is now {name}; give that one", error.ctx)
         error.show()
         _end(error.format_message(), _WRONG_CALL)
     except Interrupted as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import SEED, json_option, parse_calls, say
+from saltus.cli.common import json_option, parse_calls, say, seed_option
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
 
@@ -22,16 +22,19 @@ _FILE, _PICTURE = "plan.json", "plan.png"
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--data", help="The run's data set, if it is no longer where it was trained from.")
-@click.option("--calls", callback=parse_calls, default="1,2,4,8,16", show_default=True, help="Numbers of network calls.")
-@click.option("--times", type=click.IntRange(min=1, max=64), default=16, show_default=True, help="Times that a grid may be made of.")
+@click.option(
+    "--calls", callback=parse_calls, default="1,2,4,8,16", show_default=True, help="Numbers of network calls, with commas between them."
+)
+@click.option("--times", type=click.IntRange(min=1, max=64), default=16, show_default=True, help="How many times grids may be made of.")
 @click.option("--n", type=click.IntRange(min=2), default=128, show_default=True, help="Validation items that each step is measured on.")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the noise.")
+@seed_option("Seed of the noise.")
 @click.option("--out", type=click.Path(path_type=Path), help=f"Folder for {_FILE} and {_PICTURE}. [default: RUN]")
 @json_option
 def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int, seed: int, out: Path | None, as_json: bool) -> None:
-    """Find the best grid for each number of calls of a RUN that was trained with --any-step.
+    """Find the best grid for each number of calls.
 
-    Every step between two times is measured in nats, and the best grids follow exactly.  `saltus sample RUN --calls N` then uses them.
+    RUN is a training run with --any-step.  Every step between two times is measured in nats, and the best grids follow
+    exactly.  `saltus sample RUN --calls N` then uses them.
     """
     from saltus.chain import Chain, pair_costs
     from saltus.data import subsample
@@ -65,7 +68,7 @@ def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int
 
 def _words(costs: PairCosts, plans: dict[int, Plan], n: int) -> list[str]:
     """What the table says."""
-    lines = [f"mean nats on {n} validation items; what each step is paid, cleanest first"]
+    lines = [f"mean nats on {n} validation items; of each step, by its noisier time, cleanest first"]
     for number, found in plans.items():
         steps = ", ".join(f"{t:.3g}: {nats:.4g}" for t, nats in zip(found.times[1:], found.steps, strict=True))
         lines.append(f"{number} call{'s' * (number > 1)}: {found.total:.4g} nats ({steps}; prior {found.prior:.3g})")

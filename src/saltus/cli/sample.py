@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
 import zipfile
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from saltus.cli.common import SEED, chain_of, json_option, sampling_options, say
+from saltus.cli.common import chain_of, json_option, sampling_options, say, seed_option
 from saltus.errors import SaltusError
 from saltus.pretrained import PRETRAINED, run_folder
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from saltus.chain import Chain
     from saltus.data import Encoding
     from saltus.kernels import Sampling
@@ -26,18 +30,25 @@ _PICTURED = 400  # items in the picture, at most
 
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
-@click.option("--n", type=click.IntRange(min=1), required=True, help="How many.")
+@click.option("--n", type=click.IntRange(min=1), required=True, help="How many items to generate.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for samples.npz and, for images, samples.png.")
-@click.option("--calls", type=click.IntRange(min=1), help="Network calls of each item, of a run that was trained with --any-step.")
-@click.option("--condition", metavar="VALUE", help="A class by its name or number, numbers with commas, or a .npy file.")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="The same seed gives the same items.")
+@click.option("--calls", type=click.IntRange(min=1), help="Network calls of each item; for a run that was trained with --any-step.")
+@click.option(
+    "--condition",
+    metavar="VALUE",
+    help="A class by its name or number, a vector as numbers with commas, or a .npy file with one condition an item.",
+)
+@seed_option("Seed of all noise: the same one gives the same items.")
 @sampling_options
-@click.option("--device", default="cpu", show_default=True, help="Where to compute, as torch names it: cpu, cuda, cuda:1.")
+@click.option("--device", default="cpu", show_default=True, help="Where to compute, as torch names it, such as cuda or cuda:1.")
 @json_option
 def sample(
     run: Path, n: int, out: Path, calls: int | None, condition: str | None, seed: int, sampling: Sampling, device: str, as_json: bool
 ) -> None:
-    """Generate N items from the training run in the folder RUN, or from a chain that comes with saltus."""
+    """Generate items from a training run.
+
+    RUN is its folder, or the name of a chain that comes with saltus, such as digits.
+    """
     from saltus.training import load_encoding, usable_device
 
     if not (run := run_folder(run)).exists():
@@ -48,43 +59,59 @@ def sample(
     files = [out / "samples.npz"] + [out / "samples.png"] * encoding.layout.is_image
     if taken := [file for file in files if file.exists()]:
         raise SaltusError(f"{taken[0]} is already there; give another folder with --out, or remove it first")
-    given = None if condition is None else _parsed(chain, condition)
+    given = None if condition is None else _parsed(chain, condition, n)
+    parts = _parts(chain, n, seed, sampling, given)
+    first = next(parts)  # what the chain refuses, it refuses before there is a folder
     out.mkdir(parents=True, exist_ok=True)
-    _write(chain, encoding, n, seed, sampling, given, files)
+    _write(itertools.chain([first], parts), n, encoding, files)
     told = {} if condition is None else {"condition": condition}
     result = {"samples": n, "seed": seed, **asdict(sampling), **told, "calls": chain.levels.L, "files": [str(file) for file in files]}
     say(as_json, result, f"{n} samples, {chain.levels.L} network calls each: " + " and ".join(map(str, files)))
 
 
-def _parsed(chain: Chain, text: str) -> Any:
+def _parsed(chain: Chain, text: str, n: int) -> Tensor:
+    """The condition of each of n items."""
+    import numpy as np
+
     if chain.condition is None:
         raise SaltusError(f"the condition {text} was given, and this run was trained without one; leave it out")
-    return chain.condition.parse(text)
+    if not text.endswith(".npy"):
+        return chain.condition.check(chain.condition.parse(text), n)
+    try:
+        values = np.load(text, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        raise SaltusError(f"the condition {text} cannot be read; expected a .npy file: write it with numpy.save") from None
+    return chain.condition.check(values, n)
 
 
-def _write(chain: Chain, encoding: Encoding, n: int, seed: int, sampling: Sampling, condition: Any, files: list[Path]) -> None:
-    """The items as one array in an .npz file, batch by batch, and the first of them as a picture."""
+def _parts(chain: Chain, n: int, seed: int, sampling: Sampling, condition: Tensor | None) -> Iterator[Tensor]:
+    """The items, part by part."""
+    for start in range(0, n, _AT_ONCE):
+        rows = slice(start, min(start + _AT_ONCE, n))
+        part = None if condition is None else condition[rows]
+        yield chain.sample(rows.stop - start, seed=seed, first_item=start, sampling=sampling, condition=part)
+
+
+def _write(parts: Iterable[Tensor], n: int, encoding: Encoding, files: list[Path]) -> None:
+    """The n items as one array in an .npz file, part by part, and the first of them as a picture."""
     import numpy as np
     import torch
 
     from saltus.evaluation import save_grid
     from saltus.storage import atomically
 
-    pictured: list[torch.Tensor] = []
+    pictured: list[Tensor] = []
     with (
         atomically(files[0]) as place,
         zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive,
         archive.open("samples.npy", "w", force_zip64=True) as array,
     ):
-        for start in range(0, n, _AT_ONCE):
-            rows = slice(start, min(start + _AT_ONCE, n))
-            part = condition[rows] if condition is not None and len(condition) > 1 else condition
-            y = chain.sample(rows.stop - start, seed=seed, first_item=start, sampling=sampling, condition=part)
+        for number, y in enumerate(parts):
             raw = np.ascontiguousarray(encoding.decode(y))
-            if start == 0:
+            if number == 0:
                 header = {"descr": np.lib.format.dtype_to_descr(raw.dtype), "fortran_order": False, "shape": (n, *raw.shape[1:])}
                 np.lib.format.write_array_header_2_0(array, header)
             array.write(raw.tobytes())
-            pictured += [y[: max(0, _PICTURED - start)].cpu()]
+            pictured += [y[: max(0, _PICTURED - number * _AT_ONCE)].cpu()]
     if len(files) > 1:
         save_grid(torch.cat(pictured), files[1], shown=encoding.shown)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import SEED, Interrupted, json_option, say
+from saltus.cli.common import Interrupted, json_option, say, seed_option
 from saltus.errors import SaltusError
 
 if TYPE_CHECKING:
@@ -19,17 +19,28 @@ __all__ = ["study"]
 
 @click.group()
 def study() -> None:
-    """Answer a question about few-step diffusion by measuring, as a page that a student can read."""
+    """Answer a question about few-step diffusion.
+
+    The answer is a page of measurements that a student can read.
+    """
 
 
 @study.command()
-@click.option("--data", default="digits", show_default=True, help="A folder of images, an .npz or .npy file, or: digits (built in).")
+@click.option(
+    "--data",
+    default="digits",
+    show_default=True,
+    help="A folder of images, an .npz or .npy file of images or rows, or digits, which is built in.",
+)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for index.html and collapse.json; new or empty.")
-@click.option("--quick", is_flag=True, help="One small run of everything; what it says of networks means little.")
-@click.option("--seed", type=SEED, default=0, show_default=True, help="Of the first training, and of all noise.")
+@click.option("--quick", is_flag=True, help="Take half a minute and one small run of everything; what it says of networks means little.")
+@seed_option("Seed of the first training, and of all noise.")
 @json_option
 def collapse(data: str, out: Path, quick: bool, seed: int, as_json: bool) -> None:
-    """Why does a deterministic decoder give one image, why do trained networks not, and what brings diversity back?"""
+    """Why does a deterministic decoder collapse?
+
+    Why does it give one image, why do trained networks not, and what brings diversity back?
+    """
     from saltus.data import load
     from saltus.storage import to_json
     from saltus.studies.collapse.claims import claims

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
@@ -44,16 +45,24 @@ def _numbers(_: click.Context, __: click.Parameter, given: str | None) -> list[s
 def _option(name: str, field: FieldInfo) -> click.Option:
     """The option of one field of the configuration; what it is given is checked there."""
     flag, default = "--" + name.replace("_", "-"), field.get_default(call_default_factory=True)
-    described = (field.description or "").strip()
-    help_ = (described[:1].upper() + described[1:]) if described else None
-    kinds = {field.annotation, *get_args(field.annotation)}
-    if bool in kinds:
-        return click.Option([f"{flag}/--no-{flag[2:]}"], default=None, help=help_)
+    kinds, words = {field.annotation, *get_args(field.annotation)}, field.description or ""
     if isinstance(default, dict):
-        return click.Option([flag, name], multiple=True, callback=_mapping, metavar="NAME=VALUE", help=f"{help_}; may be given again.")
+        return click.Option([flag, name], multiple=True, callback=_mapping, metavar="NAME=VALUE", help=f"{words}  May be given again.")
+    if default is not None:
+        words += f"  [default: {default if not isinstance(default, bool) else 'on' if default else 'off'}]"
+    if bool in kinds:
+        return click.Option([f"{flag}/--no-{flag[2:]}"], default=None, help=words)
     if any(str(kind).startswith("tuple") for kind in kinds):
-        return click.Option([flag], callback=_numbers, metavar="NUMBER,NUMBER,...", help=help_)
-    return click.Option([flag], metavar="VALUE", show_default=False if default is None else str(default), help=help_)
+        return click.Option([flag], callback=_numbers, metavar="NUMBER,NUMBER,...", help=words)
+    return click.Option([flag], metavar=_metavar(kinds), help=words)
+
+
+def _metavar(kinds: set[Any]) -> str:
+    """The values that there are, or what they are."""
+    for kind in kinds:
+        if isinstance(kind, type) and issubclass(kind, StrEnum):
+            return f"[{'|'.join(kind)}]"
+    return "INTEGER" if int in kinds else "NUMBER" if float in kinds else "NAME"
 
 
 class _Train(click.Command):
@@ -62,18 +71,44 @@ class _Train(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         from saltus.training import Config
 
-        first, *rest = [param for param in super().get_params(ctx) if param.name not in Config.model_fields]
-        return [first, *rest[:-2], *(_option(name, field) for name, field in Config.model_fields.items()), *rest[-2:]]
+        own = [param for param in super().get_params(ctx) if param.name not in Config.model_fields]
+        return [*own, *(_option(name, field) for name, field in Config.model_fields.items())]
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The command's own options, those of every training, and those of some kernels alone."""
+        from saltus.kernels import KERNELS
+        from saltus.training import Config
+
+        titles = dict.fromkeys(Config.model_fields, "Training")
+        for option in {option for name in KERNELS.names() for option in KERNELS.get(name).options}:
+            titles[option] = (
+                f"Training with the {' and '.join(name for name in KERNELS.names() if option in KERNELS.get(name).options)} kernel"
+            )
+        records: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            if (record := param.get_help_record(ctx)) is not None:
+                records.setdefault(titles.get(param.name or "", "Options"), []).append(record)
+        for title, described in records.items():
+            with formatter.section(title):
+                formatter.write_dl(described)
 
 
 @click.command(cls=_Train)
-@click.option("--data", required=True, help="A folder of images, an .npz or .npy file, or: digits (built in).")
+@click.option("--data", required=True, help="A folder of images, an .npz or .npy file of images or rows, or digits, which is built in.")
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run; new or empty.")
-@click.option("--start", metavar="RUN", type=click.Path(path_type=Path), help="vae: start from the network of another kernel's run.")
-@click.option("--device", default="cpu", show_default=True, help="Where to train, as torch names it: cpu, cuda, cuda:1.")
+@click.option(
+    "--start",
+    metavar="RUN",
+    type=click.Path(path_type=Path),
+    help="Start from the network of this run of the gaussian or deterministic kernel; vae kernel only.",
+)
+@click.option("--device", default="cpu", show_default=True, help="Where to train, as torch names it, such as cuda or cuda:1.")
 @json_option
 def train(data: str, out: Path, start: Path | None, device: str, as_json: bool, **options: Any) -> None:
-    """Learn from your images or table; the folder OUT then holds all that is needed to sample."""
+    """Learn from your images or table.
+
+    The folder of --out then holds all that is needed to sample.
+    """
     from saltus import training
     from saltus.data import load
 

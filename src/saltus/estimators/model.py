@@ -15,7 +15,7 @@ from saltus.errors import SaltusError
 from saltus.kernels import DEFAULT, Sampling
 from saltus.levels import Levels
 from saltus.pretrained import run_folder
-from saltus.training import Config, train
+from saltus.training import Config, planned_levels, train
 
 __all__ = ["Model"]
 
@@ -43,11 +43,12 @@ class Model:
         if not isinstance(chain.encoding, Encoding):
             raise SaltusError("this chain has no encoding of data, so its items have no units; give Chain(..., encoding=data.encoding)")
         self.chain, self.encoding = chain, chain.encoding
+        self._folder: Path | None = None  # where plans of its grids may be
 
     @classmethod
     def train(cls, data: DataSet, config: Config | None = None, folder: str | Path | None = None, **options: Any) -> Model:
         """Train a model on a data set; see `saltus.train` for the arguments."""
-        return cls(train(data, config or Config(), folder, **options))
+        return cls(train(data, config or Config(), folder, **options))._at(folder)
 
     @classmethod
     def load(cls, place: str | Path) -> Model:
@@ -56,7 +57,12 @@ class Model:
         Raises:
             SaltusError: if there is none.
         """
-        return cls(Chain.load(run_folder(place)))
+        folder = run_folder(place)
+        return cls(Chain.load(folder))._at(folder)
+
+    def _at(self, folder: str | Path | None) -> Model:
+        self._folder = None if folder is None else Path(folder)
+        return self
 
     def save(self, folder: str | Path) -> None:
         """Write everything that is needed to sample, by `load` or by `saltus sample`."""
@@ -77,7 +83,8 @@ class Model:
         Args:
             n: how many, >= 1.
             condition: one for all items, or one for each: a class by number or name, a row, an image.
-            calls: network calls of each item, of a model for any step; its own number unless given.
+            calls: network calls of each item, of a model for any step; its own number unless given.  The grid is the one that
+                `saltus plan` found best for the folder that the model is from, or else the cosine schedule.
             seed: the same one gives the same items; unless given, torch's generator gives a new one.
             sampling: what the last step returns, eta, temperature, guidance.
             batch: how many items at a time.
@@ -87,6 +94,8 @@ class Model:
         return self.encoding.decode(chain.sample(n, seed=seed, condition=condition, sampling=sampling, batch=batch))
 
     def _levels(self, calls: int) -> Levels:
+        if self._folder is not None:
+            return planned_levels(self._folder, self.chain, calls)
         own = self.chain.levels
         return own if calls == own.L else Levels.cosine(calls, own.last)
 

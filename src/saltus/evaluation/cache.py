@@ -1,12 +1,11 @@
 """Things that are expensive to make, kept in the user's cache folder or in the folder that SALTUS_CACHE names.
 
-A checksum is written last.  It covers the key and every byte, so a thing that is half written, damaged or in the wrong folder
-is noticed.  A cache that cannot be used costs one warning and the time to make the thing: it never stops or changes a measurement.
+A thing that is damaged is not used, since `saltus.storage` writes digests and checks them.  A cache that cannot be used costs one
+warning and the time to make the thing: it never stops or changes a measurement.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
 import warnings
 from collections.abc import Callable
@@ -22,8 +21,6 @@ from saltus.storage import read, write
 
 __all__ = ["cached"]
 
-_CHECKSUM = "checksum"
-
 T = TypeVar("T", bound=Configurable)
 
 
@@ -31,14 +28,13 @@ def cached(kind: type[T], name: str, key: str, make: Callable[[], T]) -> T:
     """The thing of this kind that is kept under a name and a key; if there is none, `make` makes it and it is kept."""
     folder, problem = _cache() / name / key, None
     try:
-        if (folder / _CHECKSUM).exists():
+        if (folder / f"{name}.json").exists():
             return _read(kind, name, folder)
     except (OSError, SaltusError) as error:
         problem = f"what is kept in {folder} cannot be used ({error}); it is made again"
     thing = make()
     try:
         write(thing, folder, name)
-        (folder / _CHECKSUM).write_text(_checksum(name, folder))
     except (OSError, SafetensorError) as error:
         problem = f"nothing can be kept in {folder} ({error}); set SALTUS_CACHE to a folder that can be written to"
     if problem:
@@ -52,16 +48,7 @@ def _cache() -> Path:
 
 
 def _read(kind: type[T], name: str, folder: Path) -> T:
-    if (folder / _CHECKSUM).read_bytes() != _checksum(name, folder).encode():
-        raise SaltusError("its checksum is another; remove it")
     thing = read(folder, name)
     if not isinstance(thing, kind):
         raise SaltusError(f"it is a {type(thing).__name__}; remove it")
     return thing
-
-
-def _checksum(name: str, folder: Path) -> str:
-    hashed = hashlib.blake2b(folder.name.encode())
-    for file in (folder / f"{name}.json", folder / f"{name}.safetensors"):
-        hashed.update(hashlib.blake2b(file.read_bytes()).digest())
-    return hashed.hexdigest()

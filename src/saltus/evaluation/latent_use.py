@@ -49,7 +49,7 @@ class LatentUse:
     gain_error: float
 
     def __str__(self) -> str:
-        used = f"{self.active_units} active units" if self.active_units else "the latent is not used"
+        used = f"{self.active_units} active unit{'s' * (self.active_units != 1)}" if self.active_units else "the latent is not used"
         gain = f"{abs(self.gain):.2f} ± {self.gain_error:.2f} {'less' if self.gain > 0 else 'more'} than a Gaussian step"
         chance = " (within chance)" * (abs(self.gain) <= 2 * self.gain_error)
         return (

@@ -16,7 +16,9 @@ from torch import Tensor
 from saltus.extras import needs
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
 
     from saltus.levels import PairCosts, Plan
 
@@ -73,33 +75,53 @@ def draw_rows(rows: Mapping[str, Tensor], file: Path, *, shown: tuple[float, flo
 
 
 def draw_costs(costs: PairCosts, plans: Mapping[int, Plan], file: Path) -> None:
-    """The table of what each step costs, with the best grid of each number of calls beside it."""
-    from matplotlib.colors import LogNorm
-
+    """The table of what each step costs, with the best grid of each number of calls in it and, as bars, beside it."""
     figure = _figure(figsize=(11, 4.6))
-    table, steps = figure.subplots(1, 2, width_ratios=(1.2, 1))
+    table, bars = figure.subplots(1, 2, width_ratios=(1.15, 1))
+    figure.colorbar(_cost_table(table, costs), ax=table, label="nats")
+    for index, (number, plan) in enumerate(plans.items()):
+        _stairs(table, [costs.times.index(t) for t in plan.times], index, f"{number} call{'s' * (number > 1)}")
+    table.legend(fontsize=8, loc="upper left", frameon=False)
+    _plan_bars(bars, costs, plans)
+    figure.savefig(file, dpi=_DPI)
+
+
+def _cost_table(axes: Axes, costs: PairCosts) -> AxesImage:
     nats = costs.nats.numpy()
     least = max(float(np.nanquantile(nats, 0.02)), 1e-3)
-    image = table.imshow(np.ma.masked_invalid(np.maximum(nats, least)), norm=LogNorm(vmin=least), origin="lower", cmap="viridis")
-    labels = [f"{t:.2g}" for t in costs.times]
-    every = range(0, len(labels), max(1, len(labels) // 8))
-    for number, plan in plans.items():
-        at = [costs.times.index(t) for t in plan.times]
-        table.plot(at[1:], at[:-1], "o-", markersize=4, linewidth=1, label=f"{number} call{'s' * (number > 1)}: {plan.total:.4g} nats")
-    table.set(title="mean nats of a step", xlabel="from t", ylabel="to s")
-    table.set_xticks(every, [labels[i] for i in every])
-    table.set_yticks(every, [labels[i] for i in every])
-    figure.colorbar(image, ax=table, label="nats")
-    table.legend(fontsize=7, loc="upper left")
+    scale = needs("matplotlib.colors", extra="demo").LogNorm(vmin=least)
+    image = axes.imshow(np.ma.masked_invalid(np.maximum(nats, least)), norm=scale, origin="lower", cmap="Greys")
+    every = range(0, len(costs.times), max(1, len(costs.times) // 8))
+    labels = [f"{costs.times[i]:.2g}" for i in every]
+    axes.set(title="nats of a step, and the best grids", xlabel="from t", ylabel="to s")
+    axes.set_xticks(every, labels)
+    axes.set_yticks(every, labels)
+    axes.spines[["top", "right"]].set_visible(False)
+    return image
+
+
+def _stairs(axes: Axes, at: Sequence[int], index: int, label: str) -> None:
+    """A grid as a staircase from its last time down: each step falls from the diagonal to its mark."""
+    corners = [corner for s, t in reversed(list(pairwise(at))) for corner in ((t, t), (t, s))]
+    axes.plot(*zip(*corners, strict=True), color=f"C{index % 10}", linewidth=1)
+    axes.plot(at[1:], at[:-1], "o", color=f"C{index % 10}", markersize=max(4, 9 - index), markeredgecolor="white", label=label)
+
+
+def _plan_bars(axes: Axes, costs: PairCosts, plans: Mapping[int, Plan]) -> None:
+    """What each step of a grid is paid, darker where it starts from a cleaner time, and the total."""
+    colours = needs("matplotlib", extra="demo").colormaps["viridis"]
     for row, plan in enumerate(plans.values()):
+        shades = [colours(costs.times.index(t) / len(costs.times)) for t in plan.times[1:]]
         left = 0.0
-        for index, paid in enumerate((*plan.steps, plan.prior)):
-            steps.barh(row, max(paid, 0), left=left, color=f"C{index % 10}" if index < len(plan.steps) else "0.7", edgecolor="white")
-            left += max(paid, 0)
-    steps.set(title="what each step is paid, cleanest first (grey: prior)", xlabel="nats", ylabel="calls")
-    steps.set_yticks(range(len(plans)), [str(number) for number in plans])
-    steps.spines[["top", "right"]].set_visible(False)
-    figure.savefig(file, dpi=_DPI)
+        for nats, shade in zip((*plan.steps, plan.prior), (*shades, "0.8"), strict=True):
+            axes.barh(row, max(nats, 0), left=left, color=shade, edgecolor="white")
+            left += max(nats, 0)
+        axes.annotate(f"{plan.total:.4g}", (left, row), xytext=(4, 0), textcoords="offset points", va="center")
+    axes.set(title="nats of their steps, cleanest first; grey: the prior", xlabel="nats", ylabel="calls")
+    axes.set_yticks(range(len(plans)), [str(number) for number in plans])
+    axes.invert_yaxis()
+    axes.margins(x=0.12)
+    axes.spines[["top", "right"]].set_visible(False)
 
 
 def _figure(*, figsize: tuple[float, float]) -> Figure:

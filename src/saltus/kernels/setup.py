@@ -3,12 +3,15 @@
 A new kernel is one file and one line, here or in a package of your own:
 
     KERNELS.register("mine", Trainable(MyKernel.build))
+
+Options that only your kernel has are named with their defaults, as in `Trainable(MyKernel.build, own={"start": 0.1})`, given as
+`saltus train --options start=0.2` and found in `setup.options["start"]`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from torch import nn
@@ -31,7 +34,7 @@ class Setup:
         variance: of the training items, averaged over dimensions.
         head: the likelihood that fits the data.
         levels: steps of the chain.
-        options: every option of the training by its name, see `saltus.Config`.
+        options: every option of the training by its name, see `saltus.Config`, and the kernel's own.
         condition: what the model is conditioned on; None for nothing.
     """
 
@@ -73,10 +76,12 @@ class Trainable:
     Attributes:
         build: one kernel for all steps, or a list with one for each, cleanest first.
         options: names of the options of `saltus.Config` that are this kernel's, and no other's unless that names them too.
+        own: options that `saltus.Config` does not know, by name, with their defaults; plain JSON.
     """
 
     build: Callable[[Setup], Kernel | list[Kernel]]
     options: frozenset[str] = frozenset()
+    own: Mapping[str, Any] = field(default_factory=dict)
 
 
 KERNELS: Registry[Trainable] = Registry("kernel")

@@ -113,7 +113,7 @@ class DiscretisedHead(Head):
         return (1 - self.outliers) * (self.low + self.width * above) + self.outliers * (self.low + self.high) / 2
 
     def mode(self, mean: Tensor, variance: Tensor) -> Tensor:
-        """The Gaussian's mean, on the nearest bin; outliers, of which there are few, are left out."""
+        """The Gaussian's mean, on the nearest bin.  Neither outliers nor the open ends of a Gaussian as wide as the range move it."""
         return self.low + self._index(mean) * self.width
 
     def sample(self, mean: Tensor, variance: Tensor, eps: Tensor) -> Tensor:

@@ -94,7 +94,7 @@ class MLP(Configurable, nn.Module):
         condition: what it is conditioned on; images enter as further inputs.
 
     Raises:
-        SaltusError: for a width or depth outside its range.
+        SaltusError: for a width or depth outside its range, or a condition of images of another height and width.
     """
 
     def __init__(
@@ -115,7 +115,7 @@ class MLP(Configurable, nn.Module):
         self.event_shape, self.outputs, self.latent, self.condition = tuple(event_shape), outputs, latent, condition
         size = math.prod(event_shape)
         self.mapping = _Mapping(latent, width, condition)
-        self.given = ConditionChannels(condition)
+        self.given = ConditionChannels(condition, event_shape)
         told = self.given.channels * math.prod(event_shape[1:])
         self.first = nn.Linear(inputs * size + told + latent, width)
         self.sinusoids = _Sinusoids(inputs * size, width) if sinusoids else None
@@ -159,7 +159,8 @@ class UNet(Configurable, nn.Module):
         condition: what it is conditioned on; images enter as further channels.
 
     Raises:
-        SaltusError: for an event shape that is not such an image, or channels that are not such multiples.
+        SaltusError: for an event shape that is not such an image, channels that are not such multiples, or a condition of images of
+            another height and width.
     """
 
     imports: ClassVar[tuple[str, ...]] = ("diffusers:UNet2DModel",)
@@ -184,7 +185,7 @@ class UNet(Configurable, nn.Module):
         if len(event_shape) != 3 or not 1 <= event_shape[0] <= 4 or min(event_shape[1:]) < 8:
             raise SaltusError(f"items have shape {tuple(event_shape)}; a U-Net takes images (C, H, W) with 1 to 4 channels, from 8 x 8 up")
         self.event_shape, self.outputs, self.latent, self.condition = tuple(event_shape), outputs, latent, condition
-        self.given = ConditionChannels(condition)
+        self.given = ConditionChannels(condition, event_shape)
         self.multiple = 2 ** (len(channels) - 1)
         plain = len(channels) - 1
         unet: Any = UNet2DModel(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
 
+from saltus.errors import SaltusError
 from saltus.networks.conditions import ClassCondition, Condition, ImageCondition, VectorCondition
 
 __all__ = ["FEATURES", "LOG_SNR_RANGE", "TIMES", "ConditionChannels", "ConditionEmbedding", "log_snr_features"]
@@ -65,13 +67,22 @@ class ConditionChannels(nn.Module):
 
     Args:
         condition: the kind; of None, classes and vectors there are no channels.
+        event_shape: (C', H, W) of what they are added to.
 
     Attributes:
         channels: how many are added.
+
+    Raises:
+        SaltusError: if the condition's images are of another height and width.
     """
 
-    def __init__(self, condition: Condition | None) -> None:
+    def __init__(self, condition: Condition | None, event_shape: Sequence[int]) -> None:
         super().__init__()
+        if isinstance(condition, ImageCondition) and (len(event_shape) != 3 or condition.shape[1:] != tuple(event_shape[1:])):
+            raise SaltusError(
+                f"the condition is {condition.summary()} and items have shape {tuple(event_shape)}; "
+                "expected the height and width of the items: resize it"
+            )
         self.condition = condition if isinstance(condition, ImageCondition) else None
         self.channels = 0 if self.condition is None else self.condition.shape[0] + 1
 

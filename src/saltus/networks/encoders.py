@@ -56,7 +56,7 @@ class ConvEncoder(Configurable, nn.Module):
         super().__init__()
         check_channels(channels)
         self.latent = latent
-        self.given = ConditionChannels(condition)
+        self.given = ConditionChannels(condition, event_shape)
         self.first = nn.Conv2d(2 * event_shape[0] + self.given.channels, channels[0], 3, padding=1)
         self.tell = nn.Linear(TIMES * FEATURES, channels[0])
         stages, (height, width) = [], event_shape[1:]

@@ -108,7 +108,8 @@ class Ladder(Configurable, nn.Module):
         latent: numbers in all latents of one item.
 
     Raises:
-        SaltusError: for an event shape that is not an image, or channels that are not such multiples.
+        SaltusError: for an event shape that is not an image, channels that are not such multiples, or a condition of images of
+            another height and width.
     """
 
     def __init__(
@@ -130,7 +131,7 @@ class Ladder(Configurable, nn.Module):
         self.event_shape, self.outputs, self.patch, self.k, self.condition = tuple(event_shape), outputs, patch, k, condition
         width = 4 * channels[0]
         self.tell = nn.Sequential(nn.Linear(TIMES * FEATURES, width), nn.SiLU(), nn.Linear(width, width), nn.SiLU())
-        self.given = ConditionChannels(condition)
+        self.given = ConditionChannels(condition, event_shape)
         self.context = _Reader(event_shape[0] + self.given.channels, channels, width, patch)
         self.places = [place for place in reversed(range(len(channels))) for _ in range(groups)]  # coarsest first
         self.groups = nn.ModuleList(_Group(channels[place], k, width) for place in self.places)
@@ -194,7 +195,7 @@ class LadderEncoder(Configurable, nn.Module):
         check_channels(channels)
         width = 4 * channels[0]
         self.tell = nn.Sequential(nn.Linear(TIMES * FEATURES, width), nn.SiLU())
-        self.given = ConditionChannels(condition)
+        self.given = ConditionChannels(condition, event_shape)
         self.reader = _Reader(2 * event_shape[0] + self.given.channels, channels, width, patch)
         self.embedding = ConditionEmbedding(condition, width)
 

@@ -1,6 +1,6 @@
 """Networks by the size of the work: `tiny` for minutes on a laptop, `small` for hours; and the registry of architectures.
 
-A network of your own is one line, `NETWORKS.register("mine", MyNetwork)`, and `saltus train --set architecture=mine`.  It is made as
+A network of your own is one line, `NETWORKS.register("mine", MyNetwork)`, and `saltus train --architecture mine`.  It is made as
 `MyNetwork(event_shape, outputs=..., latent=..., condition=..., **sizes)`, where sizes are those that the user gave, and called as
 `saltus.networks.backbones` says.
 """

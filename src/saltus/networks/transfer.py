@@ -66,5 +66,6 @@ def _told(network: nn.Module) -> str | None:
 
 
 def _words(network: nn.Module) -> str:
-    size = sum(parameter.numel() for parameter in network.parameters())
-    return f"{type(network).__name__} of {size} parameters for {tuple(network.event_shape)}"  # type: ignore[arg-type]
+    size, told = sum(parameter.numel() for parameter in network.parameters()), _told(network)
+    given = f" given {told}" if told else ""
+    return f"{type(network).__name__} of {size} parameters for {tuple(network.event_shape)}{given}"  # type: ignore[arg-type]

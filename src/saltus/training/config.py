@@ -56,60 +56,74 @@ class Config(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    kernel: str = Field(default="vae", description="vae, gaussian or deterministic, or one that an installed package registers")
-    levels: int = Field(default=4, ge=1, le=_MOST_LEVELS, description="steps from noise to data: network calls of one sample")
-    times: tuple[float, ...] | None = Field(default=None, description="the grid itself, 0 = t_0 < ... < t_L")
-    updates: int = Field(default=5000, ge=1, description="of the optimiser")
-    batch: int = Field(default=128, ge=1, description="items in one update")
-    seed: int = Field(default=0, ge=0, lt=2**63)
-    condition: str | None = Field(default=None, description="what to condition on: labels, or an array of the data's file")
-    condition_dropout: float = Field(default=0.1, ge=0, lt=1, description="share of the items whose condition is left out, for guidance")
-    any_step: bool | None = Field(
-        default=None, description="train on all pairs of times, so that calls are chosen when sampling; vae: off unless asked for"
+    kernel: str = Field(
+        default="vae", description="How a step is taken: vae, gaussian or deterministic, or a kernel that an installed package registers."
     )
-    objective: Objective = Field(default=Objective.LIKELIHOOD, description="vae: likelihood, or quality of samples")
-    preset: Preset = Field(default=Preset.TINY, description="size of the networks: tiny (minutes) or small (hours)")
+    levels: int = Field(default=4, ge=1, le=_MOST_LEVELS, description="Steps from noise to data: the network calls of one sample.")
+    times: tuple[float, ...] | None = Field(
+        default=None, description="The times of the grid, 0 = t_0 < ... < t_L, in place of a number of levels."
+    )
+    updates: int = Field(default=5000, ge=1, description="Updates of the optimiser.")
+    batch: int = Field(default=128, ge=1, description="Items in one update.")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of the weights, of the order of items and of all noise.")
+    condition: str | None = Field(default=None, description="What to condition the model on: labels or attributes, if the data have them.")
+    condition_dropout: float = Field(
+        default=0.1, ge=0, lt=1, description="Share of the items whose condition is left out, so that samples can be guided."
+    )
+    any_step: bool | None = Field(
+        default=None,
+        description="Train on all pairs of times, so that calls are chosen when sampling.  [default: off for the vae kernel, else on]",
+    )
+    objective: Objective = Field(
+        default=Objective.LIKELIHOOD, description="What the loss is for: the likelihood, or the quality of samples."
+    )
+    preset: Preset = Field(default=Preset.TINY, description="Size of the networks: tiny for minutes, small for hours.")
     architecture: str | None = Field(
         default=None,
-        description="unet or mlp, or one of your own; a U-Net for images from 16 x 16 up and an MLP for all else, unless given",
+        description="unet or mlp, or a network that an installed package registers.  [default: unet for images from 16 x 16 up, else mlp]",
     )
-    width: int | None = Field(default=None, ge=1, le=MOST_WIDTH, description="neurons in a layer of an MLP, in place of the preset's")
-    channels: tuple[int, ...] | None = Field(default=None, description="of each resolution of a U-Net or ladder, in place of the preset's")
+    width: int | None = Field(default=None, ge=1, le=MOST_WIDTH, description="Neurons in a layer of an MLP, in place of the preset's.")
+    channels: tuple[int, ...] | None = Field(
+        default=None, description="Channels of each resolution of a U-Net or ladder, in place of the preset's."
+    )
     latent: int | None = Field(
         default=None,
         ge=0,
-        description="vae: numbers of the latent; as many as a vector's, a quarter of other data's, at most 128, unless given",
+        description="Size of the latent.  [default: that of a vector, a quarter of other items, at most 128]",
     )
     ladder: Ladders | None = Field(
-        default=None, description="vae: latents at several resolutions, on the step to data (last) or on every one; images only"
+        default=None, description="Latents at several resolutions, in the step to data (last) or in every one; for images."
     )
     parametrisation: Parametrisation = Field(
-        default=Parametrisation.BRIDGE, description="vae: predict data (bridge) or z_s itself (direct)"
+        default=Parametrisation.BRIDGE, description="Whether the network predicts the data (bridge) or z_s itself (direct)."
     )
-    encoder_input: EncoderInput = Field(default=EncoderInput.Z_S, description="vae: what the encoder sees beside z_t: z_s or y")
-    variance: Variance = Field(default=Variance.OPTIMAL, description="gaussian: optimal, posterior or transition")
+    encoder_input: EncoderInput = Field(default=EncoderInput.Z_S, description="What the encoder sees beside z_t: z_s, or the data y.")
+    variance: Variance = Field(
+        default=Variance.OPTIMAL,
+        description="Variance of a step: the optimal one for the network's error, DDPM's posterior, or that of the transition.",
+    )
     weights: dict[str, float] = Field(
         default_factory=dict,
-        description="vae: of terms of the loss (kl, decoder, entropy, data, energy), in place of the objective's",
+        description="Weights of the terms of the loss (kl, decoder, entropy, data, energy), in place of the objective's.",
     )
     level_weighting: LevelWeighting = Field(
-        default=LevelWeighting.NATS, description="vae: what counts equally: all nats, or all levels (equal)"
+        default=LevelWeighting.NATS, description="What counts equally in the loss: all nats, or all levels (equal)."
     )
-    kl_warm_up: float = Field(default=0.3, ge=0, le=1, description="vae: share of the updates over which the weight of the KL rises from 0")
+    kl_warm_up: float = Field(default=0.3, ge=0, le=1, description="Share of the updates over which the weight of the KL rises from 0.")
     importance_samples: int = Field(
         default=1,
         ge=1,
-        description="vae: train for the importance-weighted bound, once the KL's weight has risen; each costs about an update",
+        description="Latents that importance-weight each step of the loss once the KL's weight has risen; each costs about an update.",
     )
-    learning_rate: float = Field(default=1e-3, gt=0, description="of AdamW after warm-up; falls to 0 along a half cosine")
-    warm_up: float = Field(default=0.05, ge=0, lt=1, description="share of the updates over which the learning rate rises")
-    weight_decay: float = Field(default=0.01, ge=0, description="of AdamW")
-    ema: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, itself warmed up")
-    clip: float = Field(default=1.0, gt=0, description="largest norm of the gradient of the loss in nats per dimension")
-    bf16: bool = Field(default=False, description="bfloat16 autocast: faster where the machine has it")
-    channels_last: bool = Field(default=False, description="memory layout of images: often faster")
-    compile: bool = Field(default=False, description="torch.compile the networks: slow to start, then faster")
-    options: dict[str, Any] = Field(default_factory=dict, description="of a kernel that an installed package registers")
+    learning_rate: float = Field(default=1e-3, gt=0, description="Learning rate of AdamW after warm-up; it falls to 0 along a half cosine.")
+    warm_up: float = Field(default=0.05, ge=0, lt=1, description="Share of the updates over which the learning rate rises.")
+    weight_decay: float = Field(default=0.01, ge=0, description="Weight decay of AdamW.")
+    ema: float = Field(default=0.999, ge=0, lt=1, description="Decay of the averaged weights; it is warmed up too.")
+    clip: float = Field(default=1.0, gt=0, description="Largest norm of the gradient of the loss, which is in nats per dimension.")
+    bf16: bool = Field(default=False, description="Compute in bfloat16 where torch finds it safe: faster where the machine has it.")
+    channels_last: bool = Field(default=False, description="Keep the channels of images last in memory: often faster.")
+    compile: bool = Field(default=False, description="Compile the networks with torch.compile: slow to start, then faster.")
+    options: dict[str, Any] = Field(default_factory=dict, description="Options of a kernel that an installed package registers.")
 
     def __init__(self, **options: Any) -> None:
         try:
@@ -156,7 +170,10 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _fits_the_kernel(self) -> Self:
-        own = KERNELS.get(self.kernel).options
+        own, known = KERNELS.get(self.kernel).options, KERNELS.get(self.kernel).own
+        if unknown := [name for name in self.options if name not in known]:
+            remedy = f"expected one of {', '.join(known)}" if known else "leave it out"
+            raise ValueError(f"the {self.kernel} kernel has no option of its own named {unknown[0]}; {remedy}")
         owners = {option: name for name in KERNELS.names() for option in KERNELS.get(name).options}
         for option in (option for option in owners if option not in own):
             if getattr(self, option) != type(self).model_fields[option].get_default(call_default_factory=True):

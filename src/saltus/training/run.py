@@ -58,7 +58,7 @@ def train(
     """Train a chain; with a folder, keep the run there.  Interrupted, it keeps what it has reached.
 
     Args:
-        data: what to learn.
+        data: what to learn, given its condition if it has one.
         config: how.
         folder: where to keep the run; new or empty.
         start: the folder of a run on the same data whose network a VAE kernel starts from, see `warm_start`.
@@ -70,9 +70,13 @@ def train(
         The averaged, calibrated chain, on the CPU.
 
     Raises:
-        SaltusError: if there is no such device, the folder is not empty, the chain can not start from that one, or the loss stays infinite.
+        SaltusError: if there is no such device or condition, the folder is not empty, the chain cannot start from that one, or the loss
+            stays infinite.
     """
+    if config.condition is None:  # the data say what they are conditioned on
+        config = config.model_copy(update={"condition": data.conditioned_on})
     place, chain = usable_device(device), build_chain(config, data)
+    config = config.model_copy(update={"condition": data.conditioned_on})
     begun = None
     if start is not None:
         check_data(start, data)
@@ -103,9 +107,11 @@ def usable_device(device: str) -> torch.device:
         SaltusError: if it cannot be used here.
     """
     try:
-        return torch.empty(0, device=device).device
+        number = torch.zeros(1, device=device)
+        number.cpu()  # a device that holds no numbers, such as meta, cannot
     except (RuntimeError, AssertionError):  # AssertionError: torch was built without it
         raise SaltusError(f"device {device} cannot be used here; give one that torch finds on this machine, or leave it at cpu") from None
+    return number.device
 
 
 def load_encoding(folder: str | Path) -> Encoding:

@@ -158,8 +158,7 @@ class Trainer:
         interval = math.ceil(config.updates / VALIDATIONS)
         self.chain.train()
         for update in range(config.updates):
-            terms, norm = self._update(update)
-            finite = math.isfinite(norm)
+            terms, norm, finite = self._update(update)
             skipped, in_a_row = skipped + (not finite), 0 if finite else in_a_row + 1
             if in_a_row == _PATIENCE:
                 raise SaltusError(
@@ -169,8 +168,8 @@ class Trainer:
                 validation = self.validate()
             yield Progress(update + 1, sum(terms.values()), terms, norm, skipped, validation)
 
-    def _update(self, update: int) -> tuple[dict[str, float], float]:
-        """One step of the optimiser, unless the gradient is not finite: the terms of the loss, and the gradient's norm."""
+    def _update(self, update: int) -> tuple[dict[str, float], float, bool]:
+        """One step of the optimiser, unless loss or gradient is not finite: the terms of the loss, the gradient's norm, and whether."""
         batch = self._batch(update)
         with self._precision():
             loss: Loss = self._loss(batch)
@@ -180,15 +179,16 @@ class Trainer:
         self._optimiser.zero_grad()
         (total.mean() / d).backward()
         norm = self._clipped()
-        if math.isfinite(norm):
+        means = (torch.stack([value.detach().mean() for value in loss.terms.values()]) / d).tolist()
+        finite = math.isfinite(norm) and math.isfinite(sum(means))
+        if finite:
             for group in self._optimiser.param_groups:
                 group["lr"] = self._learning_rate(update)
             self._optimiser.step()
             if self.level_sampling:
                 self.level_sampling.update(loss)
             self._average_weights()
-        means = torch.stack([value.detach().mean() for value in loss.terms.values()]) / d
-        return dict(zip(loss.terms, means.tolist(), strict=True)), norm
+        return dict(zip(loss.terms, means, strict=True)), norm, finite
 
     def _clipped(self) -> float:
         """The norm of the gradient, which is then no longer than allowed."""

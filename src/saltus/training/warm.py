@@ -24,7 +24,8 @@ def warm_start(chain: Chain, source: Chain) -> None:
     targets = [kernel for kernel in chain.each_kernel() if kernel.can_start]
     if not targets:
         raise SaltusError(
-            "no kernel of this chain can start from another's network; take a ladder on the last of several steps, or no start"
+            f"a {type(chain.kernel(1)).__name__} cannot start from another kernel's network; "
+            "take the vae kernel without a ladder, or with one on the last of several steps, or no start"
         )
     for kernel in targets:
         kernel.start_from(trained.denoiser)

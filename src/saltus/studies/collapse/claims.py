@@ -145,7 +145,7 @@ def ingredients(source: Source, sampled: Sequence[Sampled]) -> str:
     """Which change of sampler brings diversity back, around one prediction at equal calls."""
     kinds = [kind for kind in SamplerKind if kind is not SamplerKind.NONE]
     diversity, distance = (
-        {kind: fmean(getattr(r, name) for r in sampled if (r.source, r.way) == (source, kind)) for kind in kinds}
+        {kind: fmean(getattr(r, name) for r in sampled if (r.source, r.sampler) == (source, kind)) for kind in kinds}
         for name in ("diversity", "sliced_wasserstein")
     )
     floor = next(r.sliced_wasserstein for r in sampled if r.source is Source.REAL)

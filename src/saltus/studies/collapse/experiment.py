@@ -142,7 +142,7 @@ class Sampled:
     """Items of a sampler against real ones held out; `seed` is that of the training, None without one."""
 
     source: Source
-    way: SamplerKind
+    sampler: SamplerKind
     seed: int | None
     calls: int
     diversity: float
@@ -286,8 +286,8 @@ class _Scene:
             SamplerKind.BRIDGE: Chain(StandardNormal(), levels, DeterministicKernel(network, bridge=True)),
             SamplerKind.GAUSSIAN: Chain(StandardNormal(), levels, gaussian),
         }
-        return [self._judged(source, way, seed, levels.L, sampler.sample(n, seed=self._seed)) for way, sampler in samplers.items()]
+        return [self._judged(source, kind, seed, levels.L, sampler.sample(n, seed=self._seed)) for kind, sampler in samplers.items()]
 
-    def _judged(self, source: Source, way: SamplerKind, seed: int | None, calls: int, y: Tensor) -> Sampled:
+    def _judged(self, source: Source, kind: SamplerKind, seed: int | None, calls: int, y: Tensor) -> Sampled:
         distance = sliced_wasserstein(y, self._real, seed=self._seed)
-        return Sampled(source, way, seed, calls, diversity(y, self._real), distance, y[:_SHOWN])
+        return Sampled(source, kind, seed, calls, diversity(y, self._real), distance, y[:_SHOWN])

@@ -125,7 +125,7 @@ def _diversities(sampled: Sequence[Sampled]) -> Figure:
     axis.axhline(next(r.diversity for r in sampled if r.source is Source.REAL), color=_DIM, linewidth=1)
     for source, colour, marker in ((Source.EXACT, "black", "D"), (Source.NETWORK, PALETTE[0], "o")):
         shown = [r for r in sampled if r.source is source]
-        places, diversity = [kinds.index(r.way) for r in shown], [r.diversity for r in shown]
+        places, diversity = [kinds.index(r.sampler) for r in shown], [r.diversity for r in shown]
         axis.plot(places, diversity, color=colour, marker=marker, linestyle="none", label=source.value, alpha=0.7)
     axis.set(xticks=range(len(kinds)), xticklabels=[kind.value for kind in kinds], ylabel="diversity", ylim=(-0.05, None))
     axis.legend(frameon=False)
@@ -176,8 +176,8 @@ def _trained_table(trained: Sequence[Trained]) -> Table:
 
 def _sampled_table(sampled: Sequence[Sampled]) -> Table:
     rows = []
-    for source, kind in dict.fromkeys((r.source, r.way) for r in sampled):
-        runs = [r for r in sampled if (r.source, r.way) == (source, kind)]
+    for source, kind in dict.fromkeys((r.source, r.sampler) for r in sampled):
+        runs = [r for r in sampled if (r.source, r.sampler) == (source, kind)]
         name = source.value if kind is SamplerKind.NONE else f"{source}, {kind}"
         figures = (_range([r.diversity for r in runs]), _range([r.sliced_wasserstein for r in runs]))
         rows.append([name, str(runs[0].calls), *figures])
@@ -195,7 +195,7 @@ def _by_sampler(sampled: Sequence[Sampled]) -> tuple[list[list[str]], list[list[
     """Real items, then samples of the exact optimum, then of the first network, by sampler."""
     seed = min(r.seed for r in sampled if r.seed is not None)
     rows = [[r for r in sampled if r.source is source and r.seed in (None, seed)] for source in Source]
-    names = [["real items" if r.way is SamplerKind.NONE else f"{r.source}, {r.way}" for r in row] for row in rows]
+    names = [["real items" if r.sampler is SamplerKind.NONE else f"{r.source}, {r.sampler}" for r in row] for row in rows]
     return names, rows
 
 

@@ -15,6 +15,7 @@ from saltus.chain import Chain
 from saltus.data import DataSet
 from saltus.errors import SaltusError
 from saltus.oracles import FiniteData
+from saltus.registry import describe
 from saltus.studies.compare.samplers import NamedSampler, of_chain, of_oracle
 from saltus.training import check_data, recipe
 
@@ -57,19 +58,23 @@ def load_models(runs: Sequence[Path], data: DataSet) -> list[Model]:
     """The runs, those that differ only in their seed together; where words alone do not tell models apart, a run's folder does.
 
     Raises:
-        SaltusError: if a folder holds no run, or one of other data, or a run is given twice.
+        SaltusError: if a folder holds no run, or one of other data or of another condition, or a run is given twice.
     """
     groups: dict[str, Model] = {}
     for run in runs:
         chain = Chain.load(run)
         check_data(run, data)
+        if chain.condition is not None and (data.condition is None or describe(chain.condition)[0] != describe(data.condition)[0]):
+            others = "nothing" if data.condition is None else data.condition.summary()
+            raise SaltusError(
+                f"{run} is conditioned on {chain.condition.summary()}, and the data on {others}; compare it with runs of its own condition"
+            )
         model = groups.setdefault(recipe(run), Model(_words(chain)))
         digest = _digest((run / "chain.json").read_bytes(), (run / "chain.safetensors").read_bytes())
         if twin := next((network.run for model in groups.values() for network in model.networks if network.hash == digest), None):
             raise SaltusError(f"{run} and {twin} hold the same network; give each run once")
-        model.networks.append(
-            Network(str(run), digest, of_chain(chain, data.validation, None if data.conditions is None else data.conditions.validation))
-        )
+        told = None if chain.condition is None or data.conditions is None else data.conditions.validation
+        model.networks.append(Network(str(run), digest, of_chain(chain, data.validation, told)))
     named = Counter(model.name for model in groups.values())
     return [replace(model, name=f"{model.name}, {model.networks[0].run}") if named[model.name] > 1 else model for model in groups.values()]
 

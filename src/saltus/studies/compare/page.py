@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from torch import Tensor
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["bound_figure", "cell", "curves", "plus_minus", "tabulated", "write_page"]
 
 T = TypeVar("T")
+_FILLS: tuple[Literal["full", "none", "left", "top"], ...] = ("full", "none", "left", "top")
+"""Of marks: they tell networks apart where a sampler is around several."""
 Row = dict[str, Any]
 """A sampler of a model at a number of calls.
 
@@ -132,7 +134,7 @@ def _multiply_adds(row: Row) -> str:
 
 
 def curves(summary: dict[str, Any], name: str) -> Figure:
-    """A figure of matplotlib: one metric over network calls, a colour and a mark for each sampler."""
+    """A figure of matplotlib: one metric over network calls; samplers have colours and marks, filled in another way for each network."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import LogLocator
 
@@ -141,8 +143,11 @@ def curves(summary: dict[str, Any], name: str) -> Figure:
     lines = {_line(row): [other for other in summary["rows"] if _line(other) == _line(row)] for row in summary["rows"]}
     trained = {row["sampler"] for row in summary["rows"] if row["model"] != PERFECT}
     styles = {style: i for i, style in enumerate(dict.fromkeys(_style(row) for row in summary["rows"]))}
+    networks: dict[str, list[str]] = {}  # that have a style in common
     for line, rows in lines.items():
         perfect, style = rows[0]["model"] == PERFECT, styles[_style(rows[0])]
+        if not perfect:
+            networks.setdefault(_style(rows[0]), []).append(line)
         axes.errorbar(
             [row["network_calls"] for row in rows],
             [_number(row["metrics"][name]["mean"]) for row in rows],
@@ -152,6 +157,7 @@ def curves(summary: dict[str, Any], name: str) -> Figure:
             linewidth=1.2,
             marker=MARKERS[style % len(MARKERS)],
             markersize=4 if len(rows) > 1 else 8,
+            fillstyle="full" if perfect else _FILLS[networks[_style(rows[0])].index(line) % len(_FILLS)],
             label=None if perfect and rows[0]["sampler"] in trained else literal(line),
         )
     axes.axhline(summary["floor"][name]["mean"], color="0.5", linestyle=":", label="real items")

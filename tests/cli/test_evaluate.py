@@ -15,7 +15,7 @@ from saltus.chain import Chain
 from saltus.cli.evaluate import evaluate_command
 from saltus.data import load
 from saltus.errors import SaltusError
-from saltus.training import Config, train
+from saltus.training import Config, planned_levels, train
 
 QUICK = ("frechet", "energy", "memorisation")
 
@@ -28,6 +28,13 @@ def pictures(n: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (n, 8, 9), dtype=np.uint8)
 
 
+def named() -> dict[str, np.ndarray]:
+    """Rows of two classes, which lie apart."""
+    classes = {part: np.arange(n) % 2 for part, n in (("train", 300), ("validation", 130), ("test", 140))}
+    shifted = {part: table(len(c), seed) + (4 * c[:, None]).astype(np.float32) for seed, (part, c) in enumerate(classes.items())}
+    return shifted | {f"{part}_labels": np.array(["low", "high"])[c] for part, c in classes.items()}
+
+
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A folder with a data set of rows, one of images, and a short run."""
@@ -37,7 +44,8 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.chdir(folder)
         np.savez(folder / "table.npz", train=table(500, 0), validation=table(130, 1), test=table(140, 2))
         np.savez(folder / "pictures.npz", train=pictures(500, 0), validation=pictures(130, 1), test=pictures(140, 2))
-        train(load("table.npz"), Config(steps=20, batch=16), "run", quiet=True)
+        np.savez(folder / "named.npz", **named())
+        train(load("table.npz"), Config(updates=20, batch=16), "run", quiet=True)
         yield folder
 
 
@@ -64,7 +72,7 @@ def test_a_run_knows_its_data(home: Path) -> None:
     done = evaluate("run", "--out", "figures", "--seeds", "0,3")
     assert done.exit_code == 0, done.output
     for words in (
-        "140 real items (the test part), 140 generated, seeds 0, 3; 4 network calls a sample, last step: median",
+        "140 real items (the test part), 140 generated, seeds 0, 3; 4 network calls a sample, final mode, eta 1, temperature 1, guidance 1",
         "features of a classifier of 25 clusters",
         "Fréchet distance",
         "memorisation (nearer to training, 0.5 is none)",
@@ -75,7 +83,7 @@ def test_a_run_knows_its_data(home: Path) -> None:
         assert words in done.stdout
     assert "seed 3: 140 samples" in done.stderr
     kept = json.loads((home / "figures" / "evaluation.json").read_text())
-    assert (kept["run"], kept["calls"], kept["last"], kept["part"], kept["seeds"]) == ("run", 4, "median", "test", [0, 3])
+    assert (kept["run"], kept["calls"], kept["final"], kept["part"], kept["seeds"]) == ("run", 4, "mode", "test", [0, 3])
     assert list(kept["metrics"]) == list(QUICK)
     assert len(kept["metrics"]["energy"]["generated"]["values"]) == 2
     data = load("table.npz")
@@ -88,11 +96,11 @@ def test_a_run_knows_its_data(home: Path) -> None:
 
 
 @pytest.mark.usefixtures("home", "quick")
-def test_the_last_step_and_the_number_are_the_users() -> None:
-    mean, draw = (figures("run", "--n", "130", "--seeds", "0", "--last", last) for last in ("mean", "draw"))
-    assert mean["n_generated"] == draw["n_generated"] == 130
-    assert mean["metrics"]["energy"]["generated"]["mean"] != draw["metrics"]["energy"]["generated"]["mean"]
-    assert mean["metrics"]["energy"]["floor"] == draw["metrics"]["energy"]["floor"]
+def test_the_final_step_and_the_number_are_the_users() -> None:
+    mean, sample = (figures("run", "--n", "130", "--seeds", "0", "--final", final) for final in ("mean", "sample"))
+    assert mean["n_generated"] == sample["n_generated"] == 130
+    assert mean["metrics"]["energy"]["generated"]["mean"] != sample["metrics"]["energy"]["generated"]["mean"]
+    assert mean["metrics"]["energy"]["floor"] == sample["metrics"]["energy"]["floor"]
     assert mean["metrics"]["energy"]["generated"]["spread"] is None
 
 
@@ -180,15 +188,37 @@ def test_eta_is_of_samples_and_not_of_the_bound() -> None:
     assert fresh["metrics"] != reused["metrics"]
     assert fresh["likelihood"] == reused["likelihood"]
     told = evaluate("run", "--seeds", "0", "--eta", "0", "--temperature", "1.5").stdout
-    assert "eta 0, temperature 1.5; the bound is that of eta 1 and temperature 1" in told.replace("\n", " ")
+    assert "eta 0, temperature 1.5, guidance 1; the bound is that of eta, temperature and guidance 1" in told.replace("\n", " ")
 
 
 @pytest.mark.usefixtures("home", "quick")
-def test_more_latents_tighten_the_likelihood() -> None:
-    plain, tight = (figures("run", "--seeds", "0", "--latents", k)["likelihood"] for k in ("1", "4"))
-    assert (plain["latents"], tight["latents"]) == (1, 4)
+def test_importance_samples_weight_the_likelihood() -> None:
+    plain, tight = (figures("run", "--seeds", "0", "--importance-samples", k)["likelihood"] for k in ("1", "4"))
+    assert (plain["importance_samples"], tight["importance_samples"]) == (1, 4)
     assert "level 1/marginal" in tight["nats"]
     assert tight["total"] != plain["total"]
+
+
+@pytest.mark.usefixtures("home", "quick")
+def test_a_conditional_run_is_measured_with_and_without_its_classes() -> None:
+    data = load("named.npz", condition="labels")
+    assert data.conditions is not None
+    train(data, Config(condition="labels", any_step=True, updates=10, batch=16, width=16, latent=2), "classes", quiet=True)
+    found = figures("classes", "--seeds", "0", "--calls", "2", "--n", "130", "--guidance", "2")
+    chain = Chain.load("classes")
+    chain = chain.on(planned_levels("classes", chain, 2))
+    expected = chain.bound(data.test, condition=data.conditions.test).total.double()
+    assert (found["calls"], found["guidance"]) == (2, 2.0)
+    assert found["likelihood"]["per_item"] == pytest.approx(expected.tolist(), rel=1e-5)
+    told = chain.class_bound(data.test)
+    right = (told.posterior.argmax(1) == data.conditions.test).double().mean()
+    assert found["classes"]["accuracy"] == pytest.approx(float(right))
+    assert found["classes"]["nats"] == pytest.approx(float(told.total.double().mean()), rel=1e-5)
+    assert found["classes"]["items"] == len(data.test)
+    words = evaluate("classes", "--seeds", "0", "--calls", "2", "--n", "130").stdout
+    assert "class not told: " in words
+    assert f"the bounds tell the class of {float(right):.1%} of them" in words
+    assert figures("run", "--seeds", "0", "--n", "130")["classes"] is None
 
 
 @pytest.mark.parametrize("seeds", ["", "a", "1,,2", "-1", "1,1"])

@@ -1,0 +1,149 @@
+"""`saltus sample` as a user meets it: batches on disk, conditions, calls, devices, and what is refused."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from saltus.chain import Chain
+from saltus.cli import sample as command
+from saltus.kernels import Sampling
+from saltus.training import planned_levels
+from tests.helpers.terminal import saltus
+
+
+def samples(home: Path, out: str) -> np.ndarray:
+    found: np.ndarray = np.load(home / out / "samples.npz")["samples"]
+    return found
+
+
+def sampled(home: Path, run: str, out: str, *options: str, n: int = 4) -> np.ndarray:
+    done = saltus("sample", run, "--n", str(n), "--out", out, *options, cwd=home)
+    assert done.code == 0, done.stderr
+    return samples(home, out)
+
+
+def test_a_grid_and_an_array_are_written(home: Path) -> None:
+    done = saltus("sample", "fixed", "--n", "10", "--out", "samples", "--json", cwd=home)
+    files = ["samples/samples.npz", "samples/samples.png"]
+    way = {"final": "mode", "eta": 1.0, "temperature": 1.0, "guidance": 1.0}
+    assert done.json == {"samples": 10, "seed": 0, **way, "calls": 2, "files": files}
+    found = samples(home, "samples")
+    assert (found.shape, found.dtype) == ((10, 8, 8), np.uint8)
+    with Image.open(home / "samples" / "samples.png") as picture:
+        assert min(picture.size) >= 512
+    assert np.array_equal(sampled(home, "fixed", "again", n=3), found[:3])
+    for out, option, value in (("other", "--seed", "1"), ("reusing", "--eta", "0"), ("final", "--final", "sample")):
+        assert not np.array_equal(sampled(home, "fixed", out, option, value, n=10), found)
+
+
+def test_memory_does_not_grow_with_their_number(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Items are made in parts that follow each other, and the file is the one that NumPy would write of all of them."""
+    asked: list[tuple[int, int]] = []
+    whole = Chain.sample
+
+    def counted(self: Chain, n: int, *, first_item: int = 0, **options: Any) -> Any:
+        asked.append((first_item, n))
+        return whole(self, n, first_item=first_item, **options)
+
+    expected = sampled(home, "any", "whole", "--calls", "1", n=11)
+    monkeypatch.setattr(command, "_AT_ONCE", 4)
+    monkeypatch.setattr(command, "_PICTURED", 6)
+    monkeypatch.setattr(Chain, "sample", counted)
+    found = sampled(home, "any", "parts", "--calls", "1", n=11)
+    assert asked == [(0, 4), (4, 4), (8, 3)]
+    assert np.array_equal(found, expected)
+    numpys = io.BytesIO()
+    np.savez_compressed(numpys, samples=expected)
+    with np.load(home / "parts" / "samples.npz") as ours, np.load(io.BytesIO(numpys.getvalue())) as theirs:
+        assert ours.files == theirs.files
+        assert ours["samples"].flags.c_contiguous
+        assert ours["samples"].dtype == theirs["samples"].dtype
+
+
+def test_one_condition_an_item_is_taken_along_with_the_parts(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    classes = np.array([3, 1, 4, 1, 5, 9])
+    np.save(home / "classes.npy", classes)
+    np.save(home / "few.npy", classes[:5])
+    monkeypatch.setattr(command, "_AT_ONCE", 4)
+    found = sampled(home, "any", "each", "--calls", "2", "--condition", "classes.npy", n=6)
+    chain = Chain.load(home / "any")
+    chain = chain.on(planned_levels(home / "any", chain, 2))
+    y = chain.sample(6, seed=0, condition=classes)
+    assert chain.encoding is not None
+    assert np.array_equal(found, chain.encoding.decode(y))
+    assert np.array_equal(found, sampled(home, "any", "listed", "--calls", "2", "--condition", "3,1,4,1,5,9", n=6))
+    done = saltus("sample", "any", "--n", "6", "--condition", "few.npy", "--out", "x", cwd=home)
+    assert (done.code, (home / "x").exists()) == (1, False)
+    assert "5" in done.stderr
+    done = saltus("sample", "any", "--n", "6", "--condition", "missing.npy", "--out", "x", cwd=home)
+    assert "the condition missing.npy cannot be read; expected a .npy file" in done.stderr
+    assert not np.array_equal(found, sampled(home, "any", "one", "--calls", "2", "--condition", "3", n=6))
+
+
+def test_a_condition_is_followed_and_can_be_guided(home: Path) -> None:
+    plain, seven = sampled(home, "any", "drawn"), sampled(home, "any", "seven", "--condition", "7")
+    assert not np.array_equal(plain, seven)
+    assert not np.array_equal(seven, sampled(home, "any", "guided", "--condition", "7", "--guidance", "4"))
+    done = saltus("sample", "any", "--n", "2", "--condition", "7", "--guidance", "2.5", "--out", "told", "--json", cwd=home)
+    assert (done.json["condition"], done.json["guidance"]) == ("7", 2.5)
+    chain = Chain.load(home / "any")
+    assert chain.encoding is not None
+    y = chain.sample(2, seed=0, condition=7, sampling=Sampling(guidance=2.5))
+    assert np.array_equal(samples(home, "told"), chain.encoding.decode(y))
+
+
+def test_a_class_is_given_by_its_name_or_its_number(tmp_path: Path) -> None:
+    raw = np.random.default_rng(0).integers(0, 256, (200, 8, 8), dtype=np.uint8)
+    np.savez(tmp_path / "named.npz", images=raw, labels=np.array(["cat", "dog"] * 100))
+    options = "train --data named.npz --condition labels --updates 3 --batch 16 --width 8 --latent 2 --out run"
+    assert saltus(*options.split(), cwd=tmp_path).code == 0
+    assert np.array_equal(sampled(tmp_path, "run", "name", "--condition", "dog"), sampled(tmp_path, "run", "number", "--condition", "1"))
+    assert not np.array_equal(samples(tmp_path, "name"), sampled(tmp_path, "run", "other", "--condition", "cat"))
+    done = saltus("sample", "run", "--n", "1", "--out", "x", "--condition", "cow", cwd=tmp_path)
+    assert (done.code, (tmp_path / "x").exists()) == (1, False)
+    assert "cow" in done.stderr
+    assert "cat, dog" in done.stderr
+
+
+def test_calls_are_the_users_where_a_run_is_for_any_step(home: Path) -> None:
+    for calls in (1, 3):
+        done = saltus("sample", "any", "--n", "2", "--calls", str(calls), "--out", f"calls{calls}", cwd=home)
+        assert f"2 samples, {calls} network call" in done.stdout
+    assert saltus("sample", "fixed", "--n", "2", "--calls", "2", "--out", "its own", cwd=home).code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "says"),
+    [
+        ("nowhere --n 1", 1, "nowhere is not there; give the folder of a training run, or a chain that comes with saltus: digits"),
+        ("any --n 0", 2, "0 is not in the range"),
+        ("any --n 1 --calls 0", 2, "0 is not in the range"),
+        ("fixed --n 1 --calls 3", 1, "this model was trained for its own of 2; leave the calls out, or train with --any-step"),
+        ("fixed --n 1 --condition 3", 1, "the condition 3 was given, and this run was trained without one; leave it out"),
+        ("fixed --n 1 --guidance 2", 1, "guidance = 2.0 strengthens a condition, and this model has none; leave it at 1"),
+        ("any --n 1 --condition 10", 1, "class 10 was given; expected one of 10 classes from 0 to 9"),
+        ("any --n 1 --condition seven", 1, "class seven was given; expected one of 10 classes"),
+        ("any --n 1 --device meta", 1, "device meta cannot be used here"),
+        ("any --n 1 --device nonsense", 1, "device nonsense cannot be used here"),
+    ],
+)
+def test_what_a_run_cannot_do_is_told_in_one_sentence_before_the_work(arguments: str, code: int, says: str, home: Path) -> None:
+    done = saltus("sample", *arguments.split(), "--out", "x", cwd=home)
+    assert done.code == code
+    assert says in done.stderr
+    assert done.stdout == ""
+    assert not (home / "x").exists()
+
+
+def test_samples_are_never_overwritten(home: Path) -> None:
+    first = sampled(home, "fixed", "kept", n=2)
+    done = saltus("sample", "fixed", "--n", "3", "--out", "kept", cwd=home)
+    assert done.code == 1
+    assert "samples.npz is already there; give another folder with --out" in done.stderr
+    assert np.array_equal(samples(home, "kept"), first)

@@ -1,0 +1,69 @@
+"""The exact kernel: its laws for every share of fresh noise, its bound, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from saltus.errors import SaltusError
+from saltus.kernels import DeterministicKernel, OracleKernel, Pair, Sampling, Transition
+from saltus.oracles import GaussianMixture
+from saltus.process import Noise, OrnsteinUhlenbeck
+from tests.helpers.checks import assert_one_sentence, follows, mean_is, mixture_cdf
+from tests.helpers.laws import gaussian
+from tests.helpers.stubs import OracleDenoiser
+
+process = OrnsteinUhlenbeck()
+
+
+def test_an_exact_draw_may_reuse_any_share_of_the_noise() -> None:
+    """z_s keeps its law for every eta; the twin, which takes the posterior mean for a draw, does not."""
+    n, s, t = 20_000, 0.3, 1.0
+    weights, means, variances = torch.tensor([[0.7, 0.3], [-1.0, 0.8], [0.05, 0.2]], dtype=torch.float64)
+    oracle = GaussianMixture(weights, means[:, None], variances[:, None, None])
+    transition, noise = Transition(oracle.sample(n, t, seed=1), s, t), Noise(2, 0, n)
+    alpha = process.alpha(s)
+    cdf = mixture_cdf(weights, alpha * means, alpha**2 * variances + process.sigma(s) ** 2)
+    mean = DeterministicKernel(OracleDenoiser(oracle), bridge=True)
+    for eta in (0.0, 0.5, 1.0):
+        assert follows(OracleKernel(oracle).sample(transition, noise, Sampling(eta=eta)).flatten(), cdf)
+        assert not follows(mean.sample(transition, noise, Sampling(eta=eta)).flatten(), cdf)
+    moved = OracleKernel(oracle).sample(transition, noise, Sampling(eta=0.0))
+    assert not torch.allclose(moved, OracleKernel(oracle).sample(transition, noise))
+
+
+def test_its_terms_average_to_the_divergence() -> None:
+    """KL(q(z_s | z_t, y) || q(z_s | z_t)) of Gaussian data, both laws being Gaussian; at s = 0 -ln q(y | z_t)."""
+    n, s, t, v = 20_000, 0.3, 1.0, 0.6
+    oracle = gaussian([v])
+    kernel, y, z_t = OracleKernel(oracle), torch.full((n, 1), 0.4, dtype=torch.float64), torch.full((n, 1), -0.2, dtype=torch.float64)
+    bridge = process.bridge(z_t, y, s, t)
+    torch.manual_seed(0)
+    terms = kernel.explain(Pair(z_t, s, t, y=y, z_s=bridge.sample()), Noise(0, 0, n)).terms["decoder"]
+    _, b, spread = (float(c) for c in process.bridge_coefficients(s, t))
+    signal, noise = float(process.alpha(t)), float(process.sigma(t)) ** 2
+    posterior = v * noise / (signal**2 * v + noise)
+    shift, width = b * (0.4 - posterior * signal * -0.2 / noise), spread + b**2 * posterior
+    expected = (torch.log(torch.tensor(width / spread)) + (spread + shift**2) / width - 1) / 2
+    assert mean_is(terms, float(expected))
+    assert not mean_is(terms, 1.2 * float(expected))  # the twin
+    final = kernel.explain(Pair(z_t[:1], 0.0, t, y=y[:1], z_s=y[:1]), Noise(0, 0, 1)).terms["decoder"]
+    assert torch.allclose(final, -torch.distributions.Normal(posterior * signal * -0.2 / noise, posterior**0.5).log_prob(y[0]))
+
+
+def test_it_has_nothing_to_train_and_no_prediction_to_guide() -> None:
+    kernel, z = OracleKernel(gaussian([0.3, 1.0])), torch.zeros(3, 2)
+    with pytest.raises(SaltusError) as caught:
+        kernel.loss(Pair(z, 0.1, 1.0, y=z, z_s=z), Noise(0, 0, 3), {})
+    assert_one_sentence(caught.value, "nothing to train")
+    with pytest.raises(SaltusError) as caught:
+        kernel.sample(Transition(z, 0.1, 1.0, guidance=2.0), Noise(0, 0, 3))
+    assert_one_sentence(caught.value, "guidance = 2.0")
+    with pytest.raises(SaltusError) as caught:
+        kernel.start_from(OracleDenoiser(gaussian([1.0])))
+    assert_one_sentence(caught.value, "train it from scratch")
+
+
+def test_where_nothing_has_happened_z_t_stays() -> None:
+    z = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(OracleKernel(gaussian([0.3, 1.0])).sample(Transition(z, 0.0, 0.0), Noise(0, 0, 3)), z)
