@@ -44,7 +44,7 @@ class Effort(NamedTuple):
     turns: int = 3
 
 
-SMOKE = Effort(tuple(NETWORKS)[1:], OPTIONS[:3:2], updates=1, turns=1)
+SMOKE = Effort(tuple(NETWORKS)[1:], OPTIONS[:2], updates=1, turns=1)
 
 
 def endless(network: str, options: str) -> Iterator[Any]:

@@ -106,6 +106,10 @@ def parts(bare: Bare, trainer: Trainer, turns: int) -> dict[str, float]:
         bare.optimiser.zero_grad()
         bare.loss().backward()
 
+    def whole_loss() -> None:
+        bare.optimiser.zero_grad()
+        trainer._loss(batch).total.mean().backward()
+
     def transition() -> Any:
         pair = bare.pair
         again = Pair(pair.z_t, pair.s, pair.t, y=pair.y, z_s=pair.z_s)
@@ -114,6 +118,7 @@ def parts(bare: Bare, trainer: Trainer, turns: int) -> dict[str, float]:
     named: dict[str, Callable[[], object]] = {
         "loss of drawn inputs, forward and backward": backward,
         "step of the optimiser": bare.optimiser.step,
+        "loss of a batch, forward and backward, all drawn": whole_loss,
         "items of the batch": lambda: trainer._batch(0),
         "noise": noise,
         "coefficients of the transitions": transition,
