@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ablation import ABLATED, FREE, EqualParts, FreeNatsKernel, halves
+from ablation import ABLATED, FREE, EqualParts, FreeNatsKernel, halves, register_kernels
 from any_step import CALLS, OnGrids, own
 from cases import RECIPES, TINY, Case, Pace, Recipe, Work
 from cases_report import write_report
@@ -27,6 +27,13 @@ from update_speed import Bare, Drawn
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 QUICK = ("any_step", "kernels_on_digits", "update_speed")
 SCRIPTS = sorted(script.stem for script in BENCHMARKS.glob("*.py") if "__main__" in script.read_text())
+
+
+@pytest.fixture
+def _kernels_of_the_ablation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are registered for one test."""
+    monkeypatch.setattr(KERNELS, "_things", dict(KERNELS._things))
+    register_kernels()
 
 
 @pytest.mark.parametrize("script", QUICK)
@@ -91,6 +98,7 @@ def test_halves_of_validation_items_are_two_data_sets() -> None:
     assert one.train is data.train
 
 
+@pytest.mark.usefixtures("_kernels_of_the_ablation")
 @pytest.mark.parametrize("name", [*RECIPES, *ABLATED])
 def test_recipes_are_configurations(name: str) -> None:
     recipe = (RECIPES | ABLATED)[name]
@@ -111,6 +119,7 @@ def gradient_of_kl(kernel: str) -> float:
     return float(found.abs().sum())
 
 
+@pytest.mark.usefixtures("_kernels_of_the_ablation")
 def test_the_first_nat_has_no_gradient() -> None:
     assert isinstance(build_chain(Config(kernel="free nats", levels=2, width=16), digits()).kernel(1), FreeNatsKernel)
     assert gradient_of_kl("free nats") == 0
