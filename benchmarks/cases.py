@@ -36,14 +36,11 @@ LARGE = SMALL | {"width": 512}  # narrower than the 784 pixels it must tell apar
 TINY: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128}
 LADDER: dict[str, Any] = {"ladder": "last", "channels": (32, 48, 48), "architecture": "mlp", "width": 48}
 """A ladder on the last step and an MLP on the noisy ones."""
-TIMING_TURNS = 4
-CHOICE_SEED = 1000
+TIMING_TURNS, CHOICE_SEED = 4, 1000
 FEW_SAMPLERS = ("Gaussian step", "VAE step", "DDIM", "UniPC", "Heun")
 """Where every sampler would take hours: our steps, DDIM, and the solvers that do best in `strong.py`."""
-WITHIN = 0.05
-"""How far the sizes of rivals may lie apart."""
-WIDER = 6
-"""How many groups of channels a resolution may have more."""
+WITHIN = 0.05  # how far the sizes of rivals may lie apart
+WIDER = 6  # groups of channels that a resolution may have more, at most
 
 
 @dataclass(frozen=True)

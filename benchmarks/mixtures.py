@@ -28,7 +28,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import ot  # type: ignore[import]
+import ot  # type: ignore[import-untyped]
 import torch
 from torch import Tensor
 

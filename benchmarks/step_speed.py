@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ UNET: dict[str, Any] = {"architecture": "unet", "preset": "small"}
 MLP: dict[str, Any] = {"architecture": "mlp", "preset": "small"}
 CASES = {"small U-Net, 28 x 28": (28, UNET), "small MLP, 14 x 14": (14, MLP)}
 BATCH, LEVELS = 64, 4
-TURNS = 5
+TURNS, FEW_TURNS = 5, 1
 MEMORY_LEVELS = (1, 4, 16, 64)
 REPORT = Path("docs/results/step_speed.md")
 
@@ -45,10 +46,10 @@ def made(kernel: str, side: int, network: dict[str, Any], levels: int = LEVELS) 
     return build_chain(config, data), data, config
 
 
-def ratios(one: Callable[[], object], other: Callable[[], object]) -> tuple[float, float, float]:
+def ratios(one: Callable[[], object], other: Callable[[], object], turns: int) -> tuple[float, float, float]:
     """CPU milliseconds of each, medians, and the median of the ratio one / other of the same turn."""
     spent: list[tuple[float, float]] = []
-    for _ in range(TURNS + 1):
+    for _ in range(turns + 1):
         times = []
         for work in (one, other):
             start = time.process_time()
@@ -59,31 +60,31 @@ def ratios(one: Callable[[], object], other: Callable[[], object]) -> tuple[floa
     return statistics.median(first), statistics.median(second), statistics.median(a / b for a, b in spent[1:])
 
 
-def loop(side: int, network: dict[str, Any]) -> str:
+def loop(side: int, network: dict[str, Any], turns: int) -> str:
     """Sampling against the network's calls alone, on the same inputs."""
     chain = made("vae", side, network)[0].eval()
-    (network,) = chain.kernel(1).sampling_network.children()
+    (called,) = chain.kernel(1).sampling_network.children()  # without its preconditioning
     seen: list[tuple[Any, ...]] = []
-    hook = network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
+    hook = called.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
     chain.sample(BATCH, seed=0)
     hook.remove()
 
     @torch.no_grad()
     def bare() -> None:
         for inputs in seen:
-            network(*inputs)
+            called(*inputs)
 
-    whole, calls, ratio = ratios(lambda: chain.sample(BATCH, seed=0), bare)
+    whole, calls, ratio = ratios(lambda: chain.sample(BATCH, seed=0), bare, turns)
     return f"{whole:.0f} ms | {calls:.0f} ms | {100 * (ratio - 1):+.1f} %"
 
 
-def update(side: int, network: dict[str, Any]) -> str:
+def update(side: int, network: dict[str, Any], turns: int) -> str:
     """An update of a VAE kernel against one of a Gaussian kernel whose network has the size of its decoder."""
     loops: list[Iterator[Any]] = []
     for kernel in ("vae", "gaussian"):
         chain, data, config = made(kernel, side, network)
         loops.append(iter(Trainer(chain, data, config)))
-    whole, calls, ratio = ratios(*(lambda loop=loop: next(loop) for loop in loops))
+    whole, calls, ratio = ratios(partial(next, loops[0]), partial(next, loops[1]), turns)
     return f"{whole:.0f} ms | {calls:.0f} ms | {ratio:.2f}"
 
 
@@ -102,39 +103,43 @@ def resident() -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--memory", type=int, help=argparse.SUPPRESS)
-    levels = parser.parse_args().memory
+    parser.add_argument("--smoke", action="store_true", help="small networks and few turns, printed alone")
+    options = parser.parse_args()
     torch.set_num_threads(1)
-    if levels:
-        made("vae", 28, UNET | {"preset": "tiny"}, levels)[0].eval().sample(BATCH, seed=0)
+    if options.memory:
+        made("vae", 28, UNET | {"preset": "tiny"}, options.memory)[0].eval().sample(BATCH, seed=0)
         print(resident())
         return
     keep_freed_memory()
+    cases = {name: (side, network | {"preset": "tiny"}) for name, (side, network) in [*CASES.items()][1:]} if options.smoke else CASES
+    turns, memory_levels = (FEW_TURNS, MEMORY_LEVELS[:1]) if options.smoke else (TURNS, MEMORY_LEVELS)
     lines = [
         "# What a step costs beside its network",
         "",
-        f"Made by `python benchmarks/step_speed.py`. CPU milliseconds: medians of {TURNS} turns, and of the ratio within a turn.",
+        f"Made by `python benchmarks/step_speed.py`. CPU milliseconds: medians of {turns} turns, and of the ratio within a turn.",
         f"Machine: {describe_machine()}, of which one is used. Batch {BATCH}.",
         "",
         f"Sampling, {LEVELS} levels:",
         "",
         "| network | reverse loop | its network calls alone | more |",
         "|---|---|---|---|",
-        *(f"| {name} | {loop(*case)} |" for name, case in CASES.items()),
+        *(f"| {name} | {loop(*case, turns)} |" for name, case in cases.items()),
         "",
         "An update of training, decoder and network of the same size but for what the latent and the second output add:",
         "",
         "| network | VAE | Gaussian | ratio |",
         "|---|---|---|---|",
-        *(f"| {name} | {update(*case)} |" for name, case in CASES.items()),
+        *(f"| {name} | {update(*case, turns)} |" for name, case in cases.items()),
         "",
         "Peak memory of a process that samples (tiny U-Net, 28 x 28), over levels:",
         "",
-        "| levels | " + " | ".join(map(str, MEMORY_LEVELS)) + " |",
-        "|---|" + "---|" * len(MEMORY_LEVELS),
-        "| MiB | " + " | ".join(f"{peak(levels):.0f}" for levels in MEMORY_LEVELS) + " |",
+        "| levels | " + " | ".join(map(str, memory_levels)) + " |",
+        "|---|" + "---|" * len(memory_levels),
+        "| MiB | " + " | ".join(f"{peak(levels):.0f}" for levels in memory_levels) + " |",
     ]
-    REPORT.write_text("\n".join(lines) + "\n")
     print("\n".join(lines))
+    if not options.smoke:
+        REPORT.write_text("\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
