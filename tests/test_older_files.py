@@ -27,7 +27,8 @@ NAMES = ("digits", "fashion-mnist")
 def test_an_older_chain_has_its_weights_and_is_written_anew_bit_for_bit(name: str, tmp_path: Path) -> None:
     chain = Chain.load(FORMAT1 / name)
     assert not chain.training
-    old = {key.removeprefix("state.").replace(".rungs.", ".groups."): value for key, value in load_file(FORMAT1 / name / "chain.safetensors").items()}
+    stored = load_file(FORMAT1 / name / "chain.safetensors")
+    old = {key.removeprefix("state.").replace(".rungs.", ".groups."): value for key, value in stored.items()}
     found = chain.state_dict()
     assert old.keys() <= found.keys()
     assert all(torch.equal(found[key], value) and found[key].dtype == value.dtype for key, value in old.items())
