@@ -109,7 +109,7 @@ class Trainer:
             for module in chain.modules():
                 if isinstance(module, nn.Conv2d):
                     module.weight.data = module.weight.data.contiguous(memory_format=torch.channels_last)
-        self._average = copy.deepcopy(chain).requires_grad_(False)
+        self._average = copy.deepcopy(chain)
         if config.compile:
             for network in (network for kernel in chain.each_kernel() for network in kernel.networks()):
                 network.compile()
