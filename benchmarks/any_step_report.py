@@ -25,7 +25,7 @@ _INTRODUCTION = """# One model for every number of calls
 
 Made by `python benchmarks/any_step.py train FOLDER`, `... compare FOLDER` and `... report`. An any-step VAE and an any-step Gaussian
 kernel are compared with VAEs that are each trained for their own cosine grid. Every network has as many parameters as the decoder of
-a VAE (within 5%) and was trained for the same CPU time, with the data's loading and validations; one more any-step VAE was trained
+a VAE (within 5%) and was trained for the same CPU time, validations included; one more any-step VAE was trained
 for the time of the four fixed grids together. The planned grid is the one with the least bound on validation items of all grids of
 16 times. Eta, temperature and the last step of continuous data are chosen on validation items by sliced Wasserstein distance; figures
 are taken on test items. Mean ± standard deviation over networks trained with different seeds, each sampled with another seed.
