@@ -45,10 +45,11 @@ EACH_FILE = pytest.mark.parametrize("file", FILES, ids=lambda file: str(file.rel
 MOST_LINES = 300
 
 OF_SEVERAL_FILES = {
-    "cli/test_cli.py",
-    "cli/test_evaluate_command.py",
+    "chain/test_conditions.py",
     "data/test_errors.py",
+    "evaluation/test_growth.py",
     "kernels/test_export.py",
+    "kernels/test_vae_bound.py",
     "kernels/test_vae_objective.py",
     "oracles/test_conditions.py",
     "oracles/test_oracles.py",
@@ -60,6 +61,7 @@ OF_SEVERAL_FILES = {
     "test_house.py",
     "test_older_figures.py",
     "test_older_files.py",
+    "test_plugin.py",
     "test_readme.py",
     "training/test_optimiser.py",
 }
@@ -238,6 +240,5 @@ def test_tests_mirror_the_source() -> None:
 
 
 def test_what_tests_share_is_in_helpers() -> None:
-    others = {file for file in TESTS.rglob("*.py") if not file.name.startswith("test_")}
-    shared = {str(file.relative_to(TESTS)) for file in others if file.name != "__init__.py" and file.parent.name != "helpers"}
-    assert shared == {"conftest.py"}
+    outside = {file for file in TESTS.rglob("*.py") if file.parent.name != "helpers" and not file.name.startswith("test_")}
+    assert {file.name for file in outside} <= {"__init__.py", "conftest.py"}

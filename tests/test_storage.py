@@ -23,10 +23,10 @@ from saltus import storage
 from saltus.chain import Chain, OraclePrior, StandardNormal
 from saltus.data import Standardised
 from saltus.errors import SaltusError
-from saltus.kernels import DeterministicKernel, GaussianKernel, Variance
+from saltus.kernels import DeterministicKernel, GaussianKernel, Preconditioned, Variance
 from saltus.levels import Levels
 from saltus.likelihoods import GaussianHead
-from saltus.networks import MLP, Scaled, UNet
+from saltus.networks import MLP, UNet
 from saltus.registry import Configurable
 from saltus.storage import read, read_json, to_json, write, write_atomically
 from tests.helpers.chains import MIXTURE, chain_of, data_for, kernels
@@ -36,7 +36,7 @@ JSON, STATE, ARGUMENTS = "chain.json", "chain.safetensors", "chain.arguments.saf
 
 
 def gaussian(width: int = 8) -> GaussianKernel:
-    return GaussianKernel(Scaled(MLP((2,), width=width, depth=1)), GaussianHead(0.1), variance="transition")
+    return GaussianKernel(Preconditioned(MLP((2,), width=width, depth=1)), GaussianHead(0.1), variance="transition")
 
 
 # ------------------------------------------------------------------------------------------- what is kept
@@ -84,7 +84,7 @@ def test_another_precision_stays(dtype: torch.dtype, tmp_path: Path) -> None:
 
 
 def test_a_kernel_that_serves_several_levels_of_a_list_is_one_and_is_calibrated_for_all(tmp_path: Path) -> None:
-    shared = GaussianKernel(Scaled(MLP((2,), width=8, depth=1)), GaussianHead(0.1))
+    shared = GaussianKernel(Preconditioned(MLP((2,), width=8, depth=1)), GaussianHead(0.1))
     alone = Chain(StandardNormal(), Levels([0, 0.5, 1, 2]), shared)
     listed = Chain(StandardNormal(), Levels([0, 0.5, 1, 2]), [shared, shared, shared])
     y = torch.randn(50, 2, generator=torch.Generator().manual_seed(0))
@@ -145,14 +145,14 @@ def test_a_thing_without_a_state_has_no_file_for_it_and_an_older_one_goes(tmp_pa
     ids=["diffusers", "rtdl"],
 )
 def test_networks_of_other_libraries_survive_the_meta_device(network: Callable[[], nn.Module], tmp_path: Path) -> None:
-    chain = Chain(StandardNormal(), Levels([0, 1]), DeterministicKernel(Scaled(network())))
+    chain = Chain(StandardNormal(), Levels([0, 1]), DeterministicKernel(Preconditioned(network())))
     chain.save(tmp_path)
     assert torch.equal(Chain.load(tmp_path).sample(2, seed=0), chain.sample(2, seed=0))
 
 
 def test_reading_leaves_no_tensor_without_memory_anywhere(tmp_path: Path) -> None:
     """In a fresh process, where a constructor may be what imports another library, whose tensors must not come without memory."""
-    Chain(StandardNormal(), Levels([0, 1]), DeterministicKernel(Scaled(UNet((1, 8, 8), channels=(8, 16))))).save(tmp_path)
+    Chain(StandardNormal(), Levels([0, 1]), DeterministicKernel(Preconditioned(UNet((1, 8, 8), channels=(8, 16))))).save(tmp_path)
     code = (
         "import gc, sys, torch; from saltus.chain import Chain; chain = Chain.load(sys.argv[1]);"
         "found = [o for o in gc.get_objects() if issubclass(type(o), torch.Tensor)]; assert len(found) > 10;"
@@ -404,7 +404,7 @@ def test_a_forged_file_without_a_change_is_read(name: str, tmp_path: Path) -> No
         (set_argument(f"{NETWORK}.width", NUMBER_TOO_LARGE), "MLP"),
         (set_argument(f"{NETWORK}.width", 7), "shape"),
         (set_argument(f"{NETWORK}.depth", 7), "missing or too many"),
-        (set_argument(f"{NETWORK}.depth", 0), "missing or too many"),
+        (set_argument(f"{NETWORK}.depth", 0), "depth is 0"),
         (set_argument(f"{NETWORK}.event_shape", [[2]]), "event_shape"),
         (set_argument("kernels.network.variance", 0), "variance"),
     ],

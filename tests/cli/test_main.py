@@ -64,7 +64,7 @@ def test_the_help_of_train_lists_every_option_of_a_training_once_by_kernel(tmp_p
         ("sample any --n 1 --out x --guidance inf", 2, "inf is no weight"),
         ("sample any --n 1 --out x --seed -1", 2, "-1 is no seed; expected a whole number from 0 to 2**63 - 1"),
         ("sample any --n 1 --out x --seed 9223372036854775808", 2, "9223372036854775808 is no seed"),
-        ("sample any --n 1 --out any/chain.json", 1, "saltus: any/chain.json: File exists; give another place"),
+        ("sample any --n 1 --out any/chain.json", 1, "any/chain.json: File exists; give another place"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_no_traceback(arguments: str, code: int, says: str, home: Path) -> None:

@@ -17,7 +17,7 @@ from saltus.likelihoods import DiscretisedHead
 from saltus.networks.conditions import ClassCondition
 from tests.helpers.raw import classes_of, floats, integers, save_images
 
-REAL = Path(__file__).resolve().parents[2] / "shared" / "data"
+REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
 
 
 def test_the_digits() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 
@@ -89,12 +88,16 @@ def test_the_bound_is_minus_the_chains_in_the_units_of_the_data(table: Model, cl
     assert np.allclose(table.log_prob_bound(raw, seed=4), nats)
 
 
-def test_a_density_follows_the_units_of_the_rows() -> None:
-    """The same rows in thousandths of the unit are 1000 times as dense in each column."""
-    plain, thousandths = (Model.train(load(scale * rows(300)), SMALL, quiet=True) for scale in (1, 1000))
+def test_a_density_is_that_of_the_rows_and_not_of_what_the_network_sees(table: Model) -> None:
+    """The chain's density of y times the slope of y in each column, by differences of the encoding."""
     raw = rows(6, seed=5)
-    difference = plain.log_prob_bound(raw) - thousandths.log_prob_bound(1000 * raw)
-    assert difference == pytest.approx(2 * math.log(1000), abs=0.1)
+    chain, moved = table.chain, raw + np.array([1.0, 100.0], dtype=np.float32)
+    of_y = Chain(chain.prior, chain.levels, [chain.kernel(level) for level in (1, 2)], scaling=0.0)
+    y, there = table.encoding.encode(raw), table.encoding.encode(moved)
+    slopes = (there - y).double().numpy() / (moved - raw)
+    expected = -of_y.bound(y, seed=2).total.double().numpy() + np.log(slopes).sum(1)
+    assert table.log_prob_bound(raw, seed=2) == pytest.approx(expected, abs=1e-2)
+    assert np.abs(np.log(slopes).sum(1)).min() > 1
 
 
 def test_class_probabilities_are_what_the_bounds_say(classes: Model, items: DataSet) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from saltus import FiniteData, GaussianMixture, Levels, Noise, Transition
 from saltus.data import digits
-from saltus.evaluation import decoder_path, exact_decoder_path, measure_collapse, pair_growth, small_growth, spread
+from saltus.evaluation import decoder_path, exact_decoder_path, measure_collapse, spread
 
 
 @pytest.mark.parametrize("levels", [Levels.cosine(4, 20.0), Levels.constant(math.exp(-5), 4)])
@@ -44,10 +44,6 @@ def linear(transition: Transition) -> torch.Tensor:
     return transition.z_t / (1 + transition.t) + 3
 
 
-def bent(transition: Transition) -> torch.Tensor:
-    return (2 * transition.z_t + transition.t).tanh()
-
-
 def start(n: int) -> torch.Tensor:
     return Noise(1, 0, n).normal("prior", (3,))
 
@@ -57,36 +53,3 @@ def test_the_path_of_a_decoder_is_its_steps_from_the_noisiest_level_down() -> No
     assert torch.equal(path[3], start(4))
     for level, t in ((3, 2.0), (2, 0.7), (1, 0.2)):
         assert torch.allclose(path[level - 1], path[level] / (1 + t) + 3)
-
-
-def test_differences_of_a_linear_decoder_grow_by_its_factor_large_or_small() -> None:
-    path = decoder_path(linear, LEVELS, start(5))
-    factors = [1 / 1.2, 1 / 1.7, 1 / 3.0]
-    assert pair_growth(path) == pytest.approx(factors)
-    assert small_growth(linear, LEVELS, path, seed=0) == pytest.approx(factors, rel=1e-6)
-    assert spread(path)[0] == pytest.approx(spread(path)[3] * math.prod(factors))
-
-
-def test_small_differences_grow_by_the_jacobian_and_large_ones_do_not() -> None:
-    """Against derivatives by automatic differentiation, carried down from the same directions."""
-    path = decoder_path(bent, LEVELS, start(6))
-    direction, expected = Noise(0, 0, 6).normal("direction", (3,)), []
-    for level, (s, t) in reversed(list(enumerate(LEVELS.pairs(), 1))):
-        _, after = torch.func.jvp(lambda z, s=s, t=t: bent(Transition(z, s, t)), (path[level],), (direction,))
-        expected.insert(0, float(after.norm() / direction.norm()))
-        direction = after
-    found = small_growth(bent, LEVELS, path, seed=0)
-    assert found == pytest.approx(expected, rel=1e-5)
-    assert found != pytest.approx(pair_growth(path), rel=0.05)
-
-
-def test_nothing_grows_of_samples_that_coincide() -> None:
-    path = decoder_path(lambda transition: torch.zeros_like(transition.z_t), LEVELS, start(4))
-    for growth in (pair_growth(path), small_growth(lambda transition: torch.zeros_like(transition.z_t), LEVELS, path, seed=0)):
-        assert growth[2] == 0
-        assert all(math.isnan(value) for value in growth[:2])
-
-
-def test_small_differences_need_double_precision() -> None:
-    with pytest.raises(ValueError, match=r"a path of torch\.float32; expected torch\.float64"):
-        small_growth(linear, LEVELS, decoder_path(linear, LEVELS, start(2).float()), seed=0)

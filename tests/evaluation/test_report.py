@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from saltus.errors import SaltusError
-from saltus.evaluation import ChainSampler, Evaluator, Report, Sampler, evaluate, evaluate_items
+from saltus.evaluation import ChainSampler, Evaluator, Report, Sampler, drawn_conditions, evaluate, evaluate_items
 from saltus.kernels import Sampling
 from saltus.storage import to_json
 from tests.helpers.chains import chain_of
@@ -83,6 +83,16 @@ def test_a_chain_sampler_passes_its_options_on() -> None:
     hot, cold = (ChainSampler(chain, Sampling(final=final)).sample(9, seed=3) for final in ("sample", "mean"))
     assert torch.equal(cold, ChainSampler(chain, Sampling(final="mean")).sample(9, seed=3))
     assert not torch.equal(hot, cold)
+
+
+def test_conditions_are_drawn_from_those_of_real_items_by_the_seed() -> None:
+    conditions = torch.arange(5) * 10
+    one, again, other = (drawn_conditions(conditions, 200, seed=seed) for seed in (1, 1, 2))
+    assert one is not None
+    assert set(one.tolist()) == set(conditions.tolist())
+    assert torch.equal(one, again)  # type: ignore[arg-type]
+    assert not torch.equal(one, other)  # type: ignore[arg-type]
+    assert drawn_conditions(None, 3, seed=1) is None
 
 
 def test_its_repr_is_one_short_line(fresh: Report) -> None:

@@ -1,4 +1,4 @@
-"""What many tests check in the same way: that a error is one sentence, and statistics.
+"""What many tests check in the same way: that an error is one sentence, and statistics.
 
 A statistical tolerance is a number of standard errors, and every such check has a twin that must fail.  Seeds are
 fixed, so that a test that has passed passes again; the chance only matters when code or seeds change.

@@ -39,7 +39,7 @@ def test_bookkeeping_of_images(options: dict[str, str]) -> None:
     z_s = bridge.sample()
     pair = Pair(z_t, s, t, y=y, z_s=z_s)
     explanation = kernel.explain(pair, noise)
-    terms, posterior = explanation.terms, kernel.posterior(pair)
+    terms, posterior = explanation.terms, kernel._posterior(pair)
     latent = posterior.loc + posterior.scale * gamma
     step = kernel.step(pair, latent)
     law = Independent(Normal(step.mean, step.variance.sqrt()), 3)
@@ -146,7 +146,7 @@ def test_extra_terms_are_of_the_prediction_of_data() -> None:
     def predicted(latent: Tensor) -> Any:
         return kernel.decoder(z_t, pair.log_snr, latent)
 
-    posterior = kernel.posterior(pair)
+    posterior = kernel._posterior(pair)
     told = predicted(posterior.loc + posterior.scale * noise.normal("encoder", (1,)))
     assert torch.allclose(loss["data"], -2 * Normal(told.mean, told.std.clamp_min(HEAD.floor)).log_prob(y).sum(1))
     one, other = (predicted(latent).mean[:, 0] for latent in noise.normal("energy", (2, 1)).unbind(1))

@@ -61,7 +61,7 @@ class Step:
 
     def joint_divergence(self) -> float:
         """KL(q(z_s, epsilon | y, z_t) || p(z_s, epsilon | z_t)), from log densities alone; at s = 0, z_s being y, without q(z_s)."""
-        posterior = self.kernel.posterior(self.pair)
+        posterior = self.kernel._posterior(self.pair)
         epsilon = posterior.loc + posterior.scale * self.gamma
         step = self.kernel.step(self.pair, epsilon)
         log_p = Normal(step.mean, step.variance.sqrt()).log_prob(self.z_ss) + Normal(0.0, 1.0).log_prob(epsilon)

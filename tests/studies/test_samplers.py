@@ -8,7 +8,7 @@ import torch
 from saltus.chain import Chain, StandardNormal
 from saltus.kernels import DeterministicKernel, GaussianKernel, Preconditioned, Sampling
 from saltus.levels import Levels
-from saltus.networks import MLPEncoder, backbone
+from saltus.networks import MLPEncoder, VectorCondition, backbone
 from saltus.studies.compare.samplers import NamedSampler, grids, of_chain, of_oracle
 from tests.helpers.chains import HEAD, MIXTURE, chain_of, grid
 from tests.helpers.stubs import randomise, small_vae
@@ -132,3 +132,22 @@ def test_the_perfect_denoiser_has_the_exact_kernel_too() -> None:
     assert torch.allclose(exact.bound(y).total, -MIXTURE.log_prob(y, 0.0), atol=1e-9)
     without = of_oracle(MIXTURE, ITEMS, HEAD, 3.0, exact_bound=False)
     assert not any(c.has_bound for c in without)
+
+
+@pytest.mark.parametrize("name", ["Gaussian step", "UniPC"])
+def test_samples_of_a_conditional_network_are_given_held_out_conditions(name: str) -> None:
+    """Vectors cannot be drawn from a distribution: each sample is given the condition of a held-out item, other ones for another seed."""
+    network = Preconditioned(backbone((2,), condition=VectorCondition(1)))
+    chain = Chain(StandardNormal(), grid(3), GaussianKernel(network, HEAD))
+    conditions = torch.arange(len(ITEMS)).float()[:, None]
+    (named,) = (sampler for sampler in of_chain(chain, ITEMS, conditions) if sampler.name == name)
+    sampler = named.sampler(named.choices(3)["cosine"])
+    seen: list[torch.Tensor] = []
+    network.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[3]))
+    for seed in (0, 1):
+        sampler.sample(7, seed=seed)
+    told = [values for values in seen if len(values) == 7]
+    assert len(told) == 6
+    assert all(bool(torch.isin(values, conditions).all()) for values in told)
+    assert torch.equal(told[0], told[2])
+    assert not torch.equal(told[0], told[3])

@@ -120,10 +120,10 @@ def _run(
 
     chain, items = chain_of(run, calls), load_data(run, data)
     evaluator = _evaluator(items, n or _default(items), inception)
-    report = evaluate(ChainSampler(chain, sampling), evaluator, seeds, progress=_progress)
-    _progress(f"the likelihood bound of {evaluator.n_real} {evaluator.part} items")
     told = chain.condition is not None and items.conditions is not None
     condition = subsample(items.conditions.test, MOST_ITEMS, seed=evaluator.seed) if told and items.conditions else None
+    report = evaluate(ChainSampler(chain, sampling, condition), evaluator, seeds, progress=_progress)
+    _progress(f"the likelihood bound of {evaluator.n_real} {evaluator.part} items")
     bound = likelihood(chain, evaluator.real, items.encoding, condition=condition, importance_samples=importance_samples)
     few = None if condition is None else condition[:LATENT_ITEMS]
     weighted = bound.importance_samples if bound else None

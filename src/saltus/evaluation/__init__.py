@@ -21,7 +21,7 @@ from saltus.evaluation.metrics import DEFAULT_METRICS, FEATURE_METRICS, INCEPTIO
 from saltus.evaluation.moments import frechet_distance, kernel_distance, vendi_score
 from saltus.evaluation.neighbours import Fidelity, Memorisation, fidelity, memorisation, nearest_distances, neighbour_radii
 from saltus.evaluation.pictures import draw_costs, draw_levels, draw_rows, save_grid
-from saltus.evaluation.report import THIRDS, ChainSampler, Report, Result, Sampler, evaluate, evaluate_items
+from saltus.evaluation.report import THIRDS, ChainSampler, Report, Result, Sampler, drawn_conditions, evaluate, evaluate_items
 from saltus.evaluation.two_sample import two_sample_accuracy
 
 __all__ = [
@@ -50,6 +50,7 @@ __all__ = [
     "draw_costs",
     "draw_levels",
     "draw_rows",
+    "drawn_conditions",
     "energy_distance",
     "evaluate",
     "evaluate_items",

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+import numpy as np
+import torch
 from torch import Tensor
 
 from saltus.chain import Chain
@@ -15,7 +17,7 @@ from saltus.evaluation.evaluator import Evaluator, Figures, Part, Progress, sile
 from saltus.evaluation.metrics import METRICS
 from saltus.kernels import Sampling
 
-__all__ = ["THIRDS", "ChainSampler", "Report", "Result", "Sampler", "evaluate", "evaluate_items"]
+__all__ = ["THIRDS", "ChainSampler", "Report", "Result", "Sampler", "drawn_conditions", "evaluate", "evaluate_items"]
 
 THIRDS = 3
 """The number of sets that items from a file are divided into."""
@@ -36,14 +38,23 @@ class ChainSampler:
     Attributes:
         chain: generates the items.
         sampling: the options of every step.
+        conditions: of real items, among which those of the generated ones are drawn; None for a chain without a condition.
     """
 
     chain: Chain
     sampling: Sampling
+    conditions: Tensor | None = None
 
     def sample(self, n: int, *, seed: int) -> Tensor:
         """n items (n, *E) of a seed."""
-        return self.chain.sample(n, seed=seed, sampling=self.sampling)
+        return self.chain.sample(n, seed=seed, sampling=self.sampling, condition=drawn_conditions(self.conditions, n, seed=seed))
+
+
+def drawn_conditions(conditions: Tensor | None, n: int, *, seed: int) -> Tensor | None:
+    """n of the conditions of real items (N, ...), with replacement; None of none."""
+    if conditions is None:
+        return None
+    return conditions[torch.from_numpy(np.random.default_rng(seed).integers(len(conditions), size=n))]
 
 
 @dataclass(frozen=True)

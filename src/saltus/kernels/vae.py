@@ -160,7 +160,7 @@ class VAEKernel(Kernel):
             seen = self.decoder.at_unit_variance(pair.y, torch.full_like(at_s, torch.inf))
         return torch.stack([seen, self.decoder.at_unit_variance(pair.z_t, at_t)], dim=1)
 
-    def posterior(self, pair: Pair) -> Normal:
+    def _posterior(self, pair: Pair) -> Normal:
         """q(epsilon | z_s, z_t) or q(epsilon | y, z_t), over (B, latent)."""
         z_t = pair.z_t
         if self.encoder is None:
@@ -170,7 +170,7 @@ class VAEKernel(Kernel):
 
     def _passes(self, pair: Pair, *eps: Tensor) -> Iterator[tuple[Tensor, Normal, Prediction]]:
         """For each noise (B, latent): a latent, its posterior, and what the decoder makes of it.  Items are encoded once."""
-        posterior = self.posterior(pair)
+        posterior = self._posterior(pair)
         for each in eps:
             latent = posterior.loc + posterior.scale * each
             yield latent, posterior, self._predict(pair, latent)

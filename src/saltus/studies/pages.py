@@ -18,16 +18,17 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
-from markupsafe import Markup
 from torch import Tensor
 
 from saltus.evaluation import save_grid
+from saltus.extras import needs
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+    from markupsafe import Markup
     from matplotlib.figure import Figure
 
-__all__ = ["MARKERS", "PALETTE", "Picture", "Table", "literal", "picture", "render", "svg"]
+__all__ = ["MARKERS", "PALETTE", "Picture", "Table", "literal", "markup", "picture", "render", "svg"]
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 """Colours of Okabe and Ito that colour-blind readers tell apart, without black and a yellow that white paper swallows."""
@@ -71,9 +72,21 @@ def render(template: str, **context: Any) -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
-        loader=PackageLoader("saltus.studies"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    jinja2 = needs("jinja2", extra="compare")
+    environment: Environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("saltus.studies"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    return environment
+
+
+def markup(text: str) -> Markup:
+    """A text that is markup already: it is not escaped."""
+    found: Markup = needs("markupsafe", extra="compare").Markup(text)
+    return found
 
 
 def svg(figure: Figure) -> Markup:
@@ -81,16 +94,15 @@ def svg(figure: Figure) -> Markup:
 
     Names inside are this figure's own, so that a page may have several figures.
     """
-    from matplotlib import rc_context
-
     written = io.StringIO()
-    with warnings.catch_warnings(), rc_context({"svg.hashsalt": "saltus"}):  # the same figure gives the same markup
+    fixed = needs("matplotlib", extra="compare").rc_context({"svg.hashsalt": "saltus"})  # the same figure gives the same markup
+    with warnings.catch_warnings(), fixed:
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a run may have any name; the tables show it
         figure.savefig(written, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
     text = written.getvalue()
     text = text[text.index("<svg") :].replace(_INK, "currentColor")
     prefix = f"f{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}-"
-    return Markup(_REFERENCE.sub(prefix, text))
+    return markup(_REFERENCE.sub(prefix, text))
 
 
 def picture(y: Tensor, *, shown: tuple[float, float], words: str) -> Picture:

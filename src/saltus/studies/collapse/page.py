@@ -7,11 +7,10 @@ from pathlib import Path
 from statistics import fmean, geometric_mean
 from typing import TYPE_CHECKING, Any
 
-from markupsafe import Markup
-
 from saltus.data import DataSet
+from saltus.extras import needs
 from saltus.studies.collapse.experiment import Exact, Plan, Record, Sampled, SamplerKind, Source, Trained
-from saltus.studies.pages import MARKERS, PALETTE, Table, picture, render, svg
+from saltus.studies.pages import MARKERS, PALETTE, Table, markup, picture, render, svg
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["write_page"]
 
 _DIM = "#999"
-_LAST_TIME, _SPREAD_FIRST, _SPREAD_LAST = map(Markup, ("t<sub>L</sub>", "spread of z<sub>L−1</sub>", "spread of z<sub>0</sub>"))
+_LAST_TIME, _SPREAD_FIRST, _SPREAD_LAST = map(markup, ("t<sub>L</sub>", "spread of z<sub>L−1</sub>", "spread of z<sub>0</sub>"))
 
 
 def write_page(data: DataSet, plan: Plan, records: Sequence[Record], summary: dict[str, Any], file: Path) -> None:
@@ -56,9 +55,7 @@ def write_page(data: DataSet, plan: Plan, records: Sequence[Record], summary: di
 
 
 def _figure(panels: int) -> tuple[Figure, list[Axes]]:
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(3.4 * max(2, panels), 3.2), layout="constrained")
+    figure = needs("matplotlib.figure", extra="study").Figure(figsize=(3.4 * max(2, panels), 3.2), layout="constrained")
     axes = list(figure.subplots(1, panels, sharey=True, squeeze=False)[0])
     for axis in axes:
         axis.spines[["top", "right"]].set_visible(False)
@@ -135,8 +132,8 @@ def _diversities(sampled: Sequence[Sampled]) -> Figure:
 def _exact_table(exact: Sequence[Exact]) -> Table:
     headings = [
         _LAST_TIME,
-        Markup("KL(q(z<sub>L</sub>|y) ‖ N(0, I)), nats"),
-        Markup("z<sub>L−1</sub> from E y"),
+        markup("KL(q(z<sub>L</sub>|y) ‖ N(0, I)), nats"),
+        markup("z<sub>L−1</sub> from E y"),
         _SPREAD_FIRST,
         _SPREAD_LAST,
         "largest difference",
@@ -157,7 +154,7 @@ def _trained_table(trained: Sequence[Trained]) -> Table:
         "width",
         "parameters",
         "updates",
-        Markup("z<sub>L−1</sub> from the optimum’s"),
+        markup("z<sub>L−1</sub> from the optimum’s"),
         _SPREAD_FIRST,
         _SPREAD_LAST,
         "diversity",

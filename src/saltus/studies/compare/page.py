@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from torch import Tensor
 
 from saltus.evaluation import METRICS
+from saltus.extras import needs
 from saltus.studies.compare.models import PERFECT
 from saltus.studies.pages import MARKERS, PALETTE, Picture, Table, literal, picture, render, svg
 
@@ -135,10 +136,7 @@ def _multiply_adds(row: Row) -> str:
 
 def curves(summary: dict[str, Any], name: str) -> Figure:
     """A figure of matplotlib: one metric over network calls; samplers have colours and marks, filled in another way for each network."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import LogLocator
-
-    figure = Figure(figsize=(9, 4.2), layout="constrained")
+    figure: Figure = needs("matplotlib.figure", extra="compare").Figure(figsize=(9, 4.2), layout="constrained")
     axes = figure.subplots()
     lines = {_line(row): [other for other in summary["rows"] if _line(other) == _line(row)] for row in summary["rows"]}
     trained = {row["sampler"] for row in summary["rows"] if row["model"] != PERFECT}
@@ -165,7 +163,7 @@ def curves(summary: dict[str, Any], name: str) -> Figure:
     means = [row["metrics"][name]["mean"] for row in summary["rows"] if row["metrics"][name]["mean"] is not None]
     if METRICS[name].is_distance and min(means, default=0) > 0:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_locator(needs("matplotlib.ticker", extra="compare").LogLocator(subs=(1, 2, 5)))
         axes.yaxis.set_major_formatter("{x:g}")
         axes.yaxis.set_minor_formatter("")
     calls = sorted({row["network_calls"] for row in summary["rows"] if row["network_calls"] == row["calls"]})

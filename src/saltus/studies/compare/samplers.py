@@ -7,7 +7,7 @@ for its own levels takes part on these alone; a network for any step takes part 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from typing import Any
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from saltus.chain import Chain, OraclePrior, Prior, StandardNormal
 from saltus.data import subsample
-from saltus.evaluation import ChainSampler, Sampler
+from saltus.evaluation import ChainSampler, Sampler, drawn_conditions
 from saltus.integrations import LATEST, SchedulerSampler, Solver
 from saltus.kernels import DEFAULT, Denoiser, Final, GaussianKernel, Kernel, OracleDenoiser, OracleKernel, Sampling
 from saltus.levels import Levels
@@ -71,6 +71,7 @@ class NamedSampler:
         has_bound: whether it has a bound.
         steps: the most steps that a number of calls pays for.
         network_calls: what a number of steps costs.
+        conditions: of held-out items, among which those of samples are drawn; None for a network without a condition.
     """
 
     name: str
@@ -81,6 +82,7 @@ class NamedSampler:
     samplings: Sequence[Sampling | None] = (None,)
     steps: Callable[[int], int] = lambda calls: calls
     network_calls: Callable[[int], int] = lambda steps: steps
+    conditions: Tensor | None = None
 
     def choices(self, calls: int, *, bound: bool = False) -> dict[str, Choice]:
         """What it may choose from at so many calls, by name, for samples or the bound; nothing where it does not take part."""
@@ -89,9 +91,23 @@ class NamedSampler:
         return {f"{name}{_changed(sampling)}": Choice(grid, sampling) for name, grid in named.items() for sampling in samplings}
 
     def sampler(self, choice: Choice) -> Sampler:
-        """The sampler of a choice."""
+        """The sampler of a choice; a plain chain for a bound."""
         sampler = self.on(choice.levels)
-        return ChainSampler(sampler, choice.sampling) if choice.sampling is not None and isinstance(sampler, Chain) else sampler
+        if isinstance(sampler, Chain) and choice.sampling is not None:
+            return ChainSampler(sampler, choice.sampling, self.conditions)
+        return sampler if isinstance(sampler, Chain) or self.conditions is None else _Conditioned(sampler, self.conditions)
+
+
+@dataclass(frozen=True, eq=False)
+class _Conditioned:
+    """A scheduler whose samples are given the conditions of held-out items."""
+
+    sampler: Any
+    conditions: Tensor
+
+    def sample(self, n: int, *, seed: int) -> Tensor:
+        found: Tensor = self.sampler.sample(n, seed=seed, condition=drawn_conditions(self.conditions, n, seed=seed))
+        return found
 
 
 def _changed(sampling: Sampling | None) -> str:
@@ -109,22 +125,35 @@ def grids(L: int, last: float) -> dict[str, Levels]:
 
 
 def of_chain(chain: Chain, held_out: Tensor, condition: Tensor | None = None) -> list[NamedSampler]:
-    """The samplers of a trained chain; variances are calibrated on items held out of its updates, (N, *E), and their conditions."""
+    """The samplers of a trained chain.
+
+    Args:
+        chain: the chain.
+        held_out: items that its updates did not see, (N, *E), to calibrate variances on.
+        condition: of these items, which samples are given too; None for a chain without one.
+    """
     kernel, last = chain.kernel(1), chain.levels.last
     finals = _finals(kernel.head)
     if not chain.any_step:
         etas = _ETAS if all(part.reuses_noise for part in chain.each_kernel()) and kernel.latent else _ETAS[:1]
         temperatures = _TEMPERATURES if kernel.latent else _TEMPERATURES[:1]
-        return [NamedSampler(kernel.label, chain.levels, last, lambda _: chain, chain.has_bound, _samplings(etas, temperatures, finals))]
+        samplings = _samplings(etas, temperatures, finals)
+        return [NamedSampler(kernel.label, chain.levels, last, lambda _: chain, chain.has_bound, samplings, conditions=condition)]
 
     def ours(step: Kernel) -> NamedSampler:
         made, temperatures = _calibrated(step, last, held_out, condition), _TEMPERATURES if step.latent else _TEMPERATURES[:1]
-        options: Mapping[str, Any] = {name: getattr(chain, name) for name in ("scaling", "encoding", "importance_samples", "noise_version")}
         samplings = _samplings(_ETAS if step.reuses_noise else _ETAS[:1], temperatures, finals)
-        return NamedSampler(step.label, None, last, lambda grid: Chain(chain.prior, grid, made(), **options), step.has_bound, samplings)
+        on = partial(_on, chain, made)
+        return NamedSampler(step.label, None, last, on, step.has_bound, samplings, conditions=condition)
 
     found = [ours(step) for step in kernel.steps_around().values()]
-    return found if kernel.denoiser is None else found + _rivals(kernel.denoiser, last)
+    return found if kernel.denoiser is None else found + _rivals(kernel.denoiser, last, condition)
+
+
+def _on(chain: Chain, made: Callable[[], Kernel], grid: Levels) -> Chain:
+    """A chain on another grid, with another kernel around the same network."""
+    options: dict[str, Any] = {name: getattr(chain, name) for name in ("scaling", "encoding", "importance_samples", "noise_version")}
+    return Chain(chain.prior, grid, made(), **options)
 
 
 def of_oracle(oracle: Oracle, items: Tensor, head: Head, last: float, *, exact_bound: bool) -> list[NamedSampler]:
@@ -146,7 +175,7 @@ def of_oracle(oracle: Oracle, items: Tensor, head: Head, last: float, *, exact_b
     gaussian = GaussianKernel(denoiser, head)
     calibrated = _calibrated(gaussian, last, items.double(), None)
     first = [ours(OraclePrior(oracle), exact, lambda: exact), ours(StandardNormal(), gaussian, calibrated, _finals(head))]
-    return first + _rivals(denoiser, last)
+    return first + _rivals(denoiser, last, None)
 
 
 def _samplings(
@@ -161,12 +190,12 @@ def _finals(head: Head | None) -> Sequence[Final]:
     return _FINALS[:1] if head is None or head.discrete else _FINALS
 
 
-def _rivals(denoiser: Denoiser, last: float) -> list[NamedSampler]:
+def _rivals(denoiser: Denoiser, last: float, condition: Tensor | None) -> list[NamedSampler]:
     """The schedulers of diffusers; none where the grid ends later than they can."""
 
     def rival(solver: Solver) -> NamedSampler:
         on = partial(SchedulerSampler, denoiser, solver=solver)
-        return NamedSampler(_SOLVERS[solver], None, last, on, steps=solver.steps, network_calls=solver.calls)
+        return NamedSampler(_SOLVERS[solver], None, last, on, steps=solver.steps, network_calls=solver.calls, conditions=condition)
 
     return [rival(solver) for solver in _SOLVERS] if last <= LATEST else []
 
