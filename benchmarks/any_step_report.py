@@ -20,12 +20,12 @@ from saltus.studies.pages import MARKERS, PALETTE
 Row = dict[str, Any]
 PICTURED = ("frechet", "energy")
 """The distances of the picture, of which the table has the second alone where there are no features."""
-FIXED = "VAE for"
+FIXED, _FIXED_TITLE = "VAE for", "VAEs for fixed grids"
 _INTRODUCTION = """# One model for every number of calls
 
 Made by `python benchmarks/any_step.py train FOLDER`, `... compare FOLDER` and `... report`. An any-step VAE and an any-step Gaussian
 kernel are compared with VAEs that are each trained for their own cosine grid. Every network has as many parameters as the decoder of
-a VAE (within 5%) and was trained for the same CPU time, with the data's loading and validations; one more any-step VAE was trained
+a VAE (within 5%) and was trained for the same CPU time, validations included; one more any-step VAE was trained
 for the time of the four fixed grids together. The planned grid is the one with the least bound on validation items of all grids of
 16 times. Eta, temperature and the last step of continuous data are chosen on validation items by sliced Wasserstein distance; figures
 are taken on test items. Mean ± standard deviation over networks trained with different seeds, each sampled with another seed.
@@ -106,17 +106,24 @@ def curves(summaries: Mapping[str, dict[str, Any]]) -> Figure:
 
 
 def _draw(axes: Axes, summary: dict[str, Any], value: Callable[[Row], dict[str, Any] | None]) -> None:
-    lines: dict[str, list[tuple[int, dict[str, Any]]]] = {}
+    """A colour for each model, and dashes for planned grids."""
+    lines: dict[tuple[str, str], list[tuple[int, dict[str, Any]]]] = {}
     for row in summary["rows"]:
-        title = "VAEs for fixed grids" if row["model"].startswith(FIXED) else f"{row['model']}: {row['sampler'].rpartition(', ')[2]}"
-        found = value(row)
+        is_fixed, found = row["model"].startswith(FIXED), value(row)
         if found and found["mean"] is not None:
-            lines.setdefault(title, []).append((row["calls"], found))
-    for number, (title, points) in enumerate(sorted(lines.items())):
-        calls, figures = [calls for calls, _ in points], [figure for _, figure in points]
-        means, spreads = [figure["mean"] for figure in figures], [figure["spread"] or 0 for figure in figures]
+            key = (_FIXED_TITLE, "") if is_fixed else (row["model"], row["sampler"].rpartition(", ")[2])
+            lines.setdefault(key, []).append((row["calls"], found))
+    styles = {model: i for i, model in enumerate(dict.fromkeys(model for model, _ in lines))}
+    for (model, grid), points in lines.items():
         axes.errorbar(
-            calls, means, spreads, label=title, color=PALETTE[number % len(PALETTE)], marker=MARKERS[number % len(MARKERS)], capsize=2
+            [calls for calls, _ in points],
+            [figure["mean"] for _, figure in points],
+            [figure["spread"] or 0 for _, figure in points],
+            label=f"{model}, {grid}" if grid else model,
+            color=PALETTE[styles[model]],
+            marker=MARKERS[styles[model]],
+            linestyle="--" if grid.startswith("planned") else "-",
+            capsize=2,
         )
     ticks = sorted({row["calls"] for row in summary["rows"]})
     axes.set(xlabel="network calls", xscale="log")

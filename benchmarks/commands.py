@@ -16,7 +16,7 @@ from saltus.machine import keep_freed_memory
 
 Report = Callable[[Path, Mapping[str, Case], Path], None]
 """Writes a page: where runs and figures are kept, the cases, the file."""
-SMOKE, SECONDS, UPDATES, SAMPLES, NARROW, FEW_CHANNELS = "smoke", 0.1, 3, 160, 32, (16, 16)
+SMOKE, SECONDS, UPDATES, SAMPLES, NARROW = "smoke", 0.1, 3, 160, 32
 
 
 def command_line(
@@ -76,12 +76,12 @@ def smoke(case: Case, report: Report) -> None:
 
 def in_miniature(case: Case) -> Case:
     """The same kernels on the digits, for an instant."""
-    small = {"channels": FEW_CHANNELS} if "channels" in case.network else {"width": NARROW}
+    narrow = {"width": NARROW} if "width" in case.network else {}
     return replace(
         case,
         data="digits",
         paces=SMOKE,
-        network={**case.network, **small, "preset": "tiny", "batch": 16},
+        network={**case.network, **narrow, "preset": "tiny", "batch": 16},
         seconds=SECONDS,
         seeds=case.seeds[:1],
         calls=case.calls[:1],
