@@ -5,7 +5,7 @@ BIN := .venv/bin
 OLDEST := tests/test_storage.py tests/test_extras.py tests/test_dependencies.py tests/kernels tests/chain tests/networks \
 	tests/integrations tests/evaluation/test_metrics.py tests/evaluation/test_cache.py tests/evaluation/test_pictures.py tests/cli
 
-.PHONY: help venv demo test slow oldest check format bench images clean
+.PHONY: help venv demo test slow oldest check format bench strong clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -49,10 +49,10 @@ format: venv ## put the code in shape
 bench: venv ## the five-seed comparison of the kernels on digits (continues where it was interrupted)
 	$(BIN)/python benchmarks/kernels_on_digits.py
 
-images: venv ## kernels and rivals on digits, MNIST and Fashion-MNIST (hours, continues; DATA=folder of mnist.npz and fashion_mnist.npz)
-	$(BIN)/python benchmarks/images.py train $(DATA)
-	$(BIN)/python benchmarks/images.py compare $(DATA)
-	$(BIN)/python benchmarks/images.py report
+strong: venv ## kernels and rivals on MNIST and Fashion-MNIST (hours, continues; DATA=folder of mnist.npz and fashion_mnist.npz)
+	$(BIN)/python benchmarks/strong.py train $(DATA)
+	$(BIN)/python benchmarks/strong.py compare $(DATA)
+	$(BIN)/python benchmarks/strong.py report
 
 clean: ## remove what the other targets made
 	rm -rf .venv .venv-oldest demo build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
