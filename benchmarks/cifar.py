@@ -11,11 +11,12 @@ python benchmarks/cifar.py report                                 docs/results/c
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from cases import GAUSSIAN, LADDER, NOISY, RECIPES, Case, Recipe
-from commands import command_line
+from commands import command_line, in_miniature
 
 KEPT = Path("runs/cifar")
 REPORT = Path("docs/results/cifar.md")
@@ -32,5 +33,8 @@ CASES = {
     "cifar10_small": Case("cifar10_small", "cifar_small", _SMALL, 3600, (0,), _CALLS, samples=1000, kernels=(*_KERNELS, _LEARNED)),
 }
 
+_MINIATURE = in_miniature(CASES["cifar10_tiny"])
+SMALL_CASE = replace(_MINIATURE, network={**_MINIATURE.network, "channels": (16, 32, 64)})  # the ladder is small on the digits
+
 if __name__ == "__main__":
-    command_line(__doc__, CASES, KEPT, REPORT)
+    command_line(__doc__, CASES, KEPT, REPORT, small=SMALL_CASE)

@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -76,7 +77,7 @@ def smoke(case: Case, report: Report) -> None:
 
 def in_miniature(case: Case) -> Case:
     """The same kernels on the digits, for an instant."""
-    narrow = {"width": NARROW} if "width" in case.network else {}
+    narrow: dict[str, Any] = {"width": NARROW} if "width" in case.network else {"architecture": "unet"}
     return replace(
         case,
         data="digits",

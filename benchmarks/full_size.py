@@ -19,7 +19,14 @@ from commands import command_line
 KEPT = Path("runs/full_size")
 REPORT = Path("docs/results/full_size.md")
 UNET: dict[str, Any] = {"preset": "tiny", "channels": (16, 32, 64), "batch": 32, "learning_rate": 0.002, "bf16": True}
-LADDERS: dict[str, Any] = {"kernel": "vae", "ladder": "every", "channels": (32, 48), "level_weighting": "equal", "kl_warm_up": 0.1}
+LADDERS: dict[str, Any] = {
+    "kernel": "vae",
+    "ladder": "every",
+    "architecture": None,
+    "channels": (32, 48),
+    "level_weighting": "equal",
+    "kl_warm_up": 0.1,
+}
 SPREAD = {4: (0.0, 0.3, 0.8, 1.5, 3.0), 2: (0.0, 0.8, 3.0)}
 RECIPES.update({f"ladders-{levels}": Recipe(LADDERS | {"times": times}) for levels, times in SPREAD.items()})
 _KERNELS, _CALLS, _SEEDS, _SAMPLES = (GAUSSIAN, "ladders-4", "ladders-2"), (2, 4), (0,), 1000
