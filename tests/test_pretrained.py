@@ -70,8 +70,9 @@ def test_a_card_says_how_a_chain_was_made(name: str) -> None:
 
 
 def test_the_card_of_the_digits_says_their_bound() -> None:
-    folder, data = run_folder("digits"), digits()
-    found = likelihood(Chain.load(folder), data.test, data.encoding)
+    folder, data = run_folder("digits"), digits("labels")
+    assert data.conditions is not None
+    found = likelihood(Chain.load(folder), data.test, data.encoding, condition=data.conditions.test)
     assert found is not None
     (said,) = set(re.findall(r"^bound: ([0-9.]+) ± ([0-9.]+) bits/dim", (folder / "CARD.md").read_text(), re.MULTILINE))
     assert [float(number) for number in said] == pytest.approx([found.bits_per_dim, found.standard_error], abs=1e-4)

@@ -89,7 +89,7 @@ def perfect_model(data: DataSet, last: float, *, calls: Collection[int] | None =
 def _words(chain: Chain) -> str:
     """What a chain is, for humans."""
     name = chain.kernel(1).label.removesuffix(" step")
-    grid = "any step" if chain.any_step else f"{chain.levels.L} levels"
+    grid = "any step" if chain.any_step else f"{chain.levels.L} level{'s' * (chain.levels.L > 1)}"
     told = "" if chain.condition is None else f", {chain.condition.summary()}"
     return f"{name}, {grid}{told}"
 
