@@ -104,7 +104,7 @@ class Chain(ChainProcess):
         return path if return_path else path[0]
 
     def _path(self, noise: Noise, sampling: Sampling, condition: Tensor | None, keep: bool) -> Tensor:
-        z = self.prior.sample(self.event_shape, self.levels.last, noise.at(self.levels.L), condition).to(like(self))
+        z = self.prior.sample(self.event_shape, self.levels.last, noise.at(self.levels.L), condition, like=like(self)).to(like(self))
         states = descend(z, self.levels, self._drawing(noise, sampling), condition=condition, guidance=sampling.guidance)
         return torch.stack(list(reversed(deque(states, maxlen=None if keep else 1))))
 
@@ -161,7 +161,7 @@ class Chain(ChainProcess):
 
         Args:
             y: data, in the dtype of the parameters.
-            condition: c of each item; then the bound is that of -ln p(y | c).
+            condition: c of each item, for the bound of -ln p(y | c); None for none, while `class_bound` is that of what `sample` draws.
             seed: of the paths and latents.
             first_item: number of the first item, for its noise.
             importance_samples: with more than 1, each step is importance-weighted with so many latents; those of the chain unless given.
@@ -190,7 +190,7 @@ class Chain(ChainProcess):
         K = self.condition.classes
 
         def bounds(first_item: int) -> Tensor:
-            found = [self.bound(y, condition=c, seed=seed, first_item=first_item, batch=batch).total for c in range(K)]
+            found = [self.bound(y, condition=torch.tensor([c]), seed=seed, first_item=first_item, batch=batch).total for c in range(K)]
             return torch.stack(found, dim=1)
 
         return class_bound(bounds(0), bounds(len(y)), self.condition.log_frequencies)
@@ -257,7 +257,7 @@ class Chain(ChainProcess):
             times.setdefault(self.kernel(level), []).append(t)
         with evaluating(self):
             for kernel, served in times.items():
-                kernel.calibrate(y, served, seed=seed, condition=given)
+                kernel.calibrate(y, served, seed=seed, condition=given, noise_version=self.noise_version)
 
     def on(self, levels: Levels) -> Chain:
         """This chain on another grid, with the same kernel.
@@ -273,7 +273,7 @@ class Chain(ChainProcess):
                 "leave the calls out, or train with --any-step"
             )
         same: dict[str, Any] = {name: getattr(self, name) for name in ("scaling", "importance_samples", "encoding", "noise_version")}
-        return Chain(self.prior, levels, self.kernel(1), **same)
+        return Chain(self.prior, levels, self.kernel(1), **same).train(self.training)
 
     def save(self, folder: str | Path) -> None:
         """Write everything that is needed to sample: `chain.json`, `chain.safetensors`."""
@@ -289,7 +289,7 @@ class Chain(ChainProcess):
         chain = read(Path(folder), "chain")
         if not isinstance(chain, cls):
             raise SaltusError(f"{folder} holds a {type(chain).__name__}, not a chain; give the folder that training wrote")
-        if chain.encoding is None and (Path(folder) / "data.json").exists():  # of the older format
+        if chain.encoding is None and chain.noise_version == 1 and (Path(folder) / "data.json").exists():  # of the older format
             chain.encoding = cast(Encoded, read(Path(folder), "data"))
         return chain
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from saltus.chain.chain import Chain
 from saltus.chain.modes import evaluating, like
-from saltus.chain.process import ChainProcess
 from saltus.levels import Levels, PairCosts
 
 __all__ = ["pair_costs"]
@@ -17,11 +18,11 @@ __all__ = ["pair_costs"]
 
 @torch.no_grad()
 def pair_costs(
-    chain: ChainProcess,
+    chain: Chain,
     y: Tensor,
     n: int,
     *,
-    condition: Tensor | None = None,
+    condition: Any = None,
     seed: int = 0,
     progress: Callable[[str], object] = lambda _: None,
 ) -> PairCosts:
@@ -38,15 +39,15 @@ def pair_costs(
     times = tuple(Levels.cosine(n, chain.levels.last))
     nats, error = (torch.full((n + 1, n + 1), torch.nan, dtype=torch.float64) for _ in range(2))
     prior = torch.full((n + 1,), torch.nan, dtype=torch.float64)
-    y = y.to(like(chain))
+    y, given, k = y.to(like(chain)), chain.given_condition(condition, len(y)), chain.importance_samples
     noise, kernel = chain.noise(seed, 0, len(y)), chain.kernel(1)
     with evaluating(chain):
         for j in range(1, n + 1):
             progress(f"steps from t = {times[j]:.3g}, time {j} of {n}")
             for i in range(j):
                 grid = Levels([0.0, times[j]] if i == 0 else [0.0, times[i], times[j]])
-                *_, (level, pair) = chain.forward_path(y, noise, condition, levels=grid)
-                cost = torch.stack(list(kernel.explain(pair, noise.at(level)).terms.values())).sum(0).double()
+                *_, (level, pair) = chain.forward_path(y, noise, given, levels=grid)
+                cost = torch.stack(list(kernel.explain(pair, noise.at(level), k).terms.values())).sum(0).double()
                 nats[i, j], error[i, j] = cost.mean(), cost.std() / math.sqrt(len(y))
-            prior[j] = chain.prior.cost(y, pair.z_t, times[j]).double().mean()
+            prior[j] = chain.prior.cost(y, pair.z_t, times[j], given).double().mean()
     return PairCosts(times, nats, prior, error)

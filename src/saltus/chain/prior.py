@@ -21,8 +21,10 @@ class Prior(Configurable, ABC):
     """p(z_L), or p(z_L | c)."""
 
     @abstractmethod
-    def sample(self, event_shape: Sequence[int], t: float, noise: Noise, condition: Tensor | None = None) -> Tensor:
-        """z_L at the last time `t`, (B, *E) float64, given conditions (B, ...)."""
+    def sample(
+        self, event_shape: Sequence[int], t: float, noise: Noise, condition: Tensor | None = None, *, like: Tensor | None = None
+    ) -> Tensor:
+        """z_L at the last time `t`, (B, *E), given conditions (B, ...); float64, or made as `like` is where that can be."""
 
     @abstractmethod
     def cost(self, y: Tensor, z_L: Tensor, t: float, condition: Tensor | None = None) -> Tensor:
@@ -32,8 +34,10 @@ class Prior(Configurable, ABC):
 class StandardNormal(Prior):
     """N(0, I), whatever the condition; its cost is closed form."""
 
-    def sample(self, event_shape: Sequence[int], t: float, noise: Noise, condition: Tensor | None = None) -> Tensor:
-        return noise.normal("prior", event_shape)
+    def sample(
+        self, event_shape: Sequence[int], t: float, noise: Noise, condition: Tensor | None = None, *, like: Tensor | None = None
+    ) -> Tensor:
+        return noise.normal("prior", event_shape, like=like)
 
     def cost(self, y: Tensor, z_L: Tensor, t: float, condition: Tensor | None = None) -> Tensor:
         return _process.prior_cost(y, t)
@@ -49,7 +53,9 @@ class OraclePrior(Prior):
     def __init__(self, oracle: Oracle) -> None:
         self.oracle = oracle
 
-    def sample(self, event_shape: Sequence[int], t: float, noise: Noise, condition: Tensor | None = None) -> Tensor:
+    def sample(
+        self, event_shape: Sequence[int], t: float, noise: Noise, condition: Tensor | None = None, *, like: Tensor | None = None
+    ) -> Tensor:
         marginal = self.oracle.marginal(torch.full((noise.n,), t, dtype=torch.float64), condition)
         return marginal.draw(noise.uniform("prior component"), noise.normal("prior", event_shape))
 

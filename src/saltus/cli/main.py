@@ -24,14 +24,12 @@ __all__ = ["cli", "main"]
 
 _FAILURE, _WRONG_CALL, _INTERRUPTED = 1, 2, 130
 _RENAMED = {
-    "--any-time": "--any-step",
-    "--encodes": "--encoder-input",
-    "--last": "--final",
-    "--latents": "--importance-samples",
-    "--steps": "--updates",
-    "--way": "--sampler",
+    "train": {"--any-time": "--any-step", "--encodes": "--encoder-input", "--latents": "--importance-samples", "--steps": "--updates"},
+    "sample": {"--last": "--final"},
+    "evaluate": {"--last": "--final", "--latents": "--importance-samples"},
+    "compare": {"--way": "--sampler"},
 }
-"""Options by the names that they had."""
+"""Options by the names that they had, for each command."""
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -82,8 +80,8 @@ def main() -> NoReturn:
     try:
         cli.main(prog_name="saltus", standalone_mode=False)
     except click.UsageError as error:
-        if isinstance(error, click.NoSuchOption) and (name := _RENAMED.get(error.option_name)):
-            error = click.UsageError(f"the option {error.option_name} is now {name}; give that one", error.ctx)
+        if isinstance(error, click.NoSuchOption):
+            error = _renamed(error)
         error.show()
         _end(error.format_message(), _WRONG_CALL)
     except Interrupted as error:
@@ -95,6 +93,15 @@ def main() -> NoReturn:
     except OSError as error:
         _fail(f"{error.filename or 'a file'}: {error.strerror or error}; give another place, or make room or way there", _FAILURE)
     sys.exit(0)
+
+
+def _renamed(error: click.NoSuchOption) -> click.UsageError:
+    """What an option of an older name is called today."""
+    command, option = error.ctx.info_name if error.ctx else None, error.option_name
+    if command == "train" and option == "--set":
+        return click.UsageError("--set NAME=VALUE is now an option for each name; give --learning-rate 0.002, for instance", error.ctx)
+    name = _RENAMED.get(command or "", {}).get(option)
+    return click.UsageError(f"the option {option} is now {name}; give that one", error.ctx) if name else error
 
 
 def _fail(words: str, code: int) -> NoReturn:

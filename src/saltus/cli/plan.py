@@ -34,7 +34,8 @@ def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int
     """Find the best grid for each number of calls.
 
     RUN is a training run with --any-step.  Every step between two times is measured in nats, and the best grids follow
-    exactly.  `saltus sample RUN --calls N` then uses them.
+    exactly.  `saltus sample RUN --calls N` then uses them, unless --out puts
+    them elsewhere.
     """
     from saltus.chain import Chain, pair_costs
     from saltus.data import subsample

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import math
 import zipfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["sample"]
 
-_AT_ONCE = 4096  # items held in memory
+_AT_ONCE = 2**22  # numbers held in memory
 _PICTURED = 400  # items in the picture, at most
 
 
@@ -49,21 +50,22 @@ def sample(
 
     RUN is its folder, or the name of a chain that comes with saltus, such as digits.
     """
-    from saltus.training import load_encoding, usable_device
+    from saltus.training import encoding_of, usable_device
 
     if not (run := run_folder(run)).exists():
         raise SaltusError(
             f"{run} is not there; give the folder of a training run, or a chain that comes with saltus: {', '.join(PRETRAINED)}"
         )
-    chain, encoding = chain_of(run, calls).to(usable_device(device)), load_encoding(run)
+    chain = chain_of(run, calls).to(usable_device(device))
+    encoding = encoding_of(chain, run)
     files = [out / "samples.npz"] + [out / "samples.png"] * encoding.layout.is_image
     if taken := [file for file in files if file.exists()]:
         raise SaltusError(f"{taken[0]} is already there; give another folder with --out, or remove it first")
-    given = None if condition is None else _parsed(chain, condition, n)
-    parts = _parts(chain, n, seed, sampling, given)
+    told_items = chain.conditions_for(None if condition is None else _parsed(chain, condition, n), chain.noise(seed, 0, n))
+    parts = _parts(chain, n, seed, sampling, told_items)
     first = next(parts)  # what the chain refuses, it refuses before there is a folder
     out.mkdir(parents=True, exist_ok=True)
-    _write(itertools.chain([first], parts), n, encoding, files)
+    _write(itertools.chain([first], parts), n, encoding, files, _names(chain, told_items))
     told = {} if condition is None else {"condition": condition}
     result = {"samples": n, "seed": seed, **asdict(sampling), **told, "calls": chain.levels.L, "files": [str(file) for file in files]}
     say(as_json, result, f"{n} samples, {chain.levels.L} network calls each: " + " and ".join(map(str, files)))
@@ -86,14 +88,24 @@ def _parsed(chain: Chain, text: str, n: int) -> Tensor:
 
 def _parts(chain: Chain, n: int, seed: int, sampling: Sampling, condition: Tensor | None) -> Iterator[Tensor]:
     """The items, part by part."""
-    for start in range(0, n, _AT_ONCE):
-        rows = slice(start, min(start + _AT_ONCE, n))
+    at_once = max(1, _AT_ONCE // math.prod(chain.event_shape))
+    for start in range(0, n, at_once):
+        rows = slice(start, min(start + at_once, n))
         part = None if condition is None else condition[rows]
         yield chain.sample(rows.stop - start, seed=seed, first_item=start, sampling=sampling, condition=part)
 
 
-def _write(parts: Iterable[Tensor], n: int, encoding: Encoding, files: list[Path]) -> None:
-    """The n items as one array in an .npz file, part by part, and the first of them as a picture."""
+def _names(chain: Chain, conditions: Tensor | None) -> Sequence[str] | None:
+    """The class of each item, for a model of classes."""
+    from saltus.networks import ClassCondition
+
+    if conditions is None or not isinstance(chain.condition, ClassCondition):
+        return None
+    return [chain.condition.names[c] if c >= 0 else "" for c in conditions.tolist()]
+
+
+def _write(parts: Iterable[Tensor], n: int, encoding: Encoding, files: list[Path], labels: Sequence[str] | None) -> None:
+    """The n items as one array in an .npz file, part by part, their labels beside them, and the first of them as a picture."""
     import numpy as np
     import torch
 
@@ -101,17 +113,17 @@ def _write(parts: Iterable[Tensor], n: int, encoding: Encoding, files: list[Path
     from saltus.storage import atomically
 
     pictured: list[Tensor] = []
-    with (
-        atomically(files[0]) as place,
-        zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive,
-        archive.open("samples.npy", "w", force_zip64=True) as array,
-    ):
-        for number, y in enumerate(parts):
-            raw = np.ascontiguousarray(encoding.decode(y))
-            if number == 0:
-                header = {"descr": np.lib.format.dtype_to_descr(raw.dtype), "fortran_order": False, "shape": (n, *raw.shape[1:])}
-                np.lib.format.write_array_header_2_0(array, header)
-            array.write(raw.tobytes())
-            pictured += [y[: max(0, _PICTURED - number * _AT_ONCE)].cpu()]
+    with atomically(files[0]) as place, zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
+        with archive.open("samples.npy", "w", force_zip64=True) as array:
+            for y in parts:
+                raw = np.ascontiguousarray(encoding.decode(y))
+                if not pictured:
+                    header = {"descr": np.lib.format.dtype_to_descr(raw.dtype), "fortran_order": False, "shape": (n, *raw.shape[1:])}
+                    np.lib.format.write_array_header_2_0(array, header)
+                array.write(raw.tobytes())
+                pictured.append(y[: max(0, _PICTURED - sum(map(len, pictured)))].cpu())
+        if labels is not None:
+            with archive.open("labels.npy", "w") as array:
+                np.lib.format.write_array(array, np.array(labels), allow_pickle=False)
     if len(files) > 1:
         save_grid(torch.cat(pictured), files[1], shown=encoding.shown)

@@ -175,6 +175,16 @@ class DataSet:
                 hashed.update(y[start : start + _CHUNK].contiguous().numpy().astype("<f4", copy=False).data)
         return hashed.hexdigest()
 
+    @cached_property
+    def condition_fingerprint(self) -> str | None:
+        """The same of the conditions of all items, in their order; None without conditions."""
+        if self.condition is None or self.conditions is None:
+            return None
+        hashed = hashlib.blake2b(self.condition.summary().encode(), digest_size=_DIGEST)
+        for values in (self.conditions.train, self.conditions.validation, self.conditions.test):
+            hashed.update(str((values.dtype, tuple(values.shape))).encode() + values.contiguous().numpy().tobytes())
+        return hashed.hexdigest()
+
     def describe(self) -> str:
         """One line for humans."""
         sizes = f"{len(self.train)} training, {len(self.validation)} validation and {len(self.test)} test"

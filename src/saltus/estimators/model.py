@@ -14,8 +14,10 @@ from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.kernels import DEFAULT, Sampling
 from saltus.levels import Levels
+from saltus.networks import ClassCondition
 from saltus.pretrained import run_folder
-from saltus.training import Config, planned_levels, train
+from saltus.storage import write_atomically
+from saltus.training import PLAN, Config, planned_levels, train
 
 __all__ = ["Model"]
 
@@ -67,6 +69,8 @@ class Model:
     def save(self, folder: str | Path) -> None:
         """Write everything that is needed to sample, by `load` or by `saltus sample`."""
         self.chain.save(folder)
+        if self._folder is not None and (self._folder / PLAN).exists():
+            write_atomically(Path(folder) / PLAN, (self._folder / PLAN).read_bytes())
 
     def sample(
         self,
@@ -89,41 +93,51 @@ class Model:
             sampling: what the last step returns, eta, temperature, guidance.
             batch: how many items at a time.
         """
-        chain = self.chain if calls is None else self.chain.on(self._levels(calls))
+        chain = self._on(calls)
         seed = int(torch.randint(_MOST_SEEDS, ())) if seed is None else seed
         return self.encoding.decode(chain.sample(n, seed=seed, condition=condition, sampling=sampling, batch=batch))
 
-    def _levels(self, calls: int) -> Levels:
+    def _on(self, calls: int | None) -> Chain:
+        """The chain with so many calls."""
+        if calls is None:
+            return self.chain
         if self._folder is not None:
-            return planned_levels(self._folder, self.chain, calls)
+            return self.chain.on(planned_levels(self._folder, self.chain, calls))
         own = self.chain.levels
-        return own if calls == own.L else Levels.cosine(calls, own.last)
+        return self.chain.on(own if calls == own.L else Levels.cosine(calls, own.last))
 
-    def log_prob_bound(self, items: Any, *, condition: Any = None, seed: int = 0) -> Array:
+    def log_prob_bound(self, items: Any, *, condition: Any = None, calls: int | None = None, seed: int = 0) -> Array:
         """A lower bound on ln p of each item, (N,) float64 nats: of a probability for data on bins, else of a density in the data's units.
 
-        With a condition c it is that of ln p(item | c).
+        With a condition c it is that of ln p(item | c).  Of a model of K classes without a condition it is that of ln p(item), the class
+        not told, as `sample` draws it; this takes 2 K bounds.
 
         Args:
             items: (N, *shape), as the data were.
             condition: one for all items, or one for each.
+            calls: as in `sample`: the bound is that of the chain that samples with so many.
             seed: of the paths; the mean over seeds is the bound.
 
         Raises:
             SaltusError: if the model has no bound, or the items are not such as the data were.
         """
         y = self.encoding.encode(np.asarray(items)).to(like(self.chain))
-        nats: Array = self.chain.bound(y, condition=condition, seed=seed).total.double().cpu().numpy()
+        chain = self._on(calls)
+        if condition is None and isinstance(chain.condition, ClassCondition):
+            total = chain.class_bound(y, seed=seed).total
+        else:
+            total = chain.bound(y, condition=condition, seed=seed).total
+        nats: Array = total.double().cpu().numpy()
         return -nats
 
-    def class_probabilities(self, items: Any, *, seed: int = 0) -> Array:
+    def class_probabilities(self, items: Any, *, calls: int | None = None, seed: int = 0) -> Array:
         """p(c | item) of a model of classes, (N, K), as far as its bounds tell.
 
         Raises:
             SaltusError: if the model has no classes.
         """
         y = self.encoding.encode(np.asarray(items)).to(like(self.chain))
-        found: Array = self.chain.class_bound(y, seed=seed).posterior.double().cpu().numpy()
+        found: Array = self._on(calls).class_bound(y, seed=seed).posterior.double().cpu().numpy()
         return found
 
     def __repr__(self) -> str:

@@ -19,13 +19,14 @@ import torch
 from torch import Tensor, nn
 from torch.distributions import Normal
 
+from saltus.errors import SaltusError
 from saltus.kernels.transition import Transition
-from saltus.networks import Condition, positive
+from saltus.networks import ClassCondition, Condition, positive
 from saltus.oracles import Oracle
 from saltus.process import OrnsteinUhlenbeck, Time
 from saltus.registry import Configurable
 
-__all__ = ["Denoiser", "OracleDenoiser", "Preconditioned", "Prediction", "Scales", "denoise", "predict", "scales"]
+__all__ = ["Denoiser", "OracleDenoiser", "Preconditioned", "Prediction", "Scales", "classes_of", "denoise", "predict", "scales"]
 
 
 class Prediction(NamedTuple):
@@ -153,6 +154,19 @@ def _read(outputs: Tensor, z: Tensor, c_skip: Tensor, c_out: Tensor) -> Predicti
     return Prediction(c_skip * z + c_out * first, rest[0] if rest else None, c_out)
 
 
+def classes_of(oracle: Oracle) -> ClassCondition | None:
+    """The classes that an oracle's components are labelled with; None without labels.
+
+    Raises:
+        SaltusError: if a class below the largest label has no component.
+    """
+    try:
+        frequencies = oracle.class_frequencies
+    except SaltusError:
+        return None
+    return ClassCondition([str(c) for c in range(len(frequencies))], frequencies.tolist())
+
+
 class OracleDenoiser(Denoiser):
     """E[y | z_t] of an oracle, in the place of a network: what is wrong then is the kind of step alone.
 
@@ -164,6 +178,10 @@ class OracleDenoiser(Denoiser):
         super().__init__()
         self.oracle = oracle
         self.event_shape = tuple(oracle.event_shape)
+
+    @property
+    def condition(self) -> Condition | None:  # type: ignore[override]  # of the oracle as it is when asked
+        return classes_of(self.oracle)
 
     def forward(self, z: Tensor, log_snr: Tensor, latent: Tensor | None = None, condition: Tensor | None = None) -> Prediction:
         """The posterior mean, and scale 1."""

@@ -111,7 +111,9 @@ class GaussianKernel(Kernel):
         return weighted({"error": 0.5 * sum_items(((pair.y - prediction.mean) / prediction.output_scale).square())}, weights)
 
     @torch.no_grad()
-    def calibrate(self, y: Tensor, times: Sequence[float], *, seed: int, condition: Tensor | None = None) -> None:
+    def calibrate(
+        self, y: Tensor, times: Sequence[float], *, seed: int, condition: Tensor | None = None, noise_version: int = Noise.LATEST
+    ) -> None:
         """Measure c(t) = E |y - yhat|^2 / d at these times (> 0), on data (N, *E) held out of the updates.
 
         Raises:
@@ -125,7 +127,7 @@ class GaussianKernel(Kernel):
             for start in range(0, len(y), _BATCH):
                 rows = slice(start, start + _BATCH)
                 clean = y[rows]
-                eps = Noise(seed, start, len(clean), index).normal("calibration", clean.shape[1:], like=clean)
+                eps = Noise(seed, start, len(clean), index, noise_version).normal("calibration", clean.shape[1:], like=clean)
                 yhat = predict(self.network, _process.noised(clean, t, eps), t, None if condition is None else condition[rows])
                 total += float((clean - yhat).double().square().sum())
             errors.append(total / y.numel())

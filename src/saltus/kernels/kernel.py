@@ -151,7 +151,9 @@ class Kernel(Configurable, nn.Module, ABC):
         """The networks inside, each without its preconditioning: what `torch.compile` compiles."""
         return [getattr(child, "backbone", child) for child in self.children()]
 
-    def calibrate(self, y: Tensor, times: Sequence[float], *, seed: int, condition: Tensor | None = None) -> None:
+    def calibrate(
+        self, y: Tensor, times: Sequence[float], *, seed: int, condition: Tensor | None = None, noise_version: int = Noise.LATEST
+    ) -> None:
         """Fit what is not trained by gradient, at these times, on data (N, *E) held out of the updates."""
 
     def check(self, y: Tensor) -> None:

@@ -7,10 +7,11 @@ from typing import NoReturn
 from torch import Tensor
 
 from saltus.errors import SaltusError
+from saltus.kernels.denoiser import classes_of
 from saltus.kernels.kernel import Explanation, Kernel, Weights
 from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.transition import Pair, Transition
-from saltus.networks import ClassCondition
+from saltus.networks import Condition
 from saltus.oracles import Oracle, OracleDistribution
 from saltus.process import Noise, OrnsteinUhlenbeck, as_time
 
@@ -22,9 +23,6 @@ class OracleKernel(Kernel):
 
     Args:
         oracle: the distribution of data; its labels are numbered from 0 without a gap.
-
-    Raises:
-        SaltusError: if a class below the largest label has no component.
     """
 
     any_step = True
@@ -33,7 +31,10 @@ class OracleKernel(Kernel):
         super().__init__()
         self.oracle = oracle
         self.event_shape = oracle.event_shape
-        self.condition = _classes(oracle)
+
+    @property
+    def condition(self) -> Condition | None:  # type: ignore[override]  # of the oracle as it is when asked
+        return classes_of(self.oracle)
 
     @property
     def label(self) -> str:
@@ -66,12 +67,3 @@ class OracleKernel(Kernel):
     def loss(self, pair: Pair, noise: Noise, weights: Weights) -> NoReturn:
         """Raises SaltusError: there is nothing to train."""
         raise SaltusError("an oracle's kernel is exact and has nothing to train; sample it or take its bound")
-
-
-def _classes(oracle: Oracle) -> ClassCondition | None:
-    """The classes that an oracle's components are labelled with; None without labels."""
-    try:
-        frequencies = oracle.class_frequencies
-    except SaltusError:
-        return None
-    return ClassCondition([str(c) for c in range(len(frequencies))], frequencies.tolist())

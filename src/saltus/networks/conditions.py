@@ -6,8 +6,7 @@
 | `VectorCondition` | float32 (B, size) | a row of NaN |
 | `ImageCondition` | float32 (B, C, H, W), -1 to 1 | an image of NaN |
 
-Classifier-free guidance drops conditions in training and samples with and without them (Ho & Salimans 2022,
-https://arxiv.org/abs/2207.12598).  "No condition" is therefore a value like any other, and a batch may mix both.
+Classifier-free guidance drops conditions in training (https://arxiv.org/abs/2207.12598), so "no condition" is a value like any other.
 """
 
 from __future__ import annotations
@@ -156,6 +155,8 @@ class ClassCondition(Condition):
     def _number(self, text: str) -> int:
         if text in self.names:
             return self.names.index(text)
+        if text == str(self.absent):
+            return int(self.absent)
         if text.isdecimal() and int(text) < self.classes and not any(name.isdecimal() for name in self.names):
             return int(text)
         raise self._unknown(text)
@@ -171,7 +172,8 @@ class ClassCondition(Condition):
     def _read(self, values: Any) -> Tensor:
         if not isinstance(values, Tensor):
             array = np.atleast_1d(as_array(values))
-            if array.dtype.kind == "U" and array.ndim == 1:
+            named = array.dtype.kind == "U" or (array.dtype.kind in "iu" and any(name.isdecimal() for name in self.names))
+            if named and array.ndim == 1:  # a user's 3 is the class named 3; tensors hold the places of classes
                 return torch.tensor([self._number(str(name)) for name in array], dtype=self.dtype)
         given = as_tensor(values)
         if given.is_floating_point() or given.is_complex() or given.ndim > 1:

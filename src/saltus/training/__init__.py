@@ -4,7 +4,9 @@ from saltus.training.build import build_chain
 from saltus.training.config import Config, LevelWeighting, Objective
 from saltus.training.level_sampling import LevelSampling
 from saltus.training.run import (
+    PLAN,
     check_data,
+    encoding_of,
     load_config,
     load_data,
     load_encoding,
@@ -18,6 +20,7 @@ from saltus.training.trainer import VALIDATIONS, Progress, Trainer, Validation
 from saltus.training.warm import warm_start
 
 __all__ = [
+    "PLAN",
     "VALIDATIONS",
     "Config",
     "LevelSampling",
@@ -28,6 +31,7 @@ __all__ = [
     "Validation",
     "build_chain",
     "check_data",
+    "encoding_of",
     "load_config",
     "load_data",
     "load_encoding",

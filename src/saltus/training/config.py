@@ -68,7 +68,7 @@ class Config(BaseModel):
     seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of the weights, of the order of items and of all noise.")
     condition: str | None = Field(default=None, description="What to condition the model on: labels or attributes, if the data have them.")
     condition_dropout: float = Field(
-        default=0.1, ge=0, lt=1, description="Share of the items whose condition is left out, so that samples can be guided."
+        default=0.1, gt=0, lt=1, description="Share of the items whose condition is left out, so that samples can be guided."
     )
     any_step: bool | None = Field(
         default=None,

@@ -31,7 +31,9 @@ from saltus.training.trainer import Progress, Trainer
 from saltus.training.warm import warm_start
 
 __all__ = [
+    "PLAN",
     "check_data",
+    "encoding_of",
     "load_config",
     "load_data",
     "load_encoding",
@@ -42,6 +44,8 @@ __all__ = [
     "usable_device",
 ]
 
+PLAN = "plan.json"
+"""What `saltus plan` keeps in a run's folder."""
 _LINES = 200  # of metrics over a run
 
 
@@ -88,7 +92,8 @@ def train(
     try:
         if home is not None:
             config.save(home)
-            source = {"source": data.source, "fingerprint": data.fingerprint, "start": begun}
+            told = {"fingerprint": data.fingerprint, "conditions": data.condition_fingerprint}
+            source = {"source": data.source, **told, "start": begun}
             storage.write_atomically(home / "source.json", storage.to_json(source) + "\n")
             updates = _recorded(updates, home / "metrics.jsonl", config)
         for _ in updates:
@@ -120,10 +125,18 @@ def load_encoding(folder: str | Path) -> Encoding:
     Raises:
         SaltusError: if the folder holds no run.
     """
-    encoding = Chain.load(folder).encoding
-    if not isinstance(encoding, Encoding):
+    return encoding_of(Chain.load(folder), folder)
+
+
+def encoding_of(chain: Chain, folder: str | Path) -> Encoding:
+    """The encoding that the chain of a folder carries.
+
+    Raises:
+        SaltusError: if it has none.
+    """
+    if not isinstance(chain.encoding, Encoding):
         raise SaltusError(f"the chain in {folder} has no encoding of data; give the folder of a training run")
-    return encoding
+    return chain.encoding
 
 
 def load_data(folder: str | Path, given: str | Path | None = None) -> DataSet:
@@ -154,16 +167,22 @@ def check_data(folder: str | Path, data: DataSet) -> None:
     same = data.fingerprint == source["fingerprint"] if source else describe(data.encoding)[0] == describe(load_encoding(folder))[0]
     if not same:
         raise SaltusError(f"{data.source or data.name} holds other data than those that {folder} was trained on; give the same data")
+    if (told := source.get("conditions")) and data.condition_fingerprint not in (None, told):
+        raise SaltusError(f"{data.source or data.name} holds other conditions than those that {folder} was trained on; give the same data")
 
 
 def planned_levels(folder: str | Path, chain: Chain, calls: int) -> Levels:
     """The grid of so many calls that `saltus plan` found for a run; the cosine grid where it was not asked, or the chain's own."""
     if not chain.any_step:
         return chain.levels if calls == chain.levels.L else Levels.cosine(calls, chain.levels.last)  # which the chain refuses
-    file = Path(folder) / "plan.json"
-    plans: dict[str, Any] = _json(file).get("plans", {}) if file.exists() else {}
-    found = plans.get(str(calls))
-    return Levels.cosine(calls, chain.levels.last) if found is None else Levels(found["times"])
+    file = Path(folder) / PLAN
+    if not file.exists():
+        return Levels.cosine(calls, chain.levels.last)
+    try:
+        found = _json(file)["plans"].get(str(calls))
+        return Levels.cosine(calls, chain.levels.last) if found is None else Levels(found["times"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SaltusError(f"{file} is damaged; remove it, or plan again with: saltus plan {folder}") from error
 
 
 def load_config(folder: str | Path) -> Config:

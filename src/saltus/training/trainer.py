@@ -103,6 +103,9 @@ class Trainer:
             raise ValueError(
                 f"the chain has {chain.importance_samples} importance samples, the configuration {config.importance_samples}; give one"
             )
+        if (chain.condition is None) != (data.conditions is None):
+            have, lack = ("chain has", "data have none") if chain.condition else ("data have", "chain has none")
+            raise SaltusError(f"the {have} a condition and the {lack}; give both the same")
         self.chain, self.data, self.config = chain, data, config
         self._loss = ChainLoss(chain)
         if config.channels_last:
@@ -115,6 +118,7 @@ class Trainer:
                 network.compile()
         self._parameters: list[Tensor] = list(chain.parameters())
         self._averages: list[Tensor] = list(self._average.parameters())
+        self._buffers = list(zip(self._average.buffers(), chain.buffers(), strict=True))  # are not averaged, but kept up to date
         self._device, self._updates = self._parameters[0].device, 0
         bound, d = all(kernel.trains_bound for kernel in chain.each_kernel()) and not chain.any_step, math.prod(chain.event_shape)
         equal = config.level_weighting is LevelWeighting.EQUAL
@@ -224,6 +228,8 @@ class Trainer:
         warm = (1 + self._updates) / (10 + self._updates)
         decay = min(self.config.ema, warm) if self._updates else 0.0  # the first weights are what they are averaged from
         torch._foreach_lerp_(self._averages, self._parameters, 1 - decay)
+        for averaged, current in self._buffers:
+            averaged.copy_(current)
         self._updates += 1
 
     def _precision(self) -> torch.autocast:

@@ -139,7 +139,14 @@ class Comparison:
 
     def _key(self, model: Model, network: int, index: int, calls: int, **more: Any) -> dict[str, Any]:
         part = model.networks[network]
-        key = {"recipe": _RECIPE, "data": self.data.fingerprint, "network": part.hash, "sampler": part.samplers[index].name, "calls": calls}
+        key = {
+            "recipe": _RECIPE,
+            "data": self.data.fingerprint,
+            "told": self.data.condition_fingerprint,
+            "network": part.hash,
+            "sampler": part.samplers[index].name,
+            "calls": calls,
+        }
         return key | more
 
     def _say(self, model: Model, index: int, calls: int, what: str) -> None:

@@ -23,7 +23,7 @@ from saltus.kernels import DEFAULT, Denoiser, Final, GaussianKernel, Kernel, Ora
 from saltus.levels import Levels
 from saltus.likelihoods import Head
 from saltus.oracles import Oracle
-from saltus.process import OrnsteinUhlenbeck
+from saltus.process import Noise, OrnsteinUhlenbeck
 
 __all__ = ["Choice", "NamedSampler", "grids", "of_chain", "of_oracle"]
 
@@ -141,13 +141,16 @@ def of_chain(chain: Chain, held_out: Tensor, condition: Tensor | None = None) ->
         return [NamedSampler(kernel.label, chain.levels, last, lambda _: chain, chain.has_bound, samplings, conditions=condition)]
 
     def ours(step: Kernel) -> NamedSampler:
-        made, temperatures = _calibrated(step, last, held_out, condition), _TEMPERATURES if step.latent else _TEMPERATURES[:1]
+        made, temperatures = (
+            _calibrated(step, last, held_out, condition, chain.noise_version),
+            _TEMPERATURES if step.latent else _TEMPERATURES[:1],
+        )
         samplings = _samplings(_ETAS if step.reuses_noise else _ETAS[:1], temperatures, finals)
         on = partial(_on, chain, made)
         return NamedSampler(step.label, None, last, on, step.has_bound, samplings, conditions=condition)
 
     found = [ours(step) for step in kernel.steps_around().values()]
-    return found if kernel.denoiser is None else found + _rivals(kernel.denoiser, last, condition)
+    return found if kernel.denoiser is None else found + _rivals(kernel.denoiser, last, condition, chain.noise_version)
 
 
 def _on(chain: Chain, made: Callable[[], Kernel], grid: Levels) -> Chain:
@@ -190,17 +193,19 @@ def _finals(head: Head | None) -> Sequence[Final]:
     return _FINALS[:1] if head is None or head.discrete else _FINALS
 
 
-def _rivals(denoiser: Denoiser, last: float, condition: Tensor | None) -> list[NamedSampler]:
+def _rivals(denoiser: Denoiser, last: float, condition: Tensor | None, noise_version: int = Noise.LATEST) -> list[NamedSampler]:
     """The schedulers of diffusers; none where the grid ends later than they can."""
 
     def rival(solver: Solver) -> NamedSampler:
-        on = partial(SchedulerSampler, denoiser, solver=solver)
+        on = partial(SchedulerSampler, denoiser, solver=solver, noise_version=noise_version)
         return NamedSampler(_SOLVERS[solver], None, last, on, steps=solver.steps, network_calls=solver.calls, conditions=condition)
 
     return [rival(solver) for solver in _SOLVERS] if last <= LATEST else []
 
 
-def _calibrated(kernel: Kernel, last: float, held_out: Tensor, condition: Tensor | None) -> Callable[[], Kernel]:
+def _calibrated(
+    kernel: Kernel, last: float, held_out: Tensor, condition: Tensor | None, noise_version: int = Noise.LATEST
+) -> Callable[[], Kernel]:
     """A kernel calibrated for any grid up to the last time, made once, when it is asked for: with an oracle it takes minutes."""
 
     @cache
@@ -210,7 +215,7 @@ def _calibrated(kernel: Kernel, last: float, held_out: Tensor, condition: Tensor
         calibrated = copy.deepcopy(kernel, {id(kernel.denoiser): kernel.denoiser})
         items = subsample(held_out, _CALIBRATION_ITEMS)
         told = None if condition is None else subsample(condition, _CALIBRATION_ITEMS)
-        calibrated.calibrate(items, process.time_at_log_snr(log_snr).tolist(), seed=0, condition=told)
+        calibrated.calibrate(items, process.time_at_log_snr(log_snr).tolist(), seed=0, condition=told, noise_version=noise_version)
         return calibrated.eval()
 
     return made
