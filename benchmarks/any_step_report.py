@@ -97,10 +97,11 @@ def curves(summaries: Mapping[str, dict[str, Any]]) -> Figure:
         for axes, metric in zip(line, PICTURED, strict=False):
             _draw(axes, summary, lambda row, metric=metric: row["metrics"][metric])  # type: ignore[misc]
             axes.axhline(summary["floor"][metric]["mean"], color="0.5", linestyle=":", label="real items")
-            axes.set(title=f"{name}: {METRICS[metric].title}", yscale="log")
+            axes.set(yscale="log")
+            axes.set_title(f"{name}: {METRICS[metric].title}", fontsize=9)
         unit = next(row["bound"]["unit"] for row in summary["rows"] if row["bound"])
         _draw(line[-1], summary, lambda row: row["bound"] and row["bound"]["value"])
-        line[-1].set(title=f"{name}: bound, {unit}")
+        line[-1].set_title(f"{name}: bound, {unit}", fontsize=9)
     figure.legend(*grid[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4, fontsize="small")
     return figure
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -61,3 +62,23 @@ def test_costs_along_a_grid_add_up_to_its_bound(condition: int | None) -> None:
 
     assert not differ(condition)
     assert differ(0)  # the twin: another condition
+
+
+def test_the_plan_of_a_conditional_chain_is_its_bound() -> None:
+    """The prior's part is given the condition too: two classes far apart, whose marginal without them costs more."""
+    oracle = GaussianMixture(torch.ones(2), torch.tensor([[-2.0], [2.0]]), torch.full((2, 1, 1), 0.1), labels=[0, 1])
+    chain = Chain(OraclePrior(oracle), Levels([0, 0.5]), OracleKernel(oracle))
+    condition = torch.arange(2).repeat(2000)
+    y = oracle.sample(len(condition), seed=1, condition=condition)
+    plan = pair_costs(chain, y, 1, condition=condition, seed=2).plan(1)
+    bound = chain.bound(y, condition=condition, seed=3).total
+    assert abs(plan.total - float(bound.mean())) < STANDARD_ERRORS * math.sqrt(2) * standard_error(bound)
+    assert plan.total < float(-oracle.log_prob(y, 0.0).mean()) - 0.5  # ln 2 nats of it
+
+
+def test_an_oracle_with_labels_is_saved_and_loaded(tmp_path: Path) -> None:
+    oracle = GaussianMixture(torch.ones(2), torch.tensor([[-2.0], [2.0]]), torch.full((2, 1, 1), 0.1), labels=[0, 1])
+    chain = Chain(OraclePrior(oracle), Levels([0, 0.5]), OracleKernel(oracle))
+    chain.save(tmp_path)
+    again = Chain.load(tmp_path)
+    assert torch.equal(again.sample(5, seed=1, condition=1), chain.sample(5, seed=1, condition=1))

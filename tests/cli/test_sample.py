@@ -52,7 +52,7 @@ def test_memory_does_not_grow_with_their_number(home: Path, monkeypatch: pytest.
         return whole(self, n, first_item=first_item, **options)
 
     expected = sampled(home, "any", "whole", "--calls", "1", n=11)
-    monkeypatch.setattr(command, "_AT_ONCE", 4)
+    monkeypatch.setattr(command, "_AT_ONCE", 4 * 64)
     monkeypatch.setattr(command, "_PICTURED", 6)
     monkeypatch.setattr(Chain, "sample", counted)
     found = sampled(home, "any", "parts", "--calls", "1", n=11)
@@ -61,7 +61,10 @@ def test_memory_does_not_grow_with_their_number(home: Path, monkeypatch: pytest.
     numpys = io.BytesIO()
     np.savez_compressed(numpys, samples=expected)
     with np.load(home / "parts" / "samples.npz") as ours, np.load(io.BytesIO(numpys.getvalue())) as theirs:
-        assert ours.files == theirs.files
+        assert ours.files == [*theirs.files, "labels"]  # the classes that were drawn
+        names = Chain.load(home / "any").condition.names
+        assert len(ours["labels"]) == 11
+        assert set(ours["labels"].tolist()) <= set(names)
         assert ours["samples"].flags.c_contiguous
         assert ours["samples"].dtype == theirs["samples"].dtype
 
@@ -70,7 +73,7 @@ def test_one_condition_an_item_is_taken_along_with_the_parts(home: Path, monkeyp
     classes = np.array([3, 1, 4, 1, 5, 9])
     np.save(home / "classes.npy", classes)
     np.save(home / "few.npy", classes[:5])
-    monkeypatch.setattr(command, "_AT_ONCE", 4)
+    monkeypatch.setattr(command, "_AT_ONCE", 4 * 64)
     found = sampled(home, "any", "each", "--calls", "2", "--condition", "classes.npy", n=6)
     chain = Chain.load(home / "any")
     chain = chain.on(planned_levels(home / "any", chain, 2))

@@ -78,8 +78,13 @@ def test_calls_and_conditions_are_those_of_the_chain(classes: Model) -> None:
 
 def test_the_bound_is_minus_the_chains_in_the_units_of_the_data(table: Model, classes: Model, items: DataSet) -> None:
     raw = items.encoding.decode(items.test[:6])
-    for condition in (None, [0, 1, 2, 3, 4, 5]):
-        expected = -classes.chain.bound(items.test[:6], condition=condition, seed=4).total.double().numpy()
+    told, y = [0, 1, 2, 3, 4, 5], items.test[:6]
+    bounds = {
+        None: classes.chain.class_bound(y, seed=4).total,  # of what `sample` draws: the class is not told
+        tuple(told): classes.chain.bound(y, condition=told, seed=4).total,
+    }
+    for condition, bound in bounds.items():
+        expected = -bound.double().numpy()
         found = classes.log_prob_bound(raw, condition=condition, seed=4)
         assert (found.shape, found.dtype) == ((6,), np.float64)
         assert np.allclose(found, expected)

@@ -180,3 +180,13 @@ def test_whether_a_condition_is_there_is_no_branch_on_values() -> None:
         given = condition.check(values, 3)
         traced = torch.jit.trace(condition.is_absent, (condition.none(3),), check_trace=False)
         assert torch.equal(traced(given), torch.tensor([False] * 3))
+
+
+def test_a_number_of_a_user_is_the_class_of_that_name_and_a_tensor_holds_places() -> None:
+    ages = ClassCondition(["1", "2", "3"], [1, 1, 1])
+    assert ages.parse("2").tolist() == ages.check(2, 1).tolist() == ages.check(np.array([2]), 1).tolist() == [1]
+    assert ages.check(torch.tensor([2]), 1).tolist() == [2]
+    assert ages.check([1, -1], 2).tolist() == [0, -1]
+    with pytest.raises(SaltusError) as caught:
+        ages.check(0, 1)
+    assert_one_sentence(caught.value, "class 0", "1, 2, 3")

@@ -186,3 +186,23 @@ def test_a_run_for_its_own_grid_refuses_another(tmp_path: Path, data: DataSet) -
     with pytest.raises(SaltusError, match="3 calls on another grid were asked for") as error:
         chain.on(planned_levels(tmp_path / "run", chain, 3))
     assert_one_sentence(error.value)
+
+
+def test_other_labels_are_other_data(tmp_path: Path) -> None:
+    data = digits("labels")
+    assert data.conditions is not None
+    train(data, Config(**SMALL), tmp_path / "run", quiet=True)
+    check_data(tmp_path / "run", data)
+    moved = replace(data.conditions, train=data.conditions.train.roll(1))
+    with pytest.raises(SaltusError) as caught:
+        check_data(tmp_path / "run", replace(data, conditions=moved))
+    assert_one_sentence(caught.value, "other conditions")
+
+
+def test_a_damaged_plan_is_one_sentence(tmp_path: Path, data: DataSet) -> None:
+    chain = train(data, Config(**SMALL, any_step=True), tmp_path / "run", quiet=True)
+    for text in ('{"plans": {"2": {}}}', "{}", '{"plans": [1]}'):
+        (tmp_path / "run" / "plan.json").write_text(text)
+        with pytest.raises(SaltusError) as caught:
+            planned_levels(tmp_path / "run", chain, 2)
+        assert_one_sentence(caught.value, "plan.json")

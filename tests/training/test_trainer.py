@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -12,13 +14,14 @@ from scipy import stats
 from torch import Tensor, nn
 
 from saltus import Chain, SaltusError
-from saltus.chain import Batch, ChainLoss, Loss
+from saltus.chain import Batch, ChainLoss, Loss, StandardNormal
 from saltus.data import DataSet, digits
-from saltus.kernels import KERNELS, EncoderInput
+from saltus.kernels import KERNELS, DeterministicKernel, EncoderInput, Preconditioned
 from saltus.levels import Levels
+from saltus.networks import MLP
 from saltus.training import VALIDATIONS, Config, Trainer, build_chain
 from saltus.training.trainer import _items
-from tests.helpers.checks import STANDARD_ERRORS
+from tests.helpers.checks import STANDARD_ERRORS, assert_one_sentence
 
 UPDATES = 40
 
@@ -203,7 +206,7 @@ def labelled(share: float) -> tuple[Trainer, int]:
     return trainer_of(items, condition="labels", condition_dropout=share, updates=30, batch=128, width=16, kernel="gaussian"), 30 * 128
 
 
-@pytest.mark.parametrize("share", [0.0, 0.2, 0.5])
+@pytest.mark.parametrize("share", [0.3, 0.2, 0.5])
 def test_conditions_are_those_of_the_items_and_the_stated_share_is_left_out(share: float, batches: list[Batch]) -> None:
     trainer, n = labelled(share)
     list(trainer)
@@ -281,3 +284,33 @@ def test_bf16_trains_in_half_precision_and_keeps_weights_in_single(data: DataSet
         assert (torch.bfloat16 in seen) == bf16
     assert torch.allclose(losses[True], losses[False], rtol=0.05)
     assert not torch.equal(losses[True], losses[False])
+
+
+class Normed(MLP):
+    """A network whose buffers follow what it sees."""
+
+    def __init__(self, event_shape: Sequence[int], **options: Any) -> None:
+        super().__init__(event_shape, **options)
+        self.seen = nn.BatchNorm1d(math.prod(event_shape), affine=False)
+
+    def forward(self, x: Tensor, *others: Any) -> Tensor:
+        return super().forward(self.seen(x.flatten(1)).reshape(x.shape), *others)
+
+
+def test_buffers_of_averaged_weights_are_those_of_the_last_update(data: DataSet) -> None:
+    config = Config(kernel="deterministic", updates=5)
+    chain = Chain(StandardNormal(), config.grid, DeterministicKernel(Preconditioned(Normed(data.event_shape))))
+    trainer = Trainer(chain, data, config)
+    list(trainer)
+    ours, averaged = dict(chain.named_buffers()), dict(trainer.averaged().named_buffers())
+    assert int(averaged["kernels.0.network.backbone.seen.num_batches_tracked"]) == 5
+    assert all(torch.equal(averaged[name], value) for name, value in ours.items())
+
+
+def test_a_chain_and_data_of_other_conditions_do_not_train(data: DataSet) -> None:
+    config, conditional = Config(updates=1, condition="labels"), digits("labels")
+    for chain_of_data, trained_on in ((conditional, data), (data, conditional)):
+        chain = build_chain(Config(updates=1), chain_of_data)
+        with pytest.raises(SaltusError) as caught:
+            Trainer(chain, trained_on, config)
+        assert_one_sentence(caught.value, "condition")

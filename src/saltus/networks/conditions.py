@@ -58,11 +58,7 @@ class Condition(Configurable, ABC):
 
     @abstractmethod
     def parse(self, text: str) -> Tensor:
-        """The values that a text gives, (1, *shape) or more rows.
-
-        Raises:
-            SaltusError: if it gives none.
-        """
+        """The values that a text gives, (1, *shape) or more rows; raises SaltusError if it gives none."""
 
     @abstractmethod
     def _read(self, values: Any) -> Tensor:
