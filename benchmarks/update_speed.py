@@ -30,7 +30,7 @@ from saltus.training import Config, Trainer, build_chain
 from saltus.training.trainer import BETAS
 
 CONFIG = Config(kernel="vae", levels=4, architecture="mlp", width=128, batch=128, updates=10**9)
-TURNS, FEW_TURNS, IN_A_ROW = 60, 2, 10
+TURNS, FEW_TURNS, IN_A_ROW, WARM_UP = 60, 2, 10, 100
 AIM = 1.15
 REPORT = Path("docs/results/update_speed.md")
 
@@ -47,9 +47,10 @@ class Drawn(Noise):
         return self.known[role]
 
 
-def drawn_pair(chain: Chain, y: Tensor, noise: Noise) -> Pair:
-    """The levels of a grid in equal parts, as an update has them at first."""
-    process, index = OrnsteinUhlenbeck(), torch.arange(len(y)) * chain.levels.L // len(y)
+def drawn_pair(chain: Chain, y: Tensor, noise: Noise, probabilities: Sequence[float]) -> Pair:
+    """As many items at each level as an update has: the step to data costs more than others, by its likelihood."""
+    process, strata = OrnsteinUhlenbeck(), (torch.arange(len(y)) + 0.5) / len(y)
+    index = torch.searchsorted(torch.tensor(probabilities).cumsum(0)[:-1], strata.to(torch.get_default_dtype()), right=True)
     s, t = chain.levels.times[index], chain.levels.times[index + 1]
     z_s = process.noised(y, s, noise.normal("z_s", y.shape[1:], like=y))
     return Pair(process.noised(z_s, t - s, noise.normal("z_t", y.shape[1:], like=y)), s, t, y=y, z_s=z_s)
@@ -58,12 +59,12 @@ def drawn_pair(chain: Chain, y: Tensor, noise: Noise) -> Pair:
 class Bare:
     """Forward, backward and a step of the optimiser."""
 
-    def __init__(self, data: DataSet) -> None:
+    def __init__(self, data: DataSet, probabilities: Sequence[float]) -> None:
         chain = build_chain(CONFIG, data)
         self.kernel: Kernel = chain.kernel(1)
         self.parameters = list(self.kernel.parameters())
         self.noise = Drawn(0, 0, CONFIG.batch)
-        self.pair = drawn_pair(chain, data.train[: CONFIG.batch], self.noise)
+        self.pair = drawn_pair(chain, data.train[: CONFIG.batch], self.noise, probabilities)
         self.optimiser = torch.optim.AdamW(self.parameters, betas=BETAS, weight_decay=CONFIG.weight_decay, fused=True)
 
     def loss(self) -> Tensor:
@@ -131,11 +132,12 @@ def parts(bare: Bare, trainer: Trainer, turns: int) -> dict[str, float]:
 
 def page(turns: int) -> str:
     data = digits()
-    bare = Bare(data)
     trainer = Trainer(build_chain(CONFIG, data), data, CONFIG)
     loop = iter(trainer)
-    for work in (lambda: next(loop), bare.update):
-        spent(work)  # warms up
+    spent(lambda: next(loop), WARM_UP)
+    assert trainer.level_sampling is not None
+    bare = Bare(data, trainer.level_sampling.probabilities)
+    spent(bare.update)  # warms up
     pairs = [(spent(lambda: next(loop)), spent(bare.update)) for _ in range(turns)]
     whole, alone = (statistics.median(times) for times in zip(*pairs, strict=True))
     ratio = statistics.median(a / b for a, b in pairs)

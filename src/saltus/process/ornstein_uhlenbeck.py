@@ -53,7 +53,8 @@ def as_time(t: Time, name: str = "t") -> Tensor:
     time = torch.as_tensor(t, dtype=torch.float64)
     if time.ndim > 1:
         raise ValueError(f"{name} has shape {tuple(time.shape)}; expected a number or a tensor of shape () or (B,)")
-    if not bool((torch.isfinite(time) & (time >= 0)).all()):
+    least, most = torch.aminmax(time) if time.numel() else (time.new_zeros(()),) * 2  # one pass: every step asks
+    if not (least >= 0 and most < math.inf):  # NaN is neither
         raise ValueError(f"{name} = {time.tolist()}; expected finite times >= 0")
     return time
 

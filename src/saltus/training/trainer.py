@@ -178,7 +178,7 @@ class Trainer:
         with self._precision():
             loss: Loss = self._loss(batch)
         total, d = loss.total, batch.y[0].numel()
-        if self.level_sampling:
+        if self.level_sampling and self.config.level_weighting is LevelWeighting.EQUAL:
             total = total * total.new_tensor(self.level_sampling.factors)[loss.level - 1]
         self._optimiser.zero_grad()
         (total.mean() / d).backward()
