@@ -6,6 +6,7 @@ The names below are loaded when they are first used, so that `import saltus` cos
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -135,6 +136,8 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name in _rooms:
         return importlib.import_module(f"saltus.{name}")
+    if name == "__version__":
+        return importlib.metadata.version("saltus")
     if name not in _home:
         raise AttributeError(f"module 'saltus' has no attribute {name!r}")
     return getattr(importlib.import_module(f"saltus.{_home[name]}"), name)

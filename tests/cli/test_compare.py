@@ -101,7 +101,7 @@ def test_mistakes_are_one_sentence(tmp_path: Path) -> None:
     for place, attributes in zip(places, (rows[:, 0], rows), strict=True):
         np.savez(place, images=rows, attributes=attributes)
         train(load(f"{place}.npz", condition="attributes"), Config(condition="attributes", updates=2, width=8), place, quiet=True)
-    assert "is conditioned on" in said("vector", "other")
+    assert "holds other conditions than those that" in said("vector", "other")
     assert "does not say where its data are" in said("rows")
     assert "other data" in said("rows", options=("--data", "digits"))
     assert "the same network" in said("g", "g")

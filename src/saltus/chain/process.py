@@ -131,6 +131,8 @@ class ChainProcess(Configurable, nn.Module):
 
     def check_items(self, y: Tensor) -> None:
         """Raise SaltusError unless y are items (N, *E) that the parameters and the heads take."""
+        if not isinstance(y, Tensor):
+            raise SaltusError(f"items are a {type(y).__name__}, and a tensor was expected; encode them, or take saltus.Model for raw items")
         if y.ndim == 0 or tuple(y.shape[1:]) != self.event_shape or len(y) == 0:
             raise SaltusError(
                 f"items of shape {tuple(y.shape)} were given; expected (N, {', '.join(map(str, self.event_shape))}): reshape them"

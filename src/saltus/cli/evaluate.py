@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["evaluate_command"]
 
 _FILE = "evaluation.json"
+_SAMPLES = "samples.npz"
 _RUN_OPTIONS = ("seeds", "calls", *SAMPLING_OPTIONS, "importance_samples")
 _CLASS_ITEMS = 200  # whose bound is summed over classes: each takes two bounds a class
 
@@ -165,6 +166,8 @@ def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> t
         raise SaltusError(f"{place} is not there; give a folder that train wrote, or a file or folder of samples")
     if not data:
         raise SaltusError(f"{place} holds no run, which would know its data; give what its samples are compared with as --data")
+    if (place / _SAMPLES).is_file():  # what `saltus sample` wrote, with a picture beside it
+        place = place / _SAMPLES
     items = load(data)
     y = _encoded(place, items)
     fewest = max(METRICS[name].fewest for name in _metrics(inception))

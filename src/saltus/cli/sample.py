@@ -52,9 +52,9 @@ def sample(
     """
     from saltus.training import encoding_of, usable_device
 
-    if not (run := run_folder(run)).exists():
+    if not (run := run_folder(run)).is_dir():
         raise SaltusError(
-            f"{run} is not there; give the folder of a training run, or a chain that comes with saltus: {', '.join(PRETRAINED)}"
+            f"{run} is {'a file' if run.exists() else 'not there'}; give the folder of a training run, or a chain that comes with saltus: {', '.join(PRETRAINED)}"
         )
     chain = chain_of(run, calls).to(usable_device(device))
     encoding = encoding_of(chain, run)
@@ -68,7 +68,11 @@ def sample(
     _write(itertools.chain([first], parts), n, encoding, files, _names(chain, told_items))
     told = {} if condition is None else {"condition": condition}
     result = {"samples": n, "seed": seed, **asdict(sampling), **told, "calls": chain.levels.L, "files": [str(file) for file in files]}
-    say(as_json, result, f"{n} samples, {chain.levels.L} network calls each: " + " and ".join(map(str, files)))
+    say(as_json, result, f"{_counted(n, 'sample')}, {_counted(chain.levels.L, 'network call')} each: " + " and ".join(map(str, files)))
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}{'s' * (n != 1)}"
 
 
 def _parsed(chain: Chain, text: str, n: int) -> Tensor:

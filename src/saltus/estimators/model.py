@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from saltus.chain import Chain, like
-from saltus.data import DataSet, Encoding
+from saltus.data import DataSet, Encoding, load
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.kernels import DEFAULT, Sampling
@@ -48,9 +48,10 @@ class Model:
         self._folder: Path | None = None  # where plans of its grids may be
 
     @classmethod
-    def train(cls, data: DataSet, config: Config | None = None, folder: str | Path | None = None, **options: Any) -> Model:
-        """Train a model on a data set; see `saltus.train` for the arguments."""
-        return cls(train(data, config or Config(), folder, **options))._at(folder)
+    def train(cls, data: DataSet | Array, config: Config | None = None, folder: str | Path | None = None, **options: Any) -> Model:
+        """Train a model on a data set, or on an array of raw items; see `saltus.train` for the arguments."""
+        items = data if isinstance(data, DataSet) else load(data)
+        return cls(train(items, config or Config(), folder, **options))._at(folder)
 
     @classmethod
     def load(cls, place: str | Path) -> Model:

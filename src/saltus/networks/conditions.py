@@ -151,8 +151,6 @@ class ClassCondition(Condition):
     def _number(self, text: str) -> int:
         if text in self.names:
             return self.names.index(text)
-        if text == str(self.absent):
-            return int(self.absent)
         if text.isdecimal() and int(text) < self.classes and not any(name.isdecimal() for name in self.names):
             return int(text)
         raise self._unknown(text)
@@ -170,7 +168,8 @@ class ClassCondition(Condition):
             array = np.atleast_1d(as_array(values))
             named = array.dtype.kind == "U" or (array.dtype.kind in "iu" and any(name.isdecimal() for name in self.names))
             if named and array.ndim == 1:  # a user's 3 is the class named 3; tensors hold the places of classes
-                return torch.tensor([self._number(str(name)) for name in array], dtype=self.dtype)
+                places = [self.absent if name == self.absent else self._number(str(name)) for name in array.tolist()]
+                return torch.tensor(places, dtype=self.dtype)
         given = as_tensor(values)
         if given.is_floating_point() or given.is_complex() or given.ndim > 1:
             raise SaltusError(
