@@ -53,9 +53,8 @@ def sample(
     from saltus.training import encoding_of, usable_device
 
     if not (run := run_folder(run)).is_dir():
-        raise SaltusError(
-            f"{run} is {'a file' if run.exists() else 'not there'}; give the folder of a training run, or a chain that comes with saltus: {', '.join(PRETRAINED)}"
-        )
+        found, known = "a file" if run.exists() else "not there", ", ".join(PRETRAINED)
+        raise SaltusError(f"{run} is {found}; give the folder of a training run, or a chain that comes with saltus: {known}")
     chain = chain_of(run, calls).to(usable_device(device))
     encoding = encoding_of(chain, run)
     files = [out / "samples.npz"] + [out / "samples.png"] * encoding.layout.is_image
