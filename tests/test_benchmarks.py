@@ -168,7 +168,7 @@ def test_a_network_with_a_grid_of_its_own_stays_on_it(tmp_path: Path) -> None:
 
 
 def test_the_bare_work_is_the_loss_of_the_same_draws() -> None:
-    bare = Bare(digits())
+    bare = Bare(digits(), [0.5, 0.3, 0.1, 0.1])
     drawn = bare.loss()
     terms = bare.kernel.loss(bare.pair, Noise(0, 0, len(bare.pair.y)), {})
     assert float(drawn.detach()) == pytest.approx(float(sum(terms.values()).mean().detach()) / 64, rel=1e-6)

@@ -45,7 +45,9 @@ def test_a_model_of_a_name_is_its_chain_in_the_units_of_its_data(name: str) -> N
     assert (raw.shape, raw.dtype) == ((3, *encoding.shape), np.uint8)
     assert np.array_equal(raw, encoding.decode(chain.sample(3, seed=5)))
     y = encoding.encode(raw)
-    assert np.allclose(model.log_prob_bound(raw, seed=1), -chain.bound(y, seed=1).total.double().numpy())
+    assert np.allclose(model.log_prob_bound(raw, seed=1), -chain.class_bound(y, seed=1).total.double().numpy())
+    told = -chain.bound(y, condition=[0, 1, 2], seed=1).total.double().numpy()
+    assert np.allclose(model.log_prob_bound(raw, condition=[0, 1, 2], seed=1), told)
     assert not np.allclose(model.log_prob_bound(raw, seed=2), model.log_prob_bound(raw, seed=1))
 
 
