@@ -13,7 +13,6 @@ saltus, which are listed here, and then in the installed packages that have an e
 from __future__ import annotations
 
 import functools
-import importlib
 import importlib.metadata
 import inspect
 import math
