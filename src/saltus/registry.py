@@ -73,7 +73,7 @@ class Configurable:
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         known = _classes.get(cls.__name__)
-        if known is not None and cls.__module__ == "abc" and issubclass(cls, known):
+        if known is not None and cls.__module__.partition(".")[0] in ("abc", "torch") and issubclass(cls, known):
             return  # a stand-in that torch.export makes on the fly
         if known is not None and _place(known) != _place(cls):
             raise ValueError(f"two classes are named {cls.__name__}: {_place(known)} and {_place(cls)}; files name them so, rename one")
