@@ -26,14 +26,14 @@ from saltus.evaluation import (
 from tests.helpers.checks import STANDARD_ERRORS, standard_error
 from tests.helpers.sets import QUICK, Fresh, N, images, rows, table
 
+pytestmark = pytest.mark.usefixtures("cache")
+
 
 @pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+def few_trees() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        folder = tmp_path_factory.mktemp("cache")
-        patch.setenv("SALTUS_CACHE", str(folder))
         patch.setattr("saltus.evaluation.two_sample._TREES", 20)  # the classifier has tests of its own
-        yield folder
+        yield
 
 
 @pytest.fixture(scope="module")

@@ -33,28 +33,15 @@ LATENT_ITEMS = 1000
 _MOST_SEEDS = 2**63
 
 
-def _seed(_: click.Context, __: click.Parameter, value: int) -> int:
-    if not 0 <= value < _MOST_SEEDS:
-        raise click.BadParameter(f"{value} is no seed; expected a whole number from 0 to 2**63 - 1")
-    return value
+def _within(noun: str, expected: str, fits: Callable[[Any], bool]) -> Callable[..., Any]:
+    """A callback that checks an option's range: click's own ranges let NaN through."""
 
+    def checked(_: click.Context, __: click.Parameter, value: float) -> float:
+        if not fits(value):
+            raise click.BadParameter(f"{value} is no {noun}; expected {expected}")
+        return value
 
-def _share(_: click.Context, __: click.Parameter, value: float) -> float:
-    if not 0 <= value <= 1:  # which click's own range lets NaN through
-        raise click.BadParameter(f"{value} is no share; expected a number from 0 to 1")
-    return value
-
-
-def _positive(_: click.Context, __: click.Parameter, value: float) -> float:
-    if not 0 < value < math.inf:
-        raise click.BadParameter(f"{value} is no temperature; expected a number above 0")
-    return value
-
-
-def _weight(_: click.Context, __: click.Parameter, value: float) -> float:
-    if not 0 <= value < math.inf:
-        raise click.BadParameter(f"{value} is no weight; expected a number from 0 up")
-    return value
+    return checked
 
 
 _FINALS = ("mode", "mean", "sample")
@@ -66,7 +53,7 @@ _SAMPLING = (
         "--eta",
         type=float,
         metavar="NUMBER",
-        callback=_share,
+        callback=_within("share", "a number from 0 to 1", lambda share: 0 <= share <= 1),
         default=1.0,
         show_default=True,
         help="Share of fresh noise, from 0 to 1: below 1, steps reuse the noise of z_t.",
@@ -75,7 +62,7 @@ _SAMPLING = (
         "--temperature",
         type=float,
         metavar="NUMBER",
-        callback=_positive,
+        callback=_within("temperature", "a number above 0", lambda temperature: 0 < temperature < math.inf),
         default=1.0,
         show_default=True,
         help="Standard deviation of latents: above 1 they vary more.",
@@ -84,7 +71,7 @@ _SAMPLING = (
         "--guidance",
         type=float,
         metavar="NUMBER",
-        callback=_weight,
+        callback=_within("weight", "a number from 0 up", lambda weight: 0 <= weight < math.inf),
         default=1.0,
         show_default=True,
         help="Weight of the condition: above 1, samples follow it more closely.",
@@ -138,7 +125,8 @@ class Interrupted(Exception):
 
 def seed_option(words: str) -> Callable[..., Any]:
     """`--seed`, with what it is the seed of."""
-    return click.option("--seed", type=int, callback=_seed, default=0, show_default=True, help=words)
+    check = _within("seed", "a whole number from 0 to 2**63 - 1", lambda seed: 0 <= seed < _MOST_SEEDS)
+    return click.option("--seed", type=int, callback=check, default=0, show_default=True, help=words)
 
 
 def json_option(command: Callable[..., Any]) -> Callable[..., Any]:

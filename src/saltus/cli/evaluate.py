@@ -121,8 +121,8 @@ def _run(
 
     chain, items = chain_of(run, calls), load_data(run, data)
     evaluator = _evaluator(items, n or _default(items), inception)
-    told = chain.condition is not None and items.conditions is not None
-    condition = subsample(items.conditions.test, MOST_ITEMS, seed=evaluator.seed) if told and items.conditions else None
+    told = items.conditions_for(chain.condition, "test")
+    condition = None if told is None else subsample(told, MOST_ITEMS, seed=evaluator.seed)
     report = evaluate(ChainSampler(chain, sampling, condition), evaluator, seeds, progress=_progress)
     _progress(f"the likelihood bound of {evaluator.n_real} {evaluator.part} items")
     bound = likelihood(chain, evaluator.real, items.encoding, condition=condition, importance_samples=importance_samples)

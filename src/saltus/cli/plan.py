@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["plan"]
 
-_FILE, _PICTURE = "plan.json", "plan.png"
+_PICTURE = "plan.png"
 
 
 @click.command()
@@ -28,7 +28,7 @@ _FILE, _PICTURE = "plan.json", "plan.png"
 @click.option("--times", type=click.IntRange(min=1, max=64), default=16, show_default=True, help="How many times grids may be made of.")
 @click.option("--n", type=click.IntRange(min=2), default=128, show_default=True, help="Validation items that each step is measured on.")
 @seed_option("Seed of the noise.")
-@click.option("--out", type=click.Path(path_type=Path), help=f"Folder for {_FILE} and {_PICTURE}. [default: RUN]")
+@click.option("--out", type=click.Path(path_type=Path), help=f"Folder for plan.json and {_PICTURE}. [default: RUN]")
 @json_option
 def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int, seed: int, out: Path | None, as_json: bool) -> None:
     """Find the best grid for each number of calls.
@@ -41,7 +41,7 @@ def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int
     from saltus.data import subsample
     from saltus.evaluation import draw_costs
     from saltus.storage import to_json, write_atomically
-    from saltus.training import load_data
+    from saltus.training import PLAN, load_data
 
     run = run_folder(run)
     chain, items = Chain.load(run), load_data(run, data)
@@ -49,7 +49,8 @@ def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int
         raise SaltusError(f"{run} holds no kernel for any step with a bound, so there is nothing to plan; train one with --any-step")
     if calls[-1] > times:
         raise SaltusError(f"{calls[-1]} calls cannot be planned with {times} times; give --times {calls[-1]}, or fewer calls")
-    condition = None if chain.condition is None or items.conditions is None else subsample(items.conditions.validation, n)
+    told = items.conditions_for(chain.condition, "validation")
+    condition = None if told is None else subsample(told, n)
     y = subsample(items.validation, n)
     costs = pair_costs(chain, y, times, condition=condition, seed=seed, progress=lambda words: click.echo(words, err=True))
     plans = {number: costs.plan(number) for number in calls}
@@ -62,9 +63,9 @@ def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int
         "costs": costs.as_dict(),
         "plans": {str(number): {"times": list(p.times), "steps": list(p.steps), "prior": p.prior} for number, p in plans.items()},
     }
-    write_atomically(place / _FILE, to_json(result, indent=1) + "\n")
+    write_atomically(place / PLAN, to_json(result, indent=1) + "\n")
     draw_costs(costs, plans, place / _PICTURE)
-    say(as_json, result, "\n".join([*_words(costs, plans, len(y)), f"{_FILE} and {_PICTURE} are in {place}/"]))
+    say(as_json, result, "\n".join([*_words(costs, plans, len(y)), f"{PLAN} and {_PICTURE} are in {place}/"]))
 
 
 def _words(costs: PairCosts, plans: dict[int, Plan], n: int) -> list[str]:

@@ -133,7 +133,7 @@ def _report(chain: Chain, items: DataSet) -> tuple[dict[str, Any], list[str]]:
     """The bound on the validation items and what latents are used for, as JSON and in words."""
     from saltus.evaluation import latent_use, likelihood
 
-    condition = None if chain.condition is None or items.conditions is None else items.conditions.validation
+    condition = items.conditions_for(chain.condition, "validation")
     if len(items.validation) < 2:
         return {}, []
     bound = likelihood(chain, items.validation, items.encoding, condition=condition)

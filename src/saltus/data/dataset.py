@@ -160,6 +160,13 @@ class DataSet:
         """What `load` has to be given for this condition: "labels", "attributes" or None."""
         return None if self.condition is None else "labels" if isinstance(self.condition, ClassCondition) else "attributes"
 
+    def conditions_for(self, condition: Condition | None, part: str) -> Tensor | None:
+        """What a model with this condition is told of each item of a part; None where the model or the data have no condition."""
+        if condition is None or self.conditions is None:
+            return None
+        values: Tensor = getattr(self.conditions, part)
+        return values
+
     @cached_property
     def variance(self) -> float:
         """The variance of the training items, averaged over dimensions."""

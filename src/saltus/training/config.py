@@ -243,7 +243,7 @@ class Config(BaseModel):
             SaltusError: as the constructor.
         """
         named = {_RENAMED.get(name, name): value for name, value in options.items()}
-        if isinstance(equal := named.pop("alike", None), bool):
+        if isinstance(equal := named.pop("alike", None), bool):  # as older runs call level_weighting
             named["level_weighting"] = LevelWeighting.EQUAL if equal else LevelWeighting.NATS
         if isinstance(named.get("ladder"), bool):
             named["ladder"] = Ladders.LAST if named["ladder"] else None

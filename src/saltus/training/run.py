@@ -79,8 +79,7 @@ def train(
     """
     if config.condition is None:  # the data say what they are conditioned on
         config = config.model_copy(update={"condition": data.conditioned_on})
-    place, chain = usable_device(device), build_chain(config, data)
-    config = config.model_copy(update={"condition": data.conditioned_on})
+    place, chain = usable_device(device), build_chain(config, data)  # which refuses another condition than the data's
     begun = None
     if start is not None:
         check_data(start, data)
@@ -173,14 +172,19 @@ def check_data(folder: str | Path, data: DataSet) -> None:
 
 def planned_levels(folder: str | Path, chain: Chain, calls: int) -> Levels:
     """The grid of so many calls that `saltus plan` found for a run; the cosine grid where it was not asked, or the chain's own."""
-    if not chain.any_step:
-        return chain.levels if calls == chain.levels.L else Levels.cosine(calls, chain.levels.last)  # which the chain refuses
-    file = Path(folder) / PLAN
+    if not chain.any_step and calls == chain.levels.L:
+        return chain.levels
+    planned = _planned(Path(folder), calls) if chain.any_step else None
+    return Levels.cosine(calls, chain.levels.last) if planned is None else planned  # which a chain of one grid refuses
+
+
+def _planned(folder: Path, calls: int) -> Levels | None:
+    file = folder / PLAN
     if not file.exists():
-        return Levels.cosine(calls, chain.levels.last)
+        return None
     try:
         found = _json(file)["plans"].get(str(calls))
-        return Levels.cosine(calls, chain.levels.last) if found is None else Levels(found["times"])
+        return None if found is None else Levels(found["times"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SaltusError(f"{file} is damaged; remove it, or plan again with: saltus plan {folder}") from error
 

@@ -142,9 +142,8 @@ class Trainer:
 
     def _validation_items(self, n: int | None) -> tuple[Tensor, Tensor | None]:
         """The first n validation items and their conditions, on the device."""
-        conditions = self.data.conditions
-        condition = None if conditions is None else conditions.validation[:n].to(self._device)
-        return self.data.validation[:n].to(self._device), condition
+        told = self.data.conditions_for(self.chain.condition, "validation")
+        return self.data.validation[:n].to(self._device), None if told is None else told[:n].to(self._device)
 
     def _calibrated(self, n: int | None) -> Chain:
         y, condition = self._validation_items(n)
@@ -217,11 +216,12 @@ class Trainer:
 
     def _condition(self, index: Tensor, noise: Noise) -> Tensor | None:
         """The conditions of items, some of them left out."""
-        condition, conditions = self.chain.condition, self.data.conditions
-        if condition is None or conditions is None:
+        condition = self.chain.condition
+        told = self.data.conditions_for(condition, "train")
+        if condition is None or told is None:
             return None
         left_out = noise.uniform("condition dropout") < self.config.condition_dropout
-        return condition.drop(conditions.train[index], left_out).to(self._device)
+        return condition.drop(told[index], left_out).to(self._device)
 
     @torch.no_grad()
     def _average_weights(self) -> None:

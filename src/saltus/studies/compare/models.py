@@ -73,7 +73,7 @@ def load_models(runs: Sequence[Path], data: DataSet) -> list[Model]:
         digest = _digest((run / "chain.json").read_bytes(), (run / "chain.safetensors").read_bytes())
         if twin := next((network.run for model in groups.values() for network in model.networks if network.hash == digest), None):
             raise SaltusError(f"{run} and {twin} hold the same network; give each run once")
-        told = None if chain.condition is None or data.conditions is None else data.conditions.validation
+        told = data.conditions_for(chain.condition, "validation")
         model.networks.append(Network(str(run), digest, of_chain(chain, data.validation, told)))
     named = Counter(model.name for model in groups.values())
     return [replace(model, name=f"{model.name}, {model.networks[0].run}") if named[model.name] > 1 else model for model in groups.values()]
