@@ -36,11 +36,13 @@ class Prediction(NamedTuple):
         mean: the prediction, (B, *E).
         raw_scale: a second output as it is, (B, *E); None for networks of one output.
         output_scale: c_out, the standard deviation that Gaussian data would leave unexplained, (B, 1, ..., 1).
+        extra: further outputs as they are, (B, n, *E), for the head of the step to data; None for none.
     """
 
     mean: Tensor
     raw_scale: Tensor | None
     output_scale: Tensor
+    extra: Tensor | None = None
 
     @property
     def std(self) -> Tensor:
@@ -149,9 +151,11 @@ class Preconditioned(Denoiser):
 
 
 def _read(outputs: Tensor, z: Tensor, c_skip: Tensor, c_out: Tensor) -> Prediction:
-    """What a backbone's one or two outputs (B, outputs, *E) stand for."""
-    first, *rest = outputs.to(z.dtype).unbind(1)
-    return Prediction(c_skip * z + c_out * first, rest[0] if rest else None, c_out)
+    """What a backbone's outputs (B, outputs, *E) stand for."""
+    outputs = outputs.to(z.dtype)
+    number = outputs.shape[1]
+    mean, scale = c_skip * z + c_out * outputs[:, 0], outputs[:, 1] if number > 1 else None
+    return Prediction(mean, scale, c_out, outputs[:, 2:] if number > 2 else None)
 
 
 def classes_of(oracle: Oracle) -> ClassCondition | None:

@@ -36,7 +36,7 @@ class LadderKernel(VAEKernel):
     """A conditional VAE with latents at several resolutions.
 
     Args:
-        decoder: a `Ladder` in EDM scaling, with two outputs.
+        decoder: a `Ladder` in EDM scaling, with two outputs and what arrays the head asks for.
         encoder: a `LadderEncoder` of the same channels.
         head, parametrisation, encoder_input, any_step: as in `VAEKernel`.
     """

@@ -56,7 +56,9 @@ class Setup:
     def ladder(self) -> tuple[Preconditioned, LadderEncoder]:
         """A network with latents at several resolutions, and its encoder."""
         options = self.options
-        network, reader = ladder(self.event_shape, options["preset"], channels=options["channels"], condition=self.condition)
+        network, reader = ladder(
+            self.event_shape, options["preset"], outputs=2 + self.head.arrays, channels=options["channels"], condition=self.condition
+        )
         return Preconditioned(network, self.variance), reader
 
     def any_step(self, default: bool) -> bool:

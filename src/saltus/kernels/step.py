@@ -34,19 +34,23 @@ class GaussianStep:
         mean, variance: (B, *E).
         is_final: whether s = 0, for all items or for each, (B,).
         head: of the step to data.
+        extra: arrays that the head asks for, (B, arrays, *E); None for none.
     """
 
     mean: Tensor
     variance: Tensor
     is_final: bool | Tensor
     head: Head
+    extra: Tensor | None = None
 
     @classmethod
-    def around(cls, transition: Transition, y: Tensor, error: Tensor | float, head: Head, eta: float = 1.0) -> GaussianStep:
+    def around(
+        cls, transition: Transition, y: Tensor, error: Tensor | float, head: Head, eta: float = 1.0, extra: Tensor | None = None
+    ) -> GaussianStep:
         """N(A z_t + B y, S + B^2 c): the step around an estimate y (B, *E) whose squared error is c, a number or (B, *E)."""
         bridge = transition.bridge if eta == 1 else transition.bridge_at(eta)
         mean = bridge.mean(transition.z_t, y)
-        return cls(mean, (bridge.var + bridge.coef_y**2 * error).expand_as(mean), transition.is_final, head)
+        return cls(mean, (bridge.var + bridge.coef_y**2 * error).expand_as(mean), transition.is_final, head, extra)
 
     def sample(self, eps: Tensor, final: Final) -> Tensor:
         """z_s from unit Gaussian noise (B, *E); where s = 0 what is asked for of the head's distribution."""
@@ -63,18 +67,18 @@ class GaussianStep:
     def _final(self, eps: Tensor, final: Final) -> Tensor:
         match final:
             case "mode":
-                return self.head.mode(self.mean, self.variance)
+                return self.head.mode(self.mean, self.variance, self.extra)
             case "mean":
-                return self.head.mean(self.mean, self.variance)
+                return self.head.mean(self.mean, self.variance, self.extra)
             case "sample":
-                return self.head.sample(self.mean, self.variance, eps)
+                return self.head.sample(self.mean, self.variance, eps, self.extra)
 
     def eps(self, z_s: Tensor) -> Tensor:
         """Unit Gaussian noise (B, *E) from which `sample`, asked for a sample, makes z_s."""
         inner = (z_s - self.mean) / self.variance.sqrt()
         if self.is_final is False:
             return inner
-        y = self.head.eps(z_s, self.mean, self.variance)
+        y = self.head.eps(z_s, self.mean, self.variance, self.extra)
         return y if self.is_final is True else torch.where(self._final_items(), y, inner)
 
     def _final_items(self) -> Tensor:
@@ -85,7 +89,7 @@ class GaussianStep:
     def negative_log_prob(self, z_s: Tensor) -> Tensor:
         """-ln p(z_s | .), (B,) nats."""
         return self._by_item(
-            lambda r: -self.head.log_prob(z_s[r], self.mean[r], self.variance[r]),
+            lambda r: -self.head.log_prob(z_s[r], self.mean[r], self.variance[r], self._extra(r)),
             lambda r: -sum_items(_normal(self.mean[r], self.variance[r]).log_prob(z_s[r])),
         )
 
@@ -94,9 +98,12 @@ class GaussianStep:
         truth = pair.bridge.mean(pair.z_t, pair.y)
         spread = pair.bridge.var.expand_as(truth)
         return self._by_item(
-            lambda r: -self.head.log_prob(pair.y[r], self.mean[r], self.variance[r]),
+            lambda r: -self.head.log_prob(pair.y[r], self.mean[r], self.variance[r], self._extra(r)),
             lambda r: sum_items(kl_divergence(_normal(truth[r], spread[r]), _normal(self.mean[r], self.variance[r]))),
         )
+
+    def _extra(self, rows: Tensor | slice) -> Tensor | None:
+        return None if self.extra is None else self.extra[rows]
 
     def _by_item(self, final: Callable[[Tensor | slice], Tensor], inner: Callable[[Tensor | slice], Tensor]) -> Tensor:
         """Items of the step to data by one function, all others by another: each computes only what it is for."""

@@ -64,7 +64,7 @@ class VAEKernel(Kernel):
     """A conditional Gaussian VAE for p(z_s | z_t).
 
     Args:
-        decoder: of (z_t, times, latent), with two outputs: the prediction and the raw scale.
+        decoder: of (z_t, times, latent), with two outputs, the prediction and the raw scale, and what arrays the head asks for.
         encoder: of a pair (B, 2, *E), times and a condition, giving (B, 2, latent): mean and raw scale; its `latent` is the size of
             epsilon.  None for no latent: then the step is a Gaussian with a learned variance, to compare with.
         head: of the step to data.
@@ -106,7 +106,7 @@ class VAEKernel(Kernel):
         latent: int = default if options["latent"] is None else options["latent"]
         encoder = setup.encoder(latent) if latent else None
         chosen = {name: options[name] for name in ("parametrisation", "encoder_input")}
-        return cls(setup.denoiser(outputs=2, latent=latent), encoder, setup.head, any_step=setup.any_step(False), **chosen)
+        return cls(setup.denoiser(outputs=2 + setup.head.arrays, latent=latent), encoder, setup.head, any_step=setup.any_step(False), **chosen)
 
     @property
     def label(self) -> str:
@@ -146,10 +146,10 @@ class VAEKernel(Kernel):
 
     def _around(self, transition: Transition, prediction: Prediction, eta: float = 1.0) -> GaussianStep:
         if self.parametrisation is Parametrisation.BRIDGE:
-            return GaussianStep.around(transition, prediction.mean, prediction.std**2, self.head, eta)
+            return GaussianStep.around(transition, prediction.mean, prediction.std**2, self.head, eta, prediction.extra)
         if eta != 1:
             raise SaltusError(f"eta = {eta} trades the noise of the bridge, and a direct kernel has no bridge; leave it at 1")
-        return GaussianStep(prediction.mean, prediction.std**2, transition.is_final, self.head)
+        return GaussianStep(prediction.mean, prediction.std**2, transition.is_final, self.head, prediction.extra)
 
     def _encoder_input(self, pair: Pair) -> Tensor:
         """What an encoder sees, (B, 2, *E): y or z_s, and z_t, at about unit variance."""
@@ -221,7 +221,7 @@ class VAEKernel(Kernel):
         if extra and self.parametrisation is not Parametrisation.BRIDGE:
             raise SaltusError(f"a weight of {extra[0]} is for kernels that predict data, and this one is direct; leave it out")
         if "data" in extra:
-            terms["data"] = -self.head.log_prob(pair.y, prediction.mean, prediction.std**2)
+            terms["data"] = -self.head.log_prob(pair.y, prediction.mean, prediction.std**2, prediction.extra)
         if "energy" in extra:
             terms["energy"] = self._energy(pair, noise)
         return weighted(terms, weights)

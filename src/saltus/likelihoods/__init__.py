@@ -1,5 +1,6 @@
 """p(y | .) of the last step: what kind of data y is, and the mass or density of its values."""
 
 from saltus.likelihoods.heads import DiscretisedHead, GaussianHead, Head
+from saltus.likelihoods.logistic import LogisticMixtureHead
 
-__all__ = ["DiscretisedHead", "GaussianHead", "Head"]
+__all__ = ["DiscretisedHead", "GaussianHead", "Head", "LogisticMixtureHead"]

@@ -25,13 +25,15 @@ __all__ = ["DiscretisedHead", "GaussianHead", "Head"]
 
 
 class Head(Configurable, ABC):
-    """p(y | mean, variance), dimension by dimension.
+    """p(y | mean, variance, extra), where `extra` are arrays (B, arrays, *E) that the network gives for this head alone.
 
     Attributes:
         discrete: whether it gives masses, whose unit is bits/dim; otherwise densities, whose unit is nats.
+        arrays: how many arrays it asks for; a head that is given None takes them to be 0.
     """
 
     discrete: bool = False
+    arrays: int = 0
 
     @property
     @abstractmethod
@@ -39,23 +41,23 @@ class Head(Configurable, ABC):
         """What its likelihood is of, in words."""
 
     @abstractmethod
-    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         """ln p(y), summed over dimensions: (B,) nats for arguments (B, *E)."""
 
     @abstractmethod
-    def mean(self, mean: Tensor, variance: Tensor) -> Tensor:
+    def mean(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         """E y under the head, (B, *E)."""
 
     @abstractmethod
-    def mode(self, mean: Tensor, variance: Tensor) -> Tensor:
+    def mode(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         """The mode of y under the head, (B, *E)."""
 
     @abstractmethod
-    def sample(self, mean: Tensor, variance: Tensor, eps: Tensor) -> Tensor:
+    def sample(self, mean: Tensor, variance: Tensor, eps: Tensor, extra: Tensor | None = None) -> Tensor:
         """A draw (B, *E) from unit Gaussian noise `eps` (B, *E)."""
 
     @abstractmethod
-    def eps(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    def eps(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         """Unit Gaussian noise (B, *E) from which `sample` makes y; where a range of noise makes y, its middle by probability."""
 
     def check(self, y: Tensor) -> None:
@@ -98,25 +100,25 @@ class DiscretisedHead(Head):
         """The centres of the bins, (bins,) float64."""
         return torch.linspace(self.low, self.high, self.bins, dtype=torch.float64)
 
-    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         mass: Tensor = _log_mass(*self._borders(y, mean, variance))
         if self.outliers:
             even = torch.full_like(mass, math.log(self.outliers / self.bins))
             mass = torch.logaddexp(mass + math.log1p(-self.outliers), even)
         return sum_items(mass).to(y.dtype)
 
-    def mean(self, mean: Tensor, variance: Tensor) -> Tensor:
+    def mean(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         """low + width * sum_k P(y > value_k): inside the range even where the Gaussian's own mean is not."""
         std, above = self._std(variance), torch.zeros_like(mean)
         for k in range(self.bins - 1):
             above += torch.special.ndtr((mean - (self.low + (k + 0.5) * self.width)) / std)
         return (1 - self.outliers) * (self.low + self.width * above) + self.outliers * (self.low + self.high) / 2
 
-    def mode(self, mean: Tensor, variance: Tensor) -> Tensor:
+    def mode(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         """The Gaussian's mean, on the nearest bin.  Neither outliers nor the open ends of a Gaussian as wide as the range move it."""
         return self.low + self._index(mean) * self.width
 
-    def sample(self, mean: Tensor, variance: Tensor, eps: Tensor) -> Tensor:
+    def sample(self, mean: Tensor, variance: Tensor, eps: Tensor, extra: Tensor | None = None) -> Tensor:
         if not self.outliers:
             return self.low + self._index(mean + self._std(variance) * eps) * self.width
         # one uniform number serves for both: its lowest share picks an outlier, the rest is the Gaussian's
@@ -126,7 +128,7 @@ class DiscretisedHead(Head):
         index = torch.where(uniform < self.outliers, even, self._index(mean + self._std(variance) * inner.to(mean.dtype)).double())
         return self.low + index.to(mean.dtype) * self.width
 
-    def eps(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    def eps(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         below, above = self._borders(y, mean, variance)
         flip = below + above > 0  # in the lower tail, probabilities do not round to 1
         bottom, top = torch.special.ndtr(torch.where(flip, -above, below)), torch.special.ndtr(torch.where(flip, -below, above))
@@ -185,19 +187,19 @@ class GaussianHead(Head):
     def convention(self) -> str:
         return f"density in the units of the file, by a Gaussian whose standard deviation is at least {self.floor:g} of the data's"
 
-    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         return sum_items(Normal(mean, self._std(variance), validate_args=False).log_prob(y))
 
-    def mean(self, mean: Tensor, variance: Tensor) -> Tensor:
+    def mean(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         return mean
 
-    def mode(self, mean: Tensor, variance: Tensor) -> Tensor:
+    def mode(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         return mean
 
-    def sample(self, mean: Tensor, variance: Tensor, eps: Tensor) -> Tensor:
+    def sample(self, mean: Tensor, variance: Tensor, eps: Tensor, extra: Tensor | None = None) -> Tensor:
         return mean + self._std(variance) * eps
 
-    def eps(self, y: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
+    def eps(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         return (y - mean) / self._std(variance)
 
     def _std(self, variance: Tensor) -> Tensor:

@@ -110,10 +110,11 @@ def ladder(
     event_shape: Sequence[int],
     preset: Preset = Preset.TINY,
     *,
+    outputs: int = 2,
     channels: Sequence[int] | None = None,
     condition: Condition | None = None,
 ) -> tuple[Ladder, LadderEncoder]:
     """A network with latents at several resolutions, for images, and its encoder."""
     sizes = _LADDER[Preset(preset)] | ({} if channels is None else {"channels": channels})
     reader = LadderEncoder(event_shape, channels=sizes["channels"], patch=sizes["patch"], condition=condition)
-    return Ladder(event_shape, condition=condition, **sizes), reader
+    return Ladder(event_shape, outputs=outputs, condition=condition, **sizes), reader

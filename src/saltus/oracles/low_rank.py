@@ -1,0 +1,296 @@
+r"""Mixtures of low-rank Gaussians (factor analysers, Ghahramani and Hinton 1996, https://mlg.eng.cam.ac.uk/zoubin/papers/tr-96-1.pdf),
+seen through the noise process.
+
+For $y \sim \sum_k w_k\, \mathcal N(m_k,\; F_k F_k^\top + \mathrm{diag}(v_k))$ a component at time t is $\mathcal N(\alpha m_k, \Sigma_k(t))$
+with $\Sigma_k(t) = \alpha^2 (F_k F_k^\top + \mathrm{diag}(v_k)) + \sigma^2 I$: low-rank again (`LowRankGaussians`).  With
+$\rho = e^{-(t-s)}$ and $\tau = 1 - \rho^2$,
+
+$$
+\begin{aligned}
+q(k \mid z_t)                 &\propto w_k\, \mathcal N(z_t; \alpha m_k, \Sigma_k(t)) \\
+\mathbb E[z_s \mid z_t]       &= \big(z_t + \tau\, \nabla \ln q(z_t)\big) / \rho, \qquad
+                                 \nabla \ln q(z_t) = -\sum_k q(k \mid z_t)\, \Sigma_k(t)^{-1} (z_t - \alpha m_k) \\
+\mathrm{Cov}[z_s \mid z_t, k] &= \big(\Sigma_k(s)^{-1} + \tfrac{\rho^2}{\tau} I\big)^{-1} \\
+q(z_s \mid z_t)               &= q(z_s)\, q(z_t \mid z_s) / q(z_t)
+\end{aligned}
+$$
+
+where the mean is Tweedie's formula (Efron 2011, https://doi.org/10.1198/jasa.2011.tm11181), and the last line gives densities.
+An item of d numbers costs about 2 K d r multiply-adds at every time.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.distributions import Distribution
+
+from saltus.errors import SaltusError
+from saltus.oracles.components import Components
+from saltus.oracles.gaussians import LowRankGaussians, blocks, directions, root
+from saltus.oracles.oracle import Oracle, OracleDistribution, choose, none_or_all_equal
+from saltus.process import Delta, OrnsteinUhlenbeck, Time, as_time
+
+__all__ = ["LowRankMixture"]
+
+_process = OrnsteinUhlenbeck()
+_KEPT = 16  # times whose components are kept
+_ROUNDING = 1e-3  # nats that a shorter dtype than float64 may cost
+
+
+class LowRankMarginal(OracleDistribution):
+    """sum_k w_k N_k.
+
+    Args:
+        components: N_k.
+        log_weights: normalised, (*batch, K).
+        event_shape: E with d numbers.
+    """
+
+    def __init__(self, components: LowRankGaussians, log_weights: Tensor, event_shape: torch.Size) -> None:
+        self.components, self.logits = components, log_weights
+        super().__init__(log_weights.shape[:-1], event_shape, validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        return (self.logits.exp() @ self.components.mean).reshape(*self.batch_shape, *self.event_shape)
+
+    @property
+    def variance(self) -> Tensor:
+        here = self.components
+        inner = here.diagonal * (1 + (here.basis.square() * here.excess[:, None]).sum(-1)) + here.mean.square()
+        second = (self.logits.exp() @ inner).reshape(*self.batch_shape, *self.event_shape)
+        return second - self.mean.square()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """ln of the density, as many as there are values (*batch, *E)."""
+        batch = value.shape[: value.ndim - len(self.event_shape)]
+        x = value.to(self.logits).reshape(batch.numel(), -1)
+        return _mixed(self.components, x, self.logits).reshape(batch)
+
+    def draw(self, uniform: Tensor, normal: Tensor) -> Tensor:
+        unit, here = normal.to(self.logits).flatten(1), self.components
+        k = choose(self.logits, uniform.to(unit.device))
+        parts = [here.mean[k[rows]] + here.root(unit[rows], k[rows]) for rows in blocks(len(unit), here.basis[0].numel())]
+        return torch.cat(parts).reshape(normal.shape)
+
+
+class LowRankReverse(OracleDistribution):
+    """q(z_s | z_t) of items at one s and one t.
+
+    Args:
+        clean, noisy: the components at s and at t.
+        prior, log_weights: ln w_k and ln q(k | z_t), (B, K).
+        z_t: (B, d).
+        rho: e^{-(t-s)}.
+        event_shape: E.
+    """
+
+    def __init__(
+        self,
+        clean: LowRankGaussians,
+        noisy: LowRankGaussians,
+        prior: Tensor,
+        log_weights: Tensor,
+        z_t: Tensor,
+        rho: float,
+        event_shape: torch.Size,
+    ) -> None:
+        self._clean, self._noisy, self._prior, self.logits, self._z_t = clean, noisy, prior, log_weights, z_t
+        self._rho, self._tau = rho, -math.expm1(2 * math.log(rho))
+        super().__init__(log_weights.shape[:-1], event_shape, validate_args=False)
+
+    @property
+    def mean(self) -> Tensor:
+        mean = (self._z_t + self._tau * self._noisy.score(self._z_t, self.logits.exp())) / self._rho
+        return mean.reshape(*self.batch_shape, *self.event_shape)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        """ln of the density of values (B, *E), by Bayes' rule."""
+        z_s, z_t = value.to(self.logits).flatten(1), self._z_t
+        squares = (z_t - self._rho * z_s).square().sum(1) / self._tau
+        forward = -0.5 * (squares + z_t.shape[1] * math.log(2 * math.pi * self._tau))
+        return _mixed(self._clean, z_s, self._prior) + forward - _mixed(self._noisy, z_t, self._prior)
+
+    def draw(self, uniform: Tensor, normal: Tensor) -> Tensor:
+        unit = normal.to(self.logits).flatten(1)
+        k = choose(self.logits, uniform.to(unit.device))
+        parts = [self._drawn(unit[rows], k[rows], self._z_t[rows]) for rows in blocks(len(unit), 4 * self._clean.basis[0].numel())]
+        return torch.cat(parts).reshape(normal.shape)
+
+    def _drawn(self, unit: Tensor, k: Tensor, z_t: Tensor) -> Tensor:
+        """From the component k of each item, whose precision is E^{-1} - H H^T with a diagonal E."""
+        here, noisy, rho, tau = self._clean, self._noisy, self._rho, self._tau
+        mean = (z_t - tau * noisy.solve(z_t - noisy.mean[k], k)) / rho
+        diagonal = 1 / (1 / here.diagonal[k] + rho**2 / tau)
+        basis, share = directions(here.whitened[k] * diagonal.sqrt()[..., None])
+        share = share.clamp_max(1 - torch.finfo(share.dtype).eps)
+        return mean + root(diagonal, basis, share / (1 - share), unit)
+
+
+class _ByTime(OracleDistribution):
+    """Distributions of items that do not share their times, a group for each.
+
+    Args:
+        groups: places of items, and their distribution.
+        n: how many items.
+        event_shape: E.
+    """
+
+    def __init__(self, groups: Sequence[tuple[Tensor, OracleDistribution]], n: int, event_shape: torch.Size) -> None:
+        self._groups = groups
+        super().__init__(torch.Size([n]), event_shape, validate_args=False)
+
+    def _together(self, part: Callable[[OracleDistribution, Tensor], Tensor]) -> Tensor:
+        found = torch.cat([part(distribution, places) for places, distribution in self._groups])
+        order = torch.cat([places for places, _ in self._groups]).to(found.device)
+        return torch.empty_like(found).index_copy_(0, order, found)
+
+    @property
+    def mean(self) -> Tensor:
+        return self._together(lambda distribution, _: distribution.mean)
+
+    @property
+    def variance(self) -> Tensor:
+        return self._together(lambda distribution, _: distribution.variance)
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return self._together(lambda distribution, places: distribution.log_prob(value[places.to(value.device)]))
+
+    def draw(self, uniform: Tensor, normal: Tensor) -> Tensor:
+        return self._together(lambda distribution, places: distribution.draw(uniform[places], normal[places.to(normal.device)]))
+
+
+def _mixed(components: LowRankGaussians, x: Tensor, log_weights: Tensor) -> Tensor:
+    """ln sum_k w_k N_k(x), (B,), a block of items at a time."""
+    weights, (K, _, r) = log_weights.expand(len(x), -1), components.basis.shape
+    return torch.cat([(weights[rows] + components.log_prob(x[rows])).logsumexp(1) for rows in blocks(len(x), K * (r + 1))])
+
+
+class _Group(NamedTuple):
+    """Items that share a time, or a pair of times."""
+
+    places: Tensor
+    times: tuple[float, ...]
+
+
+class LowRankMixture(Oracle):
+    """y ~ sum_k w_k N(m_k, F_k F_k^T + diag(v_k)), exact at every time.
+
+    Densities and draws are in float64, and posterior means in the dtype of z where its rounding costs less than 0.001 nats; all on the
+    device of z.
+
+    Args:
+        weights: (K,), positive; normalised here.
+        means: (K, *E), with d = prod(E).
+        factors: (K, d, r), in any floating-point type; they are kept in it.
+        variances: v, (K, d), positive.
+        labels: the class of each component, K whole numbers >= 0; several components may share one.  None for no classes.
+
+    Raises:
+        SaltusError: if shapes disagree, a weight or a variance is not positive, a number is not finite, or a label is not a whole
+            number >= 0.
+
+    >>> one = LowRankMixture(torch.ones(1), torch.zeros(1, 2), torch.ones(1, 2, 1), torch.ones(1, 2))
+    >>> one.marginal(0.0).variance
+    tensor([2., 2.], dtype=torch.float64)
+    """
+
+    def __init__(self, weights: Tensor, means: Tensor, factors: Tensor, variances: Tensor, labels: Sequence[int] | None = None) -> None:
+        self.event_shape = means.shape[1:]
+        K, d = len(means), math.prod(self.event_shape)
+        if weights.shape != (K,) or factors.ndim != 3 or factors.shape[:2] != (K, d) or variances.shape != (K, d):
+            raise SaltusError(
+                f"weights {tuple(weights.shape)}, means {tuple(means.shape)}, factors {tuple(factors.shape)} and variances "
+                f"{tuple(variances.shape)}; expected (K,), (K, *E), (K, d, r) and (K, d) with d = prod(E)"
+            )
+        if not all(bool(torch.isfinite(x).all()) for x in (weights, means, factors, variances)):
+            raise SaltusError("a weight, mean, factor or variance is not finite; expected finite numbers")
+        if not bool((weights > 0).all() and (variances > 0).all()):
+            raise SaltusError("a weight or a variance is not positive; expected positive numbers")
+        self._components = Components(weights.detach().double().cpu(), labels)
+        self._means, self._factors, self._variances = means.detach().reshape(K, d), factors.detach(), variances.detach()
+        self._at_times: dict[tuple[float, torch.device, torch.dtype], LowRankGaussians] = {}
+
+    @property
+    def K(self) -> int:
+        """How many components."""
+        return len(self._means)
+
+    @property
+    def rank(self) -> int:
+        """r, the columns of a factor."""
+        return int(self._factors.shape[2])
+
+    def at(self, t: float, device: torch.device | str = "cpu", dtype: torch.dtype = torch.float64) -> LowRankGaussians:
+        """The components at a time, made in float64; those of the latest times are kept."""
+        key = (t, torch.device(device), dtype)
+        if key not in self._at_times:
+            alpha, noise = float(_process.alpha(t)), float(_process.sigma(t)) ** 2
+            means, factors, variances = (x.to(device, torch.float64) for x in (self._means, self._factors, self._variances))
+            if len(self._at_times) == _KEPT:
+                self._at_times.pop(next(iter(self._at_times)))
+            found = LowRankGaussians.of(alpha * means, alpha * factors, alpha**2 * variances + noise)
+            self._at_times[key] = found.to(device, dtype)
+        return self._at_times[key]
+
+    def marginal(self, t: Time, condition: Tensor | None = None) -> OracleDistribution:
+        """q(z_t) or q(z_t | c), batch shape of `t` and `condition`, event shape E; at t = 0 the distribution of y."""
+        time, condition = self._with_times(t, condition)
+        weights = self._components.log_weights(condition)
+        if not time.ndim:
+            return LowRankMarginal(self.at(float(time)), weights, self.event_shape)
+        weights = weights.expand(len(time), -1)
+        return self._by_time((time,), lambda group: LowRankMarginal(self.at(*group.times), weights[group.places], self.event_shape))
+
+    def posterior_mean(self, z: Tensor, t: Time, condition: Tensor | None = None) -> Tensor:
+        """E[y | z_t = z] or E[y | z_t = z, c], (B, *E) in the dtype of `z`."""
+        self._check(z)
+        prior = self._components.log_weights(self._components.check(condition, len(z))).expand(len(z), -1)
+        found = z.detach().clone()
+        for places, (time,) in _groups((as_time(t).expand(len(z)),)):
+            here, rows = places.to(z.device), slice(None) if len(places) == len(z) else places.to(z.device)
+            dtype = self._precision(time, z.dtype)
+            components, x = self.at(time, z.device, dtype), z.detach()[rows].to(dtype).flatten(1)
+            share = (prior[places].to(x) + components.log_prob(x)).softmax(1)
+            mean = (x + float(_process.sigma(time)) ** 2 * components.score(x, share)) / float(_process.alpha(time))
+            found[here] = mean.reshape(z[rows].shape).to(z.dtype)
+        return found
+
+    def reverse(self, z_t: Tensor, s: Time, t: Time, condition: Tensor | None = None) -> Distribution:
+        """q(z_s | z_t) or q(z_s | z_t, c), the exact reverse kernel, batch shape (B,); `Delta` where s = t."""
+        x = self._check(z_t).flatten(1)
+        earlier, time = (value.expand(len(x)) for value in (as_time(s, "s"), as_time(t)))
+        if none_or_all_equal(earlier, time):
+            return Delta(x.reshape(z_t.shape), z_t.ndim - 1)
+        prior = self._components.log_weights(self._components.check(condition, len(x))).expand(len(x), -1).to(x)
+
+        def of(group: _Group) -> OracleDistribution:
+            clean, noisy = (self.at(when, x.device) for when in group.times)
+            rows = group.places.to(x.device)
+            log_weights = (prior[rows] + noisy.log_prob(x[rows])).log_softmax(1)
+            rho = math.exp(group.times[0] - group.times[1])
+            return LowRankReverse(clean, noisy, prior[rows], log_weights, x[rows], rho, self.event_shape)
+
+        return self._by_time((earlier, time), of)
+
+    def _precision(self, t: float, dtype: torch.dtype) -> torch.dtype:
+        """A dtype in which the log weights of components are as good as in float64: their squares are as large as d / sigma^2."""
+        small = float(_process.sigma(t)) ** 2 * _ROUNDING < torch.finfo(dtype).eps * self._means.shape[1]
+        return torch.float64 if small else dtype
+
+    def _by_time(self, times: tuple[Tensor, ...], distribution: Callable[[_Group], OracleDistribution]) -> OracleDistribution:
+        groups = _groups(times)
+        if len(groups) == 1:
+            return distribution(groups[0])
+        return _ByTime([(group.places, distribution(group)) for group in groups], len(times[0]), self.event_shape)
+
+
+def _groups(times: tuple[Tensor, ...]) -> list[_Group]:
+    """Items by their times, (B,) each."""
+    found, which = torch.stack([time.cpu() for time in times], dim=1).unique(dim=0, return_inverse=True)
+    return [_Group(torch.nonzero(which == number).flatten(), tuple(row)) for number, row in enumerate(found.tolist())]
