@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Sequence
 from pathlib import Path
@@ -275,9 +276,14 @@ class Chain(ChainProcess):
         same: dict[str, Any] = {name: getattr(self, name) for name in ("scaling", "importance_samples", "encoding", "noise_version")}
         return Chain(self.prior, levels, self.kernel(1), **same).train(self.training)
 
-    def save(self, folder: str | Path) -> None:
-        """Write everything that is needed to sample: `chain.json`, `chain.safetensors`."""
-        write(self, Path(folder), "chain")
+    def save(self, folder: str | Path, *, compact: bool = False) -> None:
+        """Write everything that is needed to sample: `chain.json`, `chain.safetensors`.
+
+        Args:
+            folder: where to.
+            compact: whether to write parameters in float16, in half the space; the loaded chain computes in float32.
+        """
+        write(copy.deepcopy(self).half() if compact else self, Path(folder), "chain")
 
     @classmethod
     def load(cls, folder: str | Path) -> Chain:
@@ -291,7 +297,7 @@ class Chain(ChainProcess):
             raise SaltusError(f"{folder} holds a {type(chain).__name__}, not a chain; give the folder that training wrote")
         if chain.encoding is None and chain.noise_version == 1 and (Path(folder) / "data.json").exists():  # of the older format
             chain.encoding = cast(Encoded, read(Path(folder), "data"))
-        return chain
+        return chain.float() if like(chain).dtype == torch.float16 else chain
 
     def __repr__(self) -> str:
         kernels = ", ".join(f"{kernel.label} ({sum(p.numel() for p in kernel.parameters()):,} parameters)" for kernel in self.each_kernel())

@@ -29,7 +29,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from saltus.chain import StandardNormal, descend, evaluating, like
+from saltus.chain import Prior, StandardNormal, descend, evaluating, like
 from saltus.errors import SaltusError
 from saltus.extras import needs
 from saltus.kernels import Denoiser, Transition, predict
@@ -89,6 +89,7 @@ class SchedulerSampler:
         denoiser: predicts y from (z_t, t).
         levels: the grid, which ends at 20 or earlier.
         solver: see the module.
+        prior: what z at the last level is drawn from; N(0, I) unless given.
         noise_version: of the random numbers, see `saltus.process.Noise`.
 
     Raises:
@@ -96,13 +97,22 @@ class SchedulerSampler:
         ValueError: for an unknown solver.
     """
 
-    def __init__(self, denoiser: Denoiser, levels: Levels, solver: Solver | str, *, noise_version: int = Noise.LATEST) -> None:
+    def __init__(
+        self,
+        denoiser: Denoiser,
+        levels: Levels,
+        solver: Solver | str,
+        *,
+        prior: Prior | None = None,
+        noise_version: int = Noise.LATEST,
+    ) -> None:
         if levels.last > LATEST:
             raise SaltusError(
                 f"the last level is t = {levels.last:g}, where diffusers' schedulers lose y to rounding; "
                 f"give levels that end at {LATEST:g} or earlier"
             )
         self.denoiser, self.levels, self.solver, self.noise_version = denoiser, levels, Solver(solver), noise_version
+        self.prior = StandardNormal() if prior is None else prior
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -156,8 +166,8 @@ class SchedulerSampler:
                 x = scheduler.step(eps, timestep, x, **self._draws(noise.at(level - 1))).prev_sample
             return x
 
-        x_L = StandardNormal().sample(self.event_shape, self.levels.last, noise.at(self.levels.L)) * scheduler.init_noise_sigma
-        *_, x_0 = descend(x_L, self.levels, step, condition=condition)
+        z_L = self.prior.sample(self.event_shape, self.levels.last, noise.at(self.levels.L), condition)
+        *_, x_0 = descend(z_L.double() * scheduler.init_noise_sigma, self.levels, step, condition=condition)
         return x_0.to(kind)
 
     def _draws(self, noise: Noise) -> dict[str, Any]:

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import Normal
 
 from saltus.kernels.sampling import Final
 from saltus.kernels.transition import Pair, Transition
 from saltus.likelihoods import Head
-from saltus.process import sum_items
+from saltus.process import normal_kl, sum_items
 
 __all__ = ["GaussianStep"]
 
@@ -99,7 +99,7 @@ class GaussianStep:
         spread = pair.bridge.var.expand_as(truth)
         return self._by_item(
             lambda r: -self.head.log_prob(pair.y[r], self.mean[r], self.variance[r], self._extra(r)),
-            lambda r: sum_items(kl_divergence(_normal(truth[r], spread[r]), _normal(self.mean[r], self.variance[r]))),
+            lambda r: sum_items(normal_kl(_normal(truth[r], spread[r]), _normal(self.mean[r], self.variance[r]))),
         )
 
     def _extra(self, rows: Tensor | slice) -> Tensor | None:

@@ -29,7 +29,7 @@ from enum import StrEnum
 
 import torch
 from torch import Tensor, nn
-from torch.distributions import Normal, kl_divergence
+from torch.distributions import Normal
 
 from saltus.errors import SaltusError
 from saltus.kernels.denoiser import Denoiser, Preconditioned, Prediction, denoise
@@ -39,7 +39,7 @@ from saltus.kernels.step import GaussianStep
 from saltus.kernels.transition import Pair, Transition
 from saltus.likelihoods import Head
 from saltus.networks import positive, transfer_weights
-from saltus.process import Noise, sum_items
+from saltus.process import Noise, normal_kl, sum_items
 
 __all__ = ["EncoderInput", "Parametrisation", "VAEKernel"]
 
@@ -241,7 +241,7 @@ def _length(x: Tensor) -> Tensor:
 
 def _kl(posterior: Normal) -> Tensor:
     """Of a posterior over (B, latent) to N(0, I), (B,)."""
-    return kl_divergence(posterior, standard_normal(posterior.loc)).sum(1)
+    return normal_kl(posterior, standard_normal(posterior.loc)).sum(1)
 
 
 def _minus_entropy(pair: Pair) -> Tensor:

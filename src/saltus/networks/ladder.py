@@ -158,7 +158,8 @@ class Ladder(Configurable, nn.Module):
         way: then it returns the output, and the latents, their means and their raw scales, (B, latent) each, coarsest first."""
         told = self.embedding(self.tell(log_snr_features(log_snr, FEATURES).to(x.dtype)), condition)
         context, crop = self.context(self.given(x.flatten(1, 2), condition), told)
-        h, found = context[-1], list[tuple[Tensor, Tensor, Tensor]]()
+        found: list[tuple[Tensor, Tensor, Tensor]] = []
+        h = context[-1]
         for place, group, given in zip(self.places, self.groups, self._arrays(latent), strict=True):
             if h.shape[-2:] != context[place].shape[-2:]:
                 h = nn.functional.interpolate(self.up[place](h), scale_factor=2.0, mode="nearest")

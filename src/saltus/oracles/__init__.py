@@ -1,8 +1,9 @@
 """Distributions of data that are known exactly: the truth that everything learned is tested against.  They need only the process."""
 
 from saltus.oracles.finite import FiniteData
+from saltus.oracles.fitting import MixtureFit, choose_mixture, fit_mixture
 from saltus.oracles.low_rank import LowRankMixture
 from saltus.oracles.mixture import GaussianMixture
 from saltus.oracles.oracle import Oracle, OracleDistribution
 
-__all__ = ["FiniteData", "GaussianMixture", "LowRankMixture", "Oracle", "OracleDistribution"]
+__all__ = ["FiniteData", "GaussianMixture", "LowRankMixture", "MixtureFit", "Oracle", "OracleDistribution", "choose_mixture", "fit_mixture"]

@@ -1,63 +1,122 @@
 r"""Fitting a mixture of low-rank Gaussians to data, for the noisy times at which it is used.
 
-With $z = \alpha y + \sigma \epsilon$ at a time t, new noise in every pass, and u the r factors of an item's component, stepwise EM
-(Cappe and Moulines 2009, https://doi.org/10.1111/j.1467-9868.2009.00698.x) keeps running means of
+At a time t the noise is a part of every component: $\Sigma_k = \alpha^2 (F_k F_k^\top + \mathrm{diag}(v_k)) + \sigma^2 I$.  With
+responsibilities $r_{nk}$ that depend on the item alone, whatever its noise is, EM raises the bound
 
-$$r_k, \quad r_k z, \quad r_k u, \quad r_k z u^\top, \quad r_k u u^\top, \quad r_k z^2, \qquad r_k = q(k \mid z),$$
+$$
+E \ln q(z_t) \ge \sum_k r_{nk} \big(\ln w_k - \ln r_{nk} + \ln \mathcal N(\alpha y_n; \alpha m_k, \Sigma_k)
+                 - \tfrac{\sigma^2}{2}\, \mathrm{tr}\, \Sigma_k^{-1}\big),
+$$
 
-and after every batch solves for the component's mean, factors and diagonal (Ghahramani and Hinton 1996).  The diagonal at t is at least
-$\sigma^2$, what the noise alone gives; the rest divided by $\alpha^2$ is that of y.  So the fit is to the likelihood of z_t, and the noise
-keeps it from learning single items.  Memory: K d (r + 4) numbers and a batch, whatever the number of items.
+in which the noise is averaged exactly: no draw of it is needed, and none is learned.  The solutions for means, factors and diagonals are
+those of factor analysis (Ghahramani and Hinton 1996) with $\sigma^2 I$ added to the second moments of $\alpha y$, and the diagonal at t is
+at least $\sigma^2$, what the noise alone gives.  The start is k-means with the principal components of every cluster.
+
+A pass over N items costs about 6 N K d r multiply-adds, and memory is K d (r + 4) numbers and a batch, whatever N is.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from saltus.oracles.gaussians import LowRankGaussians
 from saltus.oracles.low_rank import LowRankMixture
-from saltus.process import OrnsteinUhlenbeck
+from saltus.process import Noise, OrnsteinUhlenbeck
 
-__all__ = ["fit_mixture"]
+__all__ = ["MixtureFit", "choose_mixture", "fit_mixture"]
 
 _process = OrnsteinUhlenbeck()
-_BATCH = 4096  # items between two solutions
-_LEAST_SHARE = 1e-8  # of an item in a component; less is taken for none, since the processor is slow at very small numbers
+_BATCH = 4096  # items at a time
 _LEAST_VARIANCE = 1e-4  # of y in a dimension, as a share of the mean variance
-_PSEUDO_ITEMS = 5.0  # that every component's diagonal has seen, with the variances of all components
+_LEAST_SHARE = 1e-8  # of an item in a component; less is taken for none, since processors are slow at the smallest numbers
+_PSEUDO_ITEMS = 5.0  # that every component's diagonal has seen, with the variances that all components leave
+_SIZES = (1, 10, 30, 100, 300)
+_RANKS = (10, 20, 40)
+_MOST_NUMBERS = 2_500_000  # in factors and variances: 5 MB in float16
+_ITEMS_EACH = 20  # training items for each component, at least
+_HELD_OUT = 2000  # items that a choice looks at
 
 
-@dataclass
-class _Statistics:
-    """Running means over items of what the next solution needs; with the batch dimension K."""
+class _Parameters(NamedTuple):
+    """Of K components at the time t: weights (K,), means (K, d), factors (K, d, r), diagonals (K, d)."""
 
-    count: Tensor  # (K,)
-    z: Tensor  # (K, d)
-    squares: Tensor  # (K, d)
-    u: Tensor  # (K, r)
-    zu: Tensor  # (K, d, r)
-    uu: Tensor  # (K, r, r)
+    weights: Tensor
+    mean: Tensor
+    factors: Tensor
+    diagonal: Tensor
 
-    def add(self, other: _Statistics) -> None:
-        """Those of another batch."""
-        for mine, new in zip(vars(self).values(), vars(other).values(), strict=True):
-            mine.add_(new)
+
+@dataclass(frozen=True)
+class MixtureFit:
+    """A mixture that was chosen on held-out items.
+
+    Attributes:
+        mixture: the fit.
+        t: the time that it was fitted for.
+        train, held_out: mean of -ln q(z_t) of training and of held-out items, nats.
+        tried: the same figure of held-out items for every number of components and rank, before EM.
+    """
+
+    mixture: LowRankMixture
+    t: float
+    train: float
+    held_out: float
+    tried: dict[tuple[int, int], float]
+
+    @property
+    def gap(self) -> float:
+        """How much more a held-out item costs than a training item, nats: what the fit has learned by heart."""
+        return self.held_out - self.train
+
+    def describe(self) -> str:
+        """One sentence for humans."""
+        return (
+            f"a mixture of {self.mixture.K} Gaussians with {self.mixture.rank} factors at t = {self.t:g}, "
+            f"{self.gap:.2g} nats better on training items than on held-out ones"
+        )
+
+
+def choose_mixture(
+    train: Tensor, held_out: Tensor, t: float, *, labels: Tensor | None = None, passes: int = 3, seed: int = 0
+) -> MixtureFit:
+    """A mixture for the time t and noisier ones, its number of components and its rank chosen by held-out likelihood before EM.
+
+    Args:
+        train: items (N, *E).
+        held_out: other items, which only choose.
+        t: > 0.
+        labels: of the training items, see `fit_mixture`; the choice is the same as without.
+        passes: of EM.
+        seed: of the fit and of the noise that likelihoods are measured with.
+    """
+    d, classes = train[0].numel(), 1 if labels is None else len(labels.unique())
+    ranks = sorted({min(rank, d) for rank in _RANKS})
+    sizes = [
+        (K, r)
+        for K in _SIZES
+        for r in ranks
+        if K * d * (r + 2) <= max(_MOST_NUMBERS, classes * d * (ranks[0] + 2)) and K * _ITEMS_EACH <= len(train) and K >= classes
+    ] or [(classes, ranks[0])]
+    tried = {size: _cost(fit_mixture(train, t, components=size[0], rank=size[1], passes=0, seed=seed), held_out, t, seed) for size in sizes}
+    K, r = min(tried, key=lambda size: tried[size])
+    mixture = fit_mixture(train, t, components=K, rank=r, labels=labels, passes=passes, seed=seed)
+    return MixtureFit(mixture, t, _cost(mixture, train, t, seed), _cost(mixture, held_out, t, seed), tried)
+
+
+def _cost(mixture: LowRankMixture, y: Tensor, t: float, seed: int) -> float:
+    """The mean of -ln q(z_t), nats."""
+    y = y[:_HELD_OUT]
+    z = _process.noised(y, t, Noise(seed, 0, len(y)).normal("mixture", y.shape[1:], like=y))
+    return -float(mixture.log_prob(z, t).mean())
 
 
 def fit_mixture(
-    y: Tensor,
-    t: float,
-    *,
-    components: int,
-    rank: int,
-    labels: Tensor | None = None,
-    passes: int = 4,
-    seed: int = 0,
+    y: Tensor, t: float, *, components: int, rank: int, labels: Tensor | None = None, passes: int = 3, seed: int = 0
 ) -> LowRankMixture:
     """A mixture whose q(z_t) is close to that of the data, for this t and noisier times.
 
@@ -67,94 +126,109 @@ def fit_mixture(
         components: K; with labels, of all classes together.
         rank: r, the columns of a factor.
         labels: the class of each item, int64 (N,), 0 ... C - 1; each class then has components of its own, in proportion to its items.
-        passes: over the data.
-        seed: of the start, the order of the items and the noise.
+        passes: of EM over the data, after the start.
+        seed: of the start.
     """
-    x, generator = y.flatten(1), torch.Generator(y.device).manual_seed(seed)
-    start = _start(x, t, components, rank, labels, seed)
-    parameters, kinds = start
-    weights, factors = parameters
-    noise, alpha = float(_process.sigma(t)) ** 2, float(_process.alpha(t))
-    least = noise + alpha**2 * _LEAST_VARIANCE * float(x.var(0).mean())
+    x, alpha, noise = y.flatten(1), float(_process.alpha(t)), float(_process.sigma(t)) ** 2
+    least = _LEAST_VARIANCE * (float(x.var(0, correction=0).mean()) or 1.0)
+    parameters, kinds = _start(x, t, components, rank, labels, seed)
     owner = None if kinds is None else torch.tensor(kinds, device=y.device)
-    mean, G, diagonal = factors
     for _ in range(passes):
         total: _Statistics | None = None
-        for start_ in range(0, len(x), _BATCH):
-            rows = slice(start_, start_ + _BATCH)
-            allowed = None if owner is None or labels is None else owner == labels[rows, None]
-            found = _expect(alpha * x[rows], noise, weights, mean, G, diagonal, allowed)
-            if total is None:
-                total = found
-            else:
-                total.add(found)
-        weights, mean, G, diagonal = _maximise(total, least)
-    v = ((diagonal.clamp_min(least) - noise) / alpha**2).cpu()
-    shape = (len(mean), *y.shape[1:])
-    return LowRankMixture(weights.cpu(), (mean / alpha).reshape(shape).cpu(), (G / alpha).cpu(), v, kinds)
+        for rows in torch.arange(len(x)).split(_BATCH):
+            part = slice(int(rows[0]), int(rows[-1]) + 1)
+            allowed = None if owner is None or labels is None else owner == labels[part, None]
+            found = _expect(alpha * x[part], noise, parameters, allowed)
+            total = found if total is None else _Statistics(*(a + b for a, b in zip(total, found, strict=True)))
+        assert total is not None
+        parameters = _maximise(total, noise + alpha**2 * least)
+    weights, mean, factors, diagonal = (value.cpu() for value in parameters)
+    variances = ((diagonal - noise) / alpha**2).clamp_min(least)
+    return LowRankMixture(weights, (mean / alpha).reshape(-1, *y.shape[1:]), factors / alpha, variances, kinds)
 
 
-def _expect(z: Tensor, noise: float, weights: Tensor, mean: Tensor, G: Tensor, diagonal: Tensor, allowed: Tensor | None) -> _Statistics:
-    K, d, r = G.shape
-    log_weights = weights.log().expand(len(z), -1)
-    if allowed is not None:
-        log_weights = log_weights.masked_fill(~allowed, -torch.inf)
-    here = LowRankGaussians.of(mean, G, diagonal)
+class _Statistics(NamedTuple):
+    """Sums over items, for each component, of r, r z, r z^2, r u, r z u^T and r u u^T, averaged over the noise."""
+
+    count: Tensor
+    z: Tensor
+    squares: Tensor
+    u: Tensor
+    zu: Tensor
+    uu: Tensor
+
+
+def _expect(z: Tensor, noise: float, parameters: _Parameters, allowed: Tensor | None) -> _Statistics:
+    """From z = alpha y of a batch (B, d); `allowed` says which components an item may belong to, (B, K)."""
+    weights, mean, factors, diagonal = parameters
+    K, d, r = factors.shape
+    here = LowRankGaussians.of(mean, factors, diagonal)
     trace = (1 / diagonal).sum(1) - here.whitened.square().sum((1, 2))
-    share = (log_weights + here.log_prob(z) - 0.5 * noise * trace).softmax(1)
+    logits = weights.log() + here.log_prob(z) - 0.5 * noise * trace
+    share = (logits if allowed is None else logits.masked_fill(~allowed, -torch.inf)).softmax(1)
     share = torch.where(share > _LEAST_SHARE, share, 0)
-    scaled = G / diagonal[..., None]
-    inner = torch.linalg.inv(torch.eye(r, device=z.device) + G.mT @ scaled)
-    gain = scaled @ inner  # (K, d, r)
+    scaled = factors / diagonal[..., None]
+    inner = torch.linalg.inv(torch.eye(r, device=z.device) + factors.mT @ scaled)  # Cov[u | z, k]
+    gain = scaled @ inner  # E[u | z, k] = gain^T (z - mean)
     u = (z @ gain.transpose(0, 1).reshape(d, K * r)).reshape(len(z), K, r) - torch.einsum("kdr,kd->kr", gain, mean)
-    shared = share[..., None] * u
-    count = share.sum(0)
-    uu = torch.einsum("bkr,bkq->krq", shared, u) + count[:, None, None] * (inner + noise * gain.mT @ gain)
-    zu = (z.T @ shared.flatten(1)).reshape(d, K, r).transpose(0, 1) + count[:, None, None] * noise * gain
+    shared, count = share[..., None] * u, share.sum(0)
+    added = count[:, None, None] * noise
+    zu = (z.T @ shared.flatten(1)).reshape(d, K, r).transpose(0, 1) + added * gain
+    uu = torch.einsum("bkr,bkq->krq", shared, u) + count[:, None, None] * inner + added * (gain.mT @ gain)
     return _Statistics(count, share.T @ z, share.T @ z.square() + noise * count[:, None], shared.sum(0), zu, uu)
 
 
-def _maximise(s: _Statistics, least: float) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Weights, means, factors and diagonals, at t, from statistics."""
-    K, d, r = s.zu.shape
-    both = torch.cat([torch.cat([s.uu, s.u[..., None]], 2), torch.cat([s.u, s.count[:, None]], 1)[:, None]], 1)  # (K, r + 1, r + 1)
+def _maximise(s: _Statistics, least: float) -> _Parameters:
+    """The regression of z on (u, 1) for each component, as if one more item had had factors of 1 each and no others."""
+    K, _, r = s.zu.shape
+    moments = torch.cat([torch.cat([s.uu, s.u[..., None]], 2), torch.cat([s.u, s.count[:, None]], 1)[:, None]], 1)
     cross = torch.cat([s.zu, s.z[..., None]], 2)
-    solved = torch.linalg.solve(both + torch.eye(r + 1, device=both.device), cross.mT).mT
+    ridge = torch.eye(r + 1, device=moments.device)
+    ridge[r, r] = torch.finfo(moments.dtype).eps
+    solved = torch.linalg.solve(moments + ridge, cross.mT).mT
     left = (s.squares - (solved * cross).sum(-1)).clamp_min(0)
     diagonal = (left + _PSEUDO_ITEMS * left.sum(0) / s.count.sum()) / (s.count[:, None] + _PSEUDO_ITEMS)
-    weights = (s.count + 1) / (s.count + 1).sum()
-    return weights, solved[..., r], solved[..., :r], diagonal.clamp_min(least)
+    weights = (s.count + 1) / (s.count.sum() + K)
+    return _Parameters(weights, solved[..., r], solved[..., :r], diagonal.clamp_min(least))
 
 
-def _start(
-    x: Tensor, t: float, components: int, rank: int, labels: Tensor | None, seed: int
-) -> tuple[tuple[Tensor, tuple[Tensor, Tensor, Tensor]], list[int] | None]:
-    """Weights, and means, factors and diagonals at t, of clusters; and the class of each."""
-    from sklearn.cluster import MiniBatchKMeans
-
+def _start(x: Tensor, t: float, components: int, rank: int, labels: Tensor | None, seed: int) -> tuple[_Parameters, list[int] | None]:
+    """The parameters at t of clusters, and the class of each."""
     alpha, noise = float(_process.alpha(t)), float(_process.sigma(t)) ** 2
     found, kinds = [], list[int]()
     classes: Sequence[int | None] = [None] if labels is None else labels.unique().tolist()
     for kind in classes:
         items = x if kind is None or labels is None else x[labels == kind]
-        K = max(1, round(components * len(items) / len(x)))
-        means = MiniBatchKMeans(K, n_init=1, batch_size=_BATCH, random_state=seed % 2**32)
-        which = torch.from_numpy(means.fit_predict(items.cpu().numpy())).to(x.device)
+        which = _clusters(items, max(1, round(components * len(items) / len(x))), seed)
         for k in which.unique().tolist():
             found.append(_principal(items[which == k], rank))
             kinds.append(-1 if kind is None else kind)
-    weights, mean, factors, variance = (torch.stack(parts) for parts in zip(*found, strict=True))
-    return (weights / weights.sum(), (alpha * mean, alpha * factors, alpha**2 * variance + noise)), None if labels is None else kinds
+    counts, mean, factors, variance = (torch.stack(parts) for parts in zip(*found, strict=True))
+    pooled = (counts[:, None] * variance).sum(0) / counts.sum()
+    variance = (counts[:, None] * variance + _PSEUDO_ITEMS * pooled) / (counts[:, None] + _PSEUDO_ITEMS)
+    parameters = _Parameters(counts / counts.sum(), alpha * mean, alpha * factors, alpha**2 * variance + noise)
+    return parameters, None if labels is None else kinds
+
+
+def _clusters(items: Tensor, K: int, seed: int) -> Tensor:
+    """The cluster of each item, by k-means."""
+    if K == 1:
+        return torch.zeros(len(items), dtype=torch.int64, device=items.device)
+    from sklearn.cluster import MiniBatchKMeans
+
+    means = MiniBatchKMeans(K, n_init=1, batch_size=_BATCH, random_state=seed % 2**32)
+    return torch.from_numpy(means.fit_predict(items.cpu().numpy())).to(items.device).long()
 
 
 def _principal(items: Tensor, rank: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """The number of items, their mean, leading principal components, and the variances that these leave."""
+    """The number of items (n, d), their mean, leading principal components as factors, and the variances that these leave."""
     n, d = items.shape
-    mean = items.mean(0)
-    centred, r = items - mean, min(rank, n - 1, d)
-    factors = items.new_zeros(d, rank)
+    mean, r = items.mean(0), min(rank, n - 1, d)
+    centred, factors = items - mean, items.new_zeros(d, rank)
     if r:
-        _, length, along = torch.svd_lowrank(centred, q=r)
-        factors[:, :r] = along * (length / math.sqrt(n))
+        with torch.random.fork_rng(devices=[]):  # a randomised method, which draws from torch's generator
+            torch.manual_seed(0)
+            _, length, along = torch.svd_lowrank(centred, q=r)
+        factors[:, :r] = along * (length / n**0.5)
     left = (centred.square().mean(0) - factors.square().sum(1)).clamp_min(0)
     return items.new_tensor(float(n)), mean, factors, left

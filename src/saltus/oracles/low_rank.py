@@ -247,6 +247,16 @@ class LowRankMixture(Oracle):
         weights = weights.expand(len(time), -1)
         return self._by_time((time,), lambda group: LowRankMarginal(self.at(*group.times), weights[group.places], self.event_shape))
 
+    def log_prob(self, z: Tensor, t: Time, condition: Tensor | None = None) -> Tensor:
+        """ln q(z_t = z) or ln q(z_t = z | c), (B,) float64 nats, on the device of `z` (B, *E)."""
+        x, time = self._check(z).flatten(1), as_time(t).expand(len(z))
+        prior = self._components.log_weights(self._components.check(condition, len(z))).expand(len(z), -1).to(x)
+        found = x.new_empty(len(x))
+        for group in _groups((time,)):
+            rows = group.places.to(x.device)
+            found[rows] = _mixed(self.at(*group.times, x.device), x[rows], prior[rows])
+        return found
+
     def posterior_mean(self, z: Tensor, t: Time, condition: Tensor | None = None) -> Tensor:
         """E[y | z_t = z] or E[y | z_t = z, c], (B, *E) in the dtype of `z`."""
         self._check(z)

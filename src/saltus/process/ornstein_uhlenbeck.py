@@ -35,9 +35,10 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor
-from torch.distributions import Distribution, Normal, kl_divergence
+from torch.distributions import Distribution, Normal
 
 from saltus.process.delta import normal_or_delta
+from saltus.process.divergence import normal_kl
 
 __all__ = ["ConstantAlpha", "OrnsteinUhlenbeck", "Time", "as_time", "per_item", "sum_items"]
 
@@ -197,7 +198,7 @@ class OrnsteinUhlenbeck:
         if bool((as_time(t) == 0).any()):
             raise ValueError(f"t = {as_time(t).tolist()}; a standard normal prior has a finite cost only at t > 0")
         mean, std = per_item(self.alpha(t), y) * y, per_item(self.sigma(t), y).expand_as(y)
-        cost = kl_divergence(Normal(mean, std), Normal(torch.zeros_like(y), torch.ones_like(y)))
+        cost = normal_kl(Normal(mean, std), Normal(torch.zeros_like(y), torch.ones_like(y)))
         return sum_items(cost)
 
     def drift(self, z: Tensor) -> Tensor:
