@@ -6,8 +6,9 @@ import itertools
 
 import pytest
 import torch
-from saltus.likelihoods import LogisticMixtureHead
 from torch import Tensor
+
+from saltus.likelihoods import LogisticMixtureHead
 
 BINS = 5
 
@@ -44,7 +45,9 @@ def test_draws_match_masses(channels: int) -> None:
     eps = torch.randn(mean.shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     drawn, y = head.sample(mean, variance, eps, extra), every_value(head)
     mass = head.log_prob(y, *given(head, len(y))).exp()
-    place = (((drawn - head.low) / head.width).round().long().flatten(1) * torch.tensor([BINS**c for c in reversed(range(channels))])).sum(1)
+    place = (((drawn - head.low) / head.width).round().long().flatten(1) * torch.tensor([BINS**c for c in reversed(range(channels))])).sum(
+        1
+    )
     share = torch.bincount(place, minlength=len(y)) / n
     error = (mass * (1 - mass) / n).sqrt()
     assert bool(((share - mass).abs() <= 5 * error + 1e-12).all())

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from torch import Tensor
+
 from saltus.oracles import LowRankMixture, choose_mixture, fit_mixture
 from saltus.oracles.fitting import _expect, _maximise, _Parameters
 from saltus.process import Noise, OrnsteinUhlenbeck
-from torch import Tensor
 
 D, R = 8, 2
 process = OrnsteinUhlenbeck()
@@ -43,7 +44,10 @@ def test_every_pass_raises_the_bound_that_it_maximises() -> None:
     g = torch.Generator().manual_seed(0)
     y, noise, K = truth().sample(2000, seed=0), 0.3, 3
     parameters = _Parameters(
-        torch.full((K,), 1 / K, dtype=torch.float64), y[:K].clone(), torch.randn(K, D, R, generator=g, dtype=torch.float64), torch.ones(K, D).double()
+        torch.full((K,), 1 / K, dtype=torch.float64),
+        y[:K].clone(),
+        torch.randn(K, D, R, generator=g, dtype=torch.float64),
+        torch.ones(K, D).double(),
     )
 
     def bound(p: _Parameters) -> float:
@@ -65,9 +69,11 @@ def test_its_noise_is_averaged_and_not_learned() -> None:
     """Few items in many dimensions: with drawn noise, components would follow the draws, and held-out items pay for it."""
     y = torch.randn(200, 50, generator=torch.Generator().manual_seed(0)) * 0.1
     fitted = fit_mixture(y[:100], 1.0, components=1, rank=5, passes=10)
-    exact = -torch.distributions.Normal(0.0, float((0.01 * process.alpha(1.0) ** 2 + process.sigma(1.0) ** 2).sqrt())).log_prob(
-        process.noised(y[100:], 1.0, Noise(9, 0, 100).normal("z", (50,), like=y))
-    ).sum(1)
+    exact = (
+        -torch.distributions.Normal(0.0, float((0.01 * process.alpha(1.0) ** 2 + process.sigma(1.0) ** 2).sqrt()))
+        .log_prob(process.noised(y[100:], 1.0, Noise(9, 0, 100).normal("z", (50,), like=y)))
+        .sum(1)
+    )
     assert float((costs(fitted, y[100:], 1.0) - exact).mean()) < 0.1
 
 

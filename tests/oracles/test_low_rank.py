@@ -6,12 +6,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
+
 from saltus import Chain, OraclePrior
 from saltus.errors import SaltusError
 from saltus.kernels import OracleKernel
 from saltus.levels import Levels
 from saltus.oracles import GaussianMixture, LowRankMixture
-from torch import Tensor
 
 K, E, D, R = 4, (2, 3), 6, 2
 LABELS = [0, 1, 1, 0]

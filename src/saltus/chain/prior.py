@@ -44,7 +44,7 @@ class StandardNormal(Prior):
 
 
 class OraclePrior(Prior):
-    """An oracle's own q(z_L | c); its cost is ln q(z_L | y) - ln q(z_L | c) at the path's z_L.
+    """An oracle's own q(z_L | c), or q(z_L) of one without classes; its cost is ln q(z_L | y) - ln q(z_L | c) at the path's z_L.
 
     Args:
         oracle: the distribution of data.
@@ -56,9 +56,13 @@ class OraclePrior(Prior):
     def sample(
         self, event_shape: Sequence[int], t: float, noise: Noise, condition: Tensor | None = None, *, like: Tensor | None = None
     ) -> Tensor:
-        marginal = self.oracle.marginal(torch.full((noise.n,), t, dtype=torch.float64), condition)
+        marginal = self.oracle.marginal(torch.full((noise.n,), t, dtype=torch.float64), self._known(condition))
         return marginal.draw(noise.uniform("prior component"), noise.normal("prior", event_shape))
 
     def cost(self, y: Tensor, z_L: Tensor, t: float, condition: Tensor | None = None) -> Tensor:
-        cost: Tensor = _process.marginal(y, t).log_prob(z_L) - self.oracle.log_prob(z_L, t, condition)
+        cost: Tensor = _process.marginal(y, t).log_prob(z_L) - self.oracle.log_prob(z_L, t, self._known(condition))
         return cost
+
+    def _known(self, condition: Tensor | None) -> Tensor | None:
+        """The condition as far as the oracle knows it."""
+        return condition if self.oracle.labelled else None

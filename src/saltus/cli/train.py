@@ -117,7 +117,7 @@ def train(data: str, out: Path, start: Path | None, device: str, as_json: bool, 
     except SaltusError as error:
         raise click.UsageError(str(error)) from None
     items = load(data, condition=config.condition)
-    for line in (items.describe(), *items.notes, config.grid.remark(items.validation)):
+    for line in (items.describe(), *items.notes):
         click.echo(line, err=True)
     try:
         chain = training.train(items, config, out, start=start and run_folder(start), device=device)

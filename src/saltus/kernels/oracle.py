@@ -1,21 +1,36 @@
-"""The exact reverse kernel q(z_s | z_t) of a distribution of data that is known: what a perfect kernel would do."""
+r"""The exact reverse kernel q(z_s | z_t) of a distribution of data that is known: what a perfect kernel would do.
+
+Around a mixture that was fitted to data it is a closed-form step, without a network.  Its step to data may have a head, for data that
+have masses and no density:
+
+.. math:: p(y \mid z_t) = \sum_k q(k \mid z_t) \prod_i \mathrm{head}(y_i; m_{ki}(z_t), v_{ki}(z_t)),
+
+with the mean and the variance of each dimension of y given z_t and the component.  Its bound sums over the most probable components
+alone, which can only raise it.
+"""
 
 from __future__ import annotations
 
 from typing import NoReturn
 
+import torch
 from torch import Tensor
 
 from saltus.errors import SaltusError
 from saltus.kernels.denoiser import classes_of
 from saltus.kernels.kernel import Explanation, Kernel, Weights
 from saltus.kernels.sampling import DEFAULT, Sampling
+from saltus.kernels.step import GaussianStep
 from saltus.kernels.transition import Pair, Transition
+from saltus.likelihoods import Head
 from saltus.networks import Condition
 from saltus.oracles import Oracle, OracleDistribution
+from saltus.oracles.oracle import choose
 from saltus.process import Noise, OrnsteinUhlenbeck, as_time
 
 __all__ = ["OracleKernel"]
+
+_MOST = 8  # components that a step to data looks at
 
 
 class OracleKernel(Kernel):
@@ -23,13 +38,14 @@ class OracleKernel(Kernel):
 
     Args:
         oracle: the distribution of data; its labels are numbered from 0 without a gap.
+        head: of the step to data; unless given it is the oracle's own density.
     """
 
     any_step = True
 
-    def __init__(self, oracle: Oracle) -> None:
+    def __init__(self, oracle: Oracle, head: Head | None = None) -> None:
         super().__init__()
-        self.oracle = oracle
+        self.oracle, self.head = oracle, head
         self.event_shape = oracle.event_shape
 
     @property
@@ -44,8 +60,17 @@ class OracleKernel(Kernel):
     def reuses_noise(self) -> bool:
         return True
 
+    def check(self, y: Tensor) -> None:
+        if self.head is not None:
+            self.head.check(y)
+
     def sample(self, transition: Transition, noise: Noise, sampling: Sampling = DEFAULT) -> Tensor:
-        """An exact draw of q(z_s | z_t).  At s = 0 too, whatever `sampling.final` says: the exact step to y has no noise to leave out."""
+        """A draw of q(z_s | z_t).  Without a head it is exact at s = 0 too, whatever `sampling.final` says: no noise is to be left out."""
+        if transition.is_final is True and self.head is not None:
+            return self._to_data(transition, self.head, noise, sampling)
+        return self._exact(transition, noise, sampling)
+
+    def _exact(self, transition: Transition, noise: Noise, sampling: Sampling) -> Tensor:
         z_t, s, eta = transition.z_t, transition.s, sampling.eta
         if transition.guidance != 1:
             raise SaltusError(f"guidance = {transition.guidance} mixes two predictions of a network, and an oracle has none; leave it at 1")
@@ -57,8 +82,24 @@ class OracleKernel(Kernel):
             return sample
         return transition.bridge_at(eta).sample(z_t, sample, noise.normal("bridge", z_t.shape[1:], like=z_t))
 
+    def _to_data(self, transition: Transition, head: Head, noise: Noise, sampling: Sampling) -> Tensor:
+        z_t, each = transition.z_t, torch.arange(len(transition.z_t))
+        given = self.oracle.components_given(z_t, transition.t, transition.condition, most=_MOST)
+        k = choose(given.log_weights.log_softmax(1), noise.uniform("reverse component").to(given.mean.device))
+        mean, variance = (value[each, k].to(z_t) for value in (given.mean, given.variance))
+        return GaussianStep(mean, variance, True, head).sample(noise.normal("decoder", z_t.shape[1:], like=z_t), sampling.final)
+
+    def _to_data_cost(self, pair: Pair, head: Head) -> Tensor:
+        """-ln p(y | z_t), (B,) nats, at most: without the components that are left out."""
+        given = self.oracle.components_given(pair.z_t, pair.t, pair.condition, most=_MOST)
+        y = pair.y.double()
+        each = [head.log_prob(y, mean, variance) for mean, variance in zip(given.mean.unbind(1), given.variance.unbind(1), strict=True)]
+        return -(given.log_weights + torch.stack(each, 1)).logsumexp(1)
+
     def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:
         """{"decoder": ln q(z_s | z_t, y) - ln q(z_s | z_t)}, (B,) nats; its mean over z_s is the KL.  At s = 0 -ln q(y | z_t)."""
+        if pair.is_final is True and self.head is not None:
+            return Explanation.without_latent({"decoder": self._to_data_cost(pair, self.head)}, pair.z_t)
         z_s, z_t, s, t = pair.z_s, pair.z_t, pair.s, pair.t
         bridge = OrnsteinUhlenbeck().bridge(z_t, pair.y, s, t).log_prob(z_s)
         bridge = bridge.where(as_time(s, "s").to(bridge.device) > 0, 0)  # at s = 0 the bridge is y itself

@@ -106,7 +106,9 @@ class VAEKernel(Kernel):
         latent: int = default if options["latent"] is None else options["latent"]
         encoder = setup.encoder(latent) if latent else None
         chosen = {name: options[name] for name in ("parametrisation", "encoder_input")}
-        return cls(setup.denoiser(outputs=2 + setup.head.arrays, latent=latent), encoder, setup.head, any_step=setup.any_step(False), **chosen)
+        return cls(
+            setup.denoiser(outputs=2 + setup.head.arrays, latent=latent), encoder, setup.head, any_step=setup.any_step(False), **chosen
+        )
 
     @property
     def label(self) -> str:

@@ -97,7 +97,7 @@ class LogisticMixtureHead(Head):
         """The peak of the most probable component of each pixel, channel by channel, on the nearest bin."""
         parts = self._components(variance, extra)
         best = _of(parts, parts.log_probability.argmax(1))
-        return self._in_sequence(mean, variance, best, lambda centre, scale, c: centre)
+        return self._in_sequence(mean, variance, best, lambda centre, _, __: centre)
 
     def sample(self, mean: Tensor, variance: Tensor, eps: Tensor, extra: Tensor | None = None) -> Tensor:
         """The noise of the first channel picks the component too: its place within the component's share of (0, 1) is as uniform."""

@@ -4,6 +4,16 @@ from saltus.oracles.finite import FiniteData
 from saltus.oracles.fitting import MixtureFit, choose_mixture, fit_mixture
 from saltus.oracles.low_rank import LowRankMixture
 from saltus.oracles.mixture import GaussianMixture
-from saltus.oracles.oracle import Oracle, OracleDistribution
+from saltus.oracles.oracle import GivenComponents, Oracle, OracleDistribution
 
-__all__ = ["FiniteData", "GaussianMixture", "LowRankMixture", "MixtureFit", "Oracle", "OracleDistribution", "choose_mixture", "fit_mixture"]
+__all__ = [
+    "FiniteData",
+    "GaussianMixture",
+    "GivenComponents",
+    "LowRankMixture",
+    "MixtureFit",
+    "Oracle",
+    "OracleDistribution",
+    "choose_mixture",
+    "fit_mixture",
+]

@@ -42,6 +42,16 @@ class Components:
             self._labels = torch.tensor(labels)
 
     @property
+    def labels(self) -> list[int] | None:
+        """The class of each component; None without classes."""
+        return None if self._labels is None else self._labels.tolist()
+
+    @property
+    def labelled(self) -> bool:
+        """Whether components have classes."""
+        return self._labels is not None
+
+    @property
     def class_frequencies(self) -> Tensor:
         """p(c) of the classes 0, 1, ... up to the largest label, float64; 0 for a class that no component has.
 

@@ -100,7 +100,7 @@ def choose_mixture(
         (K, r)
         for K in _SIZES
         for r in ranks
-        if K * d * (r + 2) <= max(_MOST_NUMBERS, classes * d * (ranks[0] + 2)) and K * _ITEMS_EACH <= len(train) and K >= classes
+        if K * d * (r + 2) <= max(_MOST_NUMBERS, classes * d * (ranks[0] + 2)) and len(train) >= K * _ITEMS_EACH and classes <= K
     ] or [(classes, ranks[0])]
     tried = {size: _cost(fit_mixture(train, t, components=size[0], rank=size[1], passes=0, seed=seed), held_out, t, seed) for size in sizes}
     K, r = min(tried, key=lambda size: tried[size])

@@ -1,5 +1,5 @@
-r"""Mixtures of low-rank Gaussians (factor analysers, Ghahramani and Hinton 1996, https://mlg.eng.cam.ac.uk/zoubin/papers/tr-96-1.pdf),
-seen through the noise process.
+r"""Mixtures of low-rank Gaussians, seen through the noise process: factor analysers (Ghahramani and Hinton 1996,
+https://mlg.eng.cam.ac.uk/zoubin/papers/tr-96-1.pdf).
 
 For $y \sim \sum_k w_k\, \mathcal N(m_k,\; F_k F_k^\top + \mathrm{diag}(v_k))$ a component at time t is $\mathcal N(\alpha m_k, \Sigma_k(t))$
 with $\Sigma_k(t) = \alpha^2 (F_k F_k^\top + \mathrm{diag}(v_k)) + \sigma^2 I$: low-rank again (`LowRankGaussians`).  With
@@ -32,7 +32,7 @@ from torch.distributions import Distribution
 from saltus.errors import SaltusError
 from saltus.oracles.components import Components
 from saltus.oracles.gaussians import LowRankGaussians, blocks, directions, root
-from saltus.oracles.oracle import Oracle, OracleDistribution, choose, none_or_all_equal
+from saltus.oracles.oracle import GivenComponents, Oracle, OracleDistribution, choose, none_or_all_equal
 from saltus.process import Delta, OrnsteinUhlenbeck, Time, as_time
 
 __all__ = ["LowRankMixture"]
@@ -287,6 +287,34 @@ class LowRankMixture(Oracle):
             return LowRankReverse(clean, noisy, prior[rows], log_weights, x[rows], rho, self.event_shape)
 
         return self._by_time((earlier, time), of)
+
+    def components_given(self, z: Tensor, t: Time, condition: Tensor | None = None, *, most: int) -> GivenComponents:
+        """The most probable components of q(y | z_t = z), see `Oracle`."""
+        x, time = self._check(z).flatten(1), float(t)
+        noisy, alpha, noise = self.at(time, x.device), float(_process.alpha(time)), float(_process.sigma(time)) ** 2
+        prior = self._components.log_weights(self._components.check(condition, len(x))).to(x)
+        shares, which = torch.cat(
+            [
+                (prior.expand(len(x), -1)[rows] + noisy.log_prob(x[rows])).log_softmax(1)
+                for rows in blocks(len(x), noisy.basis[:, 0].numel())
+            ]
+        ).topk(min(most, self.K), 1)
+        variance = noise / alpha**2 * (1 - noise * (1 / noisy.diagonal - noisy.whitened.square().sum(-1)))
+        means = [(x - noise * noisy.solve(x - noisy.mean[k], k)) / alpha for k in which.unbind(1)]
+        shape = (*which.shape, *self.event_shape)
+        return GivenComponents(shares, torch.stack(means, 1).reshape(shape), variance[which].reshape(shape))
+
+    def compact(self) -> LowRankMixture:
+        """The same with means, factors and variances in float16, half of the memory and of the file."""
+        least = torch.finfo(torch.float16).tiny
+        means = self._means.reshape(-1, *self.event_shape).half()
+        return LowRankMixture(
+            self._components.log_weights(None).exp(),
+            means,
+            self._factors.half(),
+            self._variances.half().clamp_min(least),
+            self._components.labels,
+        )
 
     def _precision(self, t: float, dtype: torch.dtype) -> torch.dtype:
         """A dtype in which the log weights of components are as good as in float64: their squares are as large as d / sigma^2."""

@@ -28,7 +28,7 @@ from torch.distributions import Distribution
 
 from saltus.errors import SaltusError
 from saltus.oracles.components import Components
-from saltus.oracles.oracle import Oracle, OracleDistribution, choose, none_or_all_equal
+from saltus.oracles.oracle import GivenComponents, Oracle, OracleDistribution, choose, none_or_all_equal
 from saltus.process import Delta, OrnsteinUhlenbeck, Time, as_time
 
 __all__ = ["GaussianMixture"]
@@ -143,6 +143,17 @@ class GaussianMixture(Oracle):
         alpha, noise = _scales(t)
         posterior = self._eigenvalues * noise / (alpha**2 * self._eigenvalues + noise)
         return MixtureDistribution(logits, a * x[:, None] + b * mean, variance + b**2 * posterior, self._basis, self.event_shape)
+
+    def components_given(self, z: Tensor, t: Time, condition: Tensor | None = None, *, most: int) -> GivenComponents:
+        """The most probable components of q(y | z_t = z), see `Oracle`."""
+        logits, mean = self._posterior(self._check(z).reshape(len(z), -1), t, condition)
+        alpha, noise = _scales(t)
+        spread = self._eigenvalues * noise / (alpha**2 * self._eigenvalues + noise)
+        variance = torch.einsum("kij,kj->ki", self._basis**2, spread.reshape(self._eigenvalues.shape))
+        shares, k = logits.topk(min(most, logits.shape[1]), 1)
+        shape = (*k.shape, *self.event_shape)
+        rows = torch.arange(len(z))[:, None]
+        return GivenComponents(shares, mean[rows, k].reshape(shape), variance[k].reshape(shape))
 
     def _posterior(self, x: Tensor, t: Time, condition: Tensor | None) -> tuple[Tensor, Tensor]:
         """ln q(k | z_t, c) (B, K) and E[y | z_t, k] (B, K, d)."""

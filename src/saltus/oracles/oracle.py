@@ -16,7 +16,7 @@ All computation is in float64, on the CPU: an oracle is the truth that learned k
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -27,7 +27,7 @@ from saltus.oracles.components import Components
 from saltus.process import Noise, Time, as_time
 from saltus.registry import Configurable
 
-__all__ = ["Oracle", "OracleDistribution", "choose", "none_or_all_equal"]
+__all__ = ["GivenComponents", "Oracle", "OracleDistribution", "choose", "none_or_all_equal"]
 
 
 class OracleDistribution(Distribution, ABC):
@@ -59,6 +59,19 @@ def choose(log_weights: Tensor, uniform: Tensor) -> Tensor:
     return torch.searchsorted(cumulative, target).squeeze(-1).clamp_max(cumulative.shape[-1] - 1)
 
 
+class GivenComponents(NamedTuple):
+    """The n most probable components of q(y | z_t), in any order.
+
+    Attributes:
+        log_weights: ln q(k | z_t), (B, n); they sum to less than 1 where components are left out.
+        mean, variance: of y given z_t and k, along each dimension, (B, n, *E).
+    """
+
+    log_weights: Tensor
+    mean: Tensor
+    variance: Tensor
+
+
 class Oracle(Configurable, ABC):
     """A distribution of data with its exact marginals, posterior mean and reverse kernel.
 
@@ -84,6 +97,19 @@ class Oracle(Configurable, ABC):
         Raises:
             ValueError: if s > t, or some but not all of the s equal their t.
         """
+
+    def components_given(self, z: Tensor, t: Time, condition: Tensor | None = None, *, most: int) -> GivenComponents:
+        """The most probable components of q(y | z_t = z), Gaussians each; for z (B, *E) and one time for all.
+
+        Raises:
+            SaltusError: if the components are no Gaussians.
+        """
+        raise SaltusError(f"the components of a {type(self).__name__} are no Gaussians; take a Gaussian mixture")
+
+    @property
+    def labelled(self) -> bool:
+        """Whether components have classes, so that a condition means something."""
+        return self._components.labelled
 
     @property
     def class_frequencies(self) -> Tensor:

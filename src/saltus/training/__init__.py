@@ -1,7 +1,7 @@
 """Training: a loop that is an iterator, its configuration, and the folder that keeps a run."""
 
 from saltus.training.build import build_chain
-from saltus.training.config import Config, LevelWeighting, Objective
+from saltus.training.config import Config, HeadKind, LevelWeighting, Objective, PriorKind
 from saltus.training.level_sampling import LevelSampling
 from saltus.training.run import (
     PLAN,
@@ -23,9 +23,11 @@ __all__ = [
     "PLAN",
     "VALIDATIONS",
     "Config",
+    "HeadKind",
     "LevelSampling",
     "LevelWeighting",
     "Objective",
+    "PriorKind",
     "Progress",
     "Trainer",
     "Validation",

@@ -4,30 +4,60 @@ from __future__ import annotations
 
 import torch
 
-from saltus.chain import Chain, StandardNormal
+from saltus.chain import Chain, OraclePrior, StandardNormal
 from saltus.data import DataSet
 from saltus.errors import SaltusError
 from saltus.kernels import KERNELS, Setup
-from saltus.training.config import Config
+from saltus.likelihoods import DiscretisedHead, Head, LogisticMixtureHead
+from saltus.oracles import MixtureFit
+from saltus.training.config import Config, HeadKind, PriorKind
+from saltus.training.start import fit_start
 
-__all__ = ["build_chain"]
+__all__ = ["build_chain", "check_condition", "head_for"]
+
+_MOST_CHANNELS = 3  # that logistics take in sequence
 
 
-def build_chain(config: Config, data: DataSet) -> Chain:
-    """An untrained chain; the same weights for the same seed, whatever was drawn before.
-
-    Raises:
-        SaltusError: if the configuration asks for a condition that the data do not have.
-    """
+def check_condition(config: Config, data: DataSet) -> None:
+    """Raise SaltusError if the configuration asks for a condition that the data do not have."""
     if config.condition not in (None, data.conditioned_on):
         raise SaltusError(
             f"condition {config.condition} was asked for, and {data.name} was loaded with {data.conditioned_on or 'none'}; "
             f"load it with condition={config.condition!r}"
         )
+
+
+def head_for(config: Config, data: DataSet) -> Head:
+    """The likelihood of the step to data.
+
+    Raises:
+        SaltusError: if logistics were asked for, and the data are no images of at most 3 channels with known values.
+    """
+    head, shape = data.encoding.head(), data.event_shape
+    fits = isinstance(head, DiscretisedHead) and len(shape) == 3 and shape[0] <= _MOST_CHANNELS
+    if config.head is HeadKind.LOGISTIC and not fits:
+        raise SaltusError(f"head logistic is of images with 1 to 3 channels of whole values, and {data.name} holds others; leave it out")
+    logistic = config.head is HeadKind.LOGISTIC or (config.head is None and config.kernel == "vae")
+    return LogisticMixtureHead(head.bins, shape[0]) if logistic and isinstance(head, DiscretisedHead) and fits else head
+
+
+def build_chain(config: Config, data: DataSet, start: MixtureFit | None = None) -> Chain:
+    """An untrained chain; the same weights for the same seed, whatever was drawn before.
+
+    Args:
+        config: how.
+        data: what for.
+        start: the mixture that it starts from, if that is fitted already.
+
+    Raises:
+        SaltusError: if the configuration asks for a condition that the data do not have.
+    """
+    check_condition(config, data)
     encoding, trainable = data.encoding, KERNELS.get(config.kernel)
     options = {**config.model_dump(), **trainable.own, **config.options}
-    setup = Setup(data.event_shape, data.variance, encoding.head(), config.levels, options, data.condition)
+    setup = Setup(data.event_shape, data.variance, head_for(config, data), config.levels, options, data.condition)
+    prior = OraclePrior((start or fit_start(config, data)).mixture.compact()) if config.prior is PriorKind.MIXTURE else StandardNormal()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         kernels = trainable.build(setup)
-        return Chain(StandardNormal(), config.grid, kernels, importance_samples=config.importance_samples, encoding=encoding)
+        return Chain(prior, config.grid, kernels, importance_samples=config.importance_samples, encoding=encoding)

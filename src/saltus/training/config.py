@@ -15,12 +15,14 @@ from saltus.networks import NETWORKS, Preset
 from saltus.networks.groups import MOST_WIDTH
 from saltus.storage import write_atomically
 
-__all__ = ["Config", "LevelWeighting", "Objective"]
+__all__ = ["Config", "HeadKind", "LevelWeighting", "Objective", "PriorKind"]
 
 _MOST_LEVELS = 10_000
 _RENAMED = {"steps": "updates", "any_time": "any_step", "encodes": "encoder_input", "latents": "importance_samples"}
 """Options of older runs."""
 _LAST = 3.0  # leaves about 0.002 bits/dim of the data in z_L at unit variance
+_STARTS = {1: 0.3, 2: 0.8}  # the last time of a grid of so many calls, where z_L is drawn from a mixture (docs/decisions/0034)
+_LATEST_START = 0.8  # of more calls
 
 
 class Objective(StrEnum):
@@ -28,6 +30,20 @@ class Objective(StrEnum):
 
     LIKELIHOOD = "likelihood"
     QUALITY = "quality"
+
+
+class PriorKind(StrEnum):
+    """What z_L is drawn from: `normal`, N(0, I), or `mixture`, a mixture of Gaussians that is fitted to the data in closed form."""
+
+    NORMAL = "normal"
+    MIXTURE = "mixture"
+
+
+class HeadKind(StrEnum):
+    """The likelihood of grey values and colours: `gaussian`, or `logistic`, mixtures of logistics with channels in sequence."""
+
+    GAUSSIAN = "gaussian"
+    LOGISTIC = "logistic"
 
 
 class LevelWeighting(StrEnum):
@@ -47,8 +63,8 @@ _TERMS = ("kl", "decoder", "entropy", *EXTRA)
 class Config(BaseModel):
     """A training run.
 
-    The grid of `levels` steps is the cosine schedule up to t = 3, or `times` if they are given.  The deterministic and
-    the Gaussian kernel serve any step unless `any_step` is false.
+    The grid of `levels` steps is the cosine schedule up to t = 3, or earlier where z_L is drawn from a mixture; or `times` if they are
+    given.  The deterministic and the Gaussian kernel serve any step unless `any_step` is false.
 
     Raises:
         SaltusError: in one sentence, for an option that is unknown, of another type or out of range.
@@ -62,6 +78,18 @@ class Config(BaseModel):
     levels: int = Field(default=4, ge=1, le=_MOST_LEVELS, description="Steps from noise to data: the network calls of one sample.")
     times: tuple[float, ...] | None = Field(
         default=None, description="The times of the grid, 0 = t_0 < ... < t_L, in place of a number of levels."
+    )
+    prior: PriorKind | None = Field(
+        default=None,
+        description="What sampling starts from: normal, N(0, I), or mixture, Gaussians that are fitted to the data in seconds.  "
+        "[default: the mixture for the vae kernel where it is better on validation items, else normal]",
+    )
+    closed_forms: bool = Field(
+        default=True, description="Replace a step of the vae kernel by the mixture's where that is better on validation items."
+    )
+    head: HeadKind | None = Field(
+        default=None,
+        description="Likelihood of grey values and colours: gaussian or logistic.  [default: logistic for images and the vae kernel]",
     )
     updates: int = Field(default=5000, ge=1, description="Updates of the optimiser.")
     batch: int = Field(default=128, ge=1, description="Items in one update.")
@@ -224,7 +252,10 @@ class Config(BaseModel):
     @property
     def grid(self) -> Levels:
         """The levels of the run."""
-        return Levels.cosine(self.levels, _LAST) if self.times is None else Levels(self.times)
+        if self.times is not None:
+            return Levels(self.times)
+        mixture = self.prior is PriorKind.MIXTURE
+        return Levels.cosine(self.levels, _STARTS.get(self.levels, _LATEST_START) if mixture else _LAST)
 
     @property
     def loss_weights(self) -> dict[str, float]:
@@ -243,6 +274,7 @@ class Config(BaseModel):
             SaltusError: as the constructor.
         """
         named = {_RENAMED.get(name, name): value for name, value in options.items()}
+        named = {"prior": PriorKind.NORMAL, "closed_forms": False, "head": HeadKind.GAUSSIAN} | named  # which older runs say nothing of
         if isinstance(equal := named.pop("alike", None), bool):  # as older runs call level_weighting
             named["level_weighting"] = LevelWeighting.EQUAL if equal else LevelWeighting.NATS
         if isinstance(named.get("ladder"), bool):

@@ -9,6 +9,7 @@ metrics.jsonl                  one JSON object a line, from the first update to 
 from __future__ import annotations
 
 import json
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import asdict
@@ -23,10 +24,11 @@ from saltus.data import DataSet, Encoding, load
 from saltus.errors import SaltusError
 from saltus.levels import Levels
 from saltus.registry import describe
-from saltus.training.build import build_chain
+from saltus.training.build import build_chain, check_condition
 from saltus.training.config import Config
 from saltus.training.display import show
 from saltus.training.level_sampling import LevelSampling
+from saltus.training.start import choose_start, with_closed_forms
 from saltus.training.trainer import Progress, Trainer
 from saltus.training.warm import warm_start
 
@@ -79,7 +81,12 @@ def train(
     """
     if config.condition is None:  # the data say what they are conditioned on
         config = config.model_copy(update={"condition": data.conditioned_on})
-    place, chain = usable_device(device), build_chain(config, data)  # which refuses another condition than the data's
+    place = usable_device(device)
+    check_condition(config, data)
+    config, fit, said = choose_start(config, data)
+    if said and not quiet:
+        print(said, file=sys.stderr)
+    chain = build_chain(config, data, fit)
     begun = None
     if start is not None:
         check_data(start, data)
@@ -99,6 +106,10 @@ def train(
             pass
     finally:
         chain = trainer.averaged().cpu()
+        if fit is not None and config.closed_forms and not chain.any_step and chain.has_bound and chain.condition is None:
+            chain, words = with_closed_forms(chain, fit.mixture.compact(), data.validation, seed=config.seed)
+            for line in words if not quiet else ():
+                print(line, file=sys.stderr)
         if home is not None:
             chain.save(home)
     return chain

@@ -1,0 +1,75 @@
+"""What a chain starts from, and where closed forms take the place of learned steps: both are chosen on validation items."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from saltus.chain import Chain
+from saltus.data import DataSet
+from saltus.kernels import OracleKernel
+from saltus.networks import ClassCondition
+from saltus.oracles import LowRankMixture, MixtureFit, choose_mixture
+from saltus.process import OrnsteinUhlenbeck
+from saltus.training.config import Config, PriorKind
+
+__all__ = ["choose_start", "fit_start", "with_closed_forms"]
+
+_process = OrnsteinUhlenbeck()
+_FEWEST = 500  # training items: a mixture learns fewer by heart
+_ITEMS = 2000  # validation items that a choice looks at
+
+
+def fit_start(config: Config, data: DataSet) -> MixtureFit:
+    """The mixture for the last time of a grid; with components for each class where the model is conditioned on classes."""
+    labels = None
+    if isinstance(data.condition, ClassCondition) and data.conditions is not None:
+        labels = data.conditions.train
+    return choose_mixture(data.train, data.validation, config.grid.last, labels=labels, seed=config.seed % 2**32)
+
+
+def choose_start(config: Config, data: DataSet) -> tuple[Config, MixtureFit | None, str]:
+    """The configuration with its prior decided, the fit of a mixture, and a sentence.
+
+    The mixture is taken where z_L of validation items costs fewer nats under it than under N(0, I), and there are items enough.
+    """
+    if config.prior is PriorKind.NORMAL or (config.prior is None and (config.kernel != "vae" or len(data.train) < _FEWEST)):
+        return config.model_copy(update={"prior": PriorKind.NORMAL}), None, config.grid.remark(data.validation)
+    started = config.model_copy(update={"prior": PriorKind.MIXTURE})
+    fit = fit_start(started, data)
+    last, y = started.grid.last, data.validation[:_ITEMS]
+    entropy = 0.5 * y[0].numel() * float(torch.log(2 * torch.pi * torch.e * _process.sigma(last) ** 2))
+    mixture, normal = fit.held_out - entropy, float(_process.prior_cost(y, last).mean())
+    said = f"{mixture:.4g} nats on validation items, and {normal:.4g} from N(0, I) at the same time"
+    if config.prior is None and mixture >= normal:
+        return config.model_copy(update={"prior": PriorKind.NORMAL}), None, f"the start is N(0, I): {fit.describe()} costs {said}"
+    return started, fit, f"the start is {fit.describe()}: {said}"
+
+
+@torch.no_grad()
+def with_closed_forms(chain: Chain, mixture: LowRankMixture, y: Tensor, *, seed: int) -> tuple[Chain, list[str]]:
+    """The chain with the mixture's exact step wherever that costs fewer nats on items y (N, *E), but for the step to data; and words.
+
+    Args:
+        chain: of steps on its own grid, without a condition.
+        mixture: the closed form.
+        y: validation items.
+        seed: of the paths.
+    """
+    y = y[:_ITEMS]
+    exact = OracleKernel(mixture)
+    exact_chain = Chain(chain.prior, chain.levels, exact, noise_version=chain.noise_version)
+    learned = chain.bound(y, seed=seed).per_level.mean(1)
+    kernels, words = [chain.kernel(1)], list[str]()
+    closed = exact_chain.bound(y.double(), seed=seed).per_level.mean(1) if chain.levels.L > 1 else learned
+    for level in range(2, chain.levels.L + 1):
+        mine, floor = float(learned[level - 1]), float(closed[level - 1])
+        kernels.append(exact if floor < mine else chain.kernel(level))
+        if floor < mine:
+            words.append(
+                f"step {level}: a closed form is better by {mine - floor:.2g} nats ({floor:.4g} against {mine:.4g}), and takes its place"
+            )
+    if not words:
+        return chain, []
+    options = {name: getattr(chain, name) for name in ("scaling", "importance_samples", "encoding", "noise_version")}
+    return Chain(chain.prior, chain.levels, kernels, **options).eval(), words
