@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,11 +14,12 @@ from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
 
 if TYPE_CHECKING:
+    from rich.table import Table
     from torch import Tensor
 
     from saltus.chain import Chain
     from saltus.data import DataSet
-    from saltus.evaluation import Evaluator, Figures, Likelihood, Report
+    from saltus.evaluation import ClosedForm, Evaluator, Figures, Likelihood, Report
     from saltus.kernels import Sampling
 
 __all__ = ["evaluate_command"]
@@ -115,7 +116,7 @@ def _run(
     inception: bool,
 ) -> tuple[dict[str, Any], str]:
     from saltus.data import subsample
-    from saltus.evaluation import MOST_ITEMS, ChainSampler, evaluate, latent_use, likelihood
+    from saltus.evaluation import MOST_ITEMS, ChainSampler, closed_forms, closed_samples, evaluate, latent_use, likelihood
     from saltus.kernels import DEFAULT
     from saltus.training import load_data
 
@@ -130,12 +131,19 @@ def _run(
     weighted = bound.importance_samples if bound else None
     uses = latent_use(chain, evaluator.real[:LATENT_ITEMS], condition=few, importance_samples=weighted) if bound else []
     classes = _classes(chain, evaluator.real, condition) if bound and condition is not None else None
+    _progress("the same of closed forms: one Gaussian, and a mixture")
+    floors = closed_forms(chain, items, evaluator.real) if chain.condition is None else {}
+    measured = {name: evaluator.measure(closed_samples(floor.oracle, items, evaluator.n, seed=0)) for name, floor in floors.items()}
     made = {"run": str(run), "calls": chain.levels.L, **asdict(sampling), "latent_use": [asdict(use) for use in uses], "classes": classes}
     options = f"final {sampling.final}, eta {sampling.eta:g}, temperature {sampling.temperature:g}, guidance {sampling.guidance:g}"
     steps = f"{chain.levels.L} network calls a sample, {options}"
     if replace(sampling, final=DEFAULT.final) != DEFAULT:
         steps += "; the bound is that of eta, temperature and guidance 1"
-    words = [_words(steps, report, bound), *([classes["words"]] if classes else []), *map(str, uses)]
+    made["closed_forms"] = {
+        name: {**{key: value for key, value in vars(floor).items() if key != "oracle"}, "metrics": measured[name]}
+        for name, floor in floors.items()
+    }
+    words = [_words(steps, report, bound, measured), *_floor_words(chain, bound, floors), *([classes["words"]] if classes else []), *map(str, uses)]
     return _result(made, report, bound), "\n".join(words)
 
 
@@ -175,7 +183,7 @@ def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> t
         raise SaltusError(f"{place} holds {len(y)} samples, which are measured in thirds; expected at least {THIRDS * fewest}: give more")
     evaluator = _evaluator(items, n or min(len(y) // THIRDS, _default(items)), inception)
     report = evaluate_items(y, evaluator, progress=_progress)
-    return _result({"samples": str(place)}, report, None), _words(f"samples of {place}, in thirds", report, None)
+    return _result({"samples": str(place)}, report, None), _words(f"samples of {place}, in thirds", report, None, {})
 
 
 def _encoded(place: Path, items: DataSet) -> Tensor:
@@ -236,8 +244,38 @@ def _result(made: dict[str, Any], report: Report, bound: Likelihood | None) -> d
     return {**made, **asdict(report), "likelihood": None if bound is None else asdict(bound)}
 
 
-def _words(how: str, report: Report, bound: Likelihood | None) -> str:
+def _floor_words(chain: Chain, bound: Likelihood | None, floors: Mapping[str, ClosedForm]) -> list[str]:
+    """Nats of the chain and of closed forms, step by step."""
+    from rich.table import Table
+
+    from saltus.evaluation import remarks
+
+    if bound is None or not floors:
+        return []
+    table = Table(caption=f"nats an item; closed forms: {', '.join(floor.what for floor in floors.values())}", caption_style="")
+    for heading in ("", "this chain", *floors):
+        table.add_column(heading, justify="right")
+    pairs = list(chain.levels.pairs())
+    for level in reversed(range(chain.levels.L)):
+        s, t = pairs[level]
+        each = (bound.per_level[level], *(floor.per_level[level] for floor in floors.values()))
+        table.add_row(f"step {level + 1}, t {t:.3g} to {s:.3g}", *(f"{nats:.4g}" for nats in each))
+    table.add_row("start", *(f"{nats:.4g}" for nats in (bound.nats["prior"], *(floor.prior for floor in floors.values()))))
+    table.add_row("total", *(f"{nats:.5g}" for nats in (bound.total, *(floor.total for floor in floors.values()))))
+    table.add_row("bits/dim", *(f"{bits:.4f}" for bits in (bound.bits_per_dim, *(floor.bits_per_dim for floor in floors.values()))))
+    return [_drawn(table), *remarks(bound.per_level, floors)]
+
+
+def _drawn(table: Table) -> str:
     from rich.console import Console
+
+    console = Console(width=120)
+    with console.capture() as text:
+        console.print(table)
+    return text.get().rstrip()
+
+
+def _words(how: str, report: Report, bound: Likelihood | None, closed: Mapping[str, Mapping[str, float]]) -> str:
     from rich.table import Table
 
     from saltus.evaluation import METRICS
@@ -246,15 +284,13 @@ def _words(how: str, report: Report, bound: Likelihood | None) -> str:
         caption="± is the standard deviation over repeats; the floor is what real items get in place of samples", caption_style=""
     )
     table.add_column("metric")
-    for heading in ("value", "floor", "above the floor"):
+    for heading in ("value", "floor", "above the floor", *closed):
         table.add_column(heading, justify="right")
     for name, result in report.metrics.items():
         above = "" if result.above_floor is None else f"{result.above_floor:.3g}"
-        table.add_row(METRICS[name].title, _number(result.generated), _number(result.floor), above)
-    console = Console(width=120)
-    with console.capture() as text:
-        console.print(table)
-    return "\n".join([report.data, *_protocol(how, report), text.get().rstrip(), *_bound_words(bound)])
+        others = (f"{figures[name]:.3g}" for figures in closed.values())
+        table.add_row(METRICS[name].title, _number(result.generated), _number(result.floor), above, *others)
+    return "\n".join([report.data, *_protocol(how, report), _drawn(table), *_bound_words(bound)])
 
 
 def _protocol(how: str, report: Report) -> list[str]:

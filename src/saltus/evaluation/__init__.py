@@ -14,6 +14,7 @@ from saltus.evaluation.cost import multiply_adds
 from saltus.evaluation.distances import diversity, energy_distance, mean_distance, mean_pairwise_distance, sliced_wasserstein
 from saltus.evaluation.evaluator import MOST_ITEMS, Evaluator, Figures
 from saltus.evaluation.features import Features, features_for
+from saltus.evaluation.floors import GAUSSIAN, MIXTURE, ClosedForm, closed_forms, closed_samples, remarks
 from saltus.evaluation.inception import inception_features, inception_network
 from saltus.evaluation.latent_use import LatentUse, latent_use
 from saltus.evaluation.likelihood import Likelihood, likelihood
@@ -26,12 +27,15 @@ from saltus.evaluation.two_sample import two_sample_accuracy
 
 __all__ = [
     "DEFAULT_METRICS",
+    "GAUSSIAN",
     "FEATURE_METRICS",
     "INCEPTION_METRICS",
     "METRICS",
+    "MIXTURE",
     "MOST_ITEMS",
     "THIRDS",
     "ChainSampler",
+    "ClosedForm",
     "Collapse",
     "Evaluator",
     "Features",
@@ -45,6 +49,8 @@ __all__ = [
     "Result",
     "Sampler",
     "Step",
+    "closed_forms",
+    "closed_samples",
     "decoder_path",
     "diversity",
     "draw_costs",
@@ -71,6 +77,7 @@ __all__ = [
     "nearest_distances",
     "neighbour_radii",
     "pair_growth",
+    "remarks",
     "save_grid",
     "sliced_wasserstein",
     "small_growth",

@@ -1,0 +1,123 @@
+"""What closed forms would have in the place of a trained chain: one Gaussian with full covariance, and a mixture of low-rank ones.
+
+They are fitted to training items in seconds, need no network, and are exact at every time.  A learned step that costs more nats than
+theirs is no achievement, and neither are samples that are further from the data.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from saltus.chain import Bound, Chain, OraclePrior, bits_per_dim
+from saltus.data import DataSet, subsample
+from saltus.evaluation.cache import cached
+from saltus.extras import needs
+from saltus.kernels import OracleKernel
+from saltus.levels import Levels
+from saltus.likelihoods import Head
+from saltus.oracles import GaussianMixture, LowRankMixture, Oracle, choose_mixture
+
+__all__ = ["GAUSSIAN", "MIXTURE", "ClosedForm", "closed_forms", "closed_samples", "remarks"]
+
+GAUSSIAN, MIXTURE = "one Gaussian", "mixture"
+_ITEMS = 1000  # whose nats are measured
+_RECIPE = 1  # raise it with every change of the fits: they are kept
+_LEAST = 1e-6  # of the covariance along every dimension, as a share of the mean variance: columns may depend on each other
+_DIGEST = 8  # bytes of a key
+_EARLIEST = 0.05  # of the times that mixtures are fitted for: at cleaner ones they differ little
+_ALMOST_CLEAN = 0.01  # the time from which samples take the step to values
+
+
+@dataclass(frozen=True, eq=False)
+class ClosedForm:
+    """A closed form and its nats on the grid of a chain.
+
+    Attributes:
+        oracle: the distribution.
+        what: it, in words.
+        prior: of z_L, nats an item.
+        per_level: of each step, cleanest first, nats an item.
+        total: the sum with that of the data's scaling, nats an item.
+        bits_per_dim: the total.
+        items: how many items the nats are of.
+    """
+
+    oracle: Oracle
+    what: str
+    prior: float
+    per_level: list[float]
+    total: float
+    bits_per_dim: float
+    items: int
+
+
+def closed_forms(chain: Chain, data: DataSet, y: Tensor, *, seed: int = 0) -> Mapping[str, ClosedForm]:
+    """The closed forms for the data of a chain, by name, with their nats on its grid.
+
+    Args:
+        chain: gives the grid and, if it starts from a mixture, that mixture.
+        data: whose training items are fitted.
+        y: items (N, *E) that nats are measured on, the first 1000 of a subsample.
+        seed: of the paths, the same as those of a bound with this seed.
+    """
+    laws: dict[str, Oracle] = {GAUSSIAN: _gaussian(data), MIXTURE: _mixture(chain, data)}
+    return {name: _measured(law, chain, data, subsample(y, _ITEMS), seed) for name, law in laws.items()}
+
+
+def closed_samples(oracle: Oracle, data: DataSet, n: int, *, seed: int) -> Tensor:
+    """n items (n, *E) of a closed form, each the mode of the data's values where these are discrete."""
+    head = _head(data)
+    if head is None:
+        return oracle.sample(n, seed=seed)
+    return Chain(OraclePrior(oracle), Levels((0.0, _ALMOST_CLEAN)), OracleKernel(oracle, head)).sample(n, seed=seed)
+
+
+def remarks(per_level: list[float], floors: Mapping[str, ClosedForm]) -> list[str]:
+    """For each step where a closed form costs less, one sentence."""
+    words = []
+    for level, mine in enumerate(per_level, 1):
+        name, best = min(((name, floor.per_level[level - 1]) for name, floor in floors.items()), key=lambda each: each[1])
+        if best < mine:
+            words.append(f"step {level}: at this level a closed form ({name}) is better by {mine - best:.2g} nats")
+    return words
+
+
+def _head(data: DataSet) -> Head | None:
+    """Of discrete data; continuous data have the closed form's own density."""
+    head = data.encoding.head()
+    return head if head.discrete else None
+
+
+def _measured(oracle: Oracle, chain: Chain, data: DataSet, y: Tensor, seed: int) -> ClosedForm:
+    floor = Chain(OraclePrior(oracle), chain.levels, OracleKernel(oracle, _head(data)), scaling=chain.scaling, noise_version=chain.noise_version)
+    bound: Bound = floor.bound(y.double(), seed=seed)
+    total = float(bound.total.mean())
+    what = f"{GAUSSIAN}, full covariance" if isinstance(oracle, GaussianMixture) else "a mixture"
+    if isinstance(oracle, LowRankMixture):
+        what = f"a mixture of {oracle.K} Gaussians with {oracle.rank} factors"
+    bits = float(bits_per_dim(torch.tensor(total), chain.event_shape))
+    return ClosedForm(oracle, what, float(bound.prior.mean()), bound.per_level.mean(1).tolist(), total, bits, len(y))
+
+
+def _gaussian(data: DataSet) -> GaussianMixture:
+    """With the covariance of Ledoit and Wolf (2004, https://doi.org/10.1016/S0047-259X(03)00096-4), which is shrunk where items are few."""
+    x = data.train.flatten(1).double().numpy()
+    fitted = needs("sklearn.covariance", extra="evaluate").LedoitWolf().fit(x)
+    covariance = torch.from_numpy(fitted.covariance_)
+    covariance += torch.eye(len(covariance)) * _LEAST * covariance.diagonal().mean()
+    mean = torch.from_numpy(fitted.location_).reshape(1, *data.event_shape)
+    return GaussianMixture(torch.ones(1), mean, covariance[None])
+
+
+def _mixture(chain: Chain, data: DataSet) -> LowRankMixture:
+    """That of the chain's start; or one for its first level, fitted once for each data set and level."""
+    if isinstance(chain.prior, OraclePrior) and isinstance(chain.prior.oracle, LowRankMixture):
+        return chain.prior.oracle
+    t = max(float(chain.levels.times[1]), _EARLIEST)
+    key = hashlib.blake2b(f"{_RECIPE} {data.fingerprint} {t:.6g}".encode(), digest_size=_DIGEST).hexdigest()
+    return cached(LowRankMixture, "mixture", key, lambda: choose_mixture(data.train, data.validation, t).mixture.compact())
