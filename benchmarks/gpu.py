@@ -174,6 +174,7 @@ class Measured:
                 else next(iter(draws))
             )
             row.sampling, row.figures = best, self.test.measure(draws[best][1])
+            print(f"  {self.data.name}: {row}", flush=True)
 
         self.waiting.append(self._thread.submit(work))
 
@@ -302,6 +303,8 @@ def main() -> None:
             run({"smoke": (SMOKE, smoke_data())}, torch.device("cpu"), 1.0, Path(folder))
     elif options.data and options.out:
         chosen = {name: case for name, case in CASES.items() if name.startswith(options.only)}
+        for name in [name for name, case in chosen.items() if not (options.data / case.file).exists()]:
+            print(f"{name} is left out: {options.data / chosen.pop(name).file} is not there")
         loaded = {name: (case, load(options.data / case.file)) for name, case in chosen.items()}
         run(loaded, torch.device("cuda" if torch.cuda.is_available() else "cpu"), options.seconds, options.out)
     else:

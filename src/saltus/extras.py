@@ -1,10 +1,10 @@
 """Libraries that only a part of saltus needs: imported where they are used, and named in one sentence where they are missing.
 
     unet       diffusers: the U-Net, and networks of diffusers' own
-    evaluate   scikit-learn, torchmetrics, platformdirs: distances between samples and real items, on the command line and in Python
+    evaluate   torchmetrics, platformdirs: distances between samples and real items, on the command line and in Python
     compare    the above, matplotlib and jinja2: other samplers on the same networks, and pages
     study      the same
-    demo       scikit-learn for its digits, matplotlib for pictures
+    demo       matplotlib for pictures
 
 Everything else, such as training, sampling and bounds, works without them.
 """

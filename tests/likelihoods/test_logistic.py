@@ -91,7 +91,9 @@ def test_masses_far_away_are_finite_with_a_slope() -> None:
     mean = torch.full((1, 3, 1, 1), 3.0, requires_grad=True)
     log_prob = head.log_prob(-torch.ones(1, 3, 1, 1), mean, torch.full((1, 3, 1, 1), 1e-9))
     log_prob.sum().backward()
-    assert bool(log_prob.isfinite().all()) and mean.grad is not None and bool((mean.grad.isfinite() & (mean.grad < 0)).all())
+    assert bool(log_prob.isfinite().all())
+    assert mean.grad is not None
+    assert bool((mean.grad.isfinite() & (mean.grad < 0)).all())
 
 
 def test_mode_is_a_likely_value() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import torch
 from torch import Tensor
@@ -61,7 +63,7 @@ def test_every_pass_raises_the_bound_that_it_maximises() -> None:
         parameters = _maximise(_expect(y, noise, parameters, None), 1e-6)
         found.append(bound(parameters))
     # the pseudo items are a prior of a few items of 2000: what they may cost is far below the first gains
-    assert all(after > before - 1e-3 for before, after in zip(found, found[1:], strict=False))
+    assert all(after > before - 1e-3 for before, after in pairwise(found))
     assert found[-1] > found[0] + 5
 
 
@@ -92,9 +94,11 @@ def test_the_choice_is_made_on_held_out_items() -> None:
     y = truth().sample(1200, seed=0).float()
     found = choose_mixture(y[:1000], y[1000:], 0.1)
     best = min(found.tried, key=lambda size: found.tried[size])
-    assert best == (found.mixture.K, found.mixture.rank) and len(found.tried) > 2
+    assert best == (found.mixture.K, found.mixture.rank)
+    assert len(found.tried) > 2
     assert found.tried[1, D] > found.tried[best]
-    assert abs(found.gap) < 1 and "mixture of" in found.describe()
+    assert abs(found.gap) < 1
+    assert "mixture of" in found.describe()
 
 
 def test_the_same_seed_gives_the_same_fit() -> None:
@@ -117,4 +121,5 @@ def test_constant_dimensions_keep_a_variance() -> None:
     y = truth().sample(300, seed=0).float()
     y[:, 3] = -1.0
     fitted = fit_mixture(y, 0.1, components=3, rank=R)
-    assert bool(fitted.log_prob(y, 0.1).isfinite().all()) and bool((fitted._variances > 0).all())
+    assert bool(fitted.log_prob(y, 0.1).isfinite().all())
+    assert bool((fitted._variances > 0).all())

@@ -110,7 +110,8 @@ def test_a_saved_one_keeps_the_type_of_its_factors(tmp_path: Path) -> None:
     half = LowRankMixture(weights, means.half(), factors.half(), variances.half())
     Chain(OraclePrior(half), Levels((0, 0.5)), OracleKernel(half)).save(tmp_path)
     loaded = Chain.load(tmp_path)
-    assert isinstance(loaded.prior, OraclePrior) and isinstance(loaded.prior.oracle, LowRankMixture)
+    assert isinstance(loaded.prior, OraclePrior)
+    assert isinstance(loaded.prior.oracle, LowRankMixture)
     assert torch.equal(loaded.sample(5, seed=0), Chain(OraclePrior(half), Levels((0, 0.5)), OracleKernel(half)).sample(5, seed=0))
     assert (tmp_path / "chain.arguments.safetensors").stat().st_size < 2 * (factors.numel() + means.numel() + variances.numel()) + 2000
 

@@ -44,10 +44,14 @@ def _within(noun: str, expected: str, fits: Callable[[Any], bool]) -> Callable[.
     return checked
 
 
-_FINALS = ("mode", "mean", "sample")
+_FINALS = ("auto", "mode", "mean", "sample")
 _SAMPLING = (
     click.option(
-        "--final", type=click.Choice(_FINALS), default=_FINALS[0], show_default=True, help="What the last step returns of p(y | .)."
+        "--final",
+        type=click.Choice(_FINALS),
+        default=_FINALS[0],
+        show_default=True,
+        help="What the last step returns of p(y | .); auto is the mode of grey values, and a sample of continuous data.",
     ),
     click.option(
         "--eta",

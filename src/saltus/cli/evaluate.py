@@ -143,7 +143,12 @@ def _run(
         name: {**{key: value for key, value in vars(floor).items() if key != "oracle"}, "metrics": measured[name]}
         for name, floor in floors.items()
     }
-    words = [_words(steps, report, bound, measured), *_floor_words(chain, bound, floors), *([classes["words"]] if classes else []), *map(str, uses)]
+    words = [
+        _words(steps, report, bound, measured),
+        *_floor_words(chain, bound, floors),
+        *([classes["words"]] if classes else []),
+        *map(str, uses),
+    ]
     return _result(made, report, bound), "\n".join(words)
 
 

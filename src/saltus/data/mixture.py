@@ -14,7 +14,6 @@ from saltus.data.conditions import Labels, condition_on
 from saltus.data.dataset import DataSet
 from saltus.data.encoding import Standardised
 from saltus.data.layout import Layout
-from saltus.extras import needs
 from saltus.oracles import GaussianMixture
 from saltus.oracles.oracle import choose
 from saltus.process import Noise
@@ -35,8 +34,9 @@ def digits_mixture(digits: DataSet, condition: str | None = None) -> DataSet:
         SaltusError: if the condition is not None or "labels".
     """
     y = digits.train.flatten(1).double().numpy()
-    library = needs("sklearn.mixture", extra="demo")
-    fit = library.GaussianMixture(_COMPONENTS, covariance_type="full", reg_covar=_LEAST_VARIANCE, random_state=0).fit(y)
+    from sklearn.mixture import GaussianMixture as FullMixture
+
+    fit = FullMixture(_COMPONENTS, covariance_type="full", reg_covar=_LEAST_VARIANCE, random_state=0).fit(y)
     weights, means, covariances = (torch.from_numpy(np.ascontiguousarray(v)) for v in (fit.weights_, fit.means_, fit.covariances_))
     classes, names = _classes(torch.from_numpy(fit.predict(y)), digits)
     mixture = GaussianMixture(weights, means.reshape(-1, *digits.event_shape), covariances, classes.tolist())

@@ -33,7 +33,6 @@ from saltus.data.layout import Array, Layout
 from saltus.data.mixture import DIGITS_MIXTURE, digits_mixture
 from saltus.data.parts import Parts
 from saltus.errors import SaltusError
-from saltus.extras import needs
 
 __all__ = ["digits", "load", "read_items"]
 
@@ -50,7 +49,9 @@ def digits(condition: str | None = None) -> DataSet:
     Raises:
         SaltusError: if the condition is another.
     """
-    found = needs("sklearn.datasets", extra="demo").load_digits()
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
     parts = Parts(found.images.astype(np.uint8), labels=Parts(found.target.astype(np.int64)))
     return DataSet.from_parts(parts, condition, name=_DIGITS, source=_DIGITS, encoding=Binned(Layout.GRAY, (8, 8), 0, 16, "uint8"))
 

@@ -14,7 +14,7 @@ from saltus.evaluation.cost import multiply_adds
 from saltus.evaluation.distances import diversity, energy_distance, mean_distance, mean_pairwise_distance, sliced_wasserstein
 from saltus.evaluation.evaluator import MOST_ITEMS, Evaluator, Figures
 from saltus.evaluation.features import Features, features_for
-from saltus.evaluation.floors import GAUSSIAN, MIXTURE, ClosedForm, closed_forms, closed_samples, remarks
+from saltus.evaluation.floors import GAUSSIAN, MIXTURE, ClosedForm, closed_forms, closed_samples, remarks, start_mixture
 from saltus.evaluation.inception import inception_features, inception_network
 from saltus.evaluation.latent_use import LatentUse, latent_use
 from saltus.evaluation.likelihood import Likelihood, likelihood
@@ -27,8 +27,8 @@ from saltus.evaluation.two_sample import two_sample_accuracy
 
 __all__ = [
     "DEFAULT_METRICS",
-    "GAUSSIAN",
     "FEATURE_METRICS",
+    "GAUSSIAN",
     "INCEPTION_METRICS",
     "METRICS",
     "MIXTURE",
@@ -82,6 +82,7 @@ __all__ = [
     "sliced_wasserstein",
     "small_growth",
     "spread",
+    "start_mixture",
     "two_sample_accuracy",
     "vendi_score",
 ]

@@ -17,7 +17,6 @@ from torch import Tensor, nn
 
 from saltus.data import DataSet
 from saltus.evaluation.cache import cached
-from saltus.extras import needs
 from saltus.registry import Configurable
 
 __all__ = ["FEATURES", "Features", "features_for"]
@@ -159,8 +158,10 @@ def _classes(data: DataSet, seed: int) -> tuple[Tensor, Tensor, bool]:
 
 
 def _clusters(data: DataSet, seed: int) -> tuple[Tensor, Tensor]:
+    from sklearn.cluster import MiniBatchKMeans
+
     number = max(2, min(_CLUSTERS, len(data.train) // _CLUSTER_SIZE))
-    means = needs("sklearn.cluster", extra="evaluate").MiniBatchKMeans(number, random_state=seed % 2**32, n_init=3)
+    means = MiniBatchKMeans(number, random_state=seed % 2**32, n_init=3)
     train = means.fit(data.train.flatten(1).numpy()).labels_
     test = means.predict(data.test.flatten(1).numpy())
     return torch.from_numpy(train).long(), torch.from_numpy(test).long()

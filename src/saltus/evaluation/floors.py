@@ -16,13 +16,12 @@ from torch import Tensor
 from saltus.chain import Bound, Chain, OraclePrior, bits_per_dim
 from saltus.data import DataSet, subsample
 from saltus.evaluation.cache import cached
-from saltus.extras import needs
 from saltus.kernels import OracleKernel
 from saltus.levels import Levels
 from saltus.likelihoods import Head
 from saltus.oracles import GaussianMixture, LowRankMixture, Oracle, choose_mixture
 
-__all__ = ["GAUSSIAN", "MIXTURE", "ClosedForm", "closed_forms", "closed_samples", "remarks"]
+__all__ = ["GAUSSIAN", "MIXTURE", "ClosedForm", "closed_forms", "closed_samples", "remarks", "start_mixture"]
 
 GAUSSIAN, MIXTURE = "one Gaussian", "mixture"
 _ITEMS = 1000  # whose nats are measured
@@ -94,7 +93,9 @@ def _head(data: DataSet) -> Head | None:
 
 
 def _measured(oracle: Oracle, chain: Chain, data: DataSet, y: Tensor, seed: int) -> ClosedForm:
-    floor = Chain(OraclePrior(oracle), chain.levels, OracleKernel(oracle, _head(data)), scaling=chain.scaling, noise_version=chain.noise_version)
+    floor = Chain(
+        OraclePrior(oracle), chain.levels, OracleKernel(oracle, _head(data)), scaling=chain.scaling, noise_version=chain.noise_version
+    )
     bound: Bound = floor.bound(y.double(), seed=seed)
     total = float(bound.total.mean())
     what = f"{GAUSSIAN}, full covariance" if isinstance(oracle, GaussianMixture) else "a mixture"
@@ -106,8 +107,10 @@ def _measured(oracle: Oracle, chain: Chain, data: DataSet, y: Tensor, seed: int)
 
 def _gaussian(data: DataSet) -> GaussianMixture:
     """With the covariance of Ledoit and Wolf (2004, https://doi.org/10.1016/S0047-259X(03)00096-4), which is shrunk where items are few."""
+    from sklearn.covariance import LedoitWolf
+
     x = data.train.flatten(1).double().numpy()
-    fitted = needs("sklearn.covariance", extra="evaluate").LedoitWolf().fit(x)
+    fitted = LedoitWolf().fit(x)
     covariance = torch.from_numpy(fitted.covariance_)
     covariance += torch.eye(len(covariance)) * _LEAST * covariance.diagonal().mean()
     mean = torch.from_numpy(fitted.location_).reshape(1, *data.event_shape)
@@ -115,9 +118,13 @@ def _gaussian(data: DataSet) -> GaussianMixture:
 
 
 def _mixture(chain: Chain, data: DataSet) -> LowRankMixture:
-    """That of the chain's start; or one for its first level, fitted once for each data set and level."""
+    """That of the chain's start, or one for its first level."""
     if isinstance(chain.prior, OraclePrior) and isinstance(chain.prior.oracle, LowRankMixture):
         return chain.prior.oracle
-    t = max(float(chain.levels.times[1]), _EARLIEST)
+    return start_mixture(data, max(float(chain.levels.times[1]), _EARLIEST))
+
+
+def start_mixture(data: DataSet, t: float) -> LowRankMixture:
+    """The mixture for a time, fitted once for each data set and kept in the user's cache."""
     key = hashlib.blake2b(f"{_RECIPE} {data.fingerprint} {t:.6g}".encode(), digest_size=_DIGEST).hexdigest()
     return cached(LowRankMixture, "mixture", key, lambda: choose_mixture(data.train, data.validation, t).mixture.compact())

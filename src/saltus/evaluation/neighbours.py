@@ -23,7 +23,6 @@ import torch
 from torch import Tensor
 
 from saltus.evaluation.distances import distance_blocks
-from saltus.extras import needs
 
 __all__ = ["NEIGHBOURS", "Fidelity", "Memorisation", "fidelity", "memorisation", "nearest_distances", "neighbour_radii"]
 
@@ -87,7 +86,9 @@ def _to_neighbour(table: Tensor, x: Tensor | None, *, k: int) -> Tensor:
     """
     rows = table.detach().cpu().flatten(1)
     centre = rows.mean(0)  # products of items far from the origin would lose digits
-    search = needs("sklearn.neighbors", extra="evaluate").NearestNeighbors(n_neighbors=k, algorithm="brute")
+    from sklearn.neighbors import NearestNeighbors
+
+    search = NearestNeighbors(n_neighbors=k, algorithm="brute")
     search.fit((rows - centre).numpy())
     items = rows if x is None else x.detach().cpu().flatten(1)
     indices = search.kneighbors(None if x is None else (items - centre).numpy(), return_distance=False)
@@ -118,7 +119,9 @@ def memorisation(x: Tensor, held_out: Tensor, *, dimensions: int) -> Memorisatio
     median of the held-out items is 0.
     """
     is_sample = torch.cat([torch.ones_like(x), torch.zeros_like(held_out)])
-    probability = needs("sklearn.metrics", extra="evaluate").roc_auc_score(is_sample.numpy(), -torch.cat([x, held_out]).numpy())
+    from sklearn.metrics import roc_auc_score
+
+    probability = roc_auc_score(is_sample.numpy(), -torch.cat([x, held_out]).numpy())
     median = float(held_out.median())
     ratio = float(x.median()) / median if median else math.nan
     return Memorisation(float(probability), ratio, float((x <= _COPY * math.sqrt(dimensions)).double().mean()))

@@ -10,8 +10,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saltus.extras import needs
-
 __all__ = ["two_sample_accuracy"]
 
 _MOST = 2000  # items of each set
@@ -26,12 +24,14 @@ def two_sample_accuracy(x: Tensor, real: Tensor, *, seed: int = 0) -> float:
     Raises:
         ValueError: for fewer than 5 items of either.
     """
-    ensemble, selection = needs("sklearn.ensemble", extra="evaluate"), needs("sklearn.model_selection", extra="evaluate")
+    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.model_selection import StratifiedKFold, cross_val_score
+
     n = min(len(x), len(real), _MOST)
     if n < _FOLDS:
         raise ValueError(f"{len(x)} samples and {len(real)} real items; expected at least {_FOLDS} of each")
     rng = np.random.default_rng(seed)
     taken = [items[torch.from_numpy(rng.permutation(len(items))[:n])].detach().cpu().flatten(1) for items in (x, real)]
-    classifier = ensemble.ExtraTreesClassifier(_TREES, random_state=seed % 2**32, n_jobs=torch.get_num_threads())
-    folds = selection.StratifiedKFold(_FOLDS, shuffle=True, random_state=seed % 2**32)
-    return float(selection.cross_val_score(classifier, torch.cat(taken).numpy(), np.repeat([0, 1], n), cv=folds).mean())
+    classifier = ExtraTreesClassifier(_TREES, random_state=seed % 2**32, n_jobs=torch.get_num_threads())
+    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=seed % 2**32)
+    return float(cross_val_score(classifier, torch.cat(taken).numpy(), np.repeat([0, 1], n), cv=folds).mean())

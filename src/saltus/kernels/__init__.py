@@ -2,6 +2,7 @@
 
 from saltus.kernels.denoiser import Denoiser, OracleDenoiser, Preconditioned, Prediction, denoise, predict
 from saltus.kernels.deterministic import DeterministicKernel
+from saltus.kernels.flow import FlowKernel
 from saltus.kernels.gaussian import GaussianKernel, Variance
 from saltus.kernels.kernel import EXTRA, Explanation, Kernel, Terms, Weights, is_reweighted
 from saltus.kernels.ladder import LadderKernel, Ladders, vae_kernels
@@ -22,6 +23,7 @@ __all__ = [
     "EncoderInput",
     "Explanation",
     "Final",
+    "FlowKernel",
     "GaussianKernel",
     "GaussianStep",
     "Kernel",
@@ -61,3 +63,4 @@ _VAE_OPTIONS = (
 KERNELS.register("deterministic", Trainable(DeterministicKernel.build))
 KERNELS.register("gaussian", Trainable(GaussianKernel.build, frozenset({"variance"})))
 KERNELS.register("vae", Trainable(vae_kernels, frozenset(_VAE_OPTIONS)))
+KERNELS.register("flow", Trainable(FlowKernel.build))

@@ -10,7 +10,7 @@ from saltus.errors import SaltusError
 
 __all__ = ["DEFAULT", "Final", "Sampling"]
 
-Final = Literal["mode", "mean", "sample"]
+Final = Literal["auto", "mode", "mean", "sample"]
 """What the step to data returns of p(y | .)."""
 
 
@@ -19,7 +19,8 @@ class Sampling:
     """How steps are sampled.  The bound is that of `final="sample"` with eta = temperature = guidance = 1.
 
     Attributes:
-        final: what the step to data returns: the mode of p(y | .), its mean, or a sample of it.
+        final: what the step to data returns: the mode of p(y | .), its mean, or a sample of it.  "auto" is the mode of values that are
+            counted, whose noise is grain, and a sample of continuous ones, which their mode would make narrower than they are.
         eta: from 0 to 1.  The share eta^2 of the bridge's noise is fresh, and the rest is that of z_t (DDIM's eta,
             https://arxiv.org/abs/2010.02502).  If the step's y were an exact draw of q(y | z_t),
             every eta would give the same distribution.
@@ -31,7 +32,7 @@ class Sampling:
         SaltusError: for a value outside its range.
     """
 
-    final: Final = "mode"
+    final: Final = "auto"
     eta: float = 1.0
     temperature: float = 1.0
     guidance: float = 1.0

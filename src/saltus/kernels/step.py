@@ -65,6 +65,8 @@ class GaussianStep:
         return self.mean + self.variance.sqrt() * eps
 
     def _final(self, eps: Tensor, final: Final) -> Tensor:
+        if final == "auto":
+            final = "mode" if self.head.discrete else "sample"
         match final:
             case "mode":
                 return self.head.mode(self.mean, self.variance, self.extra)

@@ -41,7 +41,7 @@ from saltus.likelihoods import Head
 from saltus.networks import positive, transfer_weights
 from saltus.process import Noise, normal_kl, sum_items
 
-__all__ = ["EncoderInput", "Parametrisation", "VAEKernel"]
+__all__ = ["EncoderInput", "Parametrisation", "VAEKernel", "minus_entropy"]
 
 _LARGEST_LATENT = 128
 
@@ -191,7 +191,7 @@ class VAEKernel(Kernel):
         if self.encoder_input is EncoderInput.Y:
             terms = {"kl": kl, "decoder": step.divergence(pair)}
         else:
-            terms = {"kl": kl, "decoder": step.negative_log_prob(pair.z_s), "entropy": _minus_entropy(pair)}
+            terms = {"kl": kl, "decoder": step.negative_log_prob(pair.z_s), "entropy": minus_entropy(pair)}
         return Explanation(terms, latent, posterior, step, kl), prediction
 
     def _importance_weighted(self, pair: Pair, eps: Tensor) -> Explanation:
@@ -205,7 +205,7 @@ class VAEKernel(Kernel):
             first = first or (latent, posterior, step)
         assert first is not None
         marginal = math.log(len(log_weights)) - torch.stack(log_weights).logsumexp(0)
-        return Explanation({"marginal": marginal, "entropy": _minus_entropy(pair)}, *first, _kl(first[1]))
+        return Explanation({"marginal": marginal, "entropy": minus_entropy(pair)}, *first, _kl(first[1]))
 
     def loss(self, pair: Pair, noise: Noise, weights: Weights) -> Terms:
         """The joint objective: the terms of the bound, each times its weight, and what else has a weight.
@@ -246,7 +246,7 @@ def _kl(posterior: Normal) -> Tensor:
     return normal_kl(posterior, standard_normal(posterior.loc)).sum(1)
 
 
-def _minus_entropy(pair: Pair) -> Tensor:
+def minus_entropy(pair: Pair) -> Tensor:
     """Minus the entropy of the bridge, -(d/2) ln(2 pi e S), (B,); nothing at s = 0, where S is 0."""
     variance = pair.bridge.var.flatten()
     variance = torch.where(variance > 0, variance, 1 / (2 * math.pi * math.e))

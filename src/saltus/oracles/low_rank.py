@@ -1,8 +1,8 @@
 r"""Mixtures of low-rank Gaussians, seen through the noise process: factor analysers (Ghahramani and Hinton 1996,
 https://mlg.eng.cam.ac.uk/zoubin/papers/tr-96-1.pdf).
 
-For $y \sim \sum_k w_k\, \mathcal N(m_k,\; F_k F_k^\top + \mathrm{diag}(v_k))$ a component at time t is $\mathcal N(\alpha m_k, \Sigma_k(t))$
-with $\Sigma_k(t) = \alpha^2 (F_k F_k^\top + \mathrm{diag}(v_k)) + \sigma^2 I$: low-rank again (`LowRankGaussians`).  With
+For $y \sim \sum_k w_k\, \mathcal N(m_k,\; F_k F_k^\top + \mathrm{diag}(v_k))$ a component at time t is
+$\mathcal N(\alpha m_k, \Sigma_k(t))$ with $\Sigma_k(t) = \alpha^2 (F_k F_k^\top + \mathrm{diag}(v_k)) + \sigma^2 I$: low-rank again (`LowRankGaussians`).  With
 $\rho = e^{-(t-s)}$ and $\tau = 1 - \rho^2$,
 
 $$

@@ -9,12 +9,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 
 from saltus.chain import Chain
 from saltus.data import DataSet
 from saltus.errors import SaltusError
-from saltus.oracles import FiniteData
+from saltus.evaluation import start_mixture
+from saltus.oracles import FiniteData, LowRankMixture
 from saltus.registry import describe
 from saltus.studies.compare.samplers import NamedSampler, of_chain, of_oracle
 from saltus.training import check_data, recipe
@@ -22,6 +24,7 @@ from saltus.training import check_data, recipe
 __all__ = ["PERFECT", "Model", "Network", "load_models", "perfect_model"]
 
 PERFECT = "perfect denoiser"
+_CLEANEST = 0.2  # the time that the mixture of starts is fitted for: the earliest of them
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +77,8 @@ def load_models(runs: Sequence[Path], data: DataSet) -> list[Model]:
         if twin := next((network.run for model in groups.values() for network in model.networks if network.hash == digest), None):
             raise SaltusError(f"{run} and {twin} hold the same network; give each run once")
         told = data.conditions_for(chain.condition, "validation")
-        model.networks.append(Network(str(run), digest, of_chain(chain, data.validation, told)))
+        start = partial(_start, data) if chain.condition is None else None
+        model.networks.append(Network(str(run), digest, of_chain(chain, data.validation, told, start)))
     named = Counter(model.name for model in groups.values())
     return [replace(model, name=f"{model.name}, {model.networks[0].run}") if named[model.name] > 1 else model for model in groups.values()]
 
@@ -84,6 +88,12 @@ def perfect_model(data: DataSet, last: float, *, calls: Collection[int] | None =
     oracle = data.distribution or FiniteData(data.train)
     samplers = of_oracle(oracle, data.train, data.encoding.head(), last, exact_bound=data.distribution is not None)
     return Model(PERFECT, [Network("", _digest(data.fingerprint.encode(), repr(last).encode()), samplers)], calls)
+
+
+@cache
+def _start(data: DataSet) -> LowRankMixture:
+    """The mixture that samplers start from."""
+    return start_mixture(data, _CLEANEST)
 
 
 def _words(chain: Chain) -> str:

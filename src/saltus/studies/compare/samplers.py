@@ -22,10 +22,13 @@ from saltus.integrations import LATEST, SchedulerSampler, Solver
 from saltus.kernels import DEFAULT, Denoiser, Final, GaussianKernel, Kernel, OracleDenoiser, OracleKernel, Sampling
 from saltus.levels import Levels
 from saltus.likelihoods import Head
-from saltus.oracles import Oracle
+from saltus.oracles import LowRankMixture, Oracle
 from saltus.process import Noise, OrnsteinUhlenbeck
 
-__all__ = ["Choice", "NamedSampler", "grids", "of_chain", "of_oracle"]
+__all__ = ["STARTED", "Choice", "NamedSampler", "grids", "of_chain", "of_oracle"]
+
+STARTED = ", mixture start"
+"""What the name of a sampler ends with that starts from a mixture."""
 
 _SOLVERS = {
     Solver.DDPM: "DDPM",
@@ -41,8 +44,9 @@ _CLEANEST = 12.0  # the log-SNR where they start: beyond it a step to data is sm
 _CALIBRATION_ITEMS = 512
 _LOG_SNR_STARTS = (4.0, 8.0)
 _ETAS = (1.0, 0.5, 0.0)
+_STARTS = (0.2, 0.3, 0.5, 0.8)  # times of mixture starts
 _TEMPERATURES = (1.0, 0.85, 1.25, 1.5, 1.75, 2.0)
-_FINALS: tuple[Final, ...] = ("mode", "sample")
+_FINALS: tuple[Final, ...] = ("auto", "mode")
 
 
 @dataclass(frozen=True)
@@ -66,6 +70,7 @@ class NamedSampler:
         name: such as "DDIM".
         own: the only grid that it is made for; None for any.
         last: t_L that its network was trained up to.
+        starts: earlier times that it may start from instead, with a mixture; none for a sampler that starts from noise.
         on: the sampler on a grid; a `Chain` where it has a bound.  What has to be calibrated is so when it is first asked for.
         samplings: how its steps may be sampled; None for a scheduler, which has its own way.
         has_bound: whether it has a bound.
@@ -83,10 +88,16 @@ class NamedSampler:
     steps: Callable[[int], int] = lambda calls: calls
     network_calls: Callable[[int], int] = lambda steps: steps
     conditions: Tensor | None = None
+    starts: Sequence[float] = ()
 
     def choices(self, calls: int, *, bound: bool = False) -> dict[str, Choice]:
         """What it may choose from at so many calls, by name, for samples or the bound; nothing where it does not take part."""
-        named = {} if self.own and calls != self.own.L else {"own": self.own} if self.own else grids(self.steps(calls), self.last)
+        if self.own:
+            named = {"own": self.own} if calls == self.own.L else {}
+        elif self.starts:
+            named = {f"{name} to t = {t:g}": grid for t in self.starts for name, grid in grids(self.steps(calls), t).items()}
+        else:
+            named = grids(self.steps(calls), self.last)
         samplings = [None] if bound else self.samplings
         return {f"{name}{_changed(sampling)}": Choice(grid, sampling) for name, grid in named.items() for sampling in samplings}
 
@@ -124,13 +135,16 @@ def grids(L: int, last: float) -> dict[str, Levels]:
     return {name: grid for i, (name, grid) in enumerate(named.items()) if L > 1 or i == 0}
 
 
-def of_chain(chain: Chain, held_out: Tensor, condition: Tensor | None = None) -> list[NamedSampler]:
+def of_chain(
+    chain: Chain, held_out: Tensor, condition: Tensor | None = None, start: Callable[[], LowRankMixture] | None = None
+) -> list[NamedSampler]:
     """The samplers of a trained chain.
 
     Args:
         chain: the chain.
         held_out: items that its updates did not see, (N, *E), to calibrate variances on.
         condition: of these items, which samples are given too; None for a chain without one.
+        start: fits a mixture, for samplers that start from it and not from N(0, I); None for no such samplers.
     """
     kernel, last = chain.kernel(1), chain.levels.last
     finals = _finals(kernel.head)
@@ -140,23 +154,33 @@ def of_chain(chain: Chain, held_out: Tensor, condition: Tensor | None = None) ->
         samplings = _samplings(etas, temperatures, finals)
         return [NamedSampler(kernel.label, chain.levels, last, lambda _: chain, chain.has_bound, samplings, conditions=condition)]
 
-    def ours(step: Kernel) -> NamedSampler:
+    def ours(step: Kernel, started: bool) -> NamedSampler:
         made, temperatures = (
             _calibrated(step, last, held_out, condition, chain.noise_version),
             _TEMPERATURES if step.latent else _TEMPERATURES[:1],
         )
         samplings = _samplings(_ETAS if step.reuses_noise else _ETAS[:1], temperatures, finals)
-        on = partial(_on, chain, made)
-        return NamedSampler(step.label, None, last, on, step.has_bound, samplings, conditions=condition)
+        on = partial(_on, chain, made, start if started else None)
+        name, starts = (step.label + STARTED, _starts(last)) if started else (step.label, ())
+        return NamedSampler(name, None, last, on, step.has_bound, samplings, conditions=condition, starts=starts)
 
-    found = [ours(step) for step in kernel.steps_around().values()]
-    return found if kernel.denoiser is None else found + _rivals(kernel.denoiser, last, condition, chain.noise_version)
+    found = []
+    for started in (False, True) if start is not None and isinstance(chain.prior, StandardNormal) else (False,):
+        found += [ours(step, started) for step in kernel.steps_around().values()]
+        if kernel.denoiser is not None:
+            found += _rivals(kernel.denoiser, last, condition, chain.noise_version, start if started else None)
+    return found
 
 
-def _on(chain: Chain, made: Callable[[], Kernel], grid: Levels) -> Chain:
-    """A chain on another grid, with another kernel around the same network."""
+def _starts(last: float) -> list[float]:
+    """The times from which a network that was trained up to `last` may start with a mixture."""
+    return [t for t in _STARTS if t < last]
+
+
+def _on(chain: Chain, made: Callable[[], Kernel], start: Callable[[], LowRankMixture] | None, grid: Levels) -> Chain:
+    """A chain on another grid, with another kernel around the same network, and perhaps another start."""
     options: dict[str, Any] = {name: getattr(chain, name) for name in ("scaling", "encoding", "importance_samples", "noise_version")}
-    return Chain(chain.prior, grid, made(), **options)
+    return Chain(chain.prior if start is None else OraclePrior(start()), grid, made(), **options)
 
 
 def of_oracle(oracle: Oracle, items: Tensor, head: Head, last: float, *, exact_bound: bool) -> list[NamedSampler]:
@@ -189,16 +213,27 @@ def _samplings(
 
 
 def _finals(head: Head | None) -> Sequence[Final]:
-    """A sample of continuous data is what the bound is of; on grey values its noise is grain, and the mode it is."""
+    """Of continuous data the mode may be nearer to the mean of few rows; on grey values the default is the mode."""
     return _FINALS[:1] if head is None or head.discrete else _FINALS
 
 
-def _rivals(denoiser: Denoiser, last: float, condition: Tensor | None, noise_version: int = Noise.LATEST) -> list[NamedSampler]:
-    """The schedulers of diffusers; none where the grid ends later than they can."""
+def _rivals(
+    denoiser: Denoiser,
+    last: float,
+    condition: Tensor | None,
+    noise_version: int = Noise.LATEST,
+    start: Callable[[], LowRankMixture] | None = None,
+) -> list[NamedSampler]:
+    """The schedulers of diffusers, from N(0, I) or from a mixture; none where the grid ends later than they can."""
 
     def rival(solver: Solver) -> NamedSampler:
-        on = partial(SchedulerSampler, denoiser, solver=solver, noise_version=noise_version)
-        return NamedSampler(_SOLVERS[solver], None, last, on, steps=solver.steps, network_calls=solver.calls, conditions=condition)
+        def on(grid: Levels) -> SchedulerSampler:
+            prior = None if start is None else OraclePrior(start())
+            return SchedulerSampler(denoiser, grid, solver, prior=prior, noise_version=noise_version)
+
+        name, starts = (_SOLVERS[solver], ()) if start is None else (_SOLVERS[solver] + STARTED, _starts(last))
+        calls = {"steps": solver.steps, "network_calls": solver.calls}
+        return NamedSampler(name, None, last, on, conditions=condition, starts=starts, **calls)
 
     return [rival(solver) for solver in _SOLVERS] if last <= LATEST else []
 

@@ -1,0 +1,116 @@
+r"""A reverse step as a conditional flow: any density of a vector, exact.
+
+.. math:: z_s = r(z_t) + c_{out}\, u, \qquad u = g^{-1}(\delta;\, z_t, s, t), \quad \delta \sim \mathcal N(0, I),
+
+where r and c_out are the linear prediction and its error for Gaussian data (EDM's scaling), and g is a neural spline flow (Durkan et al.
+2019, https://arxiv.org/abs/1906.04032), autoregressive: its density takes one pass of each transform, a draw takes one pass a column.
+With no latent, p(z_s | z_t) is the density itself, and the terms are
+
+.. math:: E[-\ln p(z_s \mid z_t)] \text{ and, for } s > 0, \text{ minus the entropy of the bridge.}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from saltus.errors import SaltusError
+from saltus.kernels.denoiser import scales
+from saltus.kernels.kernel import Explanation, Kernel
+from saltus.kernels.sampling import DEFAULT, Sampling
+from saltus.kernels.setup import Setup
+from saltus.kernels.transition import Pair, Transition
+from saltus.kernels.vae import minus_entropy
+from saltus.networks import Condition
+from saltus.networks.conditioning import ConditionEmbedding, log_snr_features
+from saltus.process import Noise
+
+__all__ = ["FlowKernel"]
+
+_TRANSFORMS, _BINS = 5, 8
+_TIMES = 8  # sinusoids for each log-SNR
+
+
+class FlowKernel(Kernel):
+    """A conditional neural spline flow for p(z_s | z_t) of vectors.
+
+    Args:
+        event_shape: (d,).
+        variance: of the data, averaged over columns.
+        width: neurons in the two layers of each transform.
+        transforms: how many.
+        condition: what it is conditioned on, a class or a vector.
+        any_step: whether it is trained on all pairs s < t.
+
+    Raises:
+        SaltusError: for items that are no vectors.
+    """
+
+    trains_bound = True
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        variance: float = 1.0,
+        *,
+        width: int = 128,
+        transforms: int = _TRANSFORMS,
+        condition: Condition | None = None,
+        any_step: bool = False,
+    ) -> None:
+        import zuko  # takes a while to import
+
+        super().__init__()
+        if len(event_shape) != 1:
+            raise SaltusError(f"items have shape {tuple(event_shape)}; a flow takes rows of a table: take the vae kernel")
+        (d,) = event_shape
+        self.event_shape, self.variance, self.condition, self.any_step = (d,), variance, condition, any_step
+        told = 2 * _TIMES + (width if condition is not None else 0)
+        self.embedding = ConditionEmbedding(condition, width)
+        self.width = width
+        self.flow = zuko.flows.NSF(d, d + told, transforms=transforms, bins=_BINS, hidden_features=(width, width))
+
+    @classmethod
+    def build(cls, setup: Setup) -> FlowKernel:
+        """As a training is configured."""
+        width = setup.options["width"] or {"tiny": 128, "small": 256}[setup.options["preset"]]
+        return cls(setup.event_shape, setup.variance, width=width, condition=setup.condition, any_step=setup.any_step(False))
+
+    @property
+    def label(self) -> str:
+        return "flow step"
+
+    @property
+    def sampling_network(self) -> torch.nn.Module:
+        return self.flow
+
+    def networks(self) -> list[torch.nn.Module]:
+        """None that `torch.compile` takes: a flow is made anew for every z_t."""
+        return []
+
+    def sample(self, transition: Transition, noise: Noise, sampling: Sampling = DEFAULT) -> Tensor:
+        """A draw of z_s, whatever `sampling.final` says: a flow has no mode in closed form, and rows are continuous."""
+        if sampling.eta != 1 or transition.guidance != 1:
+            raise SaltusError("eta and guidance are of kernels that predict data, and a flow gives a density; leave them at 1")
+        residual, out, given = self._given(transition)
+        eps = noise.normal("decoder", self.event_shape, like=transition.z_t)
+        u: Tensor = self.flow(given).transform.inv(eps)
+        return residual + out * u
+
+    def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:
+        """{"decoder": -ln p(z_s | z_t), "entropy": minus that of the bridge}, (B,) nats."""
+        residual, out, given = self._given(pair)
+        log_prob = self.flow(given).log_prob((pair.z_s - residual) / out)
+        decoder = self.event_shape[0] * out.log().flatten() - log_prob
+        return Explanation.without_latent({"decoder": decoder, "entropy": minus_entropy(pair)}, pair.z_t)
+
+    def _given(self, transition: Transition) -> tuple[Tensor, Tensor, Tensor]:
+        """r(z_t) (B, d), c_out (B, 1) and the context of the flow (B, n)."""
+        z, log_snr = transition.z_t, transition.log_snr
+        c_in, c_skip, c_out = (c.to(z.dtype)[:, None] for c in scales(log_snr[:, 0], log_snr[:, 1], self.variance))
+        parts = [c_in * z, log_snr_features(log_snr, _TIMES).to(z.dtype)]
+        if self.condition is not None:
+            parts.append(self.embedding(z.new_zeros(len(z), self.width), transition.condition))
+        return c_skip * z, c_out, torch.cat(parts, 1)
