@@ -19,10 +19,6 @@ from saltus.evaluation import (
     frechet_distance,
     inception_network,
     kernel_distance,
-    memorisation,
-    nearest_distances,
-    neighbour_radii,
-    two_sample_accuracy,
 )
 from saltus.evaluation.cache import cached
 from saltus.extras import needs
@@ -34,14 +30,10 @@ X = torch.randn(20, 3, generator=torch.Generator().manual_seed(0))
 
 
 def test_a_library_that_is_there_is_imported() -> None:
-    assert needs("sklearn.metrics", extra="evaluate") is importlib.import_module("sklearn.metrics")
+    assert needs("matplotlib.figure", extra="demo") is importlib.import_module("matplotlib.figure")
 
 
 SITES: dict[str, tuple[Callable[[], object], str, str]] = {
-    "nearest": (lambda: nearest_distances(X, X), "scikit-learn", "evaluate"),
-    "radii": (lambda: neighbour_radii(X), "scikit-learn", "evaluate"),
-    "memorisation": (lambda: memorisation(X[:, 0], X[:, 1], dimensions=3), "scikit-learn", "evaluate"),
-    "two samples": (lambda: two_sample_accuracy(X, X), "scikit-learn", "evaluate"),
     "frechet": (lambda: frechet_distance(X, X), "torchmetrics", "evaluate"),
     "kernel": (lambda: kernel_distance(X, X), "torchmetrics", "evaluate"),
     "inception": (inception_network, "torchmetrics", "evaluate"),
@@ -55,7 +47,7 @@ SITES: dict[str, tuple[Callable[[], object], str, str]] = {
 def test_a_missing_library_is_named_with_its_extra(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SALTUS_CACHE", raising=False)
     use, package, extra = SITES[site]
-    with hidden("sklearn", "torchmetrics", "platformdirs", "matplotlib"), pytest.raises(SaltusError) as caught:
+    with hidden("torchmetrics", "platformdirs", "matplotlib"), pytest.raises(SaltusError) as caught:
         use()
     expected = f"this needs {package}, which is not installed; install it with: pip install 'saltus[{extra}]'"
     assert str(caught.value) == expected
@@ -94,7 +86,7 @@ print("done")
 
 def test_the_core_needs_no_extra(tmp_path: Path) -> None:
     """A table is read, learned, saved, sampled and bounded, in Python and on the command line."""
-    libraries = ["diffusers", "jinja2", "matplotlib", "platformdirs", "scipy", "sklearn", "torchmetrics"]
+    libraries = ["diffusers", "jinja2", "matplotlib", "platformdirs", "torchmetrics"]
     code = CORE.format(libraries=libraries)
     here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=here, capture_output=True, text=True, check=False)

@@ -72,7 +72,7 @@ def test_a_run_knows_its_data(home: Path) -> None:
     done = evaluate("run", "--out", "figures", "--seeds", "0,3")
     assert done.exit_code == 0, done.output
     for words in (
-        "140 real items (the test part), 140 generated, seeds 0, 3; 4 network calls a sample, final mode, eta 1, temperature 1, guidance 1",
+        "140 real items (the test part), 140 generated, seeds 0, 3; 4 network calls a sample, final auto, eta 1, temperature 1, guidance 1",
         "features of a classifier of 25 clusters",
         "Fréchet distance",
         "memorisation (nearer to training, 0.5 is none)",
@@ -83,7 +83,7 @@ def test_a_run_knows_its_data(home: Path) -> None:
         assert words in done.stdout
     assert "seed 3: 140 samples" in done.stderr
     kept = json.loads((home / "figures" / "evaluation.json").read_text())
-    assert (kept["run"], kept["calls"], kept["final"], kept["part"], kept["seeds"]) == ("run", 4, "mode", "test", [0, 3])
+    assert (kept["run"], kept["calls"], kept["final"], kept["part"], kept["seeds"]) == ("run", 4, "auto", "test", [0, 3])
     assert list(kept["metrics"]) == list(QUICK)
     assert len(kept["metrics"]["energy"]["generated"]["values"]) == 2
     data = load("table.npz")

@@ -31,7 +31,7 @@ def sampled(home: Path, run: str, out: str, *options: str, n: int = 4) -> np.nda
 def test_a_grid_and_an_array_are_written(home: Path) -> None:
     done = saltus("sample", "fixed", "--n", "10", "--out", "samples", "--json", cwd=home)
     files = ["samples/samples.npz", "samples/samples.png"]
-    way = {"final": "mode", "eta": 1.0, "temperature": 1.0, "guidance": 1.0}
+    way = {"final": "auto", "eta": 1.0, "temperature": 1.0, "guidance": 1.0}
     assert done.json == {"samples": 10, "seed": 0, **way, "calls": 2, "files": files}
     found = samples(home, "samples")
     assert (found.shape, found.dtype) == ((10, 8, 8), np.uint8)

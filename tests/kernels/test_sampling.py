@@ -13,13 +13,13 @@ from saltus.kernels import DEFAULT, Sampling
 from tests.helpers.checks import assert_one_sentence
 
 
-def test_the_default_is_the_model_itself_and_its_mode() -> None:
-    assert Sampling() == DEFAULT == Sampling("mode", eta=1.0, temperature=1.0, guidance=1.0)
+def test_the_default_is_the_model_itself() -> None:
+    assert Sampling() == DEFAULT == Sampling("auto", eta=1.0, temperature=1.0, guidance=1.0)
     with pytest.raises(FrozenInstanceError):
         DEFAULT.eta = 0.5  # type: ignore[misc]
 
 
-@pytest.mark.parametrize("final", ["mode", "mean", "sample"])
+@pytest.mark.parametrize("final", ["auto", "mode", "mean", "sample"])
 @pytest.mark.parametrize("eta", [0, 0.5, 1])
 @pytest.mark.parametrize(("temperature", "guidance"), [(1e-6, 0), (100.0, 7.5)])
 def test_every_value_in_its_range_is_kept(final: Any, eta: float, temperature: float, guidance: float) -> None:

@@ -89,7 +89,8 @@ def test_samples_are_decoded_draws_of_the_latent() -> None:
         step = kernel.step(transition, epsilon)
         sample = step.mean + step.variance.sqrt() * delta
         assert torch.allclose(kernel.sample(transition, noise, Sampling("sample")), sample)
-        assert torch.allclose(kernel.sample(transition, noise), step.mean if s == 0 else sample)
+        assert torch.allclose(kernel.sample(transition, noise), sample)  # of continuous data a sample is the default
+        assert torch.allclose(kernel.sample(transition, noise, Sampling("mode")), step.mean if s == 0 else sample)
         warmer = kernel.step(transition, 1.5 * epsilon)
         sample = warmer.mean + warmer.variance.sqrt() * delta
         assert torch.allclose(kernel.sample(transition, noise, Sampling("sample", temperature=1.5)), sample)

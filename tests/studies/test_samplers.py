@@ -9,7 +9,7 @@ from saltus.chain import Chain, StandardNormal
 from saltus.kernels import DeterministicKernel, GaussianKernel, Preconditioned, Sampling
 from saltus.levels import Levels
 from saltus.networks import MLPEncoder, VectorCondition, backbone
-from saltus.studies.compare.samplers import NamedSampler, grids, of_chain, of_oracle
+from saltus.studies.compare.samplers import Choice, NamedSampler, grids, of_chain, of_oracle
 from tests.helpers.chains import HEAD, MIXTURE, chain_of, grid
 from tests.helpers.stubs import randomise, small_vae
 
@@ -46,9 +46,9 @@ def test_a_vae_chooses_eta_and_temperature_and_its_bound_does_not() -> None:
     choices = named.choices(3)
     others = [f", temperature {temperature:g}" for temperature in (0.85, 1.25, 1.5, 1.75, 2.0)]
     etas = ("", ", eta 0.5", ", eta 0")
-    assert list(choices) == [f"own{last}{eta}{more}" for last in ("", ", final sample") for eta in etas for more in ("", *others)]
+    assert list(choices) == [f"own{last}{eta}{more}" for last in ("", ", final mode") for eta in etas for more in ("", *others)]
     assert list(named.choices(3, bound=True)) == ["own"]
-    assert list(direct.choices(3)) == [f"own{last}{more}" for last in ("", ", final sample") for more in ("", *others)]
+    assert list(direct.choices(3)) == [f"own{last}{more}" for last in ("", ", final mode") for more in ("", *others)]
     chain = chain_of("vae")
     for choice in choices.values():
         samples = named.sampler(choice).sample(5, seed=1)
@@ -88,7 +88,7 @@ def test_a_vae_for_any_step_takes_part_on_any_grid_alone() -> None:
     assert (named.name, named.own, named.has_bound) == ("VAE step", None, True)
     for calls in (1, 5):
         assert {choice.levels.L for choice in named.choices(calls, bound=True).values()} == {calls}
-        assert any(choice.sampling == Sampling("sample", 0.5, 1.25) for choice in named.choices(calls).values())
+        assert any(choice.sampling == Sampling("auto", 0.5, 1.25) for choice in named.choices(calls).values())
     assert named.on(Levels([0.0, 1.0])).bound(ITEMS, seed=0).total.isfinite().all()
 
 
@@ -96,7 +96,7 @@ def test_all_samplers_start_from_the_same_noise() -> None:
     """One step of DDIM, of the bridge and of the Gaussian kernel is yhat(z_L) of the same z_L."""
     samplers = of_chain(any_step(GaussianKernel), ITEMS)
     levels = Levels([0.0, 2.0])
-    first, *others = [c.on(levels).sample(4, seed=3) for c in samplers]
+    first, *others = [c.sampler(Choice(levels, c.samplings[0] and Sampling("mode"))).sample(4, seed=3) for c in samplers]
     assert all(torch.allclose(first, other, atol=1e-5) for other in others)
     assert not torch.allclose(first, samplers[0].on(levels).sample(4, seed=4), atol=1e-5)
 

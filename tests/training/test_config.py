@@ -105,7 +105,7 @@ def test_an_older_run_is_read_under_the_names_of_today() -> None:
     assert config.ladder is Ladders.LAST
     assert config.any_step is None  # a VAE was made for its grid whatever the option said
     assert Config.from_saved(OLDER | {"ladder": False, "alike": False}) == Config(
-        updates=7, importance_samples=4, levels=3, encoder_input="y"
+        updates=7, importance_samples=4, levels=3, encoder_input="y", prior="normal", closed_forms=False, head="gaussian"
     )
     for kernel in ("gaussian", "deterministic"):
         assert [Config.from_saved({"kernel": kernel, "any_time": asked}).any_step for asked in (True, False)] == [True, False]
@@ -118,5 +118,5 @@ def test_an_older_name_is_not_an_option_of_today() -> None:
 
 
 def test_every_option_of_a_kernel_is_an_option_of_the_configuration() -> None:
-    assert KERNELS.names() == ("deterministic", "gaussian", "vae")
+    assert KERNELS.names() == ("deterministic", "gaussian", "vae", "flow")
     assert all(KERNELS.get(name).options <= set(Config.model_fields) for name in KERNELS.names())

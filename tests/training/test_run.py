@@ -39,7 +39,8 @@ def data() -> DataSet:
 def test_a_run_folder_is_all_that_is_needed_to_sample(tmp_path: Path, data: DataSet) -> None:
     home = tmp_path / "run"
     chain = train(data, Config(updates=UPDATES), home, quiet=True)
-    assert {file.name for file in home.iterdir()} == {"config.json", "source.json", "metrics.jsonl", "chain.json", "chain.safetensors"}
+    files = {"config.json", "source.json", "metrics.jsonl", "chain.json", "chain.safetensors", "chain.arguments.safetensors"}
+    assert {file.name for file in home.iterdir()} == files
     again = Chain.load(home)
     assert torch.equal(again.sample(3, seed=1), chain.sample(3, seed=1))
     raw = load_encoding(home).decode(again.sample(3, seed=1))
@@ -75,7 +76,7 @@ def test_an_interrupted_run_keeps_what_it_reached(tmp_path: Path, data: DataSet,
         train(data, Config(updates=UPDATES), tmp_path / "run", quiet=True)
     assert Chain.load(tmp_path / "run").sample(1, seed=0).shape == (1, 1, 8, 8)
     assert updates_done(tmp_path / "run") == 3
-    assert load_config(tmp_path / "run") == Config(updates=UPDATES)
+    assert load_config(tmp_path / "run") == Config(updates=UPDATES, prior="mixture")  # as was decided
 
 
 def test_a_run_knows_its_data_and_tells_others(tmp_path: Path, data: DataSet) -> None:

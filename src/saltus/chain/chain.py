@@ -233,8 +233,7 @@ class Chain(ChainProcess):
     def vary(
         self, y: Tensor, from_level: int, *, condition: Any = None, seed: int = 0, first_item: int = 0, sampling: Sampling = DEFAULT
     ) -> Tensor:
-        """Other items that share z_l with those given, l = `from_level` in 1 ... L: the noisier the level, the less they
-        share, (B, *E); another seed gives other items.
+        """Other items (B, *E) that share z_l with those given, l = `from_level`: the noisier the level, the less they share.
 
         Raises:
             ValueError: for another level, or items as in `bound`.
@@ -277,12 +276,7 @@ class Chain(ChainProcess):
         return Chain(self.prior, levels, self.kernel(1), **same).train(self.training)
 
     def save(self, folder: str | Path, *, compact: bool = False) -> None:
-        """Write everything that is needed to sample: `chain.json`, `chain.safetensors`.
-
-        Args:
-            folder: where to.
-            compact: whether to write parameters in float16, in half the space; the loaded chain computes in float32.
-        """
+        """Write all that is needed to sample; compact, with parameters in float16, which are float32 again when loaded."""
         write(copy.deepcopy(self).half() if compact else self, Path(folder), "chain")
 
     @classmethod

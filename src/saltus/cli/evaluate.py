@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from saltus.cli.common import LATENT_ITEMS, SAMPLING_OPTIONS, chain_of, json_option, sampling_options, say
+from saltus.cli.floors import drawn, floor_words
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
 
 if TYPE_CHECKING:
-    from rich.table import Table
     from torch import Tensor
 
     from saltus.chain import Chain
     from saltus.data import DataSet
-    from saltus.evaluation import ClosedForm, Evaluator, Figures, Likelihood, Report
+    from saltus.evaluation import Evaluator, Figures, Likelihood, Report
     from saltus.kernels import Sampling
 
 __all__ = ["evaluate_command"]
@@ -145,7 +145,7 @@ def _run(
     }
     words = [
         _words(steps, report, bound, measured),
-        *_floor_words(chain, bound, floors),
+        *floor_words(chain, bound, floors),
         *([classes["words"]] if classes else []),
         *map(str, uses),
     ]
@@ -249,37 +249,6 @@ def _result(made: dict[str, Any], report: Report, bound: Likelihood | None) -> d
     return {**made, **asdict(report), "likelihood": None if bound is None else asdict(bound)}
 
 
-def _floor_words(chain: Chain, bound: Likelihood | None, floors: Mapping[str, ClosedForm]) -> list[str]:
-    """Nats of the chain and of closed forms, step by step."""
-    from rich.table import Table
-
-    from saltus.evaluation import remarks
-
-    if bound is None or not floors:
-        return []
-    table = Table(caption=f"nats an item; closed forms: {', '.join(floor.what for floor in floors.values())}", caption_style="")
-    for heading in ("", "this chain", *floors):
-        table.add_column(heading, justify="right")
-    pairs = list(chain.levels.pairs())
-    for level in reversed(range(chain.levels.L)):
-        s, t = pairs[level]
-        each = (bound.per_level[level], *(floor.per_level[level] for floor in floors.values()))
-        table.add_row(f"step {level + 1}, t {t:.3g} to {s:.3g}", *(f"{nats:.4g}" for nats in each))
-    table.add_row("start", *(f"{nats:.4g}" for nats in (bound.nats["prior"], *(floor.prior for floor in floors.values()))))
-    table.add_row("total", *(f"{nats:.5g}" for nats in (bound.total, *(floor.total for floor in floors.values()))))
-    table.add_row("bits/dim", *(f"{bits:.4f}" for bits in (bound.bits_per_dim, *(floor.bits_per_dim for floor in floors.values()))))
-    return [_drawn(table), *remarks(bound.per_level, floors)]
-
-
-def _drawn(table: Table) -> str:
-    from rich.console import Console
-
-    console = Console(width=120)
-    with console.capture() as text:
-        console.print(table)
-    return text.get().rstrip()
-
-
 def _words(how: str, report: Report, bound: Likelihood | None, closed: Mapping[str, Mapping[str, float]]) -> str:
     from rich.table import Table
 
@@ -295,7 +264,7 @@ def _words(how: str, report: Report, bound: Likelihood | None, closed: Mapping[s
         above = "" if result.above_floor is None else f"{result.above_floor:.3g}"
         others = (f"{figures[name]:.3g}" for figures in closed.values())
         table.add_row(METRICS[name].title, _number(result.generated), _number(result.floor), above, *others)
-    return "\n".join([report.data, *_protocol(how, report), _drawn(table), *_bound_words(bound)])
+    return "\n".join([report.data, *_protocol(how, report), drawn(table), *_bound_words(bound)])
 
 
 def _protocol(how: str, report: Report) -> list[str]:

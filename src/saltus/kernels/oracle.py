@@ -11,14 +11,12 @@ alone, which can only raise it.
 
 from __future__ import annotations
 
-from typing import NoReturn
-
 import torch
 from torch import Tensor
 
 from saltus.errors import SaltusError
 from saltus.kernels.denoiser import classes_of
-from saltus.kernels.kernel import Explanation, Kernel, Weights
+from saltus.kernels.kernel import Explanation, Kernel, Terms, Weights, weighted
 from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.step import GaussianStep
 from saltus.kernels.transition import Pair, Transition
@@ -105,6 +103,6 @@ class OracleKernel(Kernel):
         bridge = bridge.where(as_time(s, "s").to(bridge.device) > 0, 0)  # at s = 0 the bridge is y itself
         return Explanation.without_latent({"decoder": bridge - self.oracle.reverse(z_t, s, t, pair.condition).log_prob(z_s)}, z_t)
 
-    def loss(self, pair: Pair, noise: Noise, weights: Weights) -> NoReturn:
-        """Raises SaltusError: there is nothing to train."""
-        raise SaltusError("an oracle's kernel is exact and has nothing to train; sample it or take its bound")
+    def loss(self, pair: Pair, noise: Noise, weights: Weights) -> Terms:
+        """Its terms of the bound, which nothing learns from: a chain may have learned steps beside it."""
+        return weighted({name: value.to(pair.y) for name, value in self.explain(pair, noise).terms.items()}, weights)

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.distributions import Normal
 
 from saltus.chain import Chain
 from saltus.data import DataSet
 from saltus.kernels import OracleKernel
 from saltus.networks import ClassCondition
 from saltus.oracles import LowRankMixture, MixtureFit, choose_mixture
-from saltus.process import OrnsteinUhlenbeck
+from saltus.process import Noise, OrnsteinUhlenbeck, sum_items
 from saltus.training.config import Config, PriorKind
 
 __all__ = ["choose_start", "fit_start", "with_closed_forms"]
 
 _process = OrnsteinUhlenbeck()
+_STARTED = ("vae", "flow")  # kernels that start from a mixture unless they are told not to
 _FEWEST = 500  # training items: a mixture learns fewer by heart
 _ITEMS = 2000  # validation items that a choice looks at
 
@@ -33,13 +35,15 @@ def choose_start(config: Config, data: DataSet) -> tuple[Config, MixtureFit | No
 
     The mixture is taken where z_L of validation items costs fewer nats under it than under N(0, I), and there are items enough.
     """
-    if config.prior is PriorKind.NORMAL or (config.prior is None and (config.kernel != "vae" or len(data.train) < _FEWEST)):
+    if config.prior is PriorKind.NORMAL or (config.prior is None and (config.kernel not in _STARTED or len(data.train) < _FEWEST)):
         return config.model_copy(update={"prior": PriorKind.NORMAL}), None, config.grid.remark(data.validation)
     started = config.model_copy(update={"prior": PriorKind.MIXTURE})
     fit = fit_start(started, data)
     last, y = started.grid.last, data.validation[:_ITEMS]
-    entropy = 0.5 * y[0].numel() * float(torch.log(2 * torch.pi * torch.e * _process.sigma(last) ** 2))
-    mixture, normal = fit.held_out - entropy, float(_process.prior_cost(y, last).mean())
+    z = _process.noised(y, last, Noise(config.seed, 0, len(y)).normal("start", y.shape[1:], like=y))
+    given = _process.marginal(y, last).log_prob(z).double().mean()
+    mixture = float(given - fit.mixture.log_prob(z, last).mean())
+    normal = float(given - sum_items(Normal(0.0, 1.0).log_prob(z.double())).mean())
     said = f"{mixture:.4g} nats on validation items, and {normal:.4g} from N(0, I) at the same time"
     if config.prior is None and mixture >= normal:
         return config.model_copy(update={"prior": PriorKind.NORMAL}), None, f"the start is N(0, I): {fit.describe()} costs {said}"

@@ -1,0 +1,91 @@
+"""The flow step: its density integrates to 1, its draws have it, and a chain of it learns what a mixture cannot."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from saltus.data import DataSet
+from saltus.errors import SaltusError
+from saltus.kernels import FlowKernel, Pair, Sampling, Transition
+from saltus.networks import ClassCondition
+from saltus.process import Noise, OrnsteinUhlenbeck
+from saltus.training import Config, train
+from torch import Tensor
+
+process = OrnsteinUhlenbeck()
+
+
+def kernel(d: int = 1, **options: object) -> FlowKernel:
+    torch.manual_seed(0)
+    made = FlowKernel((d,), 0.7, width=16, transforms=2, **options)  # type: ignore[arg-type]
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.3 * torch.randn_like(parameter))
+    return made.double()
+
+
+def density(made: FlowKernel, z_t: float, z_s: Tensor, s: float, t: float) -> Tensor:
+    """p(z_s | z_t) of one column."""
+    n = len(z_s)
+    pair = Pair(torch.full((n, 1), z_t).double(), s, t, y=torch.zeros(n, 1).double(), z_s=z_s[:, None])
+    return (-made.explain(pair, Noise(0, 0, n)).terms["decoder"]).exp()
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(("s", "t"), [(0.0, 0.3), (0.4, 1.1)])
+def test_it_is_a_density(s: float, t: float) -> None:
+    grid = torch.linspace(-12, 12, 40_001).double()
+    assert float(torch.trapezoid(density(kernel(), 0.4, grid, s, t), grid)) == pytest.approx(1, abs=1e-4)
+
+
+@torch.no_grad()
+def test_draws_have_its_density() -> None:
+    """By the Kolmogorov-Smirnov distance, whose 1e-6 quantile is 2.7 / sqrt(n); another time's density is the twin."""
+    made, n, grid = kernel(), 20_000, torch.linspace(-12, 12, 20_001).double()
+    drawn = made.sample(Transition(torch.full((n, 1), 0.4).double(), 0.0, 0.3), Noise(1, 0, n)).flatten().sort().values
+    for t, fits in ((0.3, True), (0.9, False)):
+        below = torch.cumulative_trapezoid(density(made, 0.4, grid, 0.0, t), grid)
+        at = torch.from_numpy(np.interp(drawn.numpy(), grid[1:].numpy(), below.numpy()))
+        distance = float((at - (torch.arange(n) + 0.5) / n).abs().max())
+        assert (distance < 2.7 / math.sqrt(n)) is fits
+
+
+@torch.no_grad()
+def test_terms_are_cost_and_entropy() -> None:
+    made, y = kernel(2), torch.randn(6, 2, generator=torch.Generator().manual_seed(1)).double()
+    z_s = process.noised(y, 0.2, torch.randn_like(y))
+    terms = made.explain(Pair(process.noised(z_s, 0.3, torch.randn_like(y)), 0.2, 0.5, y=y, z_s=z_s), Noise(0, 0, 6)).terms
+    variance = process.bridge_coefficients(0.2, 0.5)[2]
+    assert set(terms) == {"decoder", "entropy"}
+    assert torch.allclose(terms["entropy"], -torch.log(2 * math.pi * math.e * variance).expand(6))
+
+
+def test_it_is_conditioned_on_classes() -> None:
+    made = kernel(2, condition=ClassCondition(["a", "b"], [0.5, 0.5]))
+    z, noise = torch.zeros(4, 2).double(), Noise(0, 0, 4)
+    one, other = (made.sample(Transition(z, 0.0, 0.5, torch.full((4,), c)), noise) for c in (0, 1))
+    assert not torch.allclose(one, other, atol=1e-3)
+
+
+def test_a_chain_of_it_beats_the_mixture_that_it_starts_from() -> None:
+    """Rows on a bent line, which no few Gaussians are."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=4000)
+    rows = np.stack([x, np.sin(3 * x) + 0.05 * rng.normal(size=4000)], 1)
+    data = DataSet.from_arrays(rows)
+    chain = train(data, Config(kernel="flow", levels=1, updates=300, width=32, batch=256), quiet=True)
+    learned = chain.bound(data.test)
+    mixture = chain.prior.oracle  # type: ignore[attr-defined]
+    closed = -mixture.log_prob(data.test, 0.0)
+    assert float(learned.total.mean() - chain.scaling) < float(closed.mean()) - 0.1
+    assert chain.sample(5, seed=0).shape == (5, 2)
+
+
+def test_refuses_what_it_cannot_be() -> None:
+    with pytest.raises(SaltusError, match="rows of a table"):
+        FlowKernel((1, 8, 8))
+    with pytest.raises(SaltusError, match="leave them at 1"):
+        kernel().sample(Transition(torch.zeros(1, 1).double(), 0.0, 0.5), Noise(0, 0, 1), Sampling(eta=0.5))
