@@ -37,7 +37,7 @@ from saltus.chain import Chain, OraclePrior, Prior, StandardNormal, bits_per_dim
 from saltus.data import DataSet, load
 from saltus.evaluation import ChainSampler, Evaluator, multiply_adds
 from saltus.integrations import SchedulerSampler, Solver
-from saltus.kernels import LadderKernel, Preconditioned, Sampling
+from saltus.kernels import LadderKernel, Preconditioned, Prediction, Sampling
 from saltus.levels import Levels
 from saltus.likelihoods import DiscretisedHead, LogisticMixtureHead
 from saltus.networks import Ladder, LadderEncoder, backbone
@@ -147,8 +147,9 @@ def trained_rival(items: Tensor, data: DataSet, case: Case, fast: Fast, seconds:
         log_snr = table[torch.randint(TABLE, (len(y),), device=y.device)]
         alpha, sigma = (torch.sigmoid(sign * log_snr).sqrt().to(y.dtype)[:, None, None, None] for sign in (1, -1))
         z = alpha * y + sigma * torch.randn_like(y)
-        found = network(z, torch.stack([log_snr, torch.full_like(log_snr, torch.inf)], 1))
-        return 0.5 * ((y - found.mean) / found.output_scale).square().sum() / (len(y) * d)
+        found: Prediction = network(z, torch.stack([log_snr, torch.full_like(log_snr, torch.inf)], 1))
+        error = 0.5 * ((y - found.mean) / found.output_scale).square().sum()
+        return error / (len(y) * d)
 
     return network, Updates(network, loss, items, batch=case.batch, rate=case.rate, flip=case.flip, fast=fast).train(seconds)
 

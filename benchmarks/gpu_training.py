@@ -136,7 +136,7 @@ class Updates:
         for part in module.modules():
             if isinstance(part, nn.Conv2d) and self._fast.channels_last:
                 part.weight.data = part.weight.data.contiguous(memory_format=torch.channels_last)
-        self._parameters = [p for p in module.parameters() if p.requires_grad]
+        self._parameters: list[Tensor] = [p for p in module.parameters() if p.requires_grad]
         self._first = [p.detach().clone() for p in self._parameters]
         device = self._parameters[0].device
         self._cuda = device.type == "cuda"

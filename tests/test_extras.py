@@ -20,9 +20,7 @@ from saltus.evaluation import (
     inception_network,
     kernel_distance,
 )
-from saltus.evaluation.cache import cached
 from saltus.extras import needs
-from saltus.levels import Levels
 from tests.helpers.checks import assert_one_sentence
 from tests.helpers.hidden import hidden
 
@@ -37,7 +35,6 @@ SITES: dict[str, tuple[Callable[[], object], str, str]] = {
     "frechet": (lambda: frechet_distance(X, X), "torchmetrics", "evaluate"),
     "kernel": (lambda: kernel_distance(X, X), "torchmetrics", "evaluate"),
     "inception": (inception_network, "torchmetrics", "evaluate"),
-    "cache": (lambda: cached(Levels, "levels", "key", lambda: Levels.cosine(4, 1.0)), "platformdirs", "evaluate"),
     "rows of images": (lambda: draw_rows({"a": torch.zeros(1, 1, 8, 8)}, Path("a.png"), shown=(-1, 1)), "matplotlib", "demo"),
     "levels": (lambda: draw_levels([0.0, 1.0], {}, {}, Path("a.png")), "matplotlib", "demo"),
 }
@@ -47,7 +44,7 @@ SITES: dict[str, tuple[Callable[[], object], str, str]] = {
 def test_a_missing_library_is_named_with_its_extra(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SALTUS_CACHE", raising=False)
     use, package, extra = SITES[site]
-    with hidden("torchmetrics", "platformdirs", "matplotlib"), pytest.raises(SaltusError) as caught:
+    with hidden("torchmetrics", "matplotlib"), pytest.raises(SaltusError) as caught:
         use()
     expected = f"this needs {package}, which is not installed; install it with: pip install 'saltus[{extra}]'"
     assert str(caught.value) == expected
@@ -86,7 +83,7 @@ print("done")
 
 def test_the_core_needs_no_extra(tmp_path: Path) -> None:
     """A table is read, learned, saved, sampled and bounded, in Python and on the command line."""
-    libraries = ["diffusers", "jinja2", "matplotlib", "platformdirs", "torchmetrics"]
+    libraries = ["diffusers", "jinja2", "matplotlib", "torchmetrics"]
     code = CORE.format(libraries=libraries)
     here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=here, capture_output=True, text=True, check=False)

@@ -1,7 +1,7 @@
 """Libraries that only a part of saltus needs: imported where they are used, and named in one sentence where they are missing.
 
     unet       diffusers: the U-Net, and networks of diffusers' own
-    evaluate   torchmetrics, platformdirs: distances between samples and real items, on the command line and in Python
+    evaluate   torchmetrics: distances between samples and real items, on the command line and in Python
     compare    the above, matplotlib and jinja2: other samplers on the same networks, and pages
     study      the same
     demo       matplotlib for pictures

@@ -164,7 +164,9 @@ def test_ddpm_is_our_own_posterior_step_item_by_item(levels: Levels) -> None:
     assert torch.allclose(theirs, ours, rtol=0, atol=ROUNDING)
     wide = GaussianKernel(kernel.network, kernel.head, variance="transition")
     if levels.L > 1:
-        assert not torch.allclose(theirs, Chain(StandardNormal(), levels, wide).sample(6, seed=2, first_item=3, sampling=Sampling("mode")), atol=1e-2)
+        assert not torch.allclose(
+            theirs, Chain(StandardNormal(), levels, wide).sample(6, seed=2, first_item=3, sampling=Sampling("mode")), atol=1e-2
+        )
 
 
 @pytest.mark.parametrize("levels", GRIDS)

@@ -7,13 +7,14 @@ import math
 import numpy as np
 import pytest
 import torch
+from torch import Tensor
+
 from saltus.data import DataSet
 from saltus.errors import SaltusError
 from saltus.kernels import FlowKernel, Pair, Sampling, Transition
 from saltus.networks import ClassCondition
 from saltus.process import Noise, OrnsteinUhlenbeck
 from saltus.training import Config, train
-from torch import Tensor
 
 process = OrnsteinUhlenbeck()
 

@@ -21,6 +21,7 @@ __all__ = ["compare"]
 
 _ALL = "all"
 _WIDTH = 160  # columns of the terminal, at most: a table of eight numbers of calls
+_LAST = 3.0  # of the grids that closed forms are shown on: at every grid they are the same distribution
 _SAMPLES = 2000
 _TABLE = ("frechet", "sliced_wasserstein")
 
@@ -82,7 +83,7 @@ def compare(
     from saltus.evaluation import Evaluator
     from saltus.integrations import LATEST
     from saltus.studies.compare.comparison import COMPARED, Comparison
-    from saltus.studies.compare.models import load_models, perfect_model
+    from saltus.studies.compare.models import closed_forms, load_models, perfect_model
     from saltus.training import load_config, load_data
 
     if oracle and not set(oracle) <= set(calls):
@@ -96,6 +97,8 @@ def compare(
     if oracle is not None:
         last = max(sampler.last for model in models for sampler in model.networks[0].samplers)
         models.append(perfect_model(items, last, calls=oracle or calls))
+    if items.condition is None:
+        models.append(closed_forms(items, _LAST))
     rows: list[dict[str, Any]] = []
     summary: dict[str, Any] = {}
     with console.status("measuring the floor") as status:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from saltus.cli.by_level import measured_by_level
 from saltus.cli.common import LATENT_ITEMS, SAMPLING_OPTIONS, chain_of, json_option, sampling_options, say
 from saltus.cli.floors import drawn, floor_words
 from saltus.errors import SaltusError
@@ -26,7 +27,7 @@ __all__ = ["evaluate_command"]
 
 _FILE = "evaluation.json"
 _SAMPLES = "samples.npz"
-_RUN_OPTIONS = ("seeds", "calls", *SAMPLING_OPTIONS, "importance_samples")
+_RUN_OPTIONS = ("seeds", "calls", *SAMPLING_OPTIONS, "importance_samples", "by_level")
 _CLASS_ITEMS = 200  # whose bound is summed over classes: each takes two bounds a class
 
 
@@ -58,6 +59,7 @@ def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
     type=click.IntRange(min=1),
     help="Latents that each step of the bound is importance-weighted with.  [default: as in training]",
 )
+@click.option("--by-level", is_flag=True, help="Start the chain from real z of each level too: what every step adds to the distances.")
 @click.option("--inception", is_flag=True, help="Measure Inception FID and KID too; this needs the package torch-fidelity and its weights.")
 @click.option("--out", type=click.Path(path_type=Path), help=f"Folder for {_FILE}.")
 @json_option
@@ -69,6 +71,7 @@ def evaluate_command(
     calls: int | None,
     sampling: Sampling,
     importance_samples: int | None,
+    by_level: bool,
     inception: bool,
     out: Path | None,
     as_json: bool,
@@ -87,7 +90,7 @@ def evaluate_command(
         out.mkdir(parents=True, exist_ok=True)
     target = run_folder(target)
     if (target / "chain.json").exists():
-        result, words = _run(target, data, n, seeds, calls, sampling, importance_samples, inception)
+        result, words = _run(target, data, n, seeds, calls, sampling, importance_samples, inception, by_level=by_level, out=out)
     else:
         _refuse(_RUN_OPTIONS, target)
         result, words = _samples(target, data, n, inception)
@@ -114,6 +117,9 @@ def _run(
     sampling: Sampling,
     importance_samples: int | None,
     inception: bool,
+    *,
+    by_level: bool,
+    out: Path | None,
 ) -> tuple[dict[str, Any], str]:
     from saltus.data import subsample
     from saltus.evaluation import MOST_ITEMS, ChainSampler, closed_forms, closed_samples, evaluate, latent_use, likelihood
@@ -149,6 +155,9 @@ def _run(
         *([classes["words"]] if classes else []),
         *map(str, uses),
     ]
+    if by_level:
+        made["by_level"], text = measured_by_level(chain, items, n, sampling, out)
+        words.append(text)
     return _result(made, report, bound), "\n".join(words)
 
 

@@ -12,6 +12,10 @@ from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from saltus.chain import Chain
+    from saltus.data import DataSet
     from saltus.levels import PairCosts, Plan
 
 __all__ = ["plan"]
@@ -54,6 +58,7 @@ def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int
     y = subsample(items.validation, n)
     costs = pair_costs(chain, y, times, condition=condition, seed=seed, progress=lambda words: click.echo(words, err=True))
     plans = {number: costs.plan(number) for number in calls}
+    floors, closed = _floors(chain, items, y, plans) if chain.condition is None else ([], {})
     place = out or run
     place.mkdir(parents=True, exist_ok=True)
     result: dict[str, Any] = {
@@ -61,11 +66,27 @@ def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int
         "items": len(y),
         "seed": seed,
         "costs": costs.as_dict(),
+        "closed_forms": closed,
         "plans": {str(number): {"times": list(p.times), "steps": list(p.steps), "prior": p.prior} for number, p in plans.items()},
     }
     write_atomically(place / PLAN, to_json(result, indent=1) + "\n")
     draw_costs(costs, plans, place / _PICTURE)
-    say(as_json, result, "\n".join([*_words(costs, plans, len(y)), f"{PLAN} and {_PICTURE} are in {place}/"]))
+    say(as_json, result, "\n".join([*_words(costs, plans, len(y)), *floors, f"{PLAN} and {_PICTURE} are in {place}/"]))
+
+
+def _floors(chain: Chain, items: DataSet, y: Tensor, plans: dict[int, Plan]) -> tuple[list[str], dict[str, Any]]:
+    """What closed forms have on the best grids, in words and as JSON."""
+    from saltus.evaluation import closed_forms, closed_laws, remarks
+    from saltus.levels import Levels
+
+    laws, lines, found = closed_laws(chain, items), list[str](), dict[str, Any]()
+    for number, plan in plans.items():
+        floors = closed_forms(chain.on(Levels(plan.times)), items, y, laws=laws)
+        found[str(number)] = {name: {"total": floor.total, "per_level": floor.per_level} for name, floor in floors.items()}
+        totals = ", ".join(f"{name} {floor.total - chain.scaling:.4g}" for name, floor in floors.items())
+        lines.append(f"closed forms on the grid of {number}: {totals} nats")
+        lines += [f"  {line}" for line in remarks(list(plan.steps), floors)]
+    return lines, found
 
 
 def _words(costs: PairCosts, plans: dict[int, Plan], n: int) -> list[str]:

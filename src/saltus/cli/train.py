@@ -131,7 +131,8 @@ def train(data: str, out: Path, start: Path | None, device: str, as_json: bool, 
 
 def _report(chain: Chain, items: DataSet) -> tuple[dict[str, Any], list[str]]:
     """The bound on the validation items and what latents are used for, as JSON and in words."""
-    from saltus.evaluation import latent_use, likelihood
+    from saltus.cli.floors import floor_words
+    from saltus.evaluation import closed_forms, latent_use, likelihood
 
     condition = items.conditions_for(chain.condition, "validation")
     if len(items.validation) < 2:
@@ -143,7 +144,9 @@ def _report(chain: Chain, items: DataSet) -> tuple[dict[str, Any], list[str]]:
     uses = latent_use(chain, items.validation[:LATENT_ITEMS], condition=few)
     names = ("bits_per_dim", "nats", "importance_samples", "active_units")
     result = {name: getattr(bound, name) for name in names} | {"latent_use": [asdict(use) for use in uses]}
-    return result, [_words(bound), *map(str, uses)]
+    floors = closed_forms(chain, items, items.validation) if chain.condition is None else {}
+    result["closed_forms"] = {name: {"total": floor.total, "per_level": floor.per_level} for name, floor in floors.items()}
+    return result, [_words(bound), *floor_words(chain, bound, floors), *map(str, uses)]
 
 
 def _words(bound: Likelihood) -> str:

@@ -1,5 +1,6 @@
 """Measures of generated items: distances to real items with their floor, likelihood, diversity, memorisation, and collapse to the mean."""
 
+from saltus.evaluation.by_level import LEVEL_METRICS, LevelFigures, by_level, draw_by_level
 from saltus.evaluation.collapse import (
     Collapse,
     Step,
@@ -14,7 +15,17 @@ from saltus.evaluation.cost import multiply_adds
 from saltus.evaluation.distances import diversity, energy_distance, mean_distance, mean_pairwise_distance, sliced_wasserstein
 from saltus.evaluation.evaluator import MOST_ITEMS, Evaluator, Figures
 from saltus.evaluation.features import Features, features_for
-from saltus.evaluation.floors import GAUSSIAN, MIXTURE, ClosedForm, closed_forms, closed_samples, remarks, start_mixture
+from saltus.evaluation.floors import (
+    GAUSSIAN,
+    MIXTURE,
+    ClosedForm,
+    closed_forms,
+    closed_laws,
+    closed_samples,
+    fitted_gaussian,
+    remarks,
+    start_mixture,
+)
 from saltus.evaluation.inception import inception_features, inception_network
 from saltus.evaluation.latent_use import LatentUse, latent_use
 from saltus.evaluation.likelihood import Likelihood, likelihood
@@ -30,6 +41,7 @@ __all__ = [
     "FEATURE_METRICS",
     "GAUSSIAN",
     "INCEPTION_METRICS",
+    "LEVEL_METRICS",
     "METRICS",
     "MIXTURE",
     "MOST_ITEMS",
@@ -42,6 +54,7 @@ __all__ = [
     "Fidelity",
     "Figures",
     "LatentUse",
+    "LevelFigures",
     "Likelihood",
     "Memorisation",
     "Metric",
@@ -49,10 +62,13 @@ __all__ = [
     "Result",
     "Sampler",
     "Step",
+    "by_level",
     "closed_forms",
+    "closed_laws",
     "closed_samples",
     "decoder_path",
     "diversity",
+    "draw_by_level",
     "draw_costs",
     "draw_levels",
     "draw_rows",
@@ -63,6 +79,7 @@ __all__ = [
     "exact_decoder_path",
     "features_for",
     "fidelity",
+    "fitted_gaussian",
     "frechet_distance",
     "inception_features",
     "inception_network",

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
+from platformdirs import user_cache_path
 from safetensors import SafetensorError
 
 from saltus.errors import SaltusError
-from saltus.extras import needs
 from saltus.registry import Configurable
 from saltus.storage import read, write
 
@@ -44,7 +44,7 @@ def cached(kind: type[T], name: str, key: str, make: Callable[[], T]) -> T:
 
 def _cache() -> Path:
     given = os.environ.get("SALTUS_CACHE")
-    return Path(given or needs("platformdirs", extra="evaluate").user_cache_path("saltus", appauthor=False))
+    return Path(given or user_cache_path("saltus", appauthor=False))
 
 
 def _read(kind: type[T], name: str, folder: Path) -> T:

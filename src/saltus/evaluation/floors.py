@@ -21,7 +21,17 @@ from saltus.levels import Levels
 from saltus.likelihoods import Head
 from saltus.oracles import GaussianMixture, LowRankMixture, Oracle, choose_mixture
 
-__all__ = ["GAUSSIAN", "MIXTURE", "ClosedForm", "closed_forms", "closed_samples", "remarks", "start_mixture"]
+__all__ = [
+    "GAUSSIAN",
+    "MIXTURE",
+    "ClosedForm",
+    "closed_forms",
+    "closed_laws",
+    "closed_samples",
+    "fitted_gaussian",
+    "remarks",
+    "start_mixture",
+]
 
 GAUSSIAN, MIXTURE = "one Gaussian", "mixture"
 _ITEMS = 1000  # whose nats are measured
@@ -55,16 +65,24 @@ class ClosedForm:
     items: int
 
 
-def closed_forms(chain: Chain, data: DataSet, y: Tensor, *, seed: int = 0) -> Mapping[str, ClosedForm]:
-    """The closed forms for the data of a chain, by name, with their nats on its grid.
+def closed_laws(chain: Chain, data: DataSet) -> dict[str, Oracle]:
+    """One Gaussian and a mixture for the data of a chain, by name; the chain's own mixture if it starts from one."""
+    return {GAUSSIAN: fitted_gaussian(data), MIXTURE: _mixture(chain, data)}
+
+
+def closed_forms(
+    chain: Chain, data: DataSet, y: Tensor, *, laws: Mapping[str, Oracle] | None = None, seed: int = 0
+) -> dict[str, ClosedForm]:
+    """Closed forms with their nats on the grid of a chain, by name.
 
     Args:
-        chain: gives the grid and, if it starts from a mixture, that mixture.
+        chain: gives the grid.
         data: whose training items are fitted.
         y: items (N, *E) that nats are measured on, the first 1000 of a subsample.
+        laws: the closed forms; those of `closed_laws` unless given.
         seed: of the paths, the same as those of a bound with this seed.
     """
-    laws: dict[str, Oracle] = {GAUSSIAN: _gaussian(data), MIXTURE: _mixture(chain, data)}
+    laws = closed_laws(chain, data) if laws is None else laws
     return {name: _measured(law, chain, data, subsample(y, _ITEMS), seed) for name, law in laws.items()}
 
 
@@ -105,8 +123,8 @@ def _measured(oracle: Oracle, chain: Chain, data: DataSet, y: Tensor, seed: int)
     return ClosedForm(oracle, what, float(bound.prior.mean()), bound.per_level.mean(1).tolist(), total, bits, len(y))
 
 
-def _gaussian(data: DataSet) -> GaussianMixture:
-    """With the covariance of Ledoit and Wolf (2004, https://doi.org/10.1016/S0047-259X(03)00096-4), which is shrunk where items are few."""
+def fitted_gaussian(data: DataSet) -> GaussianMixture:
+    """One Gaussian whose covariance is shrunk where items are few (Ledoit and Wolf 2004, https://doi.org/10.1016/S0047-259X(03)00096-4)."""
     from sklearn.covariance import LedoitWolf
 
     x = data.train.flatten(1).double().numpy()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from saltus.levels import PairCosts, Plan
 
-__all__ = ["draw_costs", "draw_levels", "draw_rows", "save_grid"]
+__all__ = ["draw_costs", "draw_levels", "draw_rows", "draw_steps", "save_grid"]
 
 _SHORTEST_SIDE = 512  # pixels of a grid: small images are magnified
 _FRAME = 128  # grey between the images of a grid
@@ -153,4 +153,23 @@ def draw_levels(times: Sequence[float], bounds: Mapping[str, Sequence[float]], k
         axis.spines[["top", "right"]].set_visible(False)
         axis.legend(frameon=False)
     axes[0].set_yscale("log")
+    figure.savefig(file, dpi=_DPI)
+
+
+def draw_steps(labels: Sequence[str], series: Mapping[str, Sequence[float]], file: Path) -> None:
+    """Figures that grow from step to step, each series in a chart of its own, as one PNG; what is darker is what the step adds."""
+    figure = _figure(figsize=(3.2 * len(series), 1.2 + 0.4 * len(labels)))
+    rows = range(len(labels))
+    for axis, (name, values) in zip(figure.subplots(1, len(series), squeeze=False)[0], series.items(), strict=True):
+        before = [0.0, *values[:-1]]
+        axis.barh(rows, [min(a, b) for a, b in zip(before, values, strict=True)], color="0.85")
+        axis.barh(rows, [b - a for a, b in zip(before, values, strict=True)], left=before, color="C0")
+        for row, value in enumerate(values):
+            axis.annotate(
+                f"{value:.3g}", (max(value, before[row]), row), xytext=(4, 0), textcoords="offset points", va="center", fontsize=8
+            )
+        axis.set(title=name.replace("_", " "), yticks=rows, yticklabels=labels if axis.get_subplotspec().is_first_col() else [])
+        axis.invert_yaxis()
+        axis.margins(x=0.2)
+        axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(file, dpi=_DPI)

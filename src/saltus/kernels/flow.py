@@ -84,7 +84,8 @@ class FlowKernel(Kernel):
 
     @property
     def sampling_network(self) -> torch.nn.Module:
-        return self.flow
+        flow: torch.nn.Module = self.flow
+        return flow
 
     def networks(self) -> list[torch.nn.Module]:
         """None that `torch.compile` takes: a flow is made anew for every z_t."""

@@ -123,7 +123,8 @@ class LogisticMixtureHead(Head):
         share = parts.log_probability.double().exp()
         start = (share.cumsum(1) - share).gather(1, which[:, None])
         first = start + share.gather(1, which[:, None]) * middle[:, :1]
-        return torch.special.ndtri(torch.cat([first, middle[:, 1:]], 1)).to(y.dtype)
+        eps: Tensor = torch.special.ndtri(torch.cat([first, middle[:, 1:]], 1)).to(y.dtype)
+        return eps
 
     def check(self, y: Tensor) -> None:
         off = (y - (self.low + self._index(y) * self.width)).abs().max()

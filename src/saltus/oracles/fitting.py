@@ -150,7 +150,7 @@ def fit_mixture(
 class _Statistics(NamedTuple):
     """Sums over items, for each component, of r, r z, r z^2, r u, r z u^T and r u u^T, averaged over the noise."""
 
-    count: Tensor
+    mass: Tensor
     z: Tensor
     squares: Tensor
     u: Tensor
@@ -181,14 +181,14 @@ def _expect(z: Tensor, noise: float, parameters: _Parameters, allowed: Tensor | 
 def _maximise(s: _Statistics, least: float) -> _Parameters:
     """The regression of z on (u, 1) for each component, as if one more item had had factors of 1 each and no others."""
     K, _, r = s.zu.shape
-    moments = torch.cat([torch.cat([s.uu, s.u[..., None]], 2), torch.cat([s.u, s.count[:, None]], 1)[:, None]], 1)
+    moments = torch.cat([torch.cat([s.uu, s.u[..., None]], 2), torch.cat([s.u, s.mass[:, None]], 1)[:, None]], 1)
     cross = torch.cat([s.zu, s.z[..., None]], 2)
     ridge = torch.eye(r + 1, device=moments.device)
     ridge[r, r] = torch.finfo(moments.dtype).eps
     solved = torch.linalg.solve(moments + ridge, cross.mT).mT
     left = (s.squares - (solved * cross).sum(-1)).clamp_min(0)
-    diagonal = (left + _PSEUDO_ITEMS * left.sum(0) / s.count.sum()) / (s.count[:, None] + _PSEUDO_ITEMS)
-    weights = (s.count + 1) / (s.count.sum() + K)
+    diagonal = (left + _PSEUDO_ITEMS * left.sum(0) / s.mass.sum()) / (s.mass[:, None] + _PSEUDO_ITEMS)
+    weights = (s.mass + 1) / (s.mass.sum() + K)
     return _Parameters(weights, solved[..., r], solved[..., :r], diagonal.clamp_min(least))
 
 

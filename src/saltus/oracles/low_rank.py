@@ -118,7 +118,7 @@ class LowRankMixture(Oracle):
         if not time.ndim:
             return LowRankMarginal(self.at(float(time)), weights, self.event_shape)
         weights = weights.expand(len(time), -1)
-        return self._by_time((time,), lambda group: LowRankMarginal(self.at(*group.times), weights[group.places], self.event_shape))
+        return self._by_time((time,), lambda group: LowRankMarginal(self.at(group.times[0]), weights[group.places], self.event_shape))
 
     def log_prob(self, z: Tensor, t: Time, condition: Tensor | None = None) -> Tensor:
         """ln q(z_t = z) or ln q(z_t = z | c), (B,) float64 nats, on the device of `z` (B, *E)."""
@@ -127,7 +127,7 @@ class LowRankMixture(Oracle):
         found = x.new_empty(len(x))
         for group in _groups((time,)):
             rows = group.places.to(x.device)
-            found[rows] = mixed(self.at(*group.times, x.device), x[rows], prior[rows])
+            found[rows] = mixed(self.at(group.times[0], x.device), x[rows], prior[rows])
         return found
 
     def posterior_mean(self, z: Tensor, t: Time, condition: Tensor | None = None) -> Tensor:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache, partial
 from pathlib import Path
@@ -15,15 +15,16 @@ from pathlib import Path
 from saltus.chain import Chain
 from saltus.data import DataSet
 from saltus.errors import SaltusError
-from saltus.evaluation import start_mixture
-from saltus.oracles import FiniteData, LowRankMixture
+from saltus.evaluation import GAUSSIAN, MIXTURE, fitted_gaussian, start_mixture
+from saltus.oracles import FiniteData, LowRankMixture, Oracle
 from saltus.registry import describe
-from saltus.studies.compare.samplers import NamedSampler, of_chain, of_oracle
+from saltus.studies.compare.samplers import NamedSampler, of_chain, of_closed_forms, of_oracle
 from saltus.training import check_data, recipe
 
-__all__ = ["PERFECT", "Model", "Network", "load_models", "perfect_model"]
+__all__ = ["CLOSED", "PERFECT", "Model", "Network", "closed_forms", "load_models", "perfect_model"]
 
 PERFECT = "perfect denoiser"
+CLOSED = "closed form"
 _CLEANEST = 0.2  # the time that the mixture of starts is fitted for: the earliest of them
 
 
@@ -81,6 +82,13 @@ def load_models(runs: Sequence[Path], data: DataSet) -> list[Model]:
         model.networks.append(Network(str(run), digest, of_chain(chain, data.validation, told, start)))
     named = Counter(model.name for model in groups.values())
     return [replace(model, name=f"{model.name}, {model.networks[0].run}") if named[model.name] > 1 else model for model in groups.values()]
+
+
+def closed_forms(data: DataSet, last: float) -> Model:
+    """What needs no network: one Gaussian, and a mixture, fitted to the training items."""
+    laws: dict[str, Callable[[], Oracle]] = {GAUSSIAN: cache(partial(fitted_gaussian, data)), MIXTURE: partial(_start, data)}
+    samplers = of_closed_forms(laws, data.encoding.head(), last)
+    return Model(CLOSED, [Network("", _digest(data.fingerprint.encode(), b"closed forms"), samplers)])
 
 
 def perfect_model(data: DataSet, last: float, *, calls: Collection[int] | None = None) -> Model:

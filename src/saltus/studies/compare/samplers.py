@@ -7,7 +7,7 @@ for its own levels takes part on these alone; a network for any step takes part 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import cache, partial
 from typing import Any
@@ -25,7 +25,7 @@ from saltus.likelihoods import Head
 from saltus.oracles import LowRankMixture, Oracle
 from saltus.process import Noise, OrnsteinUhlenbeck
 
-__all__ = ["STARTED", "Choice", "NamedSampler", "grids", "of_chain", "of_oracle"]
+__all__ = ["STARTED", "Choice", "NamedSampler", "grids", "of_chain", "of_closed_forms", "of_oracle"]
 
 STARTED = ", mixture start"
 """What the name of a sampler ends with that starts from a mixture."""
@@ -46,6 +46,7 @@ _LOG_SNR_STARTS = (4.0, 8.0)
 _ETAS = (1.0, 0.5, 0.0)
 _STARTS = (0.2, 0.3, 0.5, 0.8)  # times of mixture starts
 _TEMPERATURES = (1.0, 0.85, 1.25, 1.5, 1.75, 2.0)
+_FREE = (DEFAULT,)  # ways to sample a closed form
 _FINALS: tuple[Final, ...] = ("auto", "mode")
 
 
@@ -205,6 +206,24 @@ def of_oracle(oracle: Oracle, items: Tensor, head: Head, last: float, *, exact_b
     return first + _rivals(denoiser, last, None)
 
 
+def of_closed_forms(laws: Mapping[str, Callable[[], Oracle]], head: Head, last: float) -> list[NamedSampler]:
+    """Distributions that were fitted to the data in closed form: no network, at any number of steps.
+
+    Args:
+        laws: makes each, by its name.
+        head: of the step to data; continuous data have the density itself.
+        last: t_L.
+    """
+
+    def closed(name: str, law: Callable[[], Oracle]) -> NamedSampler:
+        def on(grid: Levels) -> Chain:
+            return Chain(OraclePrior(law()), grid, OracleKernel(law(), head if head.discrete else None))
+
+        return NamedSampler(name, None, last, on, True, _FREE, network_calls=lambda _: 0)
+
+    return [closed(name, law) for name, law in laws.items()]
+
+
 def _samplings(
     etas: Sequence[float], temperatures: Sequence[float] = _TEMPERATURES[:1], finals: Sequence[Final] = _FINALS[:1]
 ) -> list[Sampling]:
@@ -232,8 +251,7 @@ def _rivals(
             return SchedulerSampler(denoiser, grid, solver, prior=prior, noise_version=noise_version)
 
         name, starts = (_SOLVERS[solver], ()) if start is None else (_SOLVERS[solver] + STARTED, _starts(last))
-        calls = {"steps": solver.steps, "network_calls": solver.calls}
-        return NamedSampler(name, None, last, on, conditions=condition, starts=starts, **calls)
+        return NamedSampler(name, None, last, on, steps=solver.steps, network_calls=solver.calls, conditions=condition, starts=starts)
 
     return [rival(solver) for solver in _SOLVERS] if last <= LATEST else []
 
