@@ -36,6 +36,8 @@ LARGE = SMALL | {"width": 512}  # narrower than the 784 pixels it must tell apar
 TINY: dict[str, Any] = {"preset": "tiny", "architecture": "mlp", "width": 128}
 LADDER: dict[str, Any] = {"ladder": "last", "channels": (32, 48, 48), "architecture": "mlp", "width": 48}
 """A ladder on the last step and an MLP on the noisy ones."""
+FROM_NOISE: dict[str, Any] = {"prior": "normal", "closed_forms": False, "head": "gaussian"}
+"""What recipes that do not say otherwise start from: all older figures are of chains from N(0, I)."""
 TIMING_TURNS, CHOICE_SEED = 4, 1000
 FEW_SAMPLERS = ("Gaussian step", "VAE step", "DDIM", "UniPC", "Heun")
 """Where every sampler would take hours: our steps, DDIM, and the solvers that do best in `strong.py`."""
@@ -180,7 +182,7 @@ class Work:
         raise ValueError(f"no {kernel} network has from {goal} to {(1 + WITHIN) * goal:.0f} parameters; allow for wider ones")
 
     def _plain(self, kernel: str, updates: int = 1, seed: int = 0) -> Config:
-        return Config(**{**self.case.network, **RECIPES[kernel].options}, updates=updates, seed=seed)
+        return Config(**{**FROM_NOISE, **self.case.network, **RECIPES[kernel].options}, updates=updates, seed=seed)
 
     def paces(self, data: DataSet) -> dict[str, Pace]:
         """Of each kernel; a process that works beside this one waits, and takes what this one has measured."""

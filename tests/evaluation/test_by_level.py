@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor
+
 from saltus import Chain, DataSet, OraclePrior
 from saltus.errors import SaltusError
 from saltus.evaluation import LEVEL_METRICS, by_level, draw_by_level
@@ -13,7 +15,6 @@ from saltus.kernels import Kernel, OracleKernel, Sampling, Transition
 from saltus.levels import Levels
 from saltus.oracles import GaussianMixture
 from saltus.process import Noise
-from torch import Tensor
 
 
 @pytest.fixture(autouse=True)

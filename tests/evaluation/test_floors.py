@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from saltus import Chain, DataSet, OraclePrior, digits
 from saltus.evaluation import GAUSSIAN, MIXTURE, closed_forms, closed_laws, closed_samples, fitted_gaussian, remarks
 from saltus.kernels import OracleKernel

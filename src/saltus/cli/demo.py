@@ -1,4 +1,5 @@
-"""The demo: three kernels with the same small budget on the same four levels, and the collapse of the deterministic decoder."""
+"""The demo: three kernels with the same small budget on the same four levels; a closed form, and one call of a VAE after it; and the
+collapse of the deterministic decoder."""
 
 from __future__ import annotations
 
@@ -10,13 +11,24 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from saltus.chain import Chain
+from saltus.chain import Chain, OraclePrior
 from saltus.data import DataSet, digits
-from saltus.evaluation import diversity, draw_levels, draw_rows, exact_decoder_path, measure_collapse, sliced_wasserstein, spread
+from saltus.evaluation import (
+    MIXTURE,
+    closed_forms,
+    closed_samples,
+    diversity,
+    draw_levels,
+    draw_rows,
+    exact_decoder_path,
+    measure_collapse,
+    sliced_wasserstein,
+    spread,
+)
 from saltus.kernels import DEFAULT
 from saltus.levels import Levels
 from saltus.machine import describe_machine
-from saltus.oracles import FiniteData
+from saltus.oracles import FiniteData, Oracle
 from saltus.storage import to_json
 from saltus.training import Config, train
 
@@ -27,7 +39,8 @@ _UPDATES, _QUICK_UPDATES = 2500, 60
 _SHOWN = 16  # images in a row
 _COLLAPSED_LAST = 20.0  # alpha = 2e-9: z_L tells nothing of y
 _TITLES = {"deterministic": "deterministic", "gaussian": "Gaussian", "vae": "VAE"}
-"""Of each kernel that is trained."""
+"""Of each kernel that is trained from N(0, I) on the same levels."""
+_CLOSED, _STARTED = "closed form", "VAE after it"
 
 
 def run_demo(out: Path, *, quick: bool, seed: int) -> tuple[dict[str, Any], str]:
@@ -41,6 +54,8 @@ def run_demo(out: Path, *, quick: bool, seed: int) -> tuple[dict[str, Any], str]
     for name in _TITLES:
         chain, kernels[_TITLES[name]] = _one(name, data, quick=quick, seed=seed, n=n)
         chains[name] = chain
+    started, report = _measured(Config(levels=1, prior="mixture", **_budget(quick, seed)), data, n)
+    kernels |= {_CLOSED: _closed(started, data, n, seed), _STARTED: report}
     exact = exact_decoder_path(FiniteData(data.train), Levels.cosine(_LEVELS, _COLLAPSED_LAST), _SHOWN, seed=seed)
     trained = chains["deterministic"].sample(n, seed=seed, return_path=True)
     collapse = {
@@ -63,6 +78,7 @@ def run_demo(out: Path, *, quick: bool, seed: int) -> tuple[dict[str, Any], str]
     }
     rows = {"real digits": real[:_SHOWN], "exact decoder": exact[0]}
     rows |= {_TITLES[name]: chain.sample(_SHOWN, seed=seed) for name, chain in chains.items()}
+    rows |= {_CLOSED: closed_samples(_start_of(started), data, _SHOWN, seed=seed), _STARTED: started.sample(_SHOWN, seed=seed)}
     draw_rows(rows, out / "samples.png", shown=data.encoding.shown)
     _draw_levels(out, summary)
     (out / "summary.json").write_text(to_json(summary, indent=1) + "\n")
@@ -71,9 +87,36 @@ def run_demo(out: Path, *, quick: bool, seed: int) -> tuple[dict[str, Any], str]
     return summary, f"{text.get()}{_words(summary)}\nPictures and summary.json are in {out}/"
 
 
+def _budget(quick: bool, seed: int) -> dict[str, Any]:
+    return {"updates": _QUICK_UPDATES if quick else _UPDATES, "seed": seed}
+
+
 def _one(name: str, data: DataSet, *, quick: bool, seed: int, n: int) -> tuple[Chain, dict[str, Any]]:
-    start = time.monotonic()
-    config = Config(kernel=name, levels=_LEVELS, updates=_QUICK_UPDATES if quick else _UPDATES, seed=seed, any_step=False)
+    """A kernel on the levels that all three share."""
+    return _measured(Config(kernel=name, levels=_LEVELS, any_step=False, prior="normal", head="gaussian", **_budget(quick, seed)), data, n)
+
+
+def _start_of(chain: Chain) -> Oracle:
+    assert isinstance(chain.prior, OraclePrior)
+    return chain.prior.oracle
+
+
+def _closed(chain: Chain, data: DataSet, n: int, seed: int) -> dict[str, Any]:
+    """The mixture that a chain starts from, alone."""
+    law = _start_of(chain)
+    samples = closed_samples(law, data, n, seed=seed)
+    floor = closed_forms(chain, data, data.test, laws={MIXTURE: law}, seed=seed)[MIXTURE]
+    return {
+        "calls": 0,
+        "what": floor.what,
+        "sliced_wasserstein": sliced_wasserstein(samples, data.test, seed=seed),
+        "diversity": diversity(samples, data.test),
+        "bits_per_dim": floor.bits_per_dim,
+    }
+
+
+def _measured(config: Config, data: DataSet, n: int) -> tuple[Chain, dict[str, Any]]:
+    start, seed = time.monotonic(), config.seed
     chain = train(data, config)
     trained = time.monotonic() - start
     samples = chain.sample(n, seed=seed)
@@ -95,7 +138,8 @@ def _one(name: str, data: DataSet, *, quick: bool, seed: int, n: int) -> tuple[C
 
 
 def _draw_levels(out: Path, summary: dict[str, Any]) -> None:
-    with_bound = {title: report for title, report in summary["kernels"].items() if report["bits_per_dim"] is not None}
+    reports = {title: summary["kernels"][title] for title in _TITLES.values()}
+    with_bound = {title: report for title, report in reports.items() if report["bits_per_dim"] is not None}
     bounds = {title: report["bound_per_level"] for title, report in with_bound.items()}
     kl = {title: report["kl_per_level"] for title, report in with_bound.items() if report["active_units"][0] is not None}
     draw_levels(summary["levels"], bounds, kl, out / "levels.png")

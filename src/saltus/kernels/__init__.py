@@ -7,6 +7,7 @@ from saltus.kernels.gaussian import GaussianKernel, Variance
 from saltus.kernels.kernel import EXTRA, Explanation, Kernel, Terms, Weights, is_reweighted
 from saltus.kernels.ladder import LadderKernel, Ladders, vae_kernels
 from saltus.kernels.oracle import OracleKernel
+from saltus.kernels.residual import MixtureResidual
 from saltus.kernels.sampling import DEFAULT, Final, Sampling
 from saltus.kernels.setup import KERNELS, Setup, Trainable
 from saltus.kernels.step import GaussianStep
@@ -29,6 +30,7 @@ __all__ = [
     "Kernel",
     "LadderKernel",
     "Ladders",
+    "MixtureResidual",
     "OracleDenoiser",
     "OracleKernel",
     "Pair",
@@ -57,6 +59,7 @@ _VAE_OPTIONS = (
     "weights",
     "level_weighting",
     "kl_warm_up",
+    "residual",
     "importance_samples",
 )
 

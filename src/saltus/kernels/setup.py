@@ -18,8 +18,10 @@ from torch import nn
 
 from saltus.kernels.denoiser import Preconditioned
 from saltus.kernels.kernel import Kernel
+from saltus.kernels.residual import MixtureResidual
 from saltus.likelihoods import Head
 from saltus.networks import Condition, LadderEncoder, backbone, encoder, ladder
+from saltus.oracles import LowRankMixture
 from saltus.registry import Registry
 
 __all__ = ["KERNELS", "Setup", "Trainable"]
@@ -36,6 +38,7 @@ class Setup:
         levels: steps of the chain.
         options: every option of the training by its name, see `saltus.Config`, and the kernel's own.
         condition: what the model is conditioned on; None for nothing.
+        mixture: what networks predict the residual to; None for EDM's scaling alone.
     """
 
     event_shape: Sequence[int]
@@ -44,10 +47,11 @@ class Setup:
     levels: int
     options: Mapping[str, Any]
     condition: Condition | None = None
+    mixture: LowRankMixture | None = None
 
     def denoiser(self, *, outputs: int = 1, latent: int = 0) -> Preconditioned:
         """A network that predicts data, of the architecture and size that were asked for."""
-        return Preconditioned(backbone(self.event_shape, outputs=outputs, latent=latent, **self._sizes), self.variance)
+        return self._scaled(backbone(self.event_shape, outputs=outputs, latent=latent, **self._sizes))
 
     def encoder(self, latent: int) -> nn.Module:
         """An encoder to a latent of that size."""
@@ -59,7 +63,10 @@ class Setup:
         network, reader = ladder(
             self.event_shape, options["preset"], outputs=2 + self.head.arrays, channels=options["channels"], condition=self.condition
         )
-        return Preconditioned(network, self.variance), reader
+        return self._scaled(network), reader
+
+    def _scaled(self, network: nn.Module) -> Preconditioned:
+        return Preconditioned(network, self.variance) if self.mixture is None else MixtureResidual(network, self.variance, self.mixture)
 
     def any_step(self, default: bool) -> bool:
         """Whether the kernel is to serve all pairs s < t: as asked for, or by its own default."""

@@ -132,9 +132,13 @@ class LowRankMixture(Oracle):
 
     def posterior_mean(self, z: Tensor, t: Time, condition: Tensor | None = None) -> Tensor:
         """E[y | z_t = z] or E[y | z_t = z, c], (B, *E) in the dtype of `z`."""
+        return self.posterior_moments(z, t, condition)[0]
+
+    def posterior_moments(self, z: Tensor, t: Time, condition: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """E[y | z_t = z], and E[Var[y | z_t = z, k]] along each dimension: what is left where the component is known, (B, *E) each."""
         self._check(z)
         prior = self._components.log_weights(self._components.check(condition, len(z))).expand(len(z), -1)
-        found = z.detach().clone()
+        found, left = z.detach().clone(), torch.zeros_like(z)
         for places, (time,) in _groups((as_time(t).expand(len(z)),)):
             here, rows = places.to(z.device), slice(None) if len(places) == len(z) else places.to(z.device)
             dtype = self._precision(time, z.dtype)
@@ -142,7 +146,8 @@ class LowRankMixture(Oracle):
             share = (prior[places].to(x) + components.log_prob(x)).softmax(1)
             mean = (x + float(_process.sigma(time)) ** 2 * components.score(x, share)) / float(_process.alpha(time))
             found[here] = mean.reshape(z[rows].shape).to(z.dtype)
-        return found
+            left[here] = (share @ self._variance_given(components, time)).reshape(z[rows].shape).to(z.dtype)
+        return found, left
 
     def reverse(self, z_t: Tensor, s: Time, t: Time, condition: Tensor | None = None) -> Distribution:
         """q(z_s | z_t) or q(z_s | z_t, c), the exact reverse kernel, batch shape (B,); `Delta` where s = t."""
@@ -172,10 +177,17 @@ class LowRankMixture(Oracle):
                 for rows in blocks(len(x), noisy.basis[:, 0].numel())
             ]
         ).topk(min(most, self.K), 1)
-        variance = noise / alpha**2 * (1 - noise * (1 / noisy.diagonal - noisy.whitened.square().sum(-1)))
+        variance = self._variance_given(noisy, time)
         means = [(x - noise * noisy.solve(x - noisy.mean[k], k)) / alpha for k in which.unbind(1)]
         shape = (*which.shape, *self.event_shape)
         return GivenComponents(shares, torch.stack(means, 1).reshape(shape), variance[which].reshape(shape))
+
+    @staticmethod
+    def _variance_given(noisy: LowRankGaussians, t: float) -> Tensor:
+        """Var[y | z_t, k] along each dimension, (K, d)."""
+        alpha, noise = float(_process.alpha(t)), float(_process.sigma(t)) ** 2
+        variance: Tensor = noise / alpha**2 * (1 - noise * (1 / noisy.diagonal - noisy.whitened.square().sum(-1)))
+        return variance.clamp_min(0)
 
     def compact(self) -> LowRankMixture:
         """The same with means, factors and variances in float16, half of the memory and of the file."""

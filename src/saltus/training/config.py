@@ -87,6 +87,9 @@ class Config(BaseModel):
     closed_forms: bool = Field(
         default=True, description="Replace a step of the vae kernel by the mixture's where that is better on validation items."
     )
+    residual: bool = Field(
+        default=False, description="Networks predict what the mixture misses: its posterior mean and spread are their skip and scale."
+    )
     head: HeadKind | None = Field(
         default=None,
         description="Likelihood of grey values and colours: gaussian or logistic.  [default: logistic for images and the vae kernel]",
@@ -215,6 +218,11 @@ class Config(BaseModel):
         if self.level_weighting is LevelWeighting.EQUAL and (self.levels == 1 or self.any_step):
             raise ValueError(
                 "level_weighting equal is for several levels of one grid, and there is none; leave it out, or take more levels"
+            )
+        if self.residual and (self.prior is not PriorKind.MIXTURE or self.any_step or direct):
+            raise ValueError(
+                "residual is to the mixture, on a grid of its own, of networks that predict data; "
+                "give prior mixture, and leave any_step and parametrisation direct out"
             )
         if self.ladder and direct:
             raise ValueError("a ladder predicts data, and a direct kernel does not; take parametrisation bridge, or no ladder")

@@ -107,7 +107,7 @@ def train(
     finally:
         chain = trainer.averaged().cpu()
         if fit is not None and config.closed_forms and not chain.any_step and chain.has_bound and chain.condition is None:
-            chain, words = with_closed_forms(chain, fit.mixture.compact(), data.validation, seed=config.seed)
+            chain, words = with_closed_forms(chain, data.validation, seed=config.seed)
             for line in words if not quiet else ():
                 print(line, file=sys.stderr)
         if home is not None:

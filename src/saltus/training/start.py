@@ -6,11 +6,11 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from saltus.chain import Chain
+from saltus.chain import Chain, OraclePrior
 from saltus.data import DataSet
 from saltus.kernels import OracleKernel
 from saltus.networks import ClassCondition
-from saltus.oracles import LowRankMixture, MixtureFit, choose_mixture
+from saltus.oracles import MixtureFit, choose_mixture
 from saltus.process import Noise, OrnsteinUhlenbeck, sum_items
 from saltus.training.config import Config, PriorKind
 
@@ -51,17 +51,16 @@ def choose_start(config: Config, data: DataSet) -> tuple[Config, MixtureFit | No
 
 
 @torch.no_grad()
-def with_closed_forms(chain: Chain, mixture: LowRankMixture, y: Tensor, *, seed: int) -> tuple[Chain, list[str]]:
+def with_closed_forms(chain: Chain, y: Tensor, *, seed: int) -> tuple[Chain, list[str]]:
     """The chain with the mixture's exact step wherever that costs fewer nats on items y (N, *E), but for the step to data; and words.
 
     Args:
-        chain: of steps on its own grid, without a condition.
-        mixture: the closed form.
+        chain: that starts from a mixture, of steps on its own grid, without a condition.
         y: validation items.
         seed: of the paths.
     """
-    y = y[:_ITEMS]
-    exact = OracleKernel(mixture)
+    assert isinstance(chain.prior, OraclePrior)
+    y, exact = y[:_ITEMS], OracleKernel(chain.prior.oracle)
     exact_chain = Chain(chain.prior, chain.levels, exact, noise_version=chain.noise_version)
     learned = chain.bound(y, seed=seed).per_level.mean(1)
     kernels, words = [chain.kernel(1)], list[str]()
