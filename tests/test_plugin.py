@@ -85,7 +85,8 @@ def test_its_run_is_measured_and_compared_as_any_other(home: Path, site: Path) -
     assert done.returncode == 0, done.stderr
     found = json.loads((home / "evaluated" / "evaluation.json").read_text())
     assert [name for name in found["likelihood"]["nats"] if name.startswith("level")] == [f"level {l}/mine" for l in (1, 2, 3)]
-    rows = json.loads((home / "compared" / "compare.json").read_text())["rows"]
+    *rows, gaussian, mixture = json.loads((home / "compared" / "compare.json").read_text())["rows"]
+    assert (gaussian["model"], mixture["network_calls"]) == ("closed form", 0)
     assert [row["sampler"] for row in rows] == ["my step", "my step, mixture start"]
     assert all((row["model"], row["network_calls"], row["bound"]["unit"]) == ("my, any step", 4, "bits/dim") for row in rows)
 

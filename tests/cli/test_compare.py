@@ -49,7 +49,7 @@ def test_the_command_compares_continues_and_explains(tmp_path: Path) -> None:
     summary = json.loads((out / "compare.json").read_text())
     assert summary == json.loads(first.stdout) | {"seconds": summary["seconds"]}
     assert [row["sampler"] for row in summary["rows"]] == ["Gaussian step", "DDIM"]
-    assert [len(networks) for networks in summary["models"].values()] == [2]
+    assert [len(networks) for networks in summary["models"].values()] == [2, 1]  # and the closed forms
     assert {len(row["figures"]) for row in summary["rows"]} == {3}
     assert summary["n_generated"] == 128
     assert "img alt" in (out / "compare.html").read_text()

@@ -83,7 +83,7 @@ def compare(
     from saltus.evaluation import Evaluator
     from saltus.integrations import LATEST
     from saltus.studies.compare.comparison import COMPARED, Comparison
-    from saltus.studies.compare.models import closed_forms, load_models, perfect_model
+    from saltus.studies.compare.models import CLOSED, closed_forms, load_models, perfect_model
     from saltus.training import load_config, load_data
 
     if oracle and not set(oracle) <= set(calls):
@@ -117,7 +117,7 @@ def compare(
             if rows:
                 _written(comparison, rows, time.monotonic() - start, out)
             raise Interrupted(f"stopped; {len(rows)} rows are kept in {out}, and the same command continues") from None
-    if not rows:
+    if all(row["model"] == CLOSED for row in rows):
         asked = ", ".join(map(str, calls))
         raise SaltusError(f"no run takes part at {asked} calls, since all have fixed levels; add their number of levels to --calls")
     say(as_json, summary, f"{_table(summary)}\ncompare.json and compare.html are in {out}/")

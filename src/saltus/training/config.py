@@ -88,7 +88,7 @@ class Config(BaseModel):
         default=True, description="Replace a step of the vae kernel by the mixture's where that is better on validation items."
     )
     residual: bool = Field(
-        default=False, description="Networks predict what the mixture misses: its posterior mean and spread are their skip and scale."
+        default=False, description="Networks predict what the mixture misses: skip and scale are its posterior mean and spread."
     )
     head: HeadKind | None = Field(
         default=None,
@@ -220,10 +220,7 @@ class Config(BaseModel):
                 "level_weighting equal is for several levels of one grid, and there is none; leave it out, or take more levels"
             )
         if self.residual and (self.prior is not PriorKind.MIXTURE or self.any_step or direct):
-            raise ValueError(
-                "residual is to the mixture, on a grid of its own, of networks that predict data; "
-                "give prior mixture, and leave any_step and parametrisation direct out"
-            )
+            raise ValueError("residual is to the mixture at times of a grid; give prior mixture, and leave any_step and direct out")
         if self.ladder and direct:
             raise ValueError("a ladder predicts data, and a direct kernel does not; take parametrisation bridge, or no ladder")
         if self.ladder is Ladders.LAST and self.any_step and self.levels > 1:

@@ -144,6 +144,10 @@ def curves(summary: dict[str, Any], name: str) -> Figure:
     networks: dict[str, list[str]] = {}  # that have a style in common
     for line, rows in lines.items():
         perfect, style = rows[0]["model"] == PERFECT, styles[_style(rows[0])]
+        if rows[0]["network_calls"] == 0:  # a closed form is at no place on an axis of calls
+            colour = PALETTE[style % len(PALETTE)]
+            axes.axhline(_number(rows[0]["metrics"][name]["mean"]), color=colour, linestyle="-.", linewidth=1.2, label=literal(line))
+            continue
         if not perfect:
             networks.setdefault(_style(rows[0]), []).append(line)
         axes.errorbar(
