@@ -28,6 +28,7 @@ from saltus.process import Noise, OrnsteinUhlenbeck
 
 REPORT = Path("docs/results/mixture_fit.md")
 TIMES = (0.3, 0.8, 1.5)
+LISTED = ", ".join(map(str, TIMES))
 FILES = ("mnist", "fashion_mnist", "cifar10_small")
 MANY, ITEMS = "cifar10_small, 50,000 items", 2000
 _process = OrnsteinUhlenbeck()
@@ -80,9 +81,9 @@ def page(rows: dict[str, dict[str, Any]]) -> str:
         "# Fitting a mixture",
         "",
         "`python benchmarks/mixture_fit.py FOLDER`: the number of components and the rank chosen on validation items, then three passes of",
-        f"EM, for t = {TIMES[0]}. Nats are KL(q(z_t | y) || p(z_t)) of {ITEMS} validation items at t = {', '.join(map(str, TIMES))};",
-        "the gap is what a held-out item costs more than a training item. The change of samples by float16 is the root mean square over all numbers of 500",
-        f"draws, as a share of their standard deviation. Machine: {describe_machine()}.",
+        f"EM, for t = {TIMES[0]}. Nats are KL(q(z_t | y) || p(z_t)) of {ITEMS} validation items at t = {LISTED};",
+        "the gap is what a held-out item costs more than a training item. The change of samples by float16 is the root mean square over all",
+        f"numbers of 500 draws, as a share of their standard deviation. Machine: {describe_machine()}.",
         "",
         "| data | items | d | components | rank | seconds | CPU seconds | GiB | nats | gap | float16: samples | nats |",
         "|---|---|---|---|---|---|---|---|---|---|---|---|",

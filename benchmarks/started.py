@@ -36,8 +36,11 @@ LADDER: dict[str, Any] = {
 RECIPES[STARTED_VAE] = Recipe(LADDER)
 _SAMPLERS = ("VAE step", "UniPC", f"UniPC{STARTED}", "DDIM", f"DDIM{STARTED}", "one Gaussian", "mixture")
 _SECONDS = 1200
+NETWORK = UNET | {"channels": (16, 24, 48)}  # which can be widened to as many parameters as the ladder has
 CASES = {
-    data: Case(data, "28", UNET, _SECONDS, (0,), (1, 2, 4, 10, 20), samplers=_SAMPLERS, samples=1000, kernels=(GAUSSIAN, STARTED_VAE))
+    data: Case(
+        data, "28-started", NETWORK, _SECONDS, (0,), (1, 2, 4, 10, 20), samplers=_SAMPLERS, samples=1000, kernels=(GAUSSIAN, STARTED_VAE)
+    )
     for data in ("fashion_mnist_28", "mnist_28")
 }
 

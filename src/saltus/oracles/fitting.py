@@ -38,7 +38,7 @@ _PSEUDO_ITEMS = 5.0  # that every component's diagonal has seen, with the varian
 _SIZES = (1, 10, 30, 100, 300)
 _RANKS = (10, 20, 40)
 _MOST_NUMBERS = 2_500_000  # in factors and variances: 5 MB in float16
-_ITEMS_EACH = 20  # training items for each component, at least
+_ITEMS_EACH = 20  # training items for each component, at least; and two for each of its factors
 _HELD_OUT = 2000  # items that a choice looks at
 
 
@@ -90,7 +90,7 @@ def choose_mixture(
         train: items (N, *E).
         held_out: other items, which only choose.
         t: > 0.
-        labels: of the training items, see `fit_mixture`; the choice is the same as without.
+        labels: of the training items, see `fit_mixture`.
         passes: of EM.
         seed: of the fit and of the noise that likelihoods are measured with.
     """
@@ -100,9 +100,12 @@ def choose_mixture(
         (K, r)
         for K in _SIZES
         for r in ranks
-        if K * d * (r + 2) <= max(_MOST_NUMBERS, classes * d * (ranks[0] + 2)) and len(train) >= K * _ITEMS_EACH and classes <= K
+        if K * d * (r + 2) <= _MOST_NUMBERS and len(train) >= K * max(_ITEMS_EACH, 2 * r) and classes <= K
     ] or [(classes, ranks[0])]
-    tried = {size: _cost(fit_mixture(train, t, components=size[0], rank=size[1], passes=0, seed=seed), held_out, t, seed) for size in sizes}
+    tried = {}
+    for K, r in sizes:
+        start = fit_mixture(train, t, components=K, rank=r, labels=labels, passes=0, seed=seed)
+        tried[K, r] = _cost(start, held_out, t, seed)
     K, r = min(tried, key=lambda size: tried[size])
     mixture = fit_mixture(train, t, components=K, rank=r, labels=labels, passes=passes, seed=seed)
     return MixtureFit(mixture, t, _cost(mixture, train, t, seed), _cost(mixture, held_out, t, seed), tried)

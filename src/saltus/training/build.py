@@ -16,6 +16,7 @@ from saltus.training.start import fit_start
 __all__ = ["build_chain", "check_condition", "head_for"]
 
 _MOST_CHANNELS = 3  # that logistics take in sequence
+_MANY = 10_000  # training items: with fewer, mixtures of logistics learn them by heart (docs/decisions/0035-heads.md)
 
 
 def check_condition(config: Config, data: DataSet) -> None:
@@ -37,7 +38,8 @@ def head_for(config: Config, data: DataSet) -> Head:
     fits = isinstance(head, DiscretisedHead) and len(shape) == 3 and shape[0] <= _MOST_CHANNELS
     if config.head is HeadKind.LOGISTIC and not fits:
         raise SaltusError(f"head logistic is of images with 1 to 3 channels of whole values, and {data.name} holds others; leave it out")
-    logistic = config.head is HeadKind.LOGISTIC or (config.head is None and config.kernel == "vae")
+    many = config.kernel == "vae" and len(data.train) >= _MANY
+    logistic = config.head is HeadKind.LOGISTIC or (config.head is None and many)
     return LogisticMixtureHead(head.bins, shape[0]) if logistic and isinstance(head, DiscretisedHead) and fits else head
 
 

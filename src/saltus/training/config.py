@@ -92,7 +92,7 @@ class Config(BaseModel):
     )
     head: HeadKind | None = Field(
         default=None,
-        description="Likelihood of grey values and colours: gaussian or logistic.  [default: logistic for images and the vae kernel]",
+        description="Likelihood of grey values and colours: gaussian or logistic.  [default: logistic for 10,000 images or more]",
     )
     updates: int = Field(default=5000, ge=1, description="Updates of the optimiser.")
     batch: int = Field(default=128, ge=1, description="Items in one update.")
