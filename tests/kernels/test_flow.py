@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
+from saltus.chain import Chain, StandardNormal
 from saltus.data import DataSet
 from saltus.errors import SaltusError
+from saltus.evaluation import likelihood
 from saltus.kernels import FlowKernel, Pair, Sampling, Transition
-from saltus.networks import ClassCondition
+from saltus.levels import Levels
+from saltus.networks import ClassCondition, ImageCondition
 from saltus.process import Noise, OrnsteinUhlenbeck
-from saltus.training import Config, train
+from saltus.training import Config, build_chain, train
 
 process = OrnsteinUhlenbeck()
 
@@ -90,3 +94,30 @@ def test_refuses_what_it_cannot_be() -> None:
         FlowKernel((1, 8, 8))
     with pytest.raises(SaltusError, match="leave them at 1"):
         kernel().sample(Transition(torch.zeros(1, 1).double(), 0.0, 0.5), Noise(0, 0, 1), Sampling(eta=0.5))
+
+
+def test_a_saved_chain_of_it_is_the_same(tmp_path: Path) -> None:
+    chain = Chain(StandardNormal(), Levels((0.0, 0.5)), kernel(3).float())
+    chain.save(tmp_path)
+    again = Chain.load(tmp_path)
+    assert torch.equal(again.sample(5, seed=0), chain.eval().sample(5, seed=0))
+    y = torch.randn(5, 3)
+    assert torch.equal(again.bound(y).total, chain.bound(y).total)
+
+
+def test_refuses_data_without_a_density_and_conditions_that_it_cannot_see() -> None:
+    counted = DataSet.from_arrays(np.random.default_rng(0).integers(0, 4, (200, 3)).astype(np.uint8))
+    with pytest.raises(SaltusError, match="counted values"):
+        build_chain(Config(kernel="flow", prior="normal"), counted)
+    with pytest.raises(SaltusError, match="classes or vectors"):
+        FlowKernel((2,), condition=ImageCondition((1, 4, 4)))
+    with pytest.raises(SaltusError, match="leave them out"):
+        Config(kernel="flow", architecture="mlp")
+
+
+def test_its_likelihood_says_what_it_is() -> None:
+    rows = DataSet.from_arrays(np.random.default_rng(0).normal(size=(300, 2)))
+    chain = train(rows, Config(kernel="flow", levels=1, updates=2, prior="normal"), quiet=True)
+    found = likelihood(chain, rows.test, rows.encoding)
+    assert found is not None
+    assert found.convention == "density in the units of the file, by a spline flow"

@@ -16,7 +16,7 @@ from saltus.chain.classes import ClassBound, class_bound
 from saltus.chain.encoded import Encoded
 from saltus.chain.latents import Code, between, decode, encode, reconstruct
 from saltus.chain.loss import Batch, ChainLoss, Loss
-from saltus.chain.modes import evaluating, like
+from saltus.chain.modes import cast_parameters, evaluating, like
 from saltus.chain.prior import Prior
 from saltus.chain.process import ChainProcess, descend
 from saltus.errors import SaltusError
@@ -277,7 +277,7 @@ class Chain(ChainProcess):
 
     def save(self, folder: str | Path, *, compact: bool = False) -> None:
         """Write all that is needed to sample; compact, with parameters in float16, which are float32 again when loaded."""
-        write(copy.deepcopy(self).half() if compact else self, Path(folder), "chain")
+        write(cast_parameters(copy.deepcopy(self), torch.float16) if compact else self, Path(folder), "chain")
 
     @classmethod
     def load(cls, folder: str | Path) -> Chain:
@@ -291,7 +291,7 @@ class Chain(ChainProcess):
             raise SaltusError(f"{folder} holds a {type(chain).__name__}, not a chain; give the folder that training wrote")
         if chain.encoding is None and chain.noise_version == 1 and (Path(folder) / "data.json").exists():  # of the older format
             chain.encoding = cast(Encoded, read(Path(folder), "data"))
-        return chain.float() if like(chain).dtype == torch.float16 else chain
+        return cast_parameters(chain, torch.float32) if like(chain).dtype == torch.float16 else chain
 
     def __repr__(self) -> str:
         kernels = ", ".join(f"{kernel.label} ({sum(p.numel() for p in kernel.parameters()):,} parameters)" for kernel in self.each_kernel())

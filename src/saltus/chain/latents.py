@@ -58,7 +58,10 @@ def encode(chain: ChainProcess, y: Tensor, noise: Noise, condition: Tensor | Non
             explanation = chain.kernel(level).explain(pair, noise.at(level))
             step = explanation.step
             if step is None:
-                raise SaltusError(f"the kernel at level {level} is no Gaussian step given a latent; take a Gaussian or VAE kernel")
+                raise SaltusError(
+                    f"the kernel at level {level} is no Gaussian step given a latent; take a Gaussian or VAE kernel, "
+                    "and train with --no-closed-forms"
+                )
             if not bool((step.variance > 0).all()):
                 raise SaltusError(
                     f"the step at level {level} has no width, so nothing that it drew can be told; take a kernel with a variance"

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
-__all__ = ["evaluating", "like"]
+__all__ = ["cast_parameters", "evaluating", "like"]
+
+M = TypeVar("M", bound=nn.Module)
 
 
 def like(model: object) -> Tensor:
@@ -29,3 +32,10 @@ def evaluating(model: object) -> Iterator[None]:
         yield
     finally:
         model.train(was_training)
+
+
+def cast_parameters(model: M, dtype: torch.dtype) -> M:
+    """The model, its parameters of another type; buffers, which hold what was measured, stay as they are."""
+    for parameter in model.parameters():
+        parameter.data = parameter.data.to(dtype)
+    return model

@@ -151,7 +151,7 @@ def _run(
     }
     words = [
         _words(steps, report, bound, measured),
-        *floor_words(chain, bound, floors),
+        *floor_words(chain, evaluator.real, floors if bound else {}),
         *([classes["words"]] if classes else []),
         *map(str, uses),
     ]

@@ -7,33 +7,39 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from torch import Tensor
 
     from saltus.chain import Chain
-    from saltus.evaluation import ClosedForm, Likelihood
+    from saltus.evaluation import ClosedForm
 
 __all__ = ["drawn", "floor_words"]
 
 
-def floor_words(chain: Chain, bound: Likelihood | None, floors: Mapping[str, ClosedForm]) -> list[str]:
-    """Nats of the chain and of closed forms, step by step."""
+def floor_words(chain: Chain, y: Tensor, floors: Mapping[str, ClosedForm]) -> list[str]:
+    """Nats of the chain and of closed forms on the same items, step by step."""
     from rich.table import Table
 
-    from saltus.evaluation import remarks
+    from saltus.evaluation import bound_beside, remarks
 
-    if bound is None or not floors:
+    if not floors:
         return []
-    table = Table(caption=f"nats an item; closed forms: {', '.join(floor.what for floor in floors.values())}", caption_style="")
+    bound = bound_beside(chain, y)
+    own = bound.per_level.double().mean(1).tolist()
+    caption = f"nats an item, of {len(bound.prior)} items; closed forms: {', '.join(floor.what for floor in floors.values())}"
+    table = Table(caption=caption, caption_style="")
     for heading in ("", "this chain", *floors):
         table.add_column(heading, justify="right")
     pairs = list(chain.levels.pairs())
     for level in reversed(range(chain.levels.L)):
         s, t = pairs[level]
-        each = (bound.per_level[level], *(floor.per_level[level] for floor in floors.values()))
+        each = (own[level], *(floor.per_level[level] for floor in floors.values()))
         table.add_row(f"step {level + 1}, t {t:.3g} to {s:.3g}", *(f"{nats:.4g}" for nats in each))
-    table.add_row("start", *(f"{nats:.4g}" for nats in (bound.nats["prior"], *(floor.prior for floor in floors.values()))))
-    table.add_row("total", *(f"{nats:.5g}" for nats in (bound.total, *(floor.total for floor in floors.values()))))
-    table.add_row("bits/dim", *(f"{bits:.4f}" for bits in (bound.bits_per_dim, *(floor.bits_per_dim for floor in floors.values()))))
-    return [drawn(table), *remarks(bound.per_level, floors)]
+    table.add_row("start", *(f"{nats:.4g}" for nats in (float(bound.prior.mean()), *(floor.prior for floor in floors.values()))))
+    table.add_row("total", *(f"{nats:.5g}" for nats in (float(bound.total.mean()), *(floor.total for floor in floors.values()))))
+    table.add_row(
+        "bits/dim", *(f"{bits:.4f}" for bits in (float(bound.bits_per_dim.mean()), *(floor.bits_per_dim for floor in floors.values())))
+    )
+    return [drawn(table), *remarks(own, floors)]
 
 
 def drawn(table: Table) -> str:

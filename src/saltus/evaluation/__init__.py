@@ -19,12 +19,14 @@ from saltus.evaluation.floors import (
     GAUSSIAN,
     MIXTURE,
     ClosedForm,
+    bound_beside,
     closed_forms,
     closed_laws,
     closed_samples,
     fitted_gaussian,
     remarks,
     start_mixture,
+    takes_gaussian,
 )
 from saltus.evaluation.inception import inception_features, inception_network
 from saltus.evaluation.latent_use import LatentUse, latent_use
@@ -62,6 +64,7 @@ __all__ = [
     "Result",
     "Sampler",
     "Step",
+    "bound_beside",
     "by_level",
     "closed_forms",
     "closed_laws",
@@ -100,6 +103,7 @@ __all__ = [
     "small_growth",
     "spread",
     "start_mixture",
+    "takes_gaussian",
     "two_sample_accuracy",
     "vendi_score",
 ]

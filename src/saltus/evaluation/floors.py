@@ -7,13 +7,14 @@ theirs is no achievement, and neither are samples that are further from the data
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from saltus.chain import Bound, Chain, OraclePrior, bits_per_dim
+from saltus.chain import Bound, Chain, OraclePrior, bits_per_dim, like
 from saltus.data import DataSet, subsample
 from saltus.evaluation.cache import cached
 from saltus.kernels import OracleKernel
@@ -25,12 +26,14 @@ __all__ = [
     "GAUSSIAN",
     "MIXTURE",
     "ClosedForm",
+    "bound_beside",
     "closed_forms",
     "closed_laws",
     "closed_samples",
     "fitted_gaussian",
     "remarks",
     "start_mixture",
+    "takes_gaussian",
 ]
 
 GAUSSIAN, MIXTURE = "one Gaussian", "mixture"
@@ -38,6 +41,7 @@ _ITEMS = 1000  # whose nats are measured
 _RECIPE = 1  # raise it with every change of the fits: they are kept
 _LEAST = 1e-6  # of the covariance along every dimension, as a share of the mean variance: columns may depend on each other
 _DIGEST = 8  # bytes of a key
+_MOST_DIMENSIONS = 4096  # of a full covariance: 128 MiB
 _EARLIEST = 0.05  # of the times that mixtures are fitted for: at cleaner ones they differ little
 _ALMOST_CLEAN = 0.01  # the time from which samples take the step to values
 
@@ -66,8 +70,19 @@ class ClosedForm:
 
 
 def closed_laws(chain: Chain, data: DataSet) -> dict[str, Oracle]:
-    """One Gaussian and a mixture for the data of a chain, by name; the chain's own mixture if it starts from one."""
-    return {GAUSSIAN: fitted_gaussian(data), MIXTURE: _mixture(chain, data)}
+    """One Gaussian, unless items have so many numbers that its covariance would fill the memory, and a mixture, the chain's own if it
+    starts from one; by name."""
+    return ({GAUSSIAN: fitted_gaussian(data)} if takes_gaussian(data) else {}) | {MIXTURE: _mixture(chain, data)}
+
+
+def takes_gaussian(data: DataSet) -> bool:
+    """Whether a full covariance of the items is small enough."""
+    return math.prod(data.event_shape) <= _MOST_DIMENSIONS
+
+
+def bound_beside(chain: Chain, y: Tensor, *, seed: int = 0) -> Bound:
+    """The chain's own bound, on the items and the paths that `closed_forms` measures: its means may be compared step by step."""
+    return chain.bound(subsample(y, _ITEMS).to(like(chain)), seed=seed)
 
 
 def closed_forms(

@@ -11,7 +11,6 @@ from torch import Tensor
 from saltus.chain import Bound, Chain, bits_per_dim, like
 from saltus.data import Encoding
 from saltus.errors import SaltusError
-from saltus.likelihoods import Head
 
 __all__ = ["Likelihood", "likelihood"]
 
@@ -88,10 +87,12 @@ def likelihood(
     if not chain.has_bound:
         return None
     bound = chain.bound(y.to(like(chain)), condition=condition, seed=seed, importance_samples=importance_samples)
-    return _summary(bound, chain.kernel(1).head or encoding.head())
+    last = chain.kernel(1)
+    head = last.head or encoding.head()
+    return _summary(bound, head.discrete, last.convention or head.convention)
 
 
-def _summary(bound: Bound, head: Head) -> Likelihood:
+def _summary(bound: Bound, discrete: bool, convention: str) -> Likelihood:
     nats = bound.total.double()
     means = torch.stack([nats.mean(), nats.std() / math.sqrt(len(nats))])
     bits = bits_per_dim(means, bound.event_shape)
@@ -101,12 +102,12 @@ def _summary(bound: Bound, head: Head) -> Likelihood:
         standard_error=float(bits[1]),
         total=float(means[0]),
         total_error=float(means[1]),
-        discrete=head.discrete,
+        discrete=discrete,
         per_item=nats.tolist(),
         nats={name: float(value.double().mean()) for name, value in bound.terms.items()},
         per_level=bound.per_level.double().mean(1).tolist(),
         active_units=bound.active_units,
         aggregate_kl=bound.aggregate_kl,
         importance_samples=bound.importance_samples,
-        convention=head.convention,
+        convention=convention,
     )

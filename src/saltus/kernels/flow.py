@@ -23,7 +23,7 @@ from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.setup import Setup
 from saltus.kernels.transition import Pair, Transition
 from saltus.kernels.vae import minus_entropy
-from saltus.networks import Condition
+from saltus.networks import Condition, ImageCondition
 from saltus.networks.conditioning import ConditionEmbedding, log_snr_features
 from saltus.process import Noise
 
@@ -49,6 +49,7 @@ class FlowKernel(Kernel):
     """
 
     trains_bound = True
+    convention = "density in the units of the file, by a spline flow"
 
     def __init__(
         self,
@@ -65,16 +66,25 @@ class FlowKernel(Kernel):
         super().__init__()
         if len(event_shape) != 1:
             raise SaltusError(f"items have shape {tuple(event_shape)}; a flow takes rows of a table: take the vae kernel")
+        if isinstance(condition, ImageCondition):
+            raise SaltusError("rows are conditioned on images, and a flow takes classes or vectors; take the vae kernel")
         (d,) = event_shape
         self.event_shape, self.variance, self.condition, self.any_step = (d,), variance, condition, any_step
         told = 2 * _TIMES + (width if condition is not None else 0)
         self.embedding = ConditionEmbedding(condition, width)
         self.width = width
-        self.flow = zuko.flows.NSF(d, d + told, transforms=transforms, bins=_BINS, hidden_features=(width, width))
+        with torch.device("cpu"):  # masks are computed from numbers, which a module without memory does not have
+            self.flow = zuko.flows.NSF(d, d + told, transforms=transforms, bins=_BINS, hidden_features=(width, width))
 
     @classmethod
     def build(cls, setup: Setup) -> FlowKernel:
-        """As a training is configured."""
+        """As a training is configured.
+
+        Raises:
+            SaltusError: for values that are counted, whose masses a density is no bound of.
+        """
+        if setup.head.discrete:
+            raise SaltusError("the rows hold counted values, and a flow gives a density; take the vae kernel, or give floats")
         width = setup.options["width"] or {"tiny": 128, "small": 256}[setup.options["preset"]]
         return cls(setup.event_shape, setup.variance, width=width, condition=setup.condition, any_step=setup.any_step(False))
 

@@ -77,6 +77,7 @@ class Kernel(Configurable, nn.Module, ABC):
         can_start: whether it can start from the network of another kernel.
         has_bound: whether `explain` is defined.
         trains_bound: whether its loss is its bound, so that levels may get items in proportion to it.
+        convention: what the likelihood of its step to data is of, in words; None for what its head says.
     """
 
     event_shape: Sequence[int]
@@ -87,6 +88,7 @@ class Kernel(Configurable, nn.Module, ABC):
     can_start: bool = False
     has_bound: bool = True
     trains_bound: bool = False
+    convention: str | None = None
 
     @property
     def label(self) -> str:

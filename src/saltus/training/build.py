@@ -35,6 +35,8 @@ def head_for(config: Config, data: DataSet) -> Head:
         SaltusError: if logistics were asked for, and the data are no images of at most 3 channels with known values.
     """
     head, shape = data.encoding.head(), data.event_shape
+    if config.head is HeadKind.LOGISTIC and config.kernel != "vae":
+        raise SaltusError(f"head logistic is of the vae kernel, and the kernel is {config.kernel}; leave it out")
     fits = isinstance(head, DiscretisedHead) and len(shape) == 3 and shape[0] <= _MOST_CHANNELS
     if config.head is HeadKind.LOGISTIC and not fits:
         raise SaltusError(f"head logistic is of images with 1 to 3 channels of whole values, and {data.name} holds others; leave it out")

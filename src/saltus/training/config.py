@@ -73,7 +73,8 @@ class Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     kernel: str = Field(
-        default="vae", description="How a step is taken: vae, gaussian or deterministic, or a kernel that an installed package registers."
+        default="vae",
+        description="How a step is taken: vae, gaussian, deterministic, or flow (rows only), or a kernel that a package registers.",
     )
     levels: int = Field(default=4, ge=1, le=_MOST_LEVELS, description="Steps from noise to data: the network calls of one sample.")
     times: tuple[float, ...] | None = Field(
@@ -82,14 +83,10 @@ class Config(BaseModel):
     prior: PriorKind | None = Field(
         default=None,
         description="What sampling starts from: normal, N(0, I), or mixture, Gaussians that are fitted to the data in seconds.  "
-        "[default: the mixture for the vae kernel where it is better on validation items, else normal]",
+        "[default: the mixture of vae and flow where it is better on validation items, else normal]",
     )
-    closed_forms: bool = Field(
-        default=True, description="Replace a step of the vae kernel by the mixture's where that is better on validation items."
-    )
-    residual: bool = Field(
-        default=False, description="Networks predict what the mixture misses: skip and scale are its posterior mean and spread."
-    )
+    closed_forms: bool = Field(default=True, description="Replace an inner step by the mixture's where that is better on validation items.")
+    residual: bool = Field(default=False, description="Networks predict what the mixture misses, around its posterior mean.")
     head: HeadKind | None = Field(
         default=None,
         description="Likelihood of grey values and colours: gaussian or logistic.  [default: logistic for 10,000 images or more]",
@@ -205,6 +202,8 @@ class Config(BaseModel):
         if unknown := [name for name in self.options if name not in known]:
             remedy = f"expected one of {', '.join(known)}" if known else "leave it out"
             raise ValueError(f"the {self.kernel} kernel has no option of its own named {unknown[0]}; {remedy}")
+        if self.kernel == "flow" and (self.architecture or self.channels or self.compile):
+            raise ValueError("architecture, channels and compile are of other networks than the flow's; leave them out")
         owners = {option: name for name in KERNELS.names() for option in KERNELS.get(name).options}
         for option in (option for option in owners if option not in own):
             if getattr(self, option) != type(self).model_fields[option].get_default(call_default_factory=True):

@@ -106,12 +106,15 @@ def train(
             pass
     finally:
         chain = trainer.averaged().cpu()
-        if fit is not None and config.closed_forms and not chain.any_step and chain.has_bound and chain.condition is None:
-            chain, words = with_closed_forms(chain, data.validation, seed=config.seed)
-            for line in words if not quiet else ():
-                print(line, file=sys.stderr)
         if home is not None:
             chain.save(home)
+    if fit is None or not config.closed_forms or chain.any_step or not chain.has_bound or chain.condition is not None:
+        return chain
+    chain, words = with_closed_forms(chain, data.validation, seed=config.seed)
+    for line in words if not quiet else ():
+        print(line, file=sys.stderr)
+    if words and home is not None:
+        chain.save(home)
     return chain
 
 

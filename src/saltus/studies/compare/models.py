@@ -15,7 +15,7 @@ from pathlib import Path
 from saltus.chain import Chain
 from saltus.data import DataSet
 from saltus.errors import SaltusError
-from saltus.evaluation import GAUSSIAN, MIXTURE, fitted_gaussian, start_mixture
+from saltus.evaluation import GAUSSIAN, MIXTURE, fitted_gaussian, start_mixture, takes_gaussian
 from saltus.oracles import FiniteData, LowRankMixture, Oracle
 from saltus.registry import describe
 from saltus.studies.compare.samplers import NamedSampler, of_chain, of_closed_forms, of_oracle
@@ -86,7 +86,9 @@ def load_models(runs: Sequence[Path], data: DataSet) -> list[Model]:
 
 def closed_forms(data: DataSet, last: float) -> Model:
     """What needs no network: one Gaussian, and a mixture, fitted to the training items."""
-    laws: dict[str, Callable[[], Oracle]] = {GAUSSIAN: cache(partial(fitted_gaussian, data)), MIXTURE: partial(_start, data)}
+    laws: dict[str, Callable[[], Oracle]] = {MIXTURE: partial(_start, data)}
+    if takes_gaussian(data):
+        laws = {GAUSSIAN: cache(partial(fitted_gaussian, data)), **laws}
     samplers = of_closed_forms(laws, data.encoding.head(), last)
     return Model(CLOSED, [Network("", _digest(data.fingerprint.encode(), b"closed forms"), samplers)])
 
