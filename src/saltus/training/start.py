@@ -19,6 +19,7 @@ __all__ = ["choose_start", "fit_start", "with_closed_forms"]
 _process = OrnsteinUhlenbeck()
 _STARTED = ("vae", "flow")  # kernels that start from a mixture unless they are told not to
 _FEWEST = 500  # training items: a mixture learns fewer by heart
+_LEAST = 0.01  # nats that a closed form must be better by: what rounding cannot make
 _ITEMS = 2000  # validation items that a choice looks at
 
 
@@ -61,7 +62,6 @@ def with_closed_forms(chain: Chain, y: Tensor, *, seed: int) -> tuple[Chain, lis
     """
     assert isinstance(chain.prior, OraclePrior)
     y, exact = y[:_ITEMS], OracleKernel(chain.prior.oracle)
-    exact_chain = Chain(chain.prior, chain.levels, exact, noise_version=chain.noise_version)
     if chain.levels.L == 1:
         return chain, []
     learned = chain.bound(y, seed=seed).per_level.double()
@@ -71,7 +71,7 @@ def with_closed_forms(chain: Chain, y: Tensor, *, seed: int) -> tuple[Chain, lis
         mine, floor = learned[level - 1], closed[level - 1]
         gain = mine - floor  # item by item on the same paths
         error = float(gain.std()) / len(gain) ** 0.5
-        replaced = not float(gain.mean()) <= error  # NaN too
+        replaced = not float(gain.mean()) <= max(error, _LEAST)  # NaN too
         kernels.append(exact if replaced else chain.kernel(level))
         if replaced:
             nats = f"{float(floor.mean()):.4g} against {float(mine.mean()):.4g}"
