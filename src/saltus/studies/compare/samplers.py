@@ -46,6 +46,7 @@ _LOG_SNR_STARTS = (4.0, 8.0)
 _ETAS = (1.0, 0.5, 0.0)
 _STARTS = (0.2, 0.3, 0.5, 0.8)  # times of mixture starts
 _TEMPERATURES = (1.0, 0.85, 1.25, 1.5, 1.75, 2.0)
+_CLOSED_STEPS = (0.05, 0.1, 0.2, 0.3)  # from where a closed form steps to data: all that its chain is not exact in
 _FREE = (DEFAULT,)  # ways to sample a closed form
 _FINALS: tuple[Final, ...] = ("auto", "mode")
 
@@ -96,7 +97,7 @@ class NamedSampler:
         if self.own:
             named = {"own": self.own} if calls == self.own.L else {}
         elif not self.network_calls(calls):
-            named = dict(list(grids(calls, self.last).items())[:1])  # a closed form is the same distribution on every grid
+            named = {f"to data from t = {t:g}": Levels([0.0, t, self.last]) for t in _CLOSED_STEPS}
         elif self.starts:
             named = {f"{name} to t = {t:g}": grid for t in self.starts for name, grid in grids(self.steps(calls), t).items()}
         else:
