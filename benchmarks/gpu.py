@@ -46,7 +46,7 @@ from saltus.process import OrnsteinUhlenbeck
 
 _process = OrnsteinUhlenbeck()
 METRICS = ("frechet", "sliced_wasserstein", "nearest_ratio")
-SAMPLES, CHOICE_ITEMS, BOUND_ITEMS = 1000, 2000, 10_000
+SAMPLES, BOUND_ITEMS = 1000, 10_000
 ETAS = (1.0, 0.0)
 RIVAL_LAST, TABLE = 3.0, 4096
 RIVAL_CALLS, STARTED_CALLS = (4, 10, 20), (1, 2, 4)  # from N(0, I), and from the mixture

@@ -26,7 +26,18 @@ from saltus.oracles import Oracle
 from saltus.process import OrnsteinUhlenbeck, Time
 from saltus.registry import Configurable
 
-__all__ = ["Denoiser", "OracleDenoiser", "Preconditioned", "Prediction", "Scales", "classes_of", "denoise", "predict", "scales"]
+__all__ = [
+    "Denoiser",
+    "OracleDenoiser",
+    "Preconditioned",
+    "Prediction",
+    "Scales",
+    "classes_of",
+    "denoise",
+    "predict",
+    "prediction_around",
+    "scales",
+]
 
 
 class Prediction(NamedTuple):
@@ -110,13 +121,15 @@ class Preconditioned(Denoiser):
 
     def forward(self, z: Tensor, log_snr: Tensor, latent: Tensor | None = None, condition: Tensor | None = None) -> Prediction:
         """Predict y, see `Denoiser`."""
-        c_in, c_skip, c_out = self._scales(z, log_snr[:, 0])
-        return _read(self.backbone((c_in * z)[:, None], log_snr, latent, condition), z, c_skip, c_out)
+        return self._predicted(z, log_snr, latent, condition, to_data=True)
 
     def predict_z_s(self, z: Tensor, log_snr: Tensor, latent: Tensor | None = None, condition: Tensor | None = None) -> Prediction:
         """The same, of z_s in place of y."""
-        c_in, c_skip, c_out = self._scales(z, log_snr[:, 0], log_snr[:, 1])
-        return _read(self.backbone((c_in * z)[:, None], log_snr, latent, condition), z, c_skip, c_out)
+        return self._predicted(z, log_snr, latent, condition, to_data=False)
+
+    def _predicted(self, z: Tensor, log_snr: Tensor, latent: Tensor | None, condition: Tensor | None, *, to_data: bool) -> Prediction:
+        factors = self._factors(z, log_snr, to_data)
+        return self._read(self.backbone((factors[0] * z)[:, None], log_snr, latent, condition), z, log_snr, condition, factors, to_data)
 
     def posterior_pass(
         self,
@@ -136,13 +149,25 @@ class Preconditioned(Denoiser):
             features: what an encoder has read of the answer, see `saltus.networks.Ladder`.
             to_data: whether y is predicted, or z_s.
         """
-        c_in, c_skip, c_out = self._scales(z, log_snr[:, 0], None if to_data else log_snr[:, 1])
-        outputs, latent, mean, raw = self.backbone((c_in * z)[:, None], log_snr, eps, condition, features=features)
-        return _read(outputs, z, c_skip, c_out), latent, Normal(mean, positive(raw), validate_args=False)
+        factors = self._factors(z, log_snr, to_data)
+        outputs, latent, mean, raw = self.backbone((factors[0] * z)[:, None], log_snr, eps, condition, features=features)
+        prediction = self._read(outputs, z, log_snr, condition, factors, to_data)
+        return prediction, latent, Normal(mean, positive(raw), validate_args=False)
 
     def at_unit_variance(self, z: Tensor, log_snr: Tensor) -> Tensor:
         """z (B, *E) of log-SNR (B,) as networks see it."""
         return self._scales(z, log_snr)[0] * z
+
+    def _factors(self, z: Tensor, log_snr: Tensor, to_data: bool) -> tuple[Tensor, ...]:
+        """c_in, c_skip and c_out for predicting y, or z_s."""
+        return self._scales(z, log_snr[:, 0], None if to_data else log_snr[:, 1])
+
+    def _read(
+        self, outputs: Tensor, z: Tensor, log_snr: Tensor, condition: Tensor | None, factors: tuple[Tensor, ...], to_data: bool
+    ) -> Prediction:
+        """What the backbone's outputs (B, outputs, *E) stand for."""
+        _, c_skip, c_out = factors
+        return prediction_around(outputs.to(z.dtype), c_skip * z, c_out)
 
     def _scales(self, z: Tensor, log_snr_t: Tensor, log_snr_s: Tensor | None = None) -> tuple[Tensor, ...]:
         """c_in, c_skip and c_out as (B, 1, ..., 1)."""
@@ -150,12 +175,11 @@ class Preconditioned(Denoiser):
         return tuple(c.to(z.dtype).reshape(-1, *(1,) * (z.ndim - 1)) for c in scales(log_snr_t, target, self.variance))
 
 
-def _read(outputs: Tensor, z: Tensor, c_skip: Tensor, c_out: Tensor) -> Prediction:
-    """What a backbone's outputs (B, outputs, *E) stand for."""
-    outputs = outputs.to(z.dtype)
+def prediction_around(outputs: Tensor, skip: Tensor, scale: Tensor) -> Prediction:
+    """skip + scale times the first output; the second is the raw scale, and the others are the head's."""
     number = outputs.shape[1]
-    mean, scale = c_skip * z + c_out * outputs[:, 0], outputs[:, 1] if number > 1 else None
-    return Prediction(mean, scale, c_out, outputs[:, 2:] if number > 2 else None)
+    raw = outputs[:, 1] if number > 1 else None
+    return Prediction(skip + scale * outputs[:, 0], raw, scale, outputs[:, 2:] if number > 2 else None)
 
 
 def classes_of(oracle: Oracle) -> ClassCondition | None:

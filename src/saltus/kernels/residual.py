@@ -11,16 +11,11 @@ items that the mixture thinks impossible.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NoReturn
-
 import torch
 from torch import Tensor, nn
-from torch.distributions import Normal
 
 from saltus.errors import SaltusError
-from saltus.kernels.denoiser import Preconditioned, Prediction
-from saltus.networks import positive
+from saltus.kernels.denoiser import Preconditioned, Prediction, prediction_around
 from saltus.oracles import LowRankMixture
 from saltus.process import OrnsteinUhlenbeck
 
@@ -43,36 +38,12 @@ class MixtureResidual(Preconditioned):
         super().__init__(backbone, variance)
         self.mixture = mixture
 
-    def forward(self, z: Tensor, log_snr: Tensor, latent: Tensor | None = None, condition: Tensor | None = None) -> Prediction:
-        """Predict y, see `Denoiser`."""
-        c_in = self._scales(z, log_snr[:, 0])[0]
-        return self._around(self.backbone((c_in * z)[:, None], log_snr, latent, condition), z, log_snr, condition)
-
-    def predict_z_s(self, z: Tensor, log_snr: Tensor, latent: Tensor | None = None, condition: Tensor | None = None) -> NoReturn:
-        """Raises SaltusError: the mixture predicts data."""
-        raise SaltusError("a residual to the mixture predicts data, and a direct kernel does not; take parametrisation bridge")
-
-    def posterior_pass(
-        self,
-        z: Tensor,
-        log_snr: Tensor,
-        eps: Tensor,
-        features: Sequence[Tensor],
-        condition: Tensor | None = None,
-        *,
-        to_data: bool = True,
-    ) -> tuple[Prediction, Tensor, Normal]:
-        """As of `Preconditioned`, to the data."""
-        c_in = self._scales(z, log_snr[:, 0])[0]
-        outputs, latent, mean, raw = self.backbone((c_in * z)[:, None], log_snr, eps, condition, features=features)
-        return self._around(outputs, z, log_snr, condition), latent, Normal(mean, positive(raw), validate_args=False)
-
-    def _around(self, outputs: Tensor, z: Tensor, log_snr: Tensor, condition: Tensor | None) -> Prediction:
-        outputs, number = outputs.to(z.dtype), outputs.shape[1]
-        least = _LEAST * self._scales(z, log_snr[:, 0])[2]
+    def _read(
+        self, outputs: Tensor, z: Tensor, log_snr: Tensor, condition: Tensor | None, factors: tuple[Tensor, ...], to_data: bool
+    ) -> Prediction:
+        if not to_data:
+            raise SaltusError("a residual to the mixture predicts data, and a direct kernel does not; take parametrisation bridge")
         known = condition if self.mixture.labelled else None
         with torch.autocast(z.device.type, enabled=False):
             mean, variance = self.mixture.posterior_moments(z, _process.time_at_log_snr(log_snr[:, 0]), known)
-        scale = torch.maximum(variance.sqrt(), least)
-        raw, extra = (outputs[:, 1] if number > 1 else None), (outputs[:, 2:] if number > 2 else None)
-        return Prediction(mean + scale * outputs[:, 0], raw, scale, extra)
+        return prediction_around(outputs.to(z.dtype), mean, torch.maximum(variance.sqrt(), _LEAST * factors[2]))

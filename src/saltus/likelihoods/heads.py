@@ -21,7 +21,7 @@ from torch.distributions import Normal
 from saltus.process import sum_items
 from saltus.registry import Configurable
 
-__all__ = ["DiscretisedHead", "GaussianHead", "Head"]
+__all__ = ["BinnedHead", "DiscretisedHead", "GaussianHead", "Head"]
 
 
 class Head(Configurable, ABC):
@@ -64,7 +64,33 @@ class Head(Configurable, ABC):
         """Raise ValueError if `y` is not data that this head can give a likelihood to."""
 
 
-class DiscretisedHead(Head):
+class BinnedHead(Head):
+    """p(y | .) of values on equal bins.
+
+    Attributes:
+        bins: how many values there are.
+        low, high: the first and the last value.
+        width: of a bin.
+    """
+
+    discrete = True
+    bins: int
+    low: float
+    high: float
+    width: float
+
+    def check(self, y: Tensor) -> None:
+        off = (y - (self.low + self._index(y) * self.width)).abs().max()
+        if not off <= self.width / 100:  # NaN too
+            raise ValueError(
+                f"y is up to {float(off):.3g} away from the {self.bins} bins from {self.low} to {self.high}; expected values on the bins"
+            )
+
+    def _index(self, y: Tensor) -> Tensor:
+        return ((y - self.low) / self.width).round().clamp(0, self.bins - 1)
+
+
+class DiscretisedHead(BinnedHead):
     """The Gaussian's mass in each of `bins` equal bins, centred on `low` ... `high`.
 
     The standard deviation is at least a tenth of a bin: a Gaussian centred there has all but 6e-7 of its mass in
@@ -80,8 +106,6 @@ class DiscretisedHead(Head):
     Raises:
         ValueError: for fewer than 2 bins, low >= high, or a share outside [0, 1); from `check`, for values that are not on the bins.
     """
-
-    discrete = True
 
     def __init__(self, bins: int, low: float = -1.0, high: float = 1.0, *, outliers: float = 0.0) -> None:
         if bins < 2 or not low < high or not 0 <= outliers < 1:
@@ -141,22 +165,12 @@ class DiscretisedHead(Head):
         centre = (self.low + index * self.width - mean.double()) / self._std(variance.double())  # where probabilities vanish
         return torch.where((below < number) & (number < above), number, centre).to(y.dtype)
 
-    def check(self, y: Tensor) -> None:
-        off = (y - (self.low + self._index(y) * self.width)).abs().max()
-        if not off <= self.width / 100:  # NaN too
-            raise ValueError(
-                f"y is up to {float(off):.3g} away from the {self.bins} bins from {self.low} to {self.high}; expected values on the bins"
-            )
-
     def _borders(self, y: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
         """Those of the bin of y, from the mean in standard deviations: float64, since in float32 the tails lose their slope."""
         index, mean, std = self._index(y).double(), mean.double(), self._std(variance.double())
         centre = self.low + index * self.width
         below = torch.where(index == 0, -torch.inf, (centre - self.width / 2 - mean) / std)
         return below, torch.where(index == self.bins - 1, torch.inf, (centre + self.width / 2 - mean) / std)
-
-    def _index(self, y: Tensor) -> Tensor:
-        return ((y - self.low) / self.width).round().clamp(0, self.bins - 1)
 
     def _std(self, variance: Tensor) -> Tensor:
         return variance.clamp_min((self.width / 10) ** 2).sqrt()

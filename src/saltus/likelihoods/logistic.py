@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from saltus.likelihoods.heads import Head
+from saltus.likelihoods.heads import BinnedHead
 from saltus.process import sum_items
 
 __all__ = ["LogisticMixtureHead"]
@@ -42,7 +42,7 @@ class _Components(NamedTuple):
     coupling: Tensor
 
 
-class LogisticMixtureHead(Head):
+class LogisticMixtureHead(BinnedHead):
     """A mixture of discretised logistics at each pixel of images (C, H, W), over `bins` equal bins centred on `low` ... `high`.
 
     Args:
@@ -54,8 +54,6 @@ class LogisticMixtureHead(Head):
     Raises:
         ValueError: for numbers out of range; from `check`, for values that are not on the bins.
     """
-
-    discrete = True
 
     def __init__(self, bins: int, channels: int, *, components: int = 5, low: float = -1.0, high: float = 1.0) -> None:
         if bins < 2 or not low < high or not 1 <= channels <= 3 or components < 1:
@@ -126,13 +124,6 @@ class LogisticMixtureHead(Head):
         eps: Tensor = torch.special.ndtri(torch.cat([first, middle[:, 1:]], 1)).to(y.dtype)
         return eps
 
-    def check(self, y: Tensor) -> None:
-        off = (y - (self.low + self._index(y) * self.width)).abs().max()
-        if not off <= self.width / 100:  # NaN too
-            raise ValueError(
-                f"y is up to {float(off):.3g} away from the {self.bins} bins from {self.low} to {self.high}; expected values on the bins"
-            )
-
     def _components(self, variance: Tensor, extra: Tensor | None) -> _Components:
         """From the network's arrays (B, arrays, C, H, W); what it leaves at 0 are components side by side, with channels on their own."""
         M, C = self.components, self.channels
@@ -183,9 +174,6 @@ class LogisticMixtureHead(Head):
         right = torch.where(last, 0.0, logsigmoid(above))
         between = torch.where(first | last, 0.0, torch.log(-torch.expm1(-(self.width / scale))))
         return left + right + between
-
-    def _index(self, y: Tensor) -> Tensor:
-        return ((y - self.low) / self.width).round().clamp(0, self.bins - 1)
 
 
 def _places(which: Tensor, values: Tensor) -> Tensor:
