@@ -182,13 +182,14 @@ def test_options_of_a_run_and_a_file_in_the_way_are_told_before_the_work() -> No
 
 
 @pytest.mark.usefixtures("home", "quick")
-def test_eta_is_of_samples_and_not_of_the_bound() -> None:
-    fresh, reused = (figures("run", "--seeds", "0", "--eta", eta) for eta in ("1", "0"))
-    assert (fresh["eta"], reused["eta"]) == (1, 0)
-    assert fresh["metrics"] != reused["metrics"]
-    assert fresh["likelihood"] == reused["likelihood"]
+def test_the_bound_is_that_of_the_eta_that_samples_are_drawn_with() -> None:
+    fresh, half, reused = (figures("run", "--seeds", "0", "--eta", eta) for eta in ("1", "0.5", "0"))
+    assert (fresh["eta"], half["eta"], reused["eta"]) == (1, 0.5, 0)
+    assert fresh["metrics"] != half["metrics"] != reused["metrics"]
+    assert fresh["likelihood"] != half["likelihood"]
+    assert fresh["likelihood"] == reused["likelihood"]  # without fresh noise there is no bound: then it is that of eta 1
     told = evaluate("run", "--seeds", "0", "--eta", "0", "--temperature", "1.5").stdout
-    assert "eta 0, temperature 1.5, guidance 1; the bound is that of eta, temperature and guidance 1" in told.replace("\n", " ")
+    assert "eta 0, temperature 1.5, guidance 1; the bound is that of eta 1, temperature 1 and guidance 1" in told.replace("\n", " ")
 
 
 @pytest.mark.usefixtures("home", "quick")

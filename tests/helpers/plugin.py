@@ -35,9 +35,9 @@ class MyKernel(Kernel):
     def label(self):
         return "my step"
 
-    def step(self, transition, latent, eta=1.0):
+    def step(self, transition, latent):
         yhat = denoise(self.network, transition).mean
-        return GaussianStep.around(transition, yhat, self.log_error.exp(), self.head, eta)
+        return GaussianStep.around(transition, yhat, self.log_error.exp(), self.head)
 
     def explain(self, pair, noise, k=1):
         step = self.step(pair, pair.z_t.new_zeros(len(pair.z_t), 0))

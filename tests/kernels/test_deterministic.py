@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from saltus.errors import SaltusError
-from saltus.kernels import DeterministicKernel, GaussianKernel, Pair, Prediction, Sampling, Transition
+from saltus.kernels import DeterministicKernel, GaussianKernel, Pair, Prediction, Transition
 from saltus.likelihoods import GaussianHead
 from saltus.process import Noise, OrnsteinUhlenbeck
 from tests.helpers.checks import assert_one_sentence
@@ -39,11 +39,11 @@ def test_fresh_noise_is_the_bridges() -> None:
     plain, bridge = DeterministicKernel(OracleDenoiser(oracle)).steps_around().values()
     assert (plain.bridge, bridge.bridge) == (False, True)
     with pytest.raises(SaltusError) as caught:
-        plain.sample(Transition(z_t, 0.2, 1.0), NOISE, Sampling(eta=0.5))
+        plain.sample(Transition(z_t, 0.2, 1.0, eta=0.5), NOISE)
     assert_one_sentence(caught.value, "eta = 0.5")
     a, b, spread = process.bridge_coefficients(0.2, 1.0, 0.5)
     expected = a * z_t + b * oracle.posterior_mean(z_t, 1.0) + spread.sqrt() * NOISE.normal("decoder", (2,))
-    assert torch.allclose(bridge.sample(Transition(z_t, 0.2, 1.0), NOISE, Sampling(eta=0.5)), expected, rtol=ROUNDING)
+    assert torch.allclose(bridge.sample(Transition(z_t, 0.2, 1.0, eta=0.5), NOISE), expected, rtol=ROUNDING)
 
 
 def test_it_has_no_bound_and_says_what_has() -> None:

@@ -39,7 +39,7 @@ class Step(nn.Module):
 
     def forward(self, z_t: Tensor, latent: Tensor, eps: Tensor, condition: Tensor | None = None) -> Tensor:
         noise = GivenNoise(0, 0, len(z_t), normals={"latent": latent, "decoder": eps})
-        return self.kernel.sample(Transition(z_t, self.s, T, condition, self.sampling.guidance), noise, self.sampling)
+        return self.kernel.sample(Transition(z_t, self.s, T, condition, self.sampling.guidance, self.sampling.eta), noise, self.sampling)
 
 
 class Branching(Step):

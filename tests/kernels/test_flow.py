@@ -14,7 +14,7 @@ from saltus.chain import Chain, StandardNormal
 from saltus.data import DataSet
 from saltus.errors import SaltusError
 from saltus.evaluation import likelihood
-from saltus.kernels import FlowKernel, Pair, Sampling, Transition
+from saltus.kernels import FlowKernel, Pair, Transition
 from saltus.levels import Levels
 from saltus.networks import ClassCondition, ImageCondition
 from saltus.process import Noise, OrnsteinUhlenbeck
@@ -92,8 +92,9 @@ def test_a_chain_of_it_beats_the_mixture_that_it_starts_from() -> None:
 def test_refuses_what_it_cannot_be() -> None:
     with pytest.raises(SaltusError, match="rows of a table"):
         FlowKernel((1, 8, 8))
-    with pytest.raises(SaltusError, match="leave them at 1"):
-        kernel().sample(Transition(torch.zeros(1, 1).double(), 0.0, 0.5), Noise(0, 0, 1), Sampling(eta=0.5))
+    for options in ({"eta": 0.5}, {"guidance": 2.0}):
+        with pytest.raises(SaltusError, match="leave it at 1"):
+            kernel().sample(Transition(torch.zeros(1, 1).double(), 0.1, 0.5, **options), Noise(0, 0, 1))
 
 
 def test_a_saved_chain_of_it_is_the_same(tmp_path: Path) -> None:

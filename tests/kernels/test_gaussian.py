@@ -144,7 +144,7 @@ def test_without_fresh_noise_the_step_is_the_same_for_every_variance_that_is_onl
     kernel = GaussianKernel(OracleDenoiser(gaussian([1.0, 0.5])), HEAD, variance=variance)
     set_error(kernel, torch.tensor([t]), torch.tensor([error]))
     z_t = gaussian([1.0, 0.5]).sample(5, t, seed=1)
-    fresh, reused = (kernel.step(Transition(z_t, s, t), z_t[:, :0], eta) for eta in (1.0, 0.0))
+    fresh, reused = (kernel.step(Transition(z_t, s, t, eta=eta), z_t[:, :0]) for eta in (1.0, 0.0))
     _, b, _ = process.bridge_coefficients(s, t, 0.0)
     left = float(b) ** 2 * error if variance is Variance.OPTIMAL else 0.0
     assert torch.allclose(reused.variance, torch.full_like(z_t, left), atol=ROUNDING)

@@ -193,12 +193,12 @@ def test_capabilities(name: str) -> None:
 @pytest.mark.parametrize("name", [*KERNELS, "oracle"])
 def test_kernels_that_reuse_noise_can_be_sampled_with_less_of_it(name: str) -> None:
     kernel = make(name)
-    transition, less = Transition(tensors(kernel)[2], 0.5, 1.0), Sampling(eta=0.3)
+    less, all_fresh = (Transition(tensors(kernel)[2], 0.5, 1.0, eta=eta) for eta in (0.3, 1.0))
     if kernel.reuses_noise:
-        assert not torch.equal(kernel.sample(transition, NOISE, less), kernel.sample(transition, NOISE))
+        assert not torch.equal(kernel.sample(less, NOISE), kernel.sample(all_fresh, NOISE))
     else:
         with pytest.raises(ValueError, match=r"eta = 0\.3"):
-            kernel.sample(transition, NOISE, less)
+            kernel.sample(less, NOISE)
 
 
 @pytest.mark.parametrize("encoder_input", ["z_s", "y"])

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from saltus.errors import SaltusError
-from saltus.kernels import DeterministicKernel, OracleKernel, Pair, Sampling, Transition
+from saltus.kernels import DeterministicKernel, OracleKernel, Pair, Transition
 from saltus.oracles import GaussianMixture
 from saltus.process import Noise, OrnsteinUhlenbeck
 from tests.helpers.checks import assert_one_sentence, follows, mean_is, mixture_cdf
@@ -21,15 +21,16 @@ def test_an_exact_draw_may_reuse_any_share_of_the_noise() -> None:
     n, s, t = 20_000, 0.3, 1.0
     weights, means, variances = torch.tensor([[0.7, 0.3], [-1.0, 0.8], [0.05, 0.2]], dtype=torch.float64)
     oracle = GaussianMixture(weights, means[:, None], variances[:, None, None])
-    transition, noise = Transition(oracle.sample(n, t, seed=1), s, t), Noise(2, 0, n)
+    z_t, noise = oracle.sample(n, t, seed=1), Noise(2, 0, n)
     alpha = process.alpha(s)
     cdf = mixture_cdf(weights, alpha * means, alpha**2 * variances + process.sigma(s) ** 2)
     mean = DeterministicKernel(OracleDenoiser(oracle), bridge=True)
     for eta in (0.0, 0.5, 1.0):
-        assert follows(OracleKernel(oracle).sample(transition, noise, Sampling(eta=eta)).flatten(), cdf)
-        assert not follows(mean.sample(transition, noise, Sampling(eta=eta)).flatten(), cdf)
-    moved = OracleKernel(oracle).sample(transition, noise, Sampling(eta=0.0))
-    assert not torch.allclose(moved, OracleKernel(oracle).sample(transition, noise))
+        transition = Transition(z_t, s, t, eta=eta)
+        assert follows(OracleKernel(oracle).sample(transition, noise).flatten(), cdf)
+        assert not follows(mean.sample(transition, noise).flatten(), cdf)
+    moved, fresh = (OracleKernel(oracle).sample(Transition(z_t, s, t, eta=eta), noise) for eta in (0.0, 1.0))
+    assert not torch.allclose(moved, fresh)
 
 
 def test_its_terms_average_to_the_divergence() -> None:

@@ -21,11 +21,11 @@ def test_around_an_estimate() -> None:
     """A z_t + B y and S + B^2 c, at every share of fresh noise."""
     error = torch.rand(4, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     for eta in (0.0, 0.4, 1.0):
-        step = GaussianStep.around(Transition(Z_T, 0.2, 1.1), Y, error, HEAD, eta)
+        step = GaussianStep.around(Transition(Z_T, 0.2, 1.1, eta=eta), Y, error, HEAD)
         a, b, spread = process.bridge_coefficients(0.2, 1.1, eta)
         assert torch.allclose(step.mean, a * Z_T + b * Y, rtol=ROUNDING)
         assert torch.allclose(step.variance, spread + b**2 * error, rtol=ROUNDING)
-        sure = GaussianStep.around(Transition(Z_T, 0.2, 1.1), Y, 0.0, HEAD, eta)
+        sure = GaussianStep.around(Transition(Z_T, 0.2, 1.1, eta=eta), Y, 0.0, HEAD)
         assert torch.allclose(sure.variance, spread.expand(4, 2), rtol=ROUNDING)
     final = GaussianStep.around(Transition(Z_T, 0.0, 1.1), Y, error, HEAD)
     assert torch.allclose(final.mean, Y, rtol=ROUNDING)

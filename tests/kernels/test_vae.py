@@ -170,7 +170,7 @@ def test_without_a_latent_it_is_a_gaussian_step_of_learned_width() -> None:
 def test_a_direct_kernel_refuses_what_needs_a_prediction_of_data() -> None:
     kernel, z = kernel_1d(parametrisation="direct"), torch.zeros(3, 1, dtype=torch.float64)
     with pytest.raises(SaltusError) as caught:
-        kernel.sample(Transition(z, 0.2, 1.0), Noise(0, 0, 3), Sampling(eta=0.5))
+        kernel.sample(Transition(z, 0.2, 1.0, eta=0.5), Noise(0, 0, 3))
     assert_one_sentence(caught.value, "eta = 0.5")
     with pytest.raises(SaltusError) as caught:
         kernel.sample(Transition(z, 0.2, 1.0, guidance=0.5), Noise(0, 0, 3))

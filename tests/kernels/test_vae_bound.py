@@ -35,6 +35,7 @@ class Step:
     z_t: float
     s: float
     t: float
+    eta: float = 1.0
 
     def __post_init__(self) -> None:
         gamma, log_gamma = unit_nodes(121)
@@ -44,11 +45,11 @@ class Step:
         self.gamma = gamma.repeat(len(unit))[:, None]
         self.noise = GivenNoise(0, 0, n, normals={"encoder": self.gamma})
         self.ys, self.z_ts = (torch.full((n, 1), value, dtype=torch.float64) for value in (self.y, self.z_t))
-        a, b, spread = process.bridge_coefficients(self.s, self.t)
+        a, b, spread = process.bridge_coefficients(self.s, self.t, self.eta)
         bridge_mean = a * self.z_t + b * self.y
         self.bridge = Normal(bridge_mean, spread.sqrt()) if self.s > 0 else None
         self.z_ss = (bridge_mean + spread.sqrt() * unit).repeat_interleave(len(gamma))[:, None]
-        self.pair = Pair(self.z_ts, self.s, self.t, y=self.ys, z_s=self.z_ss)
+        self.pair = Pair(self.z_ts, self.s, self.t, eta=self.eta, y=self.ys, z_s=self.z_ss)
         self.explanation = self.kernel.explain(self.pair, self.noise)
         self.terms = self.explanation.terms
 
@@ -69,9 +70,9 @@ class Step:
         return self.average(log_q - log_p)
 
     def exact(self) -> float:
-        """KL(q(z_s | z_t, y) || p(z_s | z_t)), or -ln p(y | z_t) at s = 0, by an integral over epsilon ~ N(0, 1)."""
+        """KL(q_eta(z_s | z_t, y) || p_eta(z_s | z_t)), or -ln p(y | z_t) at s = 0, by an integral over epsilon ~ N(0, 1)."""
         epsilon, log_weight = unit_nodes(401)
-        transition = Transition(torch.full((401, 1), self.z_t, dtype=torch.float64), self.s, self.t)
+        transition = Transition(torch.full((401, 1), self.z_t, dtype=torch.float64), self.s, self.t, eta=self.eta)
         step = self.kernel.step(transition, epsilon[:, None])
         log_p = (Normal(step.mean, step.variance.sqrt()).log_prob(self.z_ss[:, 0]) + log_weight[:, None]).logsumexp(0)
         return self.average((self.bridge.log_prob(self.z_ss[:, 0]) if self.bridge else 0.0) - log_p)
@@ -89,6 +90,18 @@ def test_terms_bound_the_exact_divergence(options: dict[str, str], s: float, t: 
         for name in step.terms:  # the twin: no term may be missing
             rest = bound - step.average(step.terms[name])
             assert abs(rest - joint) > ROUNDING or (name == "entropy" and s == 0)
+
+
+@pytest.mark.parametrize("encoder_input", ["z_s", "y"])
+@pytest.mark.parametrize("eta", [0.3, 0.8])
+@torch.no_grad()
+def test_every_eta_has_its_own_bound(encoder_input: str, eta: float) -> None:
+    kernel = kernel_1d(encoder_input=encoder_input)
+    for y, z_t in [(0.8, 0.3), (-1.2, 0.6)]:
+        step, other = (Step(kernel, y, z_t, 0.4, 2.0, eta=share) for share in (eta, 1.0))
+        assert step.bound() == pytest.approx(step.joint_divergence(), abs=ROUNDING)
+        assert step.bound() >= step.exact() - ROUNDING
+        assert abs(step.bound() - other.bound()) > ROUNDING  # the twin: that of another eta
 
 
 @pytest.mark.parametrize("options", OPTIONS, ids=IDS)

@@ -3,8 +3,10 @@ r"""The chain bound, kept in its terms.
 .. math::
     -\ln p(y) \le \mathrm{KL}(q(z_L \mid y) \,\|\, p(z_L)) + E_q \sum_l [\text{terms of step } l]
 
-and ln of the data's scaling is added to it.  It bounds -ln p of the *model* for every item; against the truth only its average
-over data is larger.
+and ln of the data's scaling is added to it.  Each eta in (0, 1] has its own: with q_eta(z_s | z_t, y) in place of the bridge, in q and in
+the steps, it bounds the chain that is sampled with that eta.
+
+It bounds -ln p of the *model* for every item; against the truth only its average over data is larger.
 """
 
 from __future__ import annotations
@@ -96,6 +98,7 @@ def measured(
     batch: int,
     scaling: float,
     condition: Tensor | None = None,
+    eta: float = 1.0,
 ) -> Bound:
     """The bound of data (N, *E), see `Chain.bound`: each encoder and decoder runs once a step."""
     prior: list[Tensor] = []
@@ -104,7 +107,7 @@ def measured(
         for start in range(0, len(y), batch):
             part, given = y[start : start + batch], None if condition is None else condition[start : start + batch]
             noise = chain.noise(seed, first_item + start, len(part))
-            for level, pair in chain.forward_path(part, noise, given):
+            for level, pair in chain.forward_path(part, noise, given, eta=eta):
                 explanation = chain.kernel(level).explain(pair, noise.at(level), importance_samples)
                 found[level - 1].append((explanation.terms, explanation.kl, explanation.posterior))
             prior.append(chain.prior.cost(part, pair.z_t, chain.levels.last, given))

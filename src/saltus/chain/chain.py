@@ -106,7 +106,7 @@ class Chain(ChainProcess):
 
     def _path(self, noise: Noise, sampling: Sampling, condition: Tensor | None, keep: bool) -> Tensor:
         z = self.prior.sample(self.event_shape, self.levels.last, noise.at(self.levels.L), condition, like=like(self)).to(like(self))
-        states = descend(z, self.levels, self._drawing(noise, sampling), condition=condition, guidance=sampling.guidance)
+        states = descend(z, self.levels, self._drawing(noise, sampling), condition=condition, guidance=sampling.guidance, eta=sampling.eta)
         return torch.stack(list(reversed(deque(states, maxlen=None if keep else 1))))
 
     def _drawing(self, noise: Noise, sampling: Sampling) -> Any:
@@ -125,6 +125,7 @@ class Chain(ChainProcess):
         weights: Weights | None = None,
         level_probabilities: Sequence[float] | None = None,
         importance_samples: int = 1,
+        eta: float = 1.0,
     ) -> Loss:
         """The training loss of data (B, *E), each item at one level; `ChainLoss` is the same as a module.
 
@@ -133,7 +134,7 @@ class Chain(ChainProcess):
             condition: of the items, as for `sample`.
             seed: of the noise.  Unless given, torch's generator gives a new one at every call, so that a loop of your own sees new noise.
             first_item: number of the first item.
-            weights, level_probabilities, importance_samples: see `Batch`.
+            weights, level_probabilities, importance_samples, eta: see `Batch`.
         """
         seed = int(torch.randint(_MOST_SEEDS, ())) if seed is None else seed
         batch = Batch(
@@ -143,6 +144,7 @@ class Chain(ChainProcess):
             weights or {},
             level_probabilities,
             importance_samples,
+            eta,
         )
         loss: Loss = ChainLoss(self)(batch)
         return loss
@@ -157,6 +159,7 @@ class Chain(ChainProcess):
         first_item: int = 0,
         importance_samples: int | None = None,
         batch: int = 256,
+        eta: float = 1.0,
     ) -> Bound:
         """The chain bound of data (N, *E) on one path each, q(z_1 ... z_L | y), in its named terms.
 
@@ -167,17 +170,21 @@ class Chain(ChainProcess):
             first_item: number of the first item, for its noise.
             importance_samples: with more than 1, each step is importance-weighted with so many latents; those of the chain unless given.
             batch: how many items at a time.
+            eta: in (0, 1]; the bound is of the chain that is sampled with it.
 
         Raises:
-            SaltusError: if a kernel has no bound, the shape of `y` is not (N, *E), its type is not that of the parameters, or its values
-                are not the head's.
+            SaltusError: if a kernel has no bound, or none at this eta, the shape of `y` is not (N, *E), its type is not that of the
+                parameters, or its values are not the head's.
         """
         self.check_items(y)
         k = self.importance_samples if importance_samples is None else importance_samples
         if batch < 1 or k < 1:
             raise ValueError(f"batch = {batch} and importance_samples = {k}; expected at least 1 of each")
+        if not 0 < eta <= 1:
+            raise SaltusError(f"eta = {eta} was given for a bound; expected a share above 0 up to 1: without fresh noise there is none")
         given = self.given_condition(condition, len(y))
-        return measured(self, y, seed=seed, first_item=first_item, importance_samples=k, batch=batch, scaling=self.scaling, condition=given)
+        options: dict[str, Any] = {"scaling": self.scaling, "condition": given, "eta": eta}
+        return measured(self, y, seed=seed, first_item=first_item, importance_samples=k, batch=batch, **options)
 
     @torch.no_grad()
     def class_bound(self, y: Tensor, *, seed: int = 0, batch: int = 256) -> ClassBound:
@@ -246,7 +253,8 @@ class Chain(ChainProcess):
         draw = self._drawing(noise, sampling)
         with evaluating(self):
             z = _process.noised(y, self.levels.times[from_level], noise.at(from_level).normal("vary", y.shape[1:], like=y))
-            *_, z_0 = descend(z, self.levels, draw, from_level=from_level, condition=given, guidance=sampling.guidance)
+            guidance, eta = sampling.guidance, sampling.eta
+            *_, z_0 = descend(z, self.levels, draw, from_level=from_level, condition=given, guidance=guidance, eta=eta)
         return z_0
 
     def calibrate(self, y: Tensor, *, condition: Any = None, seed: int = 0) -> None:

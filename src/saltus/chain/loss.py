@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from saltus.chain.process import ChainProcess
-from saltus.kernels import Kernel, Pair, Terms, is_reweighted
+from saltus.kernels import Kernel, Pair, Terms, Transition, is_reweighted
 from saltus.levels import random_pairs
 from saltus.process import Noise, OrnsteinUhlenbeck
 
@@ -40,6 +40,7 @@ class Batch:
         level_probabilities: of the levels, cleanest first, > 0, summing to 1; equal unless given.
         importance_samples: with more than 1, the loss is the importance-weighted bound where kernels have a latent; its terms have no
             weights.
+        eta: in (0, 1]; the loss is that of the bound of the chain that is sampled with it.
     """
 
     y: Tensor
@@ -48,6 +49,7 @@ class Batch:
     weights: Mapping[str, float] = field(default_factory=dict)
     level_probabilities: Sequence[float] | None = None
     importance_samples: int = 1
+    eta: float = 1.0
 
     def __post_init__(self) -> None:
         if self.importance_samples < 1 or (self.importance_samples > 1 and is_reweighted(self.weights)):
@@ -55,6 +57,8 @@ class Batch:
                 f"a loss with {self.importance_samples} importance samples and weights {self.weights}; "
                 "expected at least 1, and no weights of several"
             )
+        if not 0 < self.eta <= 1:
+            raise ValueError(f"eta = {self.eta} of a loss; expected a number above 0 and at most 1")
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,9 +155,14 @@ def _loss(level: Tensor, terms: Terms, weight: Tensor) -> Loss:
 
 def _of_kernel(kernel: Kernel, batch: Batch, s: Tensor, t: Tensor) -> Terms:
     y, noise = batch.y, batch.noise
-    z_s = _process.noised(y, s, noise.normal("z_s", y.shape[1:], like=y))
-    z_t = _process.noised(z_s, t - s, noise.normal("z_t", y.shape[1:], like=y))
-    pair = Pair(z_t, s, t, batch.condition, y=y, z_s=z_s)
+    one, other = (noise.normal(name, y.shape[1:], like=y) for name in ("z_s", "z_t"))
+    if batch.eta == 1:
+        z_s = _process.noised(y, s, one)
+        z_t = _process.noised(z_s, t - s, other)
+    else:
+        z_t = _process.noised(y, t, other)
+        z_s = Transition(z_t, s, t, eta=batch.eta).bridge.sample(z_t, y, one)
+    pair = Pair(z_t, s, t, batch.condition, eta=batch.eta, y=y, z_s=z_s)
     if batch.importance_samples > 1 and kernel.latent:
         return kernel.explain(pair, noise, batch.importance_samples).terms
     return kernel.loss(pair, noise, batch.weights)

@@ -1,6 +1,6 @@
 r"""What a chain is made of: a prior for z_L, a grid of levels, a kernel for each step; and the two ways along it.
 
-Forward, `forward_path` draws z_1 ... z_L ~ q( . | y); backward, `descend` is the one reverse loop, which sampling, decoding, the
+Forward, `forward_path` draws z_1 ... z_L ~ q_eta( . | y); backward, `descend` is the one reverse loop, which sampling, decoding, the
 schedulers of other libraries and the studies share.  Level l is the step t_l -> t_{l-1}.
 """
 
@@ -33,6 +33,7 @@ def descend(
     from_level: int | None = None,
     condition: Tensor | None = None,
     guidance: float = 1.0,
+    eta: float = 1.0,
 ) -> Iterator[Tensor]:
     """z_l, ..., z_0 from z_l, (B, *E) each.
 
@@ -41,12 +42,12 @@ def descend(
         levels: the grid.
         step: z_{l-1} from the number l of a level and its transition.
         from_level: l; L unless given.
-        condition, guidance: of every transition.
+        condition, guidance, eta: of every transition.
     """
     yield z
     steps = list(enumerate(levels.pairs(), 1))[:from_level]
     for level, (s, t) in reversed(steps):
-        z = step(level, Transition(z, s, t, condition, guidance))
+        z = step(level, Transition(z, s, t, condition, guidance, eta))
         yield z
 
 
@@ -74,6 +75,11 @@ class ChainProcess(Configurable, nn.Module):
         """Whether every kernel has a bound."""
         return all(kernel.has_bound for kernel in self.each_kernel())
 
+    def has_bound_at(self, eta: float) -> bool:
+        """Whether the chain that is sampled with this eta has a bound; a step to data is the same at every eta."""
+        inner = self.each_kernel() if len(self.kernels) == 1 else self.each_kernel()[1:]
+        return self.has_bound and (eta == 1 or self.levels.L == 1 or (eta > 0 and all(kernel.bounds_eta for kernel in inner)))
+
     @property
     def any_step(self) -> bool:
         """Whether one kernel serves all pairs s < t, so that the number of calls is chosen when sampling."""
@@ -99,13 +105,24 @@ class ChainProcess(Configurable, nn.Module):
         return Noise(seed, first_item, n, version=self.noise_version)
 
     def forward_path(
-        self, y: Tensor, noise: Noise, condition: Tensor | None = None, *, levels: Levels | None = None
+        self, y: Tensor, noise: Noise, condition: Tensor | None = None, *, levels: Levels | None = None, eta: float = 1.0
     ) -> Iterator[tuple[int, Pair]]:
-        """Each level, cleanest first, with its pair along one path of the noise process; on the chain's grid, unless another is given."""
-        z_s = y
-        for level, (s, t) in enumerate((levels or self.levels).pairs(), 1):
-            z_t = _process.noised(z_s, t - s, noise.at(level).normal("z_t", y.shape[1:], like=y))
-            yield level, Pair(z_t, s, t, condition, y=y, z_s=z_s)
+        """Each level, cleanest first, with its pair along one path; on the chain's grid, unless another is given.
+
+        At eta = 1 the path is that of the noise process.  Below, z_L ~ q(z_L | y) comes first, and then z_s ~ q_eta(z_s | z_t, y).
+        """
+        grid, z_s = levels or self.levels, y
+
+        def unit(level: int) -> Tensor:
+            return noise.at(level).normal("z_t", y.shape[1:], like=y)
+
+        def back(level: int, step: Transition) -> Tensor:
+            return step.bridge.sample(step.z_t, y, unit(level - 1)) if level > 1 else y
+
+        down = [] if eta == 1 else list(descend(_process.noised(y, grid.last, unit(grid.L)), grid, back, eta=eta))
+        for level, (s, t) in enumerate(grid.pairs(), 1):
+            z_t = down[-1 - level] if down else _process.noised(z_s, t - s, unit(level))
+            yield level, Pair(z_t, s, t, condition, eta=eta, y=y, z_s=z_s)
             z_s = z_t
 
     def check_sampling(self, sampling: Sampling) -> None:

@@ -132,7 +132,8 @@ def _run(
     condition = None if told is None else subsample(told, MOST_ITEMS, seed=evaluator.seed)
     report = evaluate(ChainSampler(chain, sampling, condition), evaluator, seeds, progress=_progress)
     _progress(f"the likelihood bound of {evaluator.n_real} {evaluator.part} items")
-    bound = likelihood(chain, evaluator.real, items.encoding, condition=condition, importance_samples=importance_samples)
+    eta = sampling.eta if chain.has_bound_at(sampling.eta) else 1.0
+    bound = likelihood(chain, evaluator.real, items.encoding, condition=condition, importance_samples=importance_samples, eta=eta)
     few = None if condition is None else condition[:LATENT_ITEMS]
     weighted = bound.importance_samples if bound else None
     uses = latent_use(chain, evaluator.real[:LATENT_ITEMS], condition=few, importance_samples=weighted) if bound else []
@@ -143,8 +144,8 @@ def _run(
     made = {"run": str(run), "calls": chain.levels.L, **asdict(sampling), "latent_use": [asdict(use) for use in uses], "classes": classes}
     options = f"final {sampling.final}, eta {sampling.eta:g}, temperature {sampling.temperature:g}, guidance {sampling.guidance:g}"
     steps = f"{chain.levels.L} network calls a sample, {options}"
-    if replace(sampling, final=DEFAULT.final) != DEFAULT:
-        steps += "; the bound is that of eta, temperature and guidance 1"
+    if replace(sampling, final=DEFAULT.final, eta=eta) != replace(DEFAULT, eta=eta):
+        steps += f"; the bound is that of eta {eta:g}, temperature 1 and guidance 1"
     made["closed_forms"] = {
         name: {**{key: value for key, value in vars(floor).items() if key != "oracle"}, "metrics": measured[name]}
         for name, floor in floors.items()

@@ -68,8 +68,9 @@ def likelihood(
     condition: Tensor | None = None,
     seed: int = 0,
     importance_samples: int | None = None,
+    eta: float = 1.0,
 ) -> Likelihood | None:
-    """The bound of a chain on items (N, *E), N >= 2, one path each; None if the chain has no bound.
+    """The bound of a chain on items (N, *E), N >= 2, one path each; None if the chain has no bound at this eta.
 
     Args:
         chain: whose model it is.
@@ -78,15 +79,16 @@ def likelihood(
         condition: c of each item; then the bound is that of -ln p(y | c).
         seed: of the paths and latents.
         importance_samples: with more than 1, each step is importance-weighted with so many latents; those of the chain unless given.
+        eta: that the chain is sampled with.
 
     Raises:
         SaltusError: for fewer than 2 items.
     """
     if len(y) < 2:
         raise SaltusError(f"{len(y)} items have no standard error; expected at least 2: give more")
-    if not chain.has_bound:
+    if not chain.has_bound_at(eta):
         return None
-    bound = chain.bound(y.to(like(chain)), condition=condition, seed=seed, importance_samples=importance_samples)
+    bound = chain.bound(y.to(like(chain)), condition=condition, seed=seed, importance_samples=importance_samples, eta=eta)
     last = chain.kernel(1)
     head = last.head or encoding.head()
     return _summary(bound, head.discrete, last.convention or head.convention)

@@ -65,9 +65,9 @@ class DeterministicKernel(Kernel):
         """z_s = yhat; with `bridge` a draw of q(z_s | z_t, yhat), which at s = 0 is yhat too."""
         yhat, z_t = self.predict(transition), transition.z_t
         if self.bridge:
-            return transition.bridge_at(sampling.eta).sample(z_t, yhat, noise.normal("decoder", z_t.shape[1:], like=z_t))
-        if sampling.eta != 1:
-            raise SaltusError(f"eta = {sampling.eta} trades the noise of the bridge, and the plain decoder has none; leave it at 1")
+            return transition.bridge.sample(z_t, yhat, noise.normal("decoder", z_t.shape[1:], like=z_t))
+        if transition.eta != 1:
+            raise SaltusError(f"eta = {transition.eta} trades the noise of the bridge, and the plain decoder has none; leave it at 1")
         return yhat
 
     def explain(self, pair: Pair, noise: Noise, k: int = 1) -> NoReturn:

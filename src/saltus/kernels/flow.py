@@ -103,8 +103,8 @@ class FlowKernel(Kernel):
 
     def sample(self, transition: Transition, noise: Noise, sampling: Sampling = DEFAULT) -> Tensor:
         """A draw of z_s, whatever `sampling.final` says: a flow has no mode in closed form, and rows are continuous."""
-        if sampling.eta != 1 or transition.guidance != 1:
-            raise SaltusError("eta and guidance are of kernels that predict data, and a flow gives a density; leave them at 1")
+        if transition.guidance != 1:
+            raise SaltusError("guidance is of kernels that predict data, and a flow gives a density; leave it at 1")
         residual, out, given = self._given(transition)
         eps = noise.normal("decoder", self.event_shape, like=transition.z_t)
         u: Tensor = self.flow(given).transform.inv(eps)
@@ -119,6 +119,8 @@ class FlowKernel(Kernel):
 
     def _given(self, transition: Transition) -> tuple[Tensor, Tensor, Tensor]:
         """r(z_t) (B, d), c_out (B, 1) and the context of the flow (B, n)."""
+        if transition.eta != 1 and transition.is_final is not True:
+            raise SaltusError(f"eta = {transition.eta} is of kernels that predict data, and a flow gives a density; leave it at 1")
         z, log_snr = transition.z_t, transition.log_snr
         c_in, c_skip, c_out = (c.to(z.dtype)[:, None] for c in scales(log_snr[:, 0], log_snr[:, 1], self.variance))
         parts = [c_in * z, log_snr_features(log_snr, _TIMES).to(z.dtype)]

@@ -90,15 +90,15 @@ class GaussianKernel(Kernel):
     def check(self, y: Tensor) -> None:
         self.head.check(y)
 
-    def step(self, transition: Transition, latent: Tensor, eta: float = 1.0) -> GaussianStep:
+    def step(self, transition: Transition, latent: Tensor) -> GaussianStep:
         """N(A z_t + B yhat, variance I); there is no latent to look at."""
         yhat = denoise(self.network, transition, to_data=True).mean
         if self.variance is Variance.TRANSITION:
-            step = GaussianStep.around(transition, yhat, 0.0, self.head, eta)
-            width = eta**2 * per_item(_process.sigma(as_time(transition.t) - as_time(transition.s, "s")) ** 2, yhat)
+            step = GaussianStep.around(transition, yhat, 0.0, self.head)
+            width = transition.eta**2 * per_item(_process.sigma(as_time(transition.t) - as_time(transition.s, "s")) ** 2, yhat)
             return GaussianStep(step.mean, width.expand_as(step.mean), step.is_final, self.head)
         error = per_item(self.error(transition.t), yhat) if self.variance is Variance.OPTIMAL else 0.0
-        return GaussianStep.around(transition, yhat, error, self.head, eta)
+        return GaussianStep.around(transition, yhat, error, self.head)
 
     def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:
         """{"decoder": the closed-form KL, or -ln p(y | z_t) at s = 0}, (B,) nats; without a latent k changes nothing."""

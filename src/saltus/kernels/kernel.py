@@ -101,6 +101,11 @@ class Kernel(Configurable, nn.Module, ABC):
         return False
 
     @property
+    def bounds_eta(self) -> bool:
+        """Whether it has a bound at every eta in (0, 1], that of the step that is sampled with it."""
+        return self.has_bound and self.reuses_noise
+
+    @property
     def denoiser(self) -> Denoiser | None:
         """The network that predicts y whatever s is, for the solvers of other libraries; None for none."""
         return None
@@ -109,10 +114,10 @@ class Kernel(Configurable, nn.Module, ABC):
         """Draw z_s, (B, *E), from the random numbers of `noise` (B items)."""
         z_t = transition.z_t
         latent = sampling.temperature * noise.normal("latent", (self.latent,), like=z_t)
-        step = self.step(transition, latent, sampling.eta)
+        step = self.step(transition, latent)
         return step.sample(noise.normal("decoder", z_t.shape[1:], like=z_t), sampling.final)
 
-    def step(self, transition: Transition, latent: Tensor, eta: float = 1.0) -> GaussianStep:
+    def step(self, transition: Transition, latent: Tensor) -> GaussianStep:
         """p(z_s | epsilon, z_t) for a latent (B, latent).
 
         Raises:

@@ -58,6 +58,10 @@ class OracleKernel(Kernel):
     def reuses_noise(self) -> bool:
         return True
 
+    @property
+    def bounds_eta(self) -> bool:
+        return False
+
     def check(self, y: Tensor) -> None:
         if self.head is not None:
             self.head.check(y)
@@ -69,7 +73,7 @@ class OracleKernel(Kernel):
         return self._exact(transition, noise, sampling)
 
     def _exact(self, transition: Transition, noise: Noise, sampling: Sampling) -> Tensor:
-        z_t, s, eta = transition.z_t, transition.s, sampling.eta
+        z_t, s, eta = transition.z_t, transition.s, transition.eta
         if transition.guidance != 1:
             raise SaltusError(f"guidance = {transition.guidance} mixes two predictions of a network, and an oracle has none; leave it at 1")
         exact = self.oracle.reverse(z_t, s if eta == 1 else 0.0, transition.t, transition.condition)  # eta < 1: y first
@@ -78,7 +82,7 @@ class OracleKernel(Kernel):
         sample = exact.draw(noise.uniform("reverse component"), noise.normal("decoder", z_t.shape[1:])).to(z_t)
         if eta == 1:
             return sample
-        return transition.bridge_at(eta).sample(z_t, sample, noise.normal("bridge", z_t.shape[1:], like=z_t))
+        return transition.bridge.sample(z_t, sample, noise.normal("bridge", z_t.shape[1:], like=z_t))
 
     def _to_data(self, transition: Transition, head: Head, noise: Noise, sampling: Sampling) -> Tensor:
         z_t, each = transition.z_t, torch.arange(len(transition.z_t))
@@ -99,6 +103,8 @@ class OracleKernel(Kernel):
         if pair.is_final is True and self.head is not None:
             return Explanation.without_latent({"decoder": self._to_data_cost(pair, self.head)}, pair.z_t)
         z_s, z_t, s, t = pair.z_s, pair.z_t, pair.s, pair.t
+        if pair.eta != 1 and pair.is_final is not True:
+            raise SaltusError(f"eta = {pair.eta} was asked for, and the bound of an exact step is that of eta 1; leave it at 1")
         bridge = OrnsteinUhlenbeck().bridge(z_t, pair.y, s, t).log_prob(z_s)
         bridge = bridge.where(as_time(s, "s").to(bridge.device) > 0, 0)  # at s = 0 the bridge is y itself
         return Explanation.without_latent({"decoder": bridge - self.oracle.reverse(z_t, s, t, pair.condition).log_prob(z_s)}, z_t)

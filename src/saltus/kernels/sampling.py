@@ -16,7 +16,7 @@ Final = Literal["auto", "mode", "mean", "sample"]
 
 @dataclass(frozen=True)
 class Sampling:
-    """How steps are sampled.  The bound is that of `final="sample"` with eta = temperature = guidance = 1.
+    """How steps are sampled.  The bound is that of `final="sample"` with temperature = guidance = 1; each eta has its own.
 
     Attributes:
         final: what the step to data returns: the mode of p(y | .), its mean, or a sample of it.  "auto" is the mode of values that are

@@ -44,11 +44,9 @@ class GaussianStep:
     extra: Tensor | None = None
 
     @classmethod
-    def around(
-        cls, transition: Transition, y: Tensor, error: Tensor | float, head: Head, eta: float = 1.0, extra: Tensor | None = None
-    ) -> GaussianStep:
+    def around(cls, transition: Transition, y: Tensor, error: Tensor | float, head: Head, extra: Tensor | None = None) -> GaussianStep:
         """N(A z_t + B y, S + B^2 c): the step around an estimate y (B, *E) whose squared error is c, a number or (B, *E)."""
-        bridge = transition.bridge if eta == 1 else transition.bridge_at(eta)
+        bridge = transition.bridge
         mean = bridge.mean(transition.z_t, y)
         return cls(mean, (bridge.var + bridge.coef_y**2 * error).expand_as(mean), transition.is_final, head, extra)
 

@@ -49,6 +49,7 @@ class Transition:
         s, t: times, s < t: numbers, or one for each item, (B,).
         condition: what the items are conditioned on, (B, ...); None for nothing.
         guidance: the weight of the condition, see `Sampling`; only sampling changes it.
+        eta: which member of the family the step reverses, from 0 to 1: the share eta^2 of the bridge's noise is fresh.
     """
 
     z_t: Tensor
@@ -56,6 +57,7 @@ class Transition:
     t: Time
     condition: Tensor | None = None
     guidance: float = 1.0
+    eta: float = 1.0
 
     @cached_property
     def log_snr(self) -> Tensor:
@@ -65,12 +67,8 @@ class Transition:
 
     @cached_property
     def bridge(self) -> Bridge:
-        """q(z_s | z_t, y), with all of its noise fresh."""
-        return self.bridge_at(1.0)
-
-    def bridge_at(self, eta: float) -> Bridge:
-        """q_eta(z_s | z_t, y), with the share eta^2 of its noise fresh."""
-        coefficients = _process.bridge_coefficients(self.s, self.t, eta)
+        """q_eta(z_s | z_t, y)."""
+        coefficients = _process.bridge_coefficients(self.s, self.t, self.eta)
         return Bridge(*(per_item(c.expand(len(self.z_t)), self.z_t) for c in coefficients))
 
     @property
@@ -85,7 +83,7 @@ class Pair(Transition):
 
     Attributes:
         y: data, (B, *E).
-        z_s: a draw of q(z_s | y) from which z_t was drawn, (B, *E); y where s = 0.
+        z_s: of the same path, a draw of q_eta(z_s | z_t, y), (B, *E); y where s = 0.
     """
 
     y: Tensor

@@ -135,9 +135,9 @@ class VAEKernel(Kernel):
             raise SaltusError(f"the networks scale data of variance {given}; give both the same data")
         transfer_weights(self.decoder.backbone, source.backbone)
 
-    def step(self, transition: Transition, latent: Tensor, eta: float = 1.0) -> GaussianStep:
+    def step(self, transition: Transition, latent: Tensor) -> GaussianStep:
         """p(z_s | epsilon, z_t) for a latent (B, latent)."""
-        return self._around(transition, self._predict(transition, latent), eta)
+        return self._around(transition, self._predict(transition, latent))
 
     def _predict(self, transition: Transition, latent: Tensor) -> Prediction:
         if self.parametrisation is Parametrisation.BRIDGE:
@@ -146,11 +146,11 @@ class VAEKernel(Kernel):
             raise SaltusError(f"guidance = {transition.guidance} is of kernels that predict data, and this one is direct; leave it at 1")
         return self.decoder.predict_z_s(transition.z_t, transition.log_snr, latent, transition.condition)
 
-    def _around(self, transition: Transition, prediction: Prediction, eta: float = 1.0) -> GaussianStep:
+    def _around(self, transition: Transition, prediction: Prediction) -> GaussianStep:
         if self.parametrisation is Parametrisation.BRIDGE:
-            return GaussianStep.around(transition, prediction.mean, prediction.std**2, self.head, eta, prediction.extra)
-        if eta != 1:
-            raise SaltusError(f"eta = {eta} trades the noise of the bridge, and a direct kernel has no bridge; leave it at 1")
+            return GaussianStep.around(transition, prediction.mean, prediction.std**2, self.head, prediction.extra)
+        if transition.eta != 1:
+            raise SaltusError(f"eta = {transition.eta} trades the noise of the bridge, and a direct kernel has no bridge; leave it at 1")
         return GaussianStep(prediction.mean, prediction.std**2, transition.is_final, self.head, prediction.extra)
 
     def _encoder_input(self, pair: Pair) -> Tensor:

@@ -134,6 +134,9 @@ class Config(BaseModel):
         default_factory=dict,
         description="Weights of the terms of the loss (kl, decoder, entropy, data, energy), in place of the objective's.",
     )
+    eta: float = Field(
+        default=1.0, gt=0, le=1, description="Share of fresh noise that steps are trained for; give the same to sample and evaluate."
+    )
     level_weighting: LevelWeighting = Field(
         default=LevelWeighting.NATS, description="What counts equally in the loss: all nats, or all levels (equal)."
     )
@@ -220,6 +223,8 @@ class Config(BaseModel):
             )
         if self.residual and (self.prior is not PriorKind.MIXTURE or self.any_step or direct):
             raise ValueError("residual is to the mixture at times of a grid; give prior mixture, and leave any_step and direct out")
+        if self.eta != 1 and (direct or self.kernel == "flow"):
+            raise ValueError(f"eta = {self.eta} is of kernels that predict data, and these do not; leave it at 1")
         if self.ladder and direct:
             raise ValueError("a ladder predicts data, and a direct kernel does not; take parametrisation bridge, or no ladder")
         if self.ladder is Ladders.LAST and self.any_step and self.levels > 1:

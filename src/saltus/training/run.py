@@ -108,7 +108,7 @@ def train(
         chain = trainer.averaged().cpu()
         if home is not None:
             chain.save(home)
-    if fit is None or not config.closed_forms or chain.any_step or not chain.has_bound or chain.condition is not None:
+    if fit is None or not config.closed_forms or config.eta != 1 or chain.any_step or not chain.has_bound or chain.condition is not None:
         return chain
     chain, words = with_closed_forms(chain, data.validation, seed=config.seed)
     for line in words if not quiet else ():

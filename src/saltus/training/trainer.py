@@ -136,7 +136,7 @@ class Trainer:
         y, condition = self._validation_items(_VALIDATION_ITEMS)
         with self._precision():
             chain = self._calibrated(_VALIDATION_ITEMS)
-            bound = chain.bound(y, condition=condition, seed=self.config.seed)
+            bound = chain.bound(y, condition=condition, seed=self.config.seed, eta=self.config.eta)
         bits = bits_per_dim(bound.total.mean(), chain.event_shape)
         return Validation(float(bits), bound.per_level.mean(1).tolist(), bound.kl.mean(1).tolist(), bound.active_units, bound.aggregate_kl)
 
@@ -212,7 +212,7 @@ class Trainer:
         k = self.chain.importance_samples if risen == 1 else 1
         probabilities = self.level_sampling.probabilities if self.level_sampling else None
         y = self.data.train[index].to(self._device)
-        return Batch(y, noise, self._condition(index, noise), weights, probabilities, k)
+        return Batch(y, noise, self._condition(index, noise), weights, probabilities, k, config.eta)
 
     def _condition(self, index: Tensor, noise: Noise) -> Tensor | None:
         """The conditions of items, some of them left out."""
