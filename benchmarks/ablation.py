@@ -23,7 +23,7 @@ from saltus.kernels import DEFAULT, KERNELS, Pair, Terms, Trainable, VAEKernel, 
 from saltus.machine import describe_machine
 from saltus.process import Noise
 from saltus.storage import to_json
-from saltus.studies.compare.comparison import CHOSEN_BY
+from saltus.studies.compare.comparison import chosen_by
 from saltus.studies.compare.page import plus_minus
 from saltus.training import LevelSampling
 
@@ -118,7 +118,7 @@ def report(kept: Path, cases: Mapping[str, Case], page: Path) -> None:
     ((name, case),) = cases.items()
     data = load(Work(case, kept, kept, name).place())
     to_choose, to_report = halves(data)
-    choice = Evaluator(to_choose, case.samples // 2, part="validation", metrics=(CHOSEN_BY,))
+    choice = Evaluator(to_choose, case.samples // 2, part="validation", metrics=(chosen_by(to_choose),))
     columns = [column for column in COLUMNS if METRICS[column].fewest <= len(to_report.validation)]
     evaluator = Evaluator(to_report, case.samples, part="validation", metrics=columns)
     titles = [f"{METRICS[column].title}, {sampled}" for column in columns for sampled in SAMPLED]
@@ -130,7 +130,7 @@ def report(kept: Path, cases: Mapping[str, Case], page: Path) -> None:
         "size as well), on validation items, since recipes are chosen by this table.",
         f"{data.describe()}, {CALLS} levels, and as many updates as fit into {case.seconds:g} CPU seconds at paces measured beforehand.",
         f"One training seed: ± is of 3 sets of {case.samples} samples alone. Sampled plainly, and by the sampler that gives the least",
-        f"{METRICS[CHOSEN_BY].title} on one half of the validation items; all figures are of the other half.",
+        f"{METRICS[chosen_by(data)].title} on one half of the validation items; all figures are of the other half.",
         f"KL, active units and aggregate KL: cleanest step first. Machine: {describe_machine()}.",
         "",
         f"Real items in place of samples: {', '.join(f'{METRICS[name].title} {evaluator.floor[name].mean:.3g}' for name in columns)}.",

@@ -27,7 +27,7 @@ from saltus.cli.main import cli
 from saltus.data import DataSet, load
 from saltus.evaluation import Evaluator, Sampler
 from saltus.networks.groups import GROUPS
-from saltus.studies.compare.comparison import CHOSEN_BY
+from saltus.studies.compare.comparison import chosen_by
 from saltus.studies.compare.samplers import Choice, of_chain
 from saltus.training import VALIDATIONS, Config, LevelSampling, Trainer, build_chain, train
 
@@ -283,7 +283,7 @@ def best_sampler(chain: Chain, evaluator: Evaluator) -> tuple[str, Choice, Sampl
     for named in of_chain(chain, data.validation, condition):
         for name, choice in named.choices(chain.levels.L).items():
             sampler = named.sampler(choice)
-            distance = evaluator.measure(sampler.sample(evaluator.n, seed=CHOICE_SEED).float())[CHOSEN_BY]
+            distance = evaluator.measure(sampler.sample(evaluator.n, seed=CHOICE_SEED).float())[chosen_by(data)]
             found.append((distance, f"{named.name}: {name}", choice, sampler))
     return min(found, key=lambda one: one[0])[1:]
 

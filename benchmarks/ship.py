@@ -28,7 +28,7 @@ from saltus.data import load
 from saltus.evaluation import Evaluator
 from saltus.kernels import DEFAULT, Sampling
 from saltus.machine import describe_machine, keep_freed_memory
-from saltus.studies.compare.comparison import CHOSEN_BY
+from saltus.studies.compare.comparison import chosen_by
 from saltus.training import Config, load_config, train
 from started import LADDER as STARTED
 
@@ -77,7 +77,7 @@ def options_of(sampling: Sampling) -> str:
 def card(name: str, run: Path, source: str, seconds: float) -> str:
     """How the chain was made and what it is worth."""
     items = load(source, condition="labels")
-    evaluator = Evaluator(items, min(CHOICE_ITEMS, len(items.validation)), part="validation", metrics=(CHOSEN_BY,))
+    evaluator = Evaluator(items, min(CHOICE_ITEMS, len(items.validation)), part="validation", metrics=(chosen_by(items),))
     best = best_sampler(Chain.load(run), evaluator)[1].sampling or DEFAULT
     n, given = str(min(SAMPLES, len(items.test))), [] if source == DIGITS else ["--data", source]
     told = {way: said("evaluate", str(run), *given, "--n", n, *way.split()) for way in map(options_of, dict.fromkeys([DEFAULT, best]))}

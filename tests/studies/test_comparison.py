@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 import torch
 
-from saltus.data import DataSet
+from saltus.data import DataSet, load
 from saltus.errors import SaltusError
 from saltus.evaluation import Evaluator
 from saltus.levels import Levels
 from saltus.storage import to_json
-from saltus.studies.compare.comparison import CHOSEN_BY, Comparison
+from saltus.studies.compare.comparison import Comparison, chosen_by
 from saltus.studies.compare.models import Model, Network, load_models, perfect_model
 from saltus.studies.compare.page import write_page
 from saltus.studies.compare.samplers import NamedSampler
 from tests.helpers.chains import MIXTURE
 from tests.helpers.checks import assert_one_sentence
 
-METRICS = (CHOSEN_BY, "energy")
+METRICS = ("sliced_wasserstein", "energy")
 
 
 def comparison(models: list[Model], data: DataSet, folder: Path, n: int = 150, samplers: Sequence[str] = ()) -> Comparison:
@@ -45,6 +45,13 @@ def test_the_exact_kernel_is_at_the_floor_and_one_gaussian_step_is_not(data: Dat
     nats = found["exact kernel"]["bound"]["value"]["mean"]
     assert nats == pytest.approx(float(-MIXTURE.log_prob(data.test, 0.0).mean()), abs=1e-5)  # the data are float32
     assert found["Gaussian step"]["bound"]["value"]["mean"] > nats
+
+
+def test_images_are_chosen_by_features_and_rows_by_their_numbers(data: DataSet) -> None:
+    digits = load("digits")
+    assert chosen_by(digits) == "frechet"
+    assert chosen_by(data) == "sliced_wasserstein"
+    assert chosen_by(replace(digits, validation=digits.validation[:100])) == "sliced_wasserstein"  # too few for a covariance
 
 
 def test_rows_are_of_runs_that_differ_in_their_seed(runs: list[Path], data: DataSet, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Every kernel and every rival at equal numbers of network calls, on the same networks, with the headroom of a perfect one.
 
-For each network, sampler and number of calls: the grid is chosen on validation items (by sliced Wasserstein
+For each network, sampler and number of calls: the grid is chosen on validation items (by `chosen_by`
 distance for samples, by the bound for likelihoods), and the figures are then taken, at least three times, on test items.
 Network i is sampled with seed i, so a row's spread is of training and of sampling; where there are fewer than three
 networks of a kind, they take turns.
@@ -28,10 +28,8 @@ from saltus.studies.cache import ResultCache
 from saltus.studies.compare.models import Model
 from saltus.studies.compare.samplers import Choice, NamedSampler
 
-__all__ = ["CHOSEN_BY", "COMPARED", "Comparison"]
+__all__ = ["COMPARED", "Comparison", "chosen_by"]
 
-CHOSEN_BY = "sliced_wasserstein"
-"""What grids for samples are chosen by: it needs no features, which are kept for what is reported."""
 COMPARED = ("frechet", "kernel_mmd", "sliced_wasserstein", "energy", "precision", "recall", "density", "coverage", "vendi", "diversity")
 """What is measured: all that tells samplers apart; the two-sample test and memorisation are for single runs."""
 _FIGURES = 3  # of each row, at least
@@ -41,6 +39,15 @@ _BOUND_ITEMS = 2000  # test items whose bound is reported
 _BOUND_CHOICE_ITEMS = 200
 _PICTURED = 16
 _RECIPE = 2  # to be raised when the same key would give another figure
+
+
+def chosen_by(data: DataSet) -> str:
+    """The metric that grids and ways of sampling are chosen by, on validation items.
+
+    On images the sliced Wasserstein distance rewards latents that are too wide (docs/decisions/0038-choices.md).
+    """
+    is_images, enough = len(data.event_shape) == 3, len(data.validation) >= METRICS["frechet"].fewest
+    return "frechet" if is_images and enough else "sliced_wasserstein"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +96,7 @@ class Comparison:
         self._names = samplers or known
         self.models, self.data, self.n, self.evaluator, self._progress = models, data, n, evaluator, progress
         self._cache = ResultCache(folder)
-        self._choice = Evaluator(data, min(_CHOICE_ITEMS, len(data.validation)), part="validation", metrics=(CHOSEN_BY,))
+        self._choice = Evaluator(data, min(_CHOICE_ITEMS, len(data.validation)), part="validation", metrics=(chosen_by(data),))
         self._test, self._validation = _Part.of(data, "test", _BOUND_ITEMS), _Part.of(data, "validation", _BOUND_CHOICE_ITEMS)
         self._machines: set[str] = set()
 
@@ -170,7 +177,7 @@ class Comparison:
         return min(values, key=lambda name: math.inf if values[name] is None else values[name])
 
     def _distance(self, sampler: Sampler) -> float:
-        return _measure(self._choice, sampler.sample(self._choice.n, seed=_CHOICE_SEED).float())[CHOSEN_BY]
+        return _measure(self._choice, sampler.sample(self._choice.n, seed=_CHOICE_SEED).float())[chosen_by(self.data)]
 
     def _validation_bound(self, sampler: Sampler) -> float:
         return self._likelihood(sampler, self._validation, _CHOICE_SEED).total
@@ -246,14 +253,15 @@ class Comparison:
 
     def summary(self, rows: Sequence[dict[str, Any]], seconds: float) -> dict[str, Any]:
         """What `compare.json` holds."""
-        chosen_by = f"by {METRICS[CHOSEN_BY].title} of {self._choice.n} samples, and for the bound by that of {_BOUND_CHOICE_ITEMS} items"
+        title = METRICS[chosen_by(self.data)].title
+        how = f"by {title} of {self._choice.n} samples, and for the bound by that of {_BOUND_CHOICE_ITEMS} items"
         return {
             "data": self.data.describe(),
             "fingerprint": self.data.fingerprint,
             "n_generated": self.n,
             "n_real": self.evaluator.n_real,
             "part": "test",
-            "choice": f"grids, etas, temperatures, and the last step of continuous data (mode or sample), {chosen_by}",
+            "choice": f"grids, etas, temperatures, and the last step of continuous data (mode or sample), {how}",
             "models": {m.name: [{"run": network.run, "hash": network.hash} for network in m.networks] for m in self.models},
             "floor": self.floor,
             "features": self.evaluator.features_note,
