@@ -49,7 +49,7 @@ RECIPE: dict[str, Any] = {
     "batch": 64,
     "learning_rate": 0.002,
     "kl_warm_up": 0.1,
-    "updates": 4000,
+    "updates": 1500,
 }
 ITEMS, BOUND_ITEMS, ETA, SHARE = 1000, 2000, 0.5, 4
 CLOSED = "the closed form"

@@ -46,6 +46,7 @@ MOST_LINES = 300
 
 OF_SEVERAL_FILES = {
     "chain/test_conditions.py",
+    "chain/test_eta.py",
     "data/test_errors.py",
     "evaluation/test_growth.py",
     "kernels/test_export.py",

@@ -72,8 +72,7 @@ def test_a_step_that_the_mixture_beats_is_replaced_and_the_bound_falls(data: Dat
     options = {"levels": 3, "updates": 5, "width": 16, "prior": "mixture"}
     kept = train(data, Config(**options, closed_forms=False), quiet=True)
     chain = train(data, Config(**options), quiet=True)
-    assert isinstance(chain.kernel(1), VAEKernel)
-    assert all(isinstance(chain.kernel(level), OracleKernel) for level in (2, 3))
+    assert all(isinstance(chain.kernel(level), OracleKernel) for level in (1, 2, 3))
     assert all(isinstance(kept.kernel(level), VAEKernel) for level in (1, 2, 3))
     gains = (kept.bound(data.validation, seed=1).total - chain.bound(data.validation, seed=1).total).double()
     assert float(gains.mean()) > 3 * float(gains.std()) / len(gains) ** 0.5
@@ -82,12 +81,34 @@ def test_a_step_that_the_mixture_beats_is_replaced_and_the_bound_falls(data: Dat
     assert_one_sentence(caught.value)
 
 
+def test_classes_are_told_to_the_closed_forms(data: DataSet) -> None:
+    told = digits("labels")
+    options = {"levels": 2, "updates": 5, "width": 16, "prior": "mixture", "condition": "labels"}
+    kept, chain = (train(told, Config(**options, closed_forms=closed), quiet=True) for closed in (False, True))
+    assert all(isinstance(chain.kernel(level), OracleKernel) for level in (1, 2))
+    given = told.conditions.validation  # type: ignore[union-attr]
+    gains = [one.bound(told.validation, condition=given, seed=1).total.double().mean() for one in (kept, chain)]
+    assert gains[1] < gains[0]
+    unconditioned = train(data, Config(**{**options, "condition": None}), quiet=True)
+    assert float(gains[1]) < float(unconditioned.bound(data.validation, seed=1).total.double().mean())  # the twin: they know less
+
+
+def test_where_no_network_is_left_it_is_said(data: DataSet, capsys: pytest.CaptureFixture[str]) -> None:
+    train(data, Config(levels=1, updates=2, width=16, prior="mixture"))
+    told = capsys.readouterr().err
+    assert "step 1: a closed form is better by" in told
+    assert "no network is left" in told
+
+
 def test_exact_steps_are_kept(data: DataSet) -> None:
     chain = build_chain(Config(levels=2, prior="mixture", width=16), data)
     assert isinstance(chain.prior, OraclePrior)
     exact = Chain(chain.prior, chain.levels, [chain.kernel(1), OracleKernel(chain.prior.oracle)])
-    same, words = with_closed_forms(exact, data.validation, seed=0)
-    assert same is exact
+    same, words = with_closed_forms(exact, data.validation, data.encoding.head(), seed=0)
+    assert len(words) == 1  # an untrained step to data is not kept
+    assert same.kernel(2) is exact.kernel(2)
+    again, words = with_closed_forms(same, data.validation, data.encoding.head(), seed=0)
+    assert again is same
     assert words == []
 
 
@@ -111,7 +132,8 @@ def test_residual_networks_start_at_the_mixtures_mean(data: DataSet) -> None:
 
 
 def test_a_residual_chain_learns_and_is_saved(data: DataSet, tmp_path: Path) -> None:
-    chain = train(data, Config(levels=1, prior="mixture", residual=True, updates=3, width=16), tmp_path / "run", quiet=True)
+    config = Config(levels=1, prior="mixture", residual=True, updates=3, width=16, closed_forms=False)
+    chain = train(data, config, tmp_path / "run", quiet=True)
     again = Chain.load(tmp_path / "run")
     assert torch.equal(again.sample(3, seed=0), chain.sample(3, seed=0))
     assert again.prior.oracle is again.kernel(1).decoder.mixture  # type: ignore[attr-defined]  # written once

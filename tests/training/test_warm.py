@@ -13,7 +13,7 @@ from saltus.training import Config, build_chain, recipe, train, warm_start
 from tests.helpers.checks import assert_one_sentence
 
 NETWORK = {"width": 16, "updates": 3}
-VAE = Config(kernel="vae", learning_rate=1e-12, ema=0.0, weight_decay=0.0, **NETWORK)  # stays where it starts
+VAE = Config(kernel="vae", learning_rate=1e-12, ema=0.0, weight_decay=0.0, closed_forms=False, **NETWORK)  # stays where it starts
 
 
 @pytest.fixture(scope="module")

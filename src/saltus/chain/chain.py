@@ -137,15 +137,8 @@ class Chain(ChainProcess):
             weights, level_probabilities, importance_samples, eta: see `Batch`.
         """
         seed = int(torch.randint(_MOST_SEEDS, ())) if seed is None else seed
-        batch = Batch(
-            y,
-            self.noise(seed, first_item, len(y)),
-            self.given_condition(condition, len(y)),
-            weights or {},
-            level_probabilities,
-            importance_samples,
-            eta,
-        )
+        noise, given = self.noise(seed, first_item, len(y)), self.given_condition(condition, len(y))
+        batch = Batch(y, noise, given, weights or {}, level_probabilities, importance_samples, eta)
         loss: Loss = ChainLoss(self)(batch)
         return loss
 
@@ -173,8 +166,7 @@ class Chain(ChainProcess):
             eta: in (0, 1]; the bound is of the chain that is sampled with it.
 
         Raises:
-            SaltusError: if a kernel has no bound, or none at this eta, the shape of `y` is not (N, *E), its type is not that of the
-                parameters, or its values are not the head's.
+            SaltusError: if a kernel has no bound, or none at this eta, or `y` has another shape or type, or values unknown to the head.
         """
         self.check_items(y)
         k = self.importance_samples if importance_samples is None else importance_samples
@@ -183,8 +175,8 @@ class Chain(ChainProcess):
         if not 0 < eta <= 1:
             raise SaltusError(f"eta = {eta} was given for a bound; expected a share above 0 up to 1: without fresh noise there is none")
         given = self.given_condition(condition, len(y))
-        options: dict[str, Any] = {"scaling": self.scaling, "condition": given, "eta": eta}
-        return measured(self, y, seed=seed, first_item=first_item, importance_samples=k, batch=batch, **options)
+        options: dict[str, Any] = {"importance_samples": k, "scaling": self.scaling, "condition": given, "eta": eta}
+        return measured(self, y, seed=seed, first_item=first_item, batch=batch, **options)
 
     @torch.no_grad()
     def class_bound(self, y: Tensor, *, seed: int = 0, batch: int = 256) -> ClassBound:

@@ -139,7 +139,7 @@ def _run(
     uses = latent_use(chain, evaluator.real[:LATENT_ITEMS], condition=few, importance_samples=weighted) if bound else []
     classes = _classes(chain, evaluator.real, condition) if bound and condition is not None else None
     _progress("the same of closed forms: one Gaussian, and a mixture")
-    floors = closed_forms(chain, items, evaluator.real) if chain.condition is None else {}
+    floors = closed_forms(chain, items, evaluator.real, condition=condition)
     measured = {name: evaluator.measure(closed_samples(floor.oracle, items, evaluator.n, seed=0)) for name, floor in floors.items()}
     made = {"run": str(run), "calls": chain.levels.L, **asdict(sampling), "latent_use": [asdict(use) for use in uses], "classes": classes}
     options = f"final {sampling.final}, eta {sampling.eta:g}, temperature {sampling.temperature:g}, guidance {sampling.guidance:g}"
@@ -152,7 +152,7 @@ def _run(
     }
     words = [
         _words(steps, report, bound, measured),
-        *floor_words(chain, evaluator.real, floors if bound else {}),
+        *floor_words(chain, evaluator.real, floors if bound else {}, condition),
         *([classes["words"]] if classes else []),
         *map(str, uses),
     ]

@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 __all__ = ["drawn", "floor_words"]
 
 
-def floor_words(chain: Chain, y: Tensor, floors: Mapping[str, ClosedForm]) -> list[str]:
-    """Nats of the chain and of closed forms on the same items, step by step."""
+def floor_words(chain: Chain, y: Tensor, floors: Mapping[str, ClosedForm], condition: Tensor | None = None) -> list[str]:
+    """Nats of the chain and of closed forms on the same items (N, *E) and their conditions, step by step."""
     from rich.table import Table
 
     from saltus.evaluation import bound_beside, remarks
 
     if not floors:
         return []
-    bound = bound_beside(chain, y)
+    bound = bound_beside(chain, y, condition)
     own = bound.per_level.double().mean(1).tolist()
     caption = f"nats an item, of {len(bound.prior)} items; closed forms: {', '.join(floor.what for floor in floors.values())}"
     table = Table(caption=caption, caption_style="")

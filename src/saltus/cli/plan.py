@@ -58,7 +58,7 @@ def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int
     y = subsample(items.validation, n)
     costs = pair_costs(chain, y, times, condition=condition, seed=seed, progress=lambda words: click.echo(words, err=True))
     plans = {number: costs.plan(number) for number in calls}
-    floors, closed = _floors(chain, items, y, plans) if chain.condition is None else ([], {})
+    floors, closed = _floors(chain, items, y, condition, plans)
     place = out or run
     place.mkdir(parents=True, exist_ok=True)
     result: dict[str, Any] = {
@@ -74,14 +74,14 @@ def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int
     say(as_json, result, "\n".join([*_words(costs, plans, len(y)), *floors, f"{PLAN} and {_PICTURE} are in {place}/"]))
 
 
-def _floors(chain: Chain, items: DataSet, y: Tensor, plans: dict[int, Plan]) -> tuple[list[str], dict[str, Any]]:
+def _floors(chain: Chain, items: DataSet, y: Tensor, condition: Tensor | None, plans: dict[int, Plan]) -> tuple[list[str], dict[str, Any]]:
     """What closed forms have on the best grids, in words and as JSON."""
     from saltus.evaluation import closed_forms, closed_laws, remarks
     from saltus.levels import Levels
 
     laws, lines, found = closed_laws(chain, items), list[str](), dict[str, Any]()
     for number, plan in plans.items():
-        floors = closed_forms(chain.on(Levels(plan.times)), items, y, laws=laws)
+        floors = closed_forms(chain.on(Levels(plan.times)), items, y, condition=condition, laws=laws)
         found[str(number)] = {name: {"total": floor.total, "per_level": floor.per_level} for name, floor in floors.items()}
         totals = ", ".join(f"{name} {floor.total - chain.scaling:.4g}" for name, floor in floors.items())
         lines.append(f"closed forms on the grid of {number}: {totals} nats")

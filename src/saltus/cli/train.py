@@ -144,9 +144,9 @@ def _report(chain: Chain, items: DataSet) -> tuple[dict[str, Any], list[str]]:
     uses = latent_use(chain, items.validation[:LATENT_ITEMS], condition=few)
     names = ("bits_per_dim", "nats", "importance_samples", "active_units")
     result = {name: getattr(bound, name) for name in names} | {"latent_use": [asdict(use) for use in uses]}
-    floors = closed_forms(chain, items, items.validation) if chain.condition is None else {}
+    floors = closed_forms(chain, items, items.validation, condition=condition)
     result["closed_forms"] = {name: {"total": floor.total, "per_level": floor.per_level} for name, floor in floors.items()}
-    return result, [_words(bound), *floor_words(chain, items.validation, floors), *map(str, uses)]
+    return result, [_words(bound), *floor_words(chain, items.validation, floors, condition), *map(str, uses)]
 
 
 def _words(bound: Likelihood) -> str:

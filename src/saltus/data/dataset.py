@@ -182,6 +182,11 @@ class DataSet:
                 hashed.update(y[start : start + _CHUNK].contiguous().numpy().astype("<f4", copy=False).data)
         return hashed.hexdigest()
 
+    @property
+    def class_labels(self) -> Tensor | None:
+        """The classes of the training items, whole numbers (N,), if the data are conditioned on them."""
+        return self.conditions.train if isinstance(self.condition, ClassCondition) and self.conditions is not None else None
+
     @cached_property
     def condition_fingerprint(self) -> str | None:
         """The same of the conditions of all items, in their order; None without conditions."""

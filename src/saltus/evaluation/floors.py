@@ -80,13 +80,19 @@ def takes_gaussian(data: DataSet) -> bool:
     return math.prod(data.event_shape) <= _MOST_DIMENSIONS
 
 
-def bound_beside(chain: Chain, y: Tensor, *, seed: int = 0) -> Bound:
+def bound_beside(chain: Chain, y: Tensor, condition: Tensor | None = None, *, seed: int = 0) -> Bound:
     """The chain's own bound, on the items and the paths that `closed_forms` measures: its means may be compared step by step."""
-    return chain.bound(subsample(y, _ITEMS).to(like(chain)), seed=seed)
+    return chain.bound(subsample(y, _ITEMS).to(like(chain)), condition=_few(condition), seed=seed)
 
 
 def closed_forms(
-    chain: Chain, data: DataSet, y: Tensor, *, laws: Mapping[str, Oracle] | None = None, seed: int = 0
+    chain: Chain,
+    data: DataSet,
+    y: Tensor,
+    *,
+    condition: Tensor | None = None,
+    laws: Mapping[str, Oracle] | None = None,
+    seed: int = 0,
 ) -> dict[str, ClosedForm]:
     """Closed forms with their nats on the grid of a chain, by name.
 
@@ -94,11 +100,13 @@ def closed_forms(
         chain: gives the grid.
         data: whose training items are fitted.
         y: items (N, *E) that nats are measured on, the first 1000 of a subsample.
+        condition: of the items; a closed form that knows classes is told them, another is not.
         laws: the closed forms; those of `closed_laws` unless given.
         seed: of the paths, the same as those of a bound with this seed.
     """
     laws = closed_laws(chain, data) if laws is None else laws
-    return {name: _measured(law, chain, data, subsample(y, _ITEMS), seed) for name, law in laws.items()}
+    told = _few(condition)
+    return {name: _measured(law, chain, data, subsample(y, _ITEMS), told if law.labelled else None, seed) for name, law in laws.items()}
 
 
 def closed_samples(oracle: Oracle, data: DataSet, n: int, *, seed: int) -> Tensor:
@@ -125,15 +133,19 @@ def _head(data: DataSet) -> Head | None:
     return head if head.discrete else None
 
 
-def _measured(oracle: Oracle, chain: Chain, data: DataSet, y: Tensor, seed: int) -> ClosedForm:
+def _few(condition: Tensor | None) -> Tensor | None:
+    return None if condition is None else subsample(condition, _ITEMS)
+
+
+def _measured(oracle: Oracle, chain: Chain, data: DataSet, y: Tensor, condition: Tensor | None, seed: int) -> ClosedForm:
     floor = Chain(
         OraclePrior(oracle), chain.levels, OracleKernel(oracle, _head(data)), scaling=chain.scaling, noise_version=chain.noise_version
     )
-    bound: Bound = floor.bound(y.double(), seed=seed)
+    bound: Bound = floor.bound(y.double(), condition=condition, seed=seed)
     total = float(bound.total.mean())
     what = f"{GAUSSIAN}, full covariance" if isinstance(oracle, GaussianMixture) else "a mixture"
     if isinstance(oracle, LowRankMixture):
-        what = f"a mixture of {oracle.K} Gaussians with {oracle.rank} factors"
+        what = f"a mixture of {oracle.K} Gaussians with {oracle.rank} factors{', of each class its own' if oracle.labelled else ''}"
     bits = float(bits_per_dim(torch.tensor(total), chain.event_shape))
     return ClosedForm(oracle, what, float(bound.prior.mean()), bound.per_level.mean(1).tolist(), total, bits, len(y))
 
@@ -158,6 +170,9 @@ def _mixture(chain: Chain, data: DataSet) -> LowRankMixture:
 
 
 def start_mixture(data: DataSet, t: float) -> LowRankMixture:
-    """The mixture for a time, fitted once for each data set and kept in the user's cache."""
-    key = hashlib.blake2b(f"{_RECIPE} {data.fingerprint} {t:.6g}".encode(), digest_size=_DIGEST).hexdigest()
-    return cached(LowRankMixture, "mixture", key, lambda: choose_mixture(data.train, data.validation, t).mixture.compact())
+    """The mixture for a time, with components of each class where the data are conditioned on classes; fitted once for each data set and
+    kept in the user's cache."""
+    labels = data.class_labels
+    told = "" if labels is None else f" {data.condition_fingerprint}"
+    key = hashlib.blake2b(f"{_RECIPE} {data.fingerprint} {t:.6g}{told}".encode(), digest_size=_DIGEST).hexdigest()
+    return cached(LowRankMixture, "mixture", key, lambda: choose_mixture(data.train, data.validation, t, labels=labels).mixture.compact())

@@ -1,7 +1,8 @@
 """Training: a loop that is an iterator, its configuration, and the folder that keeps a run."""
 
 from saltus.training.build import build_chain
-from saltus.training.config import Config, HeadKind, LevelWeighting, Objective, PriorKind
+from saltus.training.choices import HeadKind, LevelWeighting, Objective, PriorKind
+from saltus.training.config import Config
 from saltus.training.level_sampling import LevelSampling
 from saltus.training.run import (
     PLAN,

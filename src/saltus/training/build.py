@@ -10,7 +10,8 @@ from saltus.errors import SaltusError
 from saltus.kernels import KERNELS, Setup
 from saltus.likelihoods import DiscretisedHead, Head, LogisticMixtureHead
 from saltus.oracles import MixtureFit
-from saltus.training.config import Config, HeadKind, PriorKind
+from saltus.training.choices import HeadKind, PriorKind
+from saltus.training.config import Config
 from saltus.training.start import fit_start
 
 __all__ = ["build_chain", "check_condition", "head_for"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,8 +13,9 @@ from saltus.levels import Levels
 from saltus.networks import NETWORKS, Preset
 from saltus.networks.groups import MOST_WIDTH
 from saltus.storage import write_atomically
+from saltus.training.choices import HeadKind, LevelWeighting, Objective, PriorKind
 
-__all__ = ["Config", "HeadKind", "LevelWeighting", "Objective", "PriorKind"]
+__all__ = ["Config"]
 
 _MOST_LEVELS = 10_000
 _RENAMED = {"steps": "updates", "any_time": "any_step", "encodes": "encoder_input", "latents": "importance_samples"}
@@ -23,34 +23,6 @@ _RENAMED = {"steps": "updates", "any_time": "any_step", "encodes": "encoder_inpu
 _LAST = 3.0  # leaves about 0.002 bits/dim of the data in z_L at unit variance
 _STARTS = {1: 0.3, 2: 0.8}  # the last time of a grid of so many calls, where z_L is drawn from a mixture (docs/decisions/0034)
 _LATEST_START = 0.8  # of more calls
-
-
-class Objective(StrEnum):
-    """What a VAE kernel is trained for: `likelihood` (weight 1 on every nat of the bound) or `quality` (of samples)."""
-
-    LIKELIHOOD = "likelihood"
-    QUALITY = "quality"
-
-
-class PriorKind(StrEnum):
-    """What z_L is drawn from: `normal`, N(0, I), or `mixture`, a mixture of Gaussians that is fitted to the data in closed form."""
-
-    NORMAL = "normal"
-    MIXTURE = "mixture"
-
-
-class HeadKind(StrEnum):
-    """The likelihood of grey values and colours: `gaussian`, or `logistic`, mixtures of logistics with channels in sequence."""
-
-    GAUSSIAN = "gaussian"
-    LOGISTIC = "logistic"
-
-
-class LevelWeighting(StrEnum):
-    """What counts equally in a VAE's loss: all `nats`, as in the bound, or all levels (`equal`)."""
-
-    NATS = "nats"
-    EQUAL = "equal"
 
 
 _WEIGHTS: dict[Objective, dict[str, float]] = {
@@ -85,7 +57,9 @@ class Config(BaseModel):
         description="What sampling starts from: normal, N(0, I), or mixture, Gaussians that are fitted to the data in seconds.  "
         "[default: the mixture of vae and flow where it is better on validation items, else normal]",
     )
-    closed_forms: bool = Field(default=True, description="Replace an inner step by the mixture's where that is better on validation items.")
+    closed_forms: bool = Field(
+        default=True, description="Replace a learned step by the mixture's where that is better on validation items."
+    )
     residual: bool = Field(default=False, description="Networks predict what the mixture misses, around its posterior mean.")
     head: HeadKind | None = Field(
         default=None,

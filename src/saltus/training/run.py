@@ -108,9 +108,11 @@ def train(
         chain = trainer.averaged().cpu()
         if home is not None:
             chain.save(home)
-    if fit is None or not config.closed_forms or config.eta != 1 or chain.any_step or not chain.has_bound or chain.condition is not None:
+    known = fit is not None and (chain.condition is None or fit.mixture.labelled)
+    if not known or not config.closed_forms or config.eta != 1 or chain.any_step or not chain.has_bound:
         return chain
-    chain, words = with_closed_forms(chain, data.validation, seed=config.seed)
+    condition = data.conditions_for(chain.condition, "validation")
+    chain, words = with_closed_forms(chain, data.validation, data.encoding.head(), condition, seed=config.seed)
     for line in words if not quiet else ():
         print(line, file=sys.stderr)
     if words and home is not None:

@@ -8,11 +8,12 @@ from torch.distributions import Normal
 
 from saltus.chain import Chain, OraclePrior
 from saltus.data import DataSet
-from saltus.kernels import OracleKernel
-from saltus.networks import ClassCondition
+from saltus.kernels import Kernel, OracleKernel
+from saltus.likelihoods import Head
 from saltus.oracles import MixtureFit, choose_mixture
 from saltus.process import Noise, OrnsteinUhlenbeck, sum_items
-from saltus.training.config import Config, PriorKind
+from saltus.training.choices import PriorKind
+from saltus.training.config import Config
 
 __all__ = ["choose_start", "fit_start", "with_closed_forms"]
 
@@ -25,10 +26,7 @@ _ITEMS = 2000  # validation items that a choice looks at
 
 def fit_start(config: Config, data: DataSet) -> MixtureFit:
     """The mixture for the last time of a grid; with components for each class where the model is conditioned on classes."""
-    labels = None
-    if isinstance(data.condition, ClassCondition) and data.conditions is not None:
-        labels = data.conditions.train
-    return choose_mixture(data.train, data.validation, config.grid.last, labels=labels, seed=config.seed % 2**32)
+    return choose_mixture(data.train, data.validation, config.grid.last, labels=data.class_labels, seed=config.seed % 2**32)
 
 
 def choose_start(config: Config, data: DataSet) -> tuple[Config, MixtureFit | None, str]:
@@ -52,31 +50,36 @@ def choose_start(config: Config, data: DataSet) -> tuple[Config, MixtureFit | No
 
 
 @torch.no_grad()
-def with_closed_forms(chain: Chain, y: Tensor, *, seed: int) -> tuple[Chain, list[str]]:
-    """The chain with the mixture's exact step wherever that costs fewer nats on items y (N, *E), but for the step to data; and words.
+def with_closed_forms(chain: Chain, y: Tensor, head: Head, condition: Tensor | None = None, *, seed: int) -> tuple[Chain, list[str]]:
+    """The chain with the mixture's exact step wherever that costs fewer nats on items y (N, *E); and words.
 
     Args:
-        chain: that starts from a mixture, of steps on its own grid, without a condition.
+        chain: that starts from a mixture, of steps on its own grid; conditioned on nothing, or on classes that the mixture knows.
         y: validation items.
+        head: the likelihood of the data's values; a closed step to data has it, unless they are continuous.
+        condition: of the items.
         seed: of the paths.
     """
     assert isinstance(chain.prior, OraclePrior)
-    y, exact = y[:_ITEMS], OracleKernel(chain.prior.oracle)
-    if chain.levels.L == 1:
-        return chain, []
-    learned = chain.bound(y, seed=seed).per_level.double()
-    closed = Chain(chain.prior, chain.levels, exact, noise_version=chain.noise_version).bound(y.double(), seed=seed).per_level
-    kernels, words = [chain.kernel(1)], list[str]()
-    for level in range(2, chain.levels.L + 1):
+    law = chain.prior.oracle
+    y, condition = y[:_ITEMS], None if condition is None else condition[:_ITEMS]
+    exact = [OracleKernel(law, head if head.discrete else None), *[OracleKernel(law)] * (chain.levels.L - 1)]
+    floors = Chain(chain.prior, chain.levels, exact, noise_version=chain.noise_version)
+    learned = chain.bound(y, condition=condition, seed=seed).per_level.double()
+    closed = floors.bound(y.double(), condition=condition, seed=seed).per_level
+    kernels, words = list[Kernel](), list[str]()
+    for level in range(1, chain.levels.L + 1):
         mine, floor = learned[level - 1], closed[level - 1]
         gain = mine - floor  # item by item on the same paths
         error = float(gain.std()) / len(gain) ** 0.5
         replaced = not float(gain.mean()) <= max(error, _LEAST)  # NaN too
-        kernels.append(exact if replaced else chain.kernel(level))
+        kernels.append(exact[level - 1] if replaced else chain.kernel(level))
         if replaced:
             nats = f"{float(floor.mean()):.4g} against {float(mine.mean()):.4g}"
             words.append(f"step {level}: a closed form is better by {float(gain.mean()):.2g} nats ({nats}); it takes its place")
     if not words:
         return chain, []
+    if len(words) == chain.levels.L:
+        words.append("no network is left: train for more updates, or keep the learned steps with --no-closed-forms")
     options = {name: getattr(chain, name) for name in ("scaling", "importance_samples", "encoding", "noise_version")}
     return Chain(chain.prior, chain.levels, kernels, **options).eval(), words

@@ -26,7 +26,8 @@ from saltus.chain import Batch, Chain, ChainLoss, Loss, bits_per_dim
 from saltus.data import DataSet
 from saltus.errors import SaltusError
 from saltus.process import Noise
-from saltus.training.config import Config, LevelWeighting
+from saltus.training.choices import LevelWeighting
+from saltus.training.config import Config
 from saltus.training.level_sampling import LevelSampling
 
 __all__ = ["BETAS", "VALIDATIONS", "Progress", "Trainer", "Validation"]

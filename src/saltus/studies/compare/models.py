@@ -78,7 +78,8 @@ def load_models(runs: Sequence[Path], data: DataSet) -> list[Model]:
         if twin := next((network.run for model in groups.values() for network in model.networks if network.hash == digest), None):
             raise SaltusError(f"{run} and {twin} hold the same network; give each run once")
         told = data.conditions_for(chain.condition, "validation")
-        start = partial(_start, data) if chain.condition is None else None
+        known = chain.condition is None or data.class_labels is not None
+        start = partial(_start, data) if known else None
         model.networks.append(Network(str(run), digest, of_chain(chain, data.validation, told, start)))
     named = Counter(model.name for model in groups.values())
     return [replace(model, name=f"{model.name}, {model.networks[0].run}") if named[model.name] > 1 else model for model in groups.values()]
