@@ -12,7 +12,7 @@ from saltus import Chain, DataSet, OraclePrior, digits
 from saltus.chain import StandardNormal
 from saltus.errors import SaltusError
 from saltus.kernels import MixtureResidual, OracleKernel, VAEKernel
-from saltus.likelihoods import DiscretisedHead, LogisticMixtureHead
+from saltus.likelihoods import DiscretisedHead, LogisticMixtureHead, MixtureHead
 from saltus.oracles import LowRankMixture
 from saltus.training import Config, HeadKind, PriorKind, build_chain, load_config, train
 from saltus.training.build import head_for
@@ -145,10 +145,29 @@ def test_the_head_is_that_of_the_data_and_their_number(data: DataSet) -> None:
     many = DataSet.from_arrays(np.random.default_rng(0).integers(0, 256, (13_000, 8, 8)).astype(np.uint8))
     assert isinstance(head_for(Config(), many), LogisticMixtureHead)
     assert isinstance(head_for(Config(kernel="gaussian"), many), DiscretisedHead)
-    for config in (Config(kernel="gaussian", head=HeadKind.LOGISTIC), Config(head=HeadKind.LOGISTIC)):
-        rows = DataSet.from_arrays(np.random.default_rng(0).normal(size=(300, 2)))
+    rows = DataSet.from_arrays(np.random.default_rng(0).normal(size=(300, 2)))
+    assert isinstance(head_for(Config(head=HeadKind.MIXTURE), rows), MixtureHead)
+    for config, items in [
+        (Config(kernel="gaussian", head=HeadKind.LOGISTIC), rows),
+        (Config(head=HeadKind.LOGISTIC), rows),
+        (Config(kernel="gaussian", head=HeadKind.MIXTURE), rows),
+        (Config(head=HeadKind.MIXTURE), data),
+    ]:
         with pytest.raises(SaltusError, match="leave it out"):
-            head_for(config, rows)
+            head_for(config, items)
+
+
+def test_rows_learn_a_mixture_in_each_column() -> None:
+    """One column with two peaks: with a latent of nothing a Gaussian cannot have them, and a mixture can."""
+    rng = np.random.default_rng(0)
+    rows = rng.choice([-1.0, 1.0], size=(2000, 1)) + 0.05 * rng.normal(size=(2000, 1))
+    table = DataSet.from_arrays(rows)
+    options = {"levels": 1, "updates": 300, "width": 16, "prior": "normal", "latent": 0, "learning_rate": 0.01}
+    nats = {}
+    for head in (HeadKind.GAUSSIAN, HeadKind.MIXTURE):
+        chain = train(table, Config(**options, head=head), quiet=True)
+        nats[head] = float(chain.bound(table.test).total.double().mean())
+    assert nats[HeadKind.MIXTURE] < nats[HeadKind.GAUSSIAN] - 1
 
 
 def test_a_compact_file_keeps_what_was_measured(data: DataSet, tmp_path: Path) -> None:

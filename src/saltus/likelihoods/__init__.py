@@ -2,5 +2,6 @@
 
 from saltus.likelihoods.heads import DiscretisedHead, GaussianHead, Head
 from saltus.likelihoods.logistic import LogisticMixtureHead
+from saltus.likelihoods.mixture import MixtureHead
 
-__all__ = ["DiscretisedHead", "GaussianHead", "Head", "LogisticMixtureHead"]
+__all__ = ["DiscretisedHead", "GaussianHead", "Head", "LogisticMixtureHead", "MixtureHead"]

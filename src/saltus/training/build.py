@@ -8,7 +8,7 @@ from saltus.chain import Chain, OraclePrior, StandardNormal
 from saltus.data import DataSet
 from saltus.errors import SaltusError
 from saltus.kernels import KERNELS, Setup
-from saltus.likelihoods import DiscretisedHead, Head, LogisticMixtureHead
+from saltus.likelihoods import DiscretisedHead, GaussianHead, Head, LogisticMixtureHead, MixtureHead
 from saltus.oracles import MixtureFit
 from saltus.training.choices import HeadKind, PriorKind
 from saltus.training.config import Config
@@ -33,11 +33,16 @@ def head_for(config: Config, data: DataSet) -> Head:
     """The likelihood of the step to data.
 
     Raises:
-        SaltusError: if logistics were asked for, and the data are no images of at most 3 channels with known values.
+        SaltusError: if logistics were asked for, and the data are no images of at most 3 channels with known values; or a mixture, and
+            they are no rows of continuous values.
     """
     head, shape = data.encoding.head(), data.event_shape
-    if config.head is HeadKind.LOGISTIC and config.kernel != "vae":
-        raise SaltusError(f"head logistic is of the vae kernel, and the kernel is {config.kernel}; leave it out")
+    if config.head in (HeadKind.LOGISTIC, HeadKind.MIXTURE) and config.kernel != "vae":
+        raise SaltusError(f"head {config.head} is of the vae kernel, and the kernel is {config.kernel}; leave it out")
+    if config.head is HeadKind.MIXTURE:
+        if not isinstance(head, GaussianHead):
+            raise SaltusError(f"head mixture is of rows of continuous values, and {data.name} holds others; leave it out")
+        return MixtureHead(head.floor)
     fits = isinstance(head, DiscretisedHead) and len(shape) == 3 and shape[0] <= _MOST_CHANNELS
     if config.head is HeadKind.LOGISTIC and not fits:
         raise SaltusError(f"head logistic is of images with 1 to 3 channels of whole values, and {data.name} holds others; leave it out")

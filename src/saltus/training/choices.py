@@ -22,10 +22,12 @@ class PriorKind(StrEnum):
 
 
 class HeadKind(StrEnum):
-    """The likelihood of grey values and colours: `gaussian`, or `logistic`, mixtures of logistics with channels in sequence."""
+    """The likelihood of the step to data: `gaussian`; `logistic`, of images, mixtures of logistics with channels in sequence; or
+    `mixture`, of rows of continuous values, Gaussians in each column."""
 
     GAUSSIAN = "gaussian"
     LOGISTIC = "logistic"
+    MIXTURE = "mixture"
 
 
 class LevelWeighting(StrEnum):
