@@ -4,7 +4,7 @@ python benchmarks/cifar.py train FOLDER [--only cifar10_tiny]     FOLDER holds c
 python benchmarks/cifar.py compare FOLDER [--only cifar10_tiny]   every figure, by `saltus compare`
 python benchmarks/cifar.py report                                 docs/results/cifar.md, from what is there
 
-`cifar10_tiny` takes CPU minutes. `cifar10_small` (9 million parameters) is for a GPU, an hour for each kernel:
+`cifar10_tiny` and `cifar10_started` take CPU minutes; the second starts from a mixture, takes one call, and its head has channels in sequence. `cifar10_small` (9 million parameters) is for a GPU, an hour for each kernel:
 
     python benchmarks/cifar.py train FOLDER --only cifar10_small --device cuda
 """
@@ -17,6 +17,7 @@ from typing import Any
 
 from cases import GAUSSIAN, LADDER, NOISY, RECIPES, Case, Recipe
 from commands import command_line, in_miniature
+from started import CASES as STARTED
 
 KEPT = Path("runs/cifar")
 REPORT = Path("docs/results/cifar.md")
@@ -30,6 +31,7 @@ _KERNELS, _CALLS = (GAUSSIAN, "ladder-4", "ladder-1"), (1, 4, 10)
 _STEPS = ("Gaussian step", "VAE step")  # the other samplers have no bound
 CASES = {
     "cifar10_tiny": Case("cifar10_small", "cifar_tiny", _TINY, 1500, (0,), _CALLS, samplers=_STEPS, samples=500, kernels=_KERNELS),
+    "cifar10_started": replace(STARTED["mnist_28"], data="cifar10_small", paces="cifar-started", seconds=1500),
     "cifar10_small": Case("cifar10_small", "cifar_small", _SMALL, 3600, (0,), _CALLS, samples=1000, kernels=(*_KERNELS, _LEARNED)),
 }
 

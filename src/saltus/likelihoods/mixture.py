@@ -78,7 +78,8 @@ class MixtureHead(Head):
         above = share.cumsum(1)
         which = (uniform[:, None] > above[:, :-1]).sum(1)
         place = ((uniform - _of(above - share, which)) / _of(share, which)).clamp(*_INSIDE)
-        return _of(parts.centre, which) + _of(parts.width, which) * torch.special.ndtri(place).to(mean.dtype)
+        unit: Tensor = torch.special.ndtri(place).to(mean.dtype)
+        return _of(parts.centre, which) + _of(parts.width, which) * unit
 
     def eps(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         parts = self._components(mean, variance, extra)
@@ -90,7 +91,8 @@ class MixtureHead(Head):
 
     def _each(self, y: Tensor, parts: _Components) -> Tensor:
         """ln of probability and density of each component, (B, M, *E)."""
-        return parts.log_probability + Normal(parts.centre, parts.width, validate_args=False).log_prob(y[:, None])
+        density: Tensor = Normal(parts.centre, parts.width, validate_args=False).log_prob(y[:, None])
+        return parts.log_probability + density
 
     def _components(self, mean: Tensor, variance: Tensor, extra: Tensor | None) -> _Components:
         M, std = self.components, variance.sqrt()[:, None]
