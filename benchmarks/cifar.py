@@ -4,7 +4,8 @@ python benchmarks/cifar.py train FOLDER [--only cifar10_tiny]     FOLDER holds c
 python benchmarks/cifar.py compare FOLDER [--only cifar10_tiny]   every figure, by `saltus compare`
 python benchmarks/cifar.py report                                 docs/results/cifar.md, from what is there
 
-`cifar10_tiny` and `cifar10_started` take CPU minutes; the second starts from a mixture, takes one call, and its head has channels in sequence. `cifar10_small` (9 million parameters) is for a GPU, an hour for each kernel:
+`cifar10_tiny` and `cifar10_started` take CPU minutes; the second starts from a mixture, takes one call, and its head has channels in
+sequence. `cifar10_small` (9 million parameters) is for a GPU, an hour for each kernel:
 
     python benchmarks/cifar.py train FOLDER --only cifar10_small --device cuda
 """
