@@ -6,6 +6,7 @@ from saltus.kernels.flow import FlowKernel
 from saltus.kernels.gaussian import GaussianKernel, Variance
 from saltus.kernels.kernel import EXTRA, Explanation, Kernel, Terms, Weights, is_reweighted
 from saltus.kernels.ladder import LadderKernel, Ladders, vae_kernels
+from saltus.kernels.mixture_flow import MixtureFlow, NoisySteps
 from saltus.kernels.oracle import OracleKernel
 from saltus.kernels.residual import MixtureResidual
 from saltus.kernels.sampling import DEFAULT, Final, Sampling
@@ -30,7 +31,9 @@ __all__ = [
     "Kernel",
     "LadderKernel",
     "Ladders",
+    "MixtureFlow",
     "MixtureResidual",
+    "NoisySteps",
     "OracleDenoiser",
     "OracleKernel",
     "Pair",
@@ -60,6 +63,7 @@ _VAE_OPTIONS = (
     "level_weighting",
     "kl_warm_up",
     "residual",
+    "noisy_steps",
     "importance_samples",
 )
 

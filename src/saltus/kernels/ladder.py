@@ -18,6 +18,7 @@ from torch.distributions import Normal
 
 from saltus.kernels.denoiser import Prediction
 from saltus.kernels.kernel import Kernel
+from saltus.kernels.mixture_flow import MixtureFlow
 from saltus.kernels.setup import Setup
 from saltus.kernels.transition import Pair
 from saltus.kernels.vae import Parametrisation, VAEKernel
@@ -61,12 +62,13 @@ class LadderKernel(VAEKernel):
 
 
 def vae_kernels(setup: Setup) -> Kernel | list[Kernel]:
-    """One VAE for all steps; or a ladder for the step to data, where most nats are, and a plain VAE or another ladder for all others."""
-    which = setup.options["ladder"]
-    if which is None:
+    """One VAE for all steps; or a ladder for the step to data, where most nats are, and a plain VAE or another ladder for all others; or
+    a flow around the mixture for all others."""
+    which, flow = setup.options["ladder"], MixtureFlow.build(setup)
+    if which is None and flow is None:
         return VAEKernel.build(setup)
-    last = LadderKernel.build(setup)
+    last = VAEKernel.build(setup) if which is None else LadderKernel.build(setup)
     if setup.levels == 1 or last.any_step:
         return last
-    others = LadderKernel.build(setup) if which == Ladders.EVERY else VAEKernel.build(setup)
+    others = flow or (LadderKernel.build(setup) if which == Ladders.EVERY else VAEKernel.build(setup))
     return [last, *[others] * (setup.levels - 1)]

@@ -39,6 +39,7 @@ class Setup:
         options: every option of the training by its name, see `saltus.Config`, and the kernel's own.
         condition: what the model is conditioned on; None for nothing.
         mixture: what networks predict the residual to; None for EDM's scaling alone.
+        start: the mixture that the chain starts from; None for N(0, I).
     """
 
     event_shape: Sequence[int]
@@ -48,6 +49,7 @@ class Setup:
     options: Mapping[str, Any]
     condition: Condition | None = None
     mixture: LowRankMixture | None = None
+    start: LowRankMixture | None = None
 
     def denoiser(self, *, outputs: int = 1, latent: int = 0) -> Preconditioned:
         """A network that predicts data, of the architecture and size that were asked for."""

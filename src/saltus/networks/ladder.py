@@ -22,32 +22,14 @@ from torch import Tensor, nn
 
 from saltus.errors import SaltusError
 from saltus.networks.backbones import pad_to_multiple
+from saltus.networks.blocks import KERNEL, ResidualBlock
 from saltus.networks.conditioning import FEATURES, TIMES, ConditionChannels, ConditionEmbedding, log_snr_features
 from saltus.networks.conditions import Condition
-from saltus.networks.groups import GROUPS, MOST_BLOCKS, check_channels, check_size
+from saltus.networks.groups import MOST_BLOCKS, check_channels, check_size
 from saltus.networks.positive import positive
 from saltus.registry import Configurable
 
 __all__ = ["Ladder", "LadderEncoder"]
-
-_KERNEL = 3  # pixels a side
-
-
-class _Block(nn.Module):
-    """A residual block whose scale and shift come from the times."""
-
-    def __init__(self, channels: int, width: int) -> None:
-        super().__init__()
-        self.norm = nn.GroupNorm(GROUPS, channels, affine=False)
-        self.modulate = nn.Linear(width, 2 * channels)
-        self.layers = nn.Sequential(
-            nn.Conv2d(channels, channels, _KERNEL, padding=1), nn.SiLU(), nn.Conv2d(channels, channels, _KERNEL, padding=1)
-        )
-
-    def forward(self, h: Tensor, told: Tensor) -> Tensor:
-        scale, shift = self.modulate(told)[..., None, None].chunk(2, dim=1)
-        added: Tensor = self.layers(nn.functional.silu(self.norm(h) * (1 + scale) + shift))
-        return h + added
 
 
 class _Reader(nn.Module):
@@ -56,10 +38,10 @@ class _Reader(nn.Module):
     def __init__(self, inputs: int, channels: Sequence[int], width: int, patch: int) -> None:
         super().__init__()
         self.patch, self.multiple = patch, patch * 2 ** (len(channels) - 1)
-        self.first = nn.Conv2d(patch**2 * inputs, channels[0], _KERNEL, padding=1)
-        self.blocks = nn.ModuleList(_Block(c, width) for c in channels)
+        self.first = nn.Conv2d(patch**2 * inputs, channels[0], KERNEL, padding=1)
+        self.blocks = nn.ModuleList(ResidualBlock(c, width) for c in channels)
         pairs = pairwise(channels)
-        self.down = nn.ModuleList(nn.Conv2d(before, after, _KERNEL, stride=2, padding=1) for before, after in pairs)
+        self.down = nn.ModuleList(nn.Conv2d(before, after, KERNEL, stride=2, padding=1) for before, after in pairs)
 
     def forward(self, images: Tensor, told: Tensor) -> tuple[list[Tensor], tuple[slice, slice]]:
         padded, crop = pad_to_multiple(images, self.multiple)
@@ -77,8 +59,8 @@ class _Group(nn.Module):
         super().__init__()
         self.take = nn.Conv2d(k, channels, 1)
         self.meet = nn.Conv2d(2 * channels, channels, 1)
-        self.block = _Block(channels, width)
-        self.posterior = nn.Conv2d(2 * channels, 2 * k, _KERNEL, padding=1)
+        self.block = ResidualBlock(channels, width)
+        self.posterior = nn.Conv2d(2 * channels, 2 * k, KERNEL, padding=1)
 
     def posterior_of(self, h: Tensor, features: Tensor, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Mean and raw scale of the latent, from the state above and an encoder's features, in the precision of the noise: the KL is
@@ -136,7 +118,7 @@ class Ladder(Configurable, nn.Module):
         self.places = [place for place in reversed(range(len(channels))) for _ in range(groups)]  # coarsest first
         self.groups = nn.ModuleList(_Group(channels[place], k, width) for place in self.places)
         self.up = nn.ModuleList(nn.Conv2d(after, before, 1) for before, after in pairwise(channels))
-        self.last = nn.Conv2d(channels[0], patch**2 * outputs * event_shape[0], _KERNEL, padding=1)
+        self.last = nn.Conv2d(channels[0], patch**2 * outputs * event_shape[0], KERNEL, padding=1)
         nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)  # type: ignore[arg-type]
         self.embedding = ConditionEmbedding(condition, width)

@@ -18,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -54,7 +55,8 @@ class LowRankGaussians:
     @property
     def whitened(self) -> Tensor:
         """W, (K, d, r)."""
-        return self.basis * self.diagonal.rsqrt()[..., None] * (self.excess / (1 + self.excess)).sqrt()[:, None]
+        K, d, r = self.basis.shape
+        return self._flat.reshape(d, K, r).transpose(0, 1)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """ln N(x; mean_k, Sigma_k) of x (B, d), (B, K)."""
@@ -73,12 +75,18 @@ class LowRankGaussians:
     def _along(self, x: Tensor) -> Tensor:
         """W_k^T (x - mean_k), (B, K, r)."""
         K, _, r = self.basis.shape
-        return (x @ self._flat).reshape(len(x), K, r) - torch.einsum("kdr,kd->kr", self.whitened, self.mean)
+        return (x @ self._flat).reshape(len(x), K, r) - self._means_along
 
-    @property
+    @cached_property
     def _flat(self) -> Tensor:
         """W of all components beside each other, (d, K r)."""
-        return self.whitened.transpose(0, 1).flatten(1)
+        white = self.basis * self.diagonal.rsqrt()[..., None] * (self.excess / (1 + self.excess)).sqrt()[:, None]
+        return white.transpose(0, 1).flatten(1)
+
+    @cached_property
+    def _means_along(self) -> Tensor:
+        """W_k^T mean_k, (K, r)."""
+        return torch.einsum("kdr,kd->kr", self.whitened, self.mean)
 
     def solve(self, x: Tensor, k: Tensor) -> Tensor:
         """Sigma_k^{-1} x for x (B, d) and one component each, (B,)."""

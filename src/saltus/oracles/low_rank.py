@@ -40,7 +40,7 @@ from saltus.process import Delta, OrnsteinUhlenbeck, Time, as_time
 __all__ = ["LowRankMixture"]
 
 _process = OrnsteinUhlenbeck()
-_KEPT = 16  # times whose components are kept
+_KEPT = 8  # times whose components are kept
 _ROUNDING = 1e-3  # nats that a shorter dtype than float64 may cost
 
 

@@ -67,7 +67,7 @@ def build_chain(config: Config, data: DataSet, start: MixtureFit | None = None) 
     options = {**config.model_dump(), **trainable.own, **config.options}
     mixture = (start or fit_start(config, data)).mixture.compact() if config.prior is PriorKind.MIXTURE else None
     skipped_to = mixture if config.residual else None
-    setup = Setup(data.event_shape, data.variance, head_for(config, data), config.levels, options, data.condition, skipped_to)
+    setup = Setup(data.event_shape, data.variance, head_for(config, data), config.levels, options, data.condition, skipped_to, mixture)
     prior = StandardNormal() if mixture is None else OraclePrior(mixture)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

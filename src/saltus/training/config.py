@@ -8,7 +8,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from saltus.errors import SaltusError
-from saltus.kernels import EXTRA, KERNELS, EncoderInput, Ladders, Parametrisation, Variance, is_reweighted
+from saltus.kernels import EXTRA, KERNELS, EncoderInput, Ladders, NoisySteps, Parametrisation, Variance, is_reweighted
 from saltus.levels import Levels
 from saltus.networks import NETWORKS, Preset
 from saltus.networks.groups import MOST_WIDTH
@@ -59,6 +59,11 @@ class Config(BaseModel):
     )
     closed_forms: bool = Field(
         default=True, description="Replace a learned step by the mixture's where that is better on validation items."
+    )
+    noisy_steps: NoisySteps | None = Field(
+        default=None,
+        description="How steps before the one to data are taken: vae, or flow, around the exact step of the mixture that images start "
+        "from.  [default: flow for images that start from a mixture]",
     )
     residual: bool = Field(default=False, description="Networks predict what the mixture misses, around its posterior mean.")
     head: HeadKind | None = Field(
@@ -112,8 +117,9 @@ class Config(BaseModel):
     eta: float = Field(
         default=1.0, gt=0, le=1, description="Share of fresh noise that steps are trained for; give the same to sample and evaluate."
     )
-    level_weighting: LevelWeighting = Field(
-        default=LevelWeighting.NATS, description="What counts equally in the loss: all nats, or all levels (equal)."
+    level_weighting: LevelWeighting | None = Field(
+        default=None,
+        description="What counts equally in the loss: all nats, or all levels (equal).  [default: equal where noisy steps are a flow]",
     )
     kl_warm_up: float = Field(default=0.3, ge=0, le=1, description="Share of the updates over which the weight of the KL rises from 0.")
     importance_samples: int = Field(

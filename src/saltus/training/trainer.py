@@ -25,6 +25,7 @@ from torch import Tensor, nn
 from saltus.chain import Batch, Chain, ChainLoss, Loss, bits_per_dim
 from saltus.data import DataSet
 from saltus.errors import SaltusError
+from saltus.kernels import MixtureFlow
 from saltus.process import Noise
 from saltus.training.choices import LevelWeighting
 from saltus.training.config import Config
@@ -122,8 +123,9 @@ class Trainer:
         self._buffers = list(zip(self._average.buffers(), chain.buffers(), strict=True))  # are not averaged, but kept up to date
         self._device, self._updates = self._parameters[0].device, 0
         bound, d = all(kernel.trains_bound for kernel in chain.each_kernel()) and not chain.any_step, math.prod(chain.event_shape)
-        equal = config.level_weighting is LevelWeighting.EQUAL
-        self.level_sampling = level_sampling or (LevelSampling(chain.levels.L, d, equal=equal) if bound else None)
+        flows = any(isinstance(kernel, MixtureFlow) for kernel in chain.each_kernel())  # have networks of their own, and few nats
+        self._equal = config.level_weighting is LevelWeighting.EQUAL or (config.level_weighting is None and flows)
+        self.level_sampling = level_sampling or (LevelSampling(chain.levels.L, d, equal=self._equal) if bound else None)
         self._optimiser = torch.optim.AdamW(self._parameters, betas=BETAS, weight_decay=config.weight_decay, fused=True)
 
     def averaged(self) -> Chain:
@@ -178,7 +180,7 @@ class Trainer:
         with self._precision():
             loss: Loss = self._loss(batch)
         total, d = loss.total, batch.y[0].numel()
-        if self.level_sampling and self.config.level_weighting is LevelWeighting.EQUAL:
+        if self.level_sampling and self._equal:
             total = total * total.new_tensor(self.level_sampling.factors)[loss.level - 1]
         self._optimiser.zero_grad()
         (total.mean() / d).backward()
