@@ -16,7 +16,21 @@ QUICK = ("--width", "16", "--batch", "16")
 
 
 def test_a_training_is_reported_in_words_and_as_json(tmp_path: Path) -> None:
-    done = saltus("train", "--data", "digits", "--out", "run", "--updates", "8", *QUICK, "--no-closed-forms", "--json", cwd=tmp_path)
+    done = saltus(
+        "train",
+        "--data",
+        "digits",
+        "--out",
+        "run",
+        "--updates",
+        "8",
+        *QUICK,
+        "--no-closed-forms",
+        "--noisy-steps",
+        "vae",
+        "--json",
+        cwd=tmp_path,
+    )
     assert done.code == 0, done.stderr
     found = done.json
     assert (found["run"], found["kernel"], found["calls"]) == ("run", "vae", 4)

@@ -101,10 +101,14 @@ def test_classes_reach_the_mixture_and_the_networks() -> None:
 def test_what_it_cannot_do_is_one_sentence() -> None:
     law = mixture()
     z = torch.zeros(2, 1, 1, 2, dtype=torch.float64)
-    for transition in (Transition(z, 0.0, T), Transition(z, S, T, eta=0.5), Transition(z, S, T, guidance=2.0)):
+    for transition, words in (
+        (Transition(z, 0.0, T), "it takes noisy steps"),
+        (Transition(z, S, T, eta=0.5), "eta = 0.5"),
+        (Transition(z, S, T, guidance=2.0), "guidance = 2.0"),
+    ):
         with pytest.raises(SaltusError) as caught:
             flow(law).sample(transition, Noise(0, 0, 2))
-        assert_one_sentence(caught.value, "it takes noisy steps")
+        assert_one_sentence(caught.value, words)
     with pytest.raises(SaltusError, match="takes images"):
         MixtureFlow(LowRankMixture(torch.ones(1), torch.zeros(1, 2), torch.ones(1, 2, 1), torch.ones(1, 2)))
 

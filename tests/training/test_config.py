@@ -105,7 +105,7 @@ def test_an_older_run_is_read_under_the_names_of_today() -> None:
     assert config.ladder is Ladders.LAST
     assert config.any_step is None  # a VAE was made for its grid whatever the option said
     assert Config.from_saved(OLDER | {"ladder": False, "alike": False}) == Config(
-        updates=7, importance_samples=4, levels=3, encoder_input="y", prior="normal", closed_forms=False, head="gaussian"
+        updates=7, importance_samples=4, levels=3, encoder_input="y", prior="normal", closed_forms=False, head="gaussian", noisy_steps="vae"
     )
     for kernel in ("gaussian", "deterministic"):
         assert [Config.from_saved({"kernel": kernel, "any_time": asked}).any_step for asked in (True, False)] == [True, False]

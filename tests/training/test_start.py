@@ -69,7 +69,7 @@ def test_a_vector_that_the_mixture_does_not_know_is_no_obstacle() -> None:
 
 
 def test_a_step_that_the_mixture_beats_is_replaced_and_the_bound_falls(data: DataSet) -> None:
-    options = {"levels": 3, "updates": 5, "width": 16, "prior": "mixture"}
+    options = {"levels": 3, "updates": 5, "width": 16, "prior": "mixture", "noisy_steps": "vae"}
     kept = train(data, Config(**options, closed_forms=False), quiet=True)
     chain = train(data, Config(**options), quiet=True)
     assert all(isinstance(chain.kernel(level), OracleKernel) for level in (1, 2, 3))

@@ -114,10 +114,12 @@ class MixtureFlow(Kernel):
 
     def _base(self, transition: Transition) -> tuple[OracleDistribution, Tensor]:
         """The mixture's exact step, and what networks see of it, (B, 2, *E)."""
-        if transition.is_final is True or transition.eta != 1 or transition.guidance != 1:
+        for name in ("eta", "guidance"):
+            if (value := getattr(transition, name)) != 1:
+                raise SaltusError(f"{name} = {value} is of kernels that predict data, and a flow around a mixture does not; leave it at 1")
+        if transition.is_final is True:
             raise SaltusError(
-                f"s = {transition.s}, eta = {transition.eta} and guidance = {transition.guidance} were given to a flow around a mixture; "
-                "it takes noisy steps, with eta and guidance 1"
+                "a flow around a mixture was asked for a step to data, and it takes noisy steps; give that step to another kernel"
             )
         known = transition.condition if self.mixture.labelled else None
         with torch.autocast(transition.z_t.device.type, enabled=False):

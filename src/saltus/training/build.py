@@ -17,7 +17,8 @@ from saltus.training.start import fit_start
 __all__ = ["build_chain", "check_condition", "head_for"]
 
 _MOST_CHANNELS = 3  # that logistics take in sequence
-_MANY = 10_000  # training items: with fewer, mixtures of logistics learn them by heart (docs/decisions/0035-heads.md)
+_MANY = 10_000  # training images: of fewer, mixtures of logistics learn the pixels by heart (docs/decisions/0035-heads.md)
+_MANY_ROWS = 5000  # as few as mixtures in each column were measured with
 
 
 def check_condition(config: Config, data: DataSet) -> None:
@@ -36,19 +37,22 @@ def head_for(config: Config, data: DataSet) -> Head:
         SaltusError: if logistics were asked for, and the data are no images of at most 3 channels with known values; or a mixture, and
             they are no rows of continuous values.
     """
-    head, shape = data.encoding.head(), data.event_shape
-    if config.head in (HeadKind.LOGISTIC, HeadKind.MIXTURE) and config.kernel != "vae":
-        raise SaltusError(f"head {config.head} is of the vae kernel, and the kernel is {config.kernel}; leave it out")
-    if config.head is HeadKind.MIXTURE:
-        if not isinstance(head, GaussianHead):
-            raise SaltusError(f"head mixture is of rows of continuous values, and {data.name} holds others; leave it out")
-        return MixtureHead(head.floor)
-    fits = isinstance(head, DiscretisedHead) and len(shape) == 3 and shape[0] <= _MOST_CHANNELS
-    if config.head is HeadKind.LOGISTIC and not fits:
+    head, asked, n = data.encoding.head(), config.head, len(data.train)
+    rows = isinstance(head, GaussianHead) and len(data.event_shape) == 1
+    images = isinstance(head, DiscretisedHead) and len(data.event_shape) == 3 and data.event_shape[0] <= _MOST_CHANNELS
+    if asked not in (None, HeadKind.GAUSSIAN) and config.kernel != "vae":
+        raise SaltusError(f"head {asked} is of the vae kernel, and the kernel is {config.kernel}; leave it out")
+    if asked is HeadKind.MIXTURE and not rows:
+        raise SaltusError(f"head mixture is of rows of continuous values, and {data.name} holds others; leave it out")
+    if asked is HeadKind.LOGISTIC and not images:
         raise SaltusError(f"head logistic is of images with 1 to 3 channels of whole values, and {data.name} holds others; leave it out")
-    many = config.kernel == "vae" and len(data.train) >= _MANY
-    logistic = config.head is HeadKind.LOGISTIC or (config.head is None and many)
-    return LogisticMixtureHead(head.bins, shape[0]) if logistic and isinstance(head, DiscretisedHead) and fits else head
+    if config.kernel != "vae" or asked is HeadKind.GAUSSIAN:
+        return head
+    if isinstance(head, GaussianHead) and rows and (asked or n >= _MANY_ROWS):
+        return MixtureHead(head.floor)
+    if isinstance(head, DiscretisedHead) and images and (asked or n >= _MANY):
+        return LogisticMixtureHead(head.bins, data.event_shape[0])
+    return head
 
 
 def build_chain(config: Config, data: DataSet, start: MixtureFit | None = None) -> Chain:

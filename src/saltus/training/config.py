@@ -69,7 +69,7 @@ class Config(BaseModel):
     head: HeadKind | None = Field(
         default=None,
         description="Likelihood of the step to data: gaussian; logistic, for images; or mixture, of Gaussians in each column of rows.  "
-        "[default: logistic for 10,000 images or more]",
+        "[default: logistic for 10,000 images or more, mixture for 5,000 rows or more]",
     )
     updates: int = Field(default=5000, ge=1, description="Updates of the optimiser.")
     batch: int = Field(default=128, ge=1, description="Items in one update.")
@@ -265,8 +265,10 @@ class Config(BaseModel):
         """
         named = {_RENAMED.get(name, name): value for name, value in options.items()}
         named = {"prior": PriorKind.NORMAL, "closed_forms": False, "head": HeadKind.GAUSSIAN} | named  # which older runs say nothing of
-        if isinstance(equal := named.pop("alike", None), bool):  # as older runs call level_weighting
-            named["level_weighting"] = LevelWeighting.EQUAL if equal else LevelWeighting.NATS
+        if named.get("kernel", "vae") == "vae":
+            named = {"noisy_steps": NoisySteps.VAE} | named
+        if named.pop("alike", False):  # as older runs call level_weighting
+            named["level_weighting"] = LevelWeighting.EQUAL
         if isinstance(named.get("ladder"), bool):
             named["ladder"] = Ladders.LAST if named["ladder"] else None
         if "any_time" in options and named.get("kernel") == "vae":  # which it said nothing of
