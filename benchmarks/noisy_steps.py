@@ -41,6 +41,8 @@ RECIPE: dict[str, Any] = {
     "times": (0.0, S, T),
     "prior": "mixture",
     "closed_forms": False,
+    "noisy_steps": "vae",
+    "level_weighting": "equal",
     "head": "logistic",
     "ladder": "every",
     "channels": (32, 48),
@@ -49,7 +51,7 @@ RECIPE: dict[str, Any] = {
     "batch": 64,
     "learning_rate": 0.002,
     "kl_warm_up": 0.1,
-    "updates": 1500,
+    "updates": 1000,
 }
 ITEMS, BOUND_ITEMS, ETA, SHARE = 1000, 2000, 0.5, 4
 CLOSED = "the closed form"
@@ -117,6 +119,7 @@ class Rollouts(ChainLoss):
 
 EXPERIMENTS = {
     "a ladder": Experiment("the plain recipe"),
+    "all nats alike": Experiment("what the plain recipe would be: few items go to the noisy step", {"level_weighting": "nats"}),
     "few coarse latents": Experiment(
         "16 numbers that the whole image sees, and no ladder", {"ladder": "last", "latent": 16, "architecture": "unet"}
     ),
@@ -128,6 +131,7 @@ EXPERIMENTS = {
     "latents as mu(h) + e^a(h) epsilon": Experiment("a conditional prior", change=read_affine),
     "own rollouts": Experiment("the next step sees its kind of error", loss=Rollouts),
     "residual to the mixture": Experiment("the network learns what the mixture misses", {"residual": True}),
+    "a flow around the mixture": Experiment("no latent, and it starts at the floor", {"noisy_steps": "flow"}),
 }
 
 
