@@ -104,7 +104,6 @@ def test_what_it_cannot_do_is_one_sentence() -> None:
     for transition, words in (
         (Transition(z, 0.0, T), "it takes noisy steps"),
         (Transition(z, S, T, eta=0.5), "eta = 0.5"),
-        (Transition(z, S, T, guidance=2.0), "guidance = 2.0"),
     ):
         with pytest.raises(SaltusError) as caught:
             flow(law).sample(transition, Noise(0, 0, 2))

@@ -86,6 +86,8 @@ def test_classes_are_told_to_the_closed_forms(data: DataSet) -> None:
     options = {"levels": 2, "updates": 5, "width": 16, "prior": "mixture", "condition": "labels"}
     kept, chain = (train(told, Config(**options, closed_forms=closed), quiet=True) for closed in (False, True))
     assert all(isinstance(chain.kernel(level), OracleKernel) for level in (1, 2))
+    assert chain.condition is not None
+    assert chain.condition.summary() == kept.condition.summary()  # type: ignore[union-attr]
     given = told.conditions.validation  # type: ignore[union-attr]
     gains = [one.bound(told.validation, condition=given, seed=1).total.double().mean() for one in (kept, chain)]
     assert gains[1] < gains[0]

@@ -131,6 +131,8 @@ class ChainProcess(Configurable, nn.Module):
             raise SaltusError(f"temperature = {sampling.temperature} is that of latents, and these kernels have none; leave it at 1")
         if sampling.guidance != 1 and self.condition is None:
             raise SaltusError(f"guidance = {sampling.guidance} strengthens a condition, and this model has none; leave it at 1")
+        if sampling.guidance != 1 and not any(kernel.guided for kernel in self.each_kernel()):
+            raise SaltusError(f"guidance = {sampling.guidance} is of steps that predict data, and this model has none; leave it at 1")
 
     def given_condition(self, condition: Any, n: int) -> Tensor | None:
         """A condition for each of n items, on the device of the parameters; None for a model without one, and where none is given."""

@@ -2,8 +2,8 @@ r"""A reverse step as a conditional flow: any density of a vector, exact.
 
 .. math:: z_s = r(z_t) + c_{out}\, u, \qquad u = g^{-1}(\delta;\, z_t, s, t), \quad \delta \sim \mathcal N(0, I),
 
-where r and c_out are the linear prediction and its error for Gaussian data (EDM's scaling), and g is a neural spline flow (Durkan et al.
-2019, https://arxiv.org/abs/1906.04032), autoregressive: its density takes one pass of each transform, a draw takes one pass a column.
+where r and c_out are the linear prediction and its error for Gaussian data (EDM's scaling).  g is a neural spline flow (Durkan et al.
+2019, https://arxiv.org/abs/1906.04032) that is told r, which vanishes where z_t knows nothing.  It is autoregressive: its density takes one pass of each transform, a draw takes one pass a column.
 With no latent, p(z_s | z_t) is the density itself, and the terms are
 
 .. math:: E[-\ln p(z_s \mid z_t)] \text{ and, for } s > 0, \text{ minus the entropy of the bridge.}
@@ -11,6 +11,7 @@ With no latent, p(z_s | z_t) is the density itself, and the terms are
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -93,6 +94,10 @@ class FlowKernel(Kernel):
         return "flow step"
 
     @property
+    def guided(self) -> bool:
+        return False
+
+    @property
     def sampling_network(self) -> torch.nn.Module:
         flow: torch.nn.Module = self.flow
         return flow
@@ -103,8 +108,6 @@ class FlowKernel(Kernel):
 
     def sample(self, transition: Transition, noise: Noise, sampling: Sampling = DEFAULT) -> Tensor:
         """A draw of z_s, whatever `sampling.final` says: a flow has no mode in closed form, and rows are continuous."""
-        if transition.guidance != 1:
-            raise SaltusError("guidance is of kernels that predict data, and a flow gives a density; leave it at 1")
         residual, out, given = self._given(transition)
         eps = noise.normal("decoder", self.event_shape, like=transition.z_t)
         u: Tensor = self.flow(given).transform.inv(eps)
@@ -122,8 +125,8 @@ class FlowKernel(Kernel):
         if transition.eta != 1 and transition.is_final is not True:
             raise SaltusError(f"eta = {transition.eta} is of kernels that predict data, and a flow gives a density; leave it at 1")
         z, log_snr = transition.z_t, transition.log_snr
-        c_in, c_skip, c_out = (c.to(z.dtype)[:, None] for c in scales(log_snr[:, 0], log_snr[:, 1], self.variance))
-        parts = [c_in * z, log_snr_features(log_snr, _TIMES).to(z.dtype)]
+        _, c_skip, c_out = (c.to(z.dtype)[:, None] for c in scales(log_snr[:, 0], log_snr[:, 1], self.variance))
+        parts = [c_skip / math.sqrt(self.variance) * z, log_snr_features(log_snr, _TIMES).to(z.dtype)]
         if self.condition is not None:
             parts.append(self.embedding(z.new_zeros(len(z), self.width), transition.condition))
         return c_skip * z, c_out, torch.cat(parts, 1)

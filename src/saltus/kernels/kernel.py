@@ -101,6 +101,11 @@ class Kernel(Configurable, nn.Module, ABC):
         return False
 
     @property
+    def guided(self) -> bool:
+        """Whether guidance strengthens its condition; a step in closed form or by a flow keeps the condition as it is."""
+        return True
+
+    @property
     def bounds_eta(self) -> bool:
         """Whether it has a bound at every eta in (0, 1], that of the step that is sampled with it."""
         return self.has_bound and self.reuses_noise

@@ -75,7 +75,7 @@ class MixtureFlow(Kernel):
         Raises:
             SaltusError: if it was asked for, and the chain starts from no mixture, takes any step, or the items are no images.
         """
-        asked, fits = setup.options["noisy_steps"], len(setup.event_shape) == 3 and not setup.any_step(False)
+        asked, fits = setup.options.get("noisy_steps"), len(setup.event_shape) == 3 and not setup.any_step(False)
         if asked is NoisySteps.FLOW and not (fits and setup.start):
             raise SaltusError("noisy_steps flow is around the mixture that images start from; give prior mixture, or leave it out")
         if setup.levels == 1 or asked is NoisySteps.VAE or not fits or setup.start is None:
@@ -85,6 +85,10 @@ class MixtureFlow(Kernel):
     @property
     def label(self) -> str:
         return "flow around the mixture"
+
+    @property
+    def guided(self) -> bool:
+        return False
 
     def networks(self) -> list[nn.Module]:
         """One for each coupling."""
@@ -114,9 +118,10 @@ class MixtureFlow(Kernel):
 
     def _base(self, transition: Transition) -> tuple[OracleDistribution, Tensor]:
         """The mixture's exact step, and what networks see of it, (B, 2, *E)."""
-        for name in ("eta", "guidance"):
-            if (value := getattr(transition, name)) != 1:
-                raise SaltusError(f"{name} = {value} is of kernels that predict data, and a flow around a mixture does not; leave it at 1")
+        if transition.eta != 1:
+            raise SaltusError(
+                f"eta = {transition.eta} is of kernels that predict data, and a flow around a mixture does not; leave it at 1"
+            )
         if transition.is_final is True:
             raise SaltusError(
                 "a flow around a mixture was asked for a step to data, and it takes noisy steps; give that step to another kernel"

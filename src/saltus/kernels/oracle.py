@@ -37,18 +37,20 @@ class OracleKernel(Kernel):
     Args:
         oracle: the distribution of data; its labels are numbered from 0 without a gap.
         head: of the step to data; unless given it is the oracle's own density.
+        condition: what its classes are called and how often they come; unless given, by number and as in the oracle.
     """
 
     any_step = True
 
-    def __init__(self, oracle: Oracle, head: Head | None = None) -> None:
+    def __init__(self, oracle: Oracle, head: Head | None = None, condition: Condition | None = None) -> None:
         super().__init__()
+        self._condition = condition
         self.oracle, self.head = oracle, head
         self.event_shape = oracle.event_shape
 
     @property
     def condition(self) -> Condition | None:  # type: ignore[override]  # of the oracle as it is when asked
-        return classes_of(self.oracle)
+        return self._condition or classes_of(self.oracle)
 
     @property
     def label(self) -> str:
@@ -57,6 +59,10 @@ class OracleKernel(Kernel):
     @property
     def reuses_noise(self) -> bool:
         return True
+
+    @property
+    def guided(self) -> bool:
+        return False
 
     @property
     def bounds_eta(self) -> bool:
@@ -74,8 +80,6 @@ class OracleKernel(Kernel):
 
     def _exact(self, transition: Transition, noise: Noise, sampling: Sampling) -> Tensor:
         z_t, s, eta = transition.z_t, transition.s, transition.eta
-        if transition.guidance != 1:
-            raise SaltusError(f"guidance = {transition.guidance} mixes two predictions of a network, and an oracle has none; leave it at 1")
         exact = self.oracle.reverse(z_t, s if eta == 1 else 0.0, transition.t, transition.condition)  # eta < 1: y first
         if not isinstance(exact, OracleDistribution):
             return z_t

@@ -26,7 +26,8 @@ class Sampling:
             every eta would give the same distribution.
         temperature: > 0, the standard deviation of latents.  Above 1 they vary more.
         guidance: >= 0, the weight W of the condition: yhat = yhat(none) + W (yhat(c) - yhat(none))
-            (https://arxiv.org/abs/2207.12598).  1 is the conditional model itself, 0 the unconditional one.
+            (https://arxiv.org/abs/2207.12598).  1 is the conditional model itself, 0 the unconditional one.  Steps that do not predict
+            data, in closed form or by a flow, keep the condition as it is.
 
     Raises:
         SaltusError: for a value outside its range.

@@ -63,7 +63,8 @@ def with_closed_forms(chain: Chain, y: Tensor, head: Head, condition: Tensor | N
     assert isinstance(chain.prior, OraclePrior)
     law = chain.prior.oracle
     y, condition = y[:_ITEMS], None if condition is None else condition[:_ITEMS]
-    exact = [OracleKernel(law, head if head.discrete else None), *[OracleKernel(law)] * (chain.levels.L - 1)]
+    told, to_data = chain.condition, head if head.discrete else None
+    exact = [OracleKernel(law, to_data, told), *[OracleKernel(law, condition=told)] * (chain.levels.L - 1)]
     floors = Chain(chain.prior, chain.levels, exact, noise_version=chain.noise_version)
     learned = chain.bound(y, condition=condition, seed=seed).per_level.double()
     closed = floors.bound(y.double(), condition=condition, seed=seed).per_level
