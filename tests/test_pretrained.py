@@ -22,8 +22,8 @@ from saltus.training import Config, check_data, load_config, load_encoding
 MOST_BYTES = 5_000_000
 
 
-def test_digits_and_fashion_are_there() -> None:
-    assert PRETRAINED == ("digits", "fashion-mnist")
+def test_digits_and_clothes_are_there() -> None:
+    assert PRETRAINED == ("digits", "fashion-mnist", "mnist")
 
 
 @pytest.mark.parametrize("name", PRETRAINED)

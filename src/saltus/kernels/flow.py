@@ -3,7 +3,8 @@ r"""A reverse step as a conditional flow: any density of a vector, exact.
 .. math:: z_s = r(z_t) + c_{out}\, u, \qquad u = g^{-1}(\delta;\, z_t, s, t), \quad \delta \sim \mathcal N(0, I),
 
 where r and c_out are the linear prediction and its error for Gaussian data (EDM's scaling).  g is a neural spline flow (Durkan et al.
-2019, https://arxiv.org/abs/1906.04032) that is told r, which vanishes where z_t knows nothing.  It is autoregressive: its density takes one pass of each transform, a draw takes one pass a column.
+2019, https://arxiv.org/abs/1906.04032) that is told r, which vanishes where z_t knows nothing.  It is autoregressive: its density takes
+one pass of each transform, a draw takes one pass a column.
 With no latent, p(z_s | z_t) is the density itself, and the terms are
 
 .. math:: E[-\ln p(z_s \mid z_t)] \text{ and, for } s > 0, \text{ minus the entropy of the bridge.}
