@@ -32,7 +32,15 @@ _KERNELS, _CALLS = (GAUSSIAN, "ladder-4", "ladder-1"), (1, 4, 10)
 _STEPS = ("Gaussian step", "VAE step")  # the other samplers have no bound
 CASES = {
     "cifar10_tiny": Case("cifar10_small", "cifar_tiny", _TINY, 1500, (0,), _CALLS, samplers=_STEPS, samples=500, kernels=_KERNELS),
-    "cifar10_started": replace(STARTED["mnist_28"], data="cifar10_small", paces="cifar-started", seconds=1500),
+    "cifar10_started": replace(
+        STARTED["mnist_28"],
+        data="cifar10_small",
+        paces="cifar-started",
+        seconds=1500,
+        calls=(1, 4),
+        samplers=("VAE step", "Gaussian step", "UniPC", "mixture"),
+        samples=500,
+    ),
     "cifar10_small": Case("cifar10_small", "cifar_small", _SMALL, 3600, (0,), _CALLS, samples=1000, kernels=(*_KERNELS, _LEARNED)),
 }
 
