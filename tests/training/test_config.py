@@ -109,6 +109,7 @@ def test_an_older_run_is_read_under_the_names_of_today() -> None:
     )
     for kernel in ("gaussian", "deterministic"):
         assert [Config.from_saved({"kernel": kernel, "any_time": asked}).any_step for asked in (True, False)] == [True, False]
+    assert Config.from_saved({"kernel": "gaussian", "level_weighting": "nats"}).level_weighting is None  # which every kernel had
 
 
 def test_an_older_name_is_not_an_option_of_today() -> None:

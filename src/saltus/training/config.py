@@ -265,9 +265,9 @@ class Config(BaseModel):
         """
         named = {_RENAMED.get(name, name): value for name, value in options.items()}
         named = {"prior": PriorKind.NORMAL, "closed_forms": False, "head": HeadKind.GAUSSIAN} | named  # which older runs say nothing of
-        if named.get("kernel", "vae") == "vae" and "noisy_steps" not in named:
-            named["noisy_steps"] = NoisySteps.VAE
-            if named.get("level_weighting") == LevelWeighting.NATS:  # which is the default beside a VAE's noisy steps
+        if "noisy_steps" not in named:
+            named |= {"noisy_steps": NoisySteps.VAE} if named.get("kernel", "vae") == "vae" else {}
+            if named.get("level_weighting") == LevelWeighting.NATS:  # which was the default of every kernel
                 del named["level_weighting"]
         if named.pop("alike", False):  # as older runs call level_weighting
             named["level_weighting"] = LevelWeighting.EQUAL
