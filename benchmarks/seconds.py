@@ -38,7 +38,7 @@ from started import LADDER
 KEPT, PAGE, DATA = Path("runs/seconds"), Path("docs/results/seconds.md"), "mnist"
 PRETRAINED = Path("src/saltus/pretrained")
 CHANNELS, BATCH, RATE, DECAY = (16, 24, 56), 32, 0.002, 0.999
-SECONDS = 1200.0
+SECONDS = 600.0
 SCHEDULE: dict[str, Any] = {"num_train_timesteps": 1000, "beta_schedule": "squaredcos_cap_v2", "prediction_type": "v_prediction"}
 SMALL = Config(
     **{**LADDER, "channels": (16, 24)}, updates=6000, batch=32, learning_rate=0.003, bf16=True
