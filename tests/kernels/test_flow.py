@@ -81,7 +81,7 @@ def test_a_chain_of_it_beats_the_mixture_that_it_starts_from() -> None:
     x = rng.normal(size=4000)
     rows = np.stack([x, np.sin(3 * x) + 0.05 * rng.normal(size=4000)], 1)
     data = DataSet.from_arrays(rows)
-    chain = train(data, Config(kernel="flow", levels=1, updates=300, width=32, batch=256), quiet=True)
+    chain = train(data, Config(kernel="flow", levels=1, prior="mixture", updates=300, width=32, batch=256), quiet=True)
     learned = chain.bound(data.test)
     mixture = chain.prior.oracle  # type: ignore[attr-defined]
     closed = -mixture.log_prob(data.test, 0.0)

@@ -55,7 +55,7 @@ class Config(BaseModel):
     prior: PriorKind | None = Field(
         default=None,
         description="What sampling starts from: normal, N(0, I), or mixture, Gaussians that are fitted to the data in seconds.  "
-        "[default: the mixture of vae and flow where it is better on validation items, else normal]",
+        "[default: the mixture for vae where it is better on validation items, else normal]",
     )
     closed_forms: bool = Field(
         default=True, description="Replace a learned step by the mixture's where that is better on validation items."
