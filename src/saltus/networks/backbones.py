@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import torch
-from rtdl_num_embeddings import PeriodicEmbeddings
 from torch import Tensor, nn
 
 from saltus.errors import SaltusError
@@ -72,6 +71,8 @@ class _Sinusoids(nn.Module):
     """Numbers (B, n) to what a layer makes of their sinusoids, (B, width)."""
 
     def __init__(self, n: int, width: int) -> None:
+        from rtdl_num_embeddings import PeriodicEmbeddings  # imports scikit-learn, which takes most of a second
+
         super().__init__()
         self.embed = PeriodicEmbeddings(n, **_SINUSOIDS)
         self.layer = nn.Linear(n * _SINUSOIDS["d_embedding"], width, bias=False)
