@@ -160,9 +160,9 @@ class LowRankMixture(Oracle):
         def of(group: _Group) -> OracleDistribution:
             clean, noisy = (self.at(when, x.device) for when in group.times)
             rows = group.places.to(x.device)
-            log_weights = (prior[rows] + noisy.log_prob(x[rows])).log_softmax(1)
+            joint = prior[rows] + noisy.log_prob(x[rows])
             rho = math.exp(group.times[0] - group.times[1])
-            return LowRankReverse(clean, noisy, prior[rows], log_weights, x[rows], rho, self.event_shape)
+            return LowRankReverse(clean, noisy, prior[rows], joint, x[rows], rho, self.event_shape)
 
         return self._by_time((earlier, time), of)
 

@@ -59,7 +59,7 @@ class LowRankReverse(OracleDistribution):
 
     Args:
         clean, noisy: the components at s and at t.
-        prior, log_weights: ln w_k and ln q(k | z_t), (B, K).
+        prior, joint: ln w_k and ln w_k q(z_t | k), (B, K).
         z_t: (B, d).
         rho: e^{-(t-s)}.
         event_shape: E.
@@ -70,14 +70,15 @@ class LowRankReverse(OracleDistribution):
         clean: LowRankGaussians,
         noisy: LowRankGaussians,
         prior: Tensor,
-        log_weights: Tensor,
+        joint: Tensor,
         z_t: Tensor,
         rho: float,
         event_shape: torch.Size,
     ) -> None:
-        self._clean, self._noisy, self._prior, self.logits, self._z_t = clean, noisy, prior, log_weights, z_t
+        self._clean, self._noisy, self._prior, self._z_t = clean, noisy, prior, z_t
+        self._log_marginal, self.logits = joint.logsumexp(1), joint.log_softmax(1)
         self._rho, self._tau = rho, -math.expm1(2 * math.log(rho))
-        super().__init__(log_weights.shape[:-1], event_shape, validate_args=False)
+        super().__init__(joint.shape[:-1], event_shape, validate_args=False)
 
     @property
     def mean(self) -> Tensor:
@@ -89,7 +90,7 @@ class LowRankReverse(OracleDistribution):
         z_s, z_t = value.to(self.logits).flatten(1), self._z_t
         squares = (z_t - self._rho * z_s).square().sum(1) / self._tau
         forward = -0.5 * (squares + z_t.shape[1] * math.log(2 * math.pi * self._tau))
-        return mixed(self._clean, z_s, self._prior) + forward - mixed(self._noisy, z_t, self._prior)
+        return mixed(self._clean, z_s, self._prior) + forward - self._log_marginal
 
     def draw(self, uniform: Tensor, normal: Tensor) -> Tensor:
         unit = normal.to(self.logits).flatten(1)

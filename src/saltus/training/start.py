@@ -63,8 +63,7 @@ def with_closed_forms(chain: Chain, y: Tensor, head: Head, condition: Tensor | N
     assert isinstance(chain.prior, OraclePrior)
     law = chain.prior.oracle
     y, condition = y[:_ITEMS], None if condition is None else condition[:_ITEMS]
-    told, to_data = chain.condition, head if head.discrete else None
-    exact = [OracleKernel(law, to_data, told), *[OracleKernel(law, condition=told)] * (chain.levels.L - 1)]
+    exact = OracleKernel(law, head if head.discrete else None, chain.condition)
     floors = Chain(chain.prior, chain.levels, exact, noise_version=chain.noise_version)
     learned = chain.bound(y, condition=condition, seed=seed).per_level.double()
     closed = floors.bound(y.double(), condition=condition, seed=seed).per_level
@@ -74,7 +73,7 @@ def with_closed_forms(chain: Chain, y: Tensor, head: Head, condition: Tensor | N
         gain = mine - floor  # item by item on the same paths
         error = float(gain.std()) / len(gain) ** 0.5
         replaced = not float(gain.mean()) <= max(error, _LEAST)  # NaN too
-        kernels.append(exact[level - 1] if replaced else chain.kernel(level))
+        kernels.append(exact if replaced else chain.kernel(level))
         if replaced:
             nats = f"{float(floor.mean()):.4g} against {float(mine.mean()):.4g}"
             words.append(f"step {level}: a closed form is better by {float(gain.mean()):.2g} nats ({nats}); it takes its place")
