@@ -33,6 +33,8 @@ from saltus.kernels import LadderKernel, OracleKernel, Pair, Sampling, Terms, Tr
 from saltus.machine import describe_machine, keep_freed_memory
 from saltus.oracles import MixtureFit, choose_mixture
 from saltus.process import OrnsteinUhlenbeck
+from saltus.studies.compare.comparison import spread_of
+from saltus.studies.compare.page import plus_minus
 from saltus.training import Config, Trainer, build_chain
 
 KEPT, PAGE = Path("runs/noisy_steps"), Path("docs/results/noisy_steps.md")
@@ -203,20 +205,16 @@ def report(kept: Path, page: Path) -> None:
             [run["by_level"][level][metric] for run in runs] for metric in ("frechet", "sliced_wasserstein") for level in (1, 2, 3)
         ]
         cells = [
-            shown([run["per_level"][1] for run in runs]),
-            shown([run["kl"][1] for run in runs]),
-            shown([run["bits_per_dim"] for run in runs]),
+            plus_minus(spread_of([run["per_level"][1] for run in runs])),
+            plus_minus(spread_of([run["kl"][1] for run in runs])),
+            plus_minus(spread_of([run["bits_per_dim"] for run in runs])),
         ]
+        cells += [plus_minus(spread_of(values)) for values in distances]
         seconds = statistics.fmean(run["cpu_seconds"] for run in runs)
-        lines.append(f"| {name} | {' | '.join(cells + [shown(values) for values in distances])} | {len(runs)} | {seconds:.0f} |")
+        lines.append(f"| {name} | {' | '.join(cells)} | {len(runs)} | {seconds:.0f} |")
     lines += ["", "Claims:", "", *(f"* {name}: {EXPERIMENTS[name].claim}." for name in found if name in EXPERIMENTS), ""]
     lines += [f"Machine: {next(iter(found.values()))[0]['machine']}.", "", "Made by `python benchmarks/noisy_steps.py`."]
     page.write_text("\n".join(lines) + "\n")
-
-
-def shown(values: list[float]) -> str:
-    spread = f" ± {statistics.stdev(values):.1g}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.4g}{spread}"
 
 
 def main() -> None:

@@ -37,6 +37,8 @@ from saltus.kernels import DEFAULT, OracleKernel
 from saltus.levels import Levels
 from saltus.machine import describe_machine, keep_freed_memory
 from saltus.oracles import choose_mixture
+from saltus.studies.compare.comparison import spread_of
+from saltus.studies.compare.page import plus_minus
 from saltus.training import Config, Trainer, build_chain
 from saltus.training.start import choose_start
 
@@ -202,17 +204,12 @@ def report(kept: Path, page: Path, names: tuple[str, ...] = TABLES) -> None:
                 runs = [json.loads(file.read_text()) for file in sorted(kept.glob(f"{name} {model} *.json"))]
                 machines |= {run["machine"] for run in runs}
                 if runs:
-                    cells = [shown([run[part][figure] for run in runs]) for figure in ("nats", *METRICS)]
+                    cells = [plus_minus(spread_of([run[part][figure] for run in runs])) for figure in ("nats", *METRICS)]
                     seconds = statistics.fmean(run["cpu_seconds"] for run in runs)
                     lines.append(f"| {model} | {' | '.join(cells)} | {len(runs)} | {seconds:.0f} |")
             lines.append("")
     lines += [f"Machine: {', '.join(sorted(machines))}. Means over seeds of training and of samples ± the standard deviation.", ""]
     page.write_text("\n".join(lines))
-
-
-def shown(values: list[float]) -> str:
-    spread = f" ± {statistics.stdev(values):.1g}" if len(values) > 1 else ""
-    return f"{statistics.fmean(values):.4g}{spread}"
 
 
 def main() -> None:

@@ -28,7 +28,7 @@ from saltus.studies.cache import ResultCache
 from saltus.studies.compare.models import Model
 from saltus.studies.compare.samplers import Choice, NamedSampler
 
-__all__ = ["COMPARED", "Comparison", "chosen_by"]
+__all__ = ["COMPARED", "Comparison", "chosen_by", "spread_of"]
 
 COMPARED = ("frechet", "kernel_mmd", "sliced_wasserstein", "energy", "precision", "recall", "density", "coverage", "vendi", "diversity")
 """What is measured: all that tells samplers apart; the two-sample test and memorisation are for single runs."""
@@ -130,7 +130,7 @@ class Comparison:
     def floor(self) -> dict[str, Any]:
         """Of each metric the figures of real items in place of samples: mean, spread and values."""
         key = {"recipe": _RECIPE, "data": self.data.fingerprint, "floor": self.evaluator.seed, **self._measured}
-        return self._cache.get(key, lambda: {name: _spread(figures.values) for name, figures in self.evaluator.floor.items()})
+        return self._cache.get(key, lambda: {name: spread_of(figures.values) for name, figures in self.evaluator.floor.items()})
 
     @cached_property
     def _measured(self) -> dict[str, Any]:
@@ -140,7 +140,7 @@ class Comparison:
 
     def _figures(self, name: str, values: Sequence[float]) -> dict[str, Any]:
         """Mean and spread, and for a distance what it has above the floor."""
-        found = _spread(values)
+        found = spread_of(values)
         above = found["mean"] - self.floor[name]["mean"] if METRICS[name].is_distance and found["mean"] is not None else None
         return {**found, "above_floor": above}
 
@@ -233,7 +233,7 @@ class Comparison:
             "items": len(self._test.y),
             "convention": cells[0]["convention"],
             "unit": cells[0]["unit"],
-            "value": _spread([cell["value"] for cell in cells]),
+            "value": spread_of([cell["value"] for cell in cells]),
             "standard_error_over_items": statistics.fmean(cell["error"] for cell in cells),
             "importance_samples": cells[0]["importance_samples"],
             "per_level": [statistics.fmean(level) for level in zip(*(cell["per_level"] for cell in cells), strict=True)],
@@ -281,7 +281,7 @@ def _measure(evaluator: Evaluator, samples: torch.Tensor) -> dict[str, float]:
     return evaluator.measure(samples) if bool(samples.isfinite().all()) else dict.fromkeys(evaluator.metrics, math.nan)
 
 
-def _spread(values: Sequence[float | None]) -> dict[str, Any]:
+def spread_of(values: Sequence[float | None]) -> dict[str, Any]:
     """Mean, standard deviation (None for one value) and the values; no mean where one of them has diverged."""
     finite = [value for value in values if value is not None]
     if len(finite) < len(values):
