@@ -8,7 +8,7 @@ from saltus.chain import Chain, OraclePrior, StandardNormal
 from saltus.data import DataSet
 from saltus.errors import SaltusError
 from saltus.kernels import KERNELS, Setup
-from saltus.likelihoods import DiscretisedHead, GaussianHead, Head, LogisticMixtureHead, MixtureHead
+from saltus.likelihoods import AutoregressiveHead, DiscretisedHead, GaussianHead, Head, LogisticMixtureHead, MixtureHead
 from saltus.oracles import MixtureFit
 from saltus.training.choices import HeadKind, PriorKind
 from saltus.training.config import Config
@@ -44,14 +44,15 @@ def head_for(config: Config, data: DataSet) -> Head:
         raise SaltusError(f"head {asked} is of the vae kernel, and the kernel is {config.kernel}; leave it out")
     if asked is HeadKind.MIXTURE and not rows:
         raise SaltusError(f"head mixture is of rows of continuous values, and {data.name} holds others; leave it out")
-    if asked is HeadKind.LOGISTIC and not images:
-        raise SaltusError(f"head logistic is of images with 1 to 3 channels of whole values, and {data.name} holds others; leave it out")
+    if asked in (HeadKind.LOGISTIC, HeadKind.AUTOREGRESSIVE) and not images:
+        raise SaltusError(f"head {asked} is of images with 1 to 3 channels of whole values, and {data.name} holds others; leave it out")
     if config.kernel != "vae" or asked is HeadKind.GAUSSIAN:
         return head
     if isinstance(head, GaussianHead) and rows and (asked or n >= _MANY_ROWS):
         return MixtureHead(head.floor)
     if isinstance(head, DiscretisedHead) and images and (asked or n >= _MANY):
-        return LogisticMixtureHead(head.bins, data.event_shape[0])
+        logistic = LogisticMixtureHead(head.bins, data.event_shape[0])
+        return logistic if asked is HeadKind.LOGISTIC else AutoregressiveHead(logistic)
     return head
 
 

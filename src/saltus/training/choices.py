@@ -22,11 +22,12 @@ class PriorKind(StrEnum):
 
 
 class HeadKind(StrEnum):
-    """The likelihood of the step to data: `gaussian`; `logistic`, of images, mixtures of logistics with channels in sequence; or
-    `mixture`, of rows of continuous values, Gaussians in each column."""
+    """The likelihood of the step to data: `gaussian`; of images `logistic`, mixtures of logistics with channels in sequence, or
+    `autoregressive`, the same with pixels in sequence too; or, of rows of continuous values, `mixture`, Gaussians in each column."""
 
     GAUSSIAN = "gaussian"
     LOGISTIC = "logistic"
+    AUTOREGRESSIVE = "autoregressive"
     MIXTURE = "mixture"
 
 
