@@ -4,8 +4,8 @@ python benchmarks/cifar.py train FOLDER [--only cifar10_tiny]     FOLDER holds c
 python benchmarks/cifar.py compare FOLDER [--only cifar10_tiny]   every figure, by `saltus compare`
 python benchmarks/cifar.py report                                 docs/results/cifar.md, from what is there
 
-`cifar10_tiny` and `cifar10_started` take CPU minutes; the second starts from a mixture, takes one call, and its head has channels in
-sequence. `cifar10_small` (9 million parameters) is for a GPU, an hour for each kernel:
+`cifar10_tiny` and `cifar10_started` take CPU minutes; the second starts from a mixture, takes one call, and its head has channels and
+pixels in sequence. `cifar10_small` (9 million parameters) is for a GPU, an hour for each kernel:
 
     python benchmarks/cifar.py train FOLDER --only cifar10_small --device cuda
 """
@@ -19,6 +19,7 @@ from typing import Any
 from cases import GAUSSIAN, LADDER, NOISY, RECIPES, Case, Recipe
 from commands import command_line, in_miniature
 from started import CASES as STARTED
+from started import STARTED_VAE
 
 KEPT = Path("runs/cifar")
 REPORT = Path("docs/results/cifar.md")
@@ -38,6 +39,7 @@ CASES = {
         paces="cifar-started",
         seconds=1500,
         calls=(1, 4),
+        kernels=(STARTED_VAE, GAUSSIAN),
         samplers=("VAE step", "Gaussian step", "UniPC", "mixture"),
         samples=500,
     ),

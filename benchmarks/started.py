@@ -26,7 +26,7 @@ LADDER: dict[str, Any] = {
     "levels": 1,
     "prior": "mixture",
     "closed_forms": True,
-    "head": "logistic",
+    "head": "autoregressive",
     "ladder": "every",
     "architecture": None,
     "channels": (32, 48),
