@@ -39,7 +39,7 @@ from saltus.evaluation import ChainSampler, Evaluator, multiply_adds
 from saltus.integrations import SchedulerSampler, Solver
 from saltus.kernels import LadderKernel, Preconditioned, Prediction, Sampling
 from saltus.levels import Levels
-from saltus.likelihoods import DiscretisedHead, LogisticMixtureHead
+from saltus.likelihoods import AutoregressiveHead, DiscretisedHead, LogisticMixtureHead
 from saltus.networks import Ladder, LadderEncoder, backbone
 from saltus.oracles import fit_mixture
 from saltus.process import OrnsteinUhlenbeck
@@ -98,7 +98,7 @@ class Row:
 def kernel(data: DataSet, case: Case, final: bool) -> LadderKernel:
     """An untrained ladder for a step to data or another one."""
     channels, C = (case.to_data if final else case.inner), data.event_shape[0]
-    head = LogisticMixtureHead(256, C) if final else DiscretisedHead(256)
+    head = AutoregressiveHead(LogisticMixtureHead(256, C)) if final else DiscretisedHead(256)
     network = Ladder(data.event_shape, outputs=2 + head.arrays, channels=channels, groups=case.groups, k=8, patch=2)
     encoder = LadderEncoder(data.event_shape, channels=channels, patch=2)
     return LadderKernel(Preconditioned(network, data.variance), encoder, head)

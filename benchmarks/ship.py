@@ -44,7 +44,7 @@ CONFIGS = {
     "digits": Config(levels=4, updates=2500, learning_rate=0.002, objective="quality", condition="labels", **FROM_NOISE),
     **{
         name: Config(**STARTED, updates=updates, batch=32, learning_rate=0.002, bf16=True, condition="labels")
-        for name, updates in (("fashion-mnist", 20_000), ("mnist", 12_000))
+        for name, updates in (("fashion-mnist", 12_000), ("mnist", 12_000))
     },
 }
 ORIGIN = {

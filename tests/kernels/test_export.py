@@ -19,7 +19,7 @@ from saltus.kernels import (
     Transition,
     VAEKernel,
 )
-from saltus.likelihoods import DiscretisedHead, GaussianHead
+from saltus.likelihoods import AutoregressiveHead, DiscretisedHead, GaussianHead, Head, LogisticMixtureHead
 from saltus.networks import ClassCondition, Condition, Ladder, LadderEncoder, MLPEncoder, VectorCondition
 from saltus.process import Noise
 from tests.helpers.stubs import GivenNoise, network, randomise, set_error, small_vae
@@ -63,10 +63,10 @@ def gaussian(condition: Condition | None = None) -> GaussianKernel:
     return kernel
 
 
-def ladder(condition: Condition | None = None) -> LadderKernel:
-    decoder = Preconditioned(Ladder(IMAGE, channels=(8, 16), groups=1, k=2, condition=condition))
+def ladder(condition: Condition | None = None, head: Head = BINS) -> LadderKernel:
+    decoder = Preconditioned(Ladder(IMAGE, channels=(8, 16), groups=1, k=2, outputs=2 + head.arrays, condition=condition))
     encoder = LadderEncoder(IMAGE, channels=(8, 16), condition=condition)
-    return LadderKernel(decoder, encoder, BINS)
+    return LadderKernel(decoder, encoder, head)
 
 
 KERNELS: dict[str, Callable[[Condition | None], Kernel]] = {
@@ -76,6 +76,7 @@ KERNELS: dict[str, Callable[[Condition | None], Kernel]] = {
         network(IMAGE, architecture="unet", channels=(8, 16), outputs=2, latent=3, condition=c), MLPEncoder(IMAGE, latent=3), BINS
     ),
     "ladder": ladder,
+    "pixels in sequence": lambda c: ladder(c, AutoregressiveHead(LogisticMixtureHead(256, 1))),
     "gaussian": gaussian,
     "deterministic": lambda c: DeterministicKernel(network((2,), condition=c)),
     "bridge": lambda c: DeterministicKernel(network((2,), condition=c), bridge=True),

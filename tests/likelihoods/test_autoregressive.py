@@ -9,7 +9,9 @@ import torch
 from torch import Tensor
 from torch.distributions import MultivariateNormal
 
+from saltus.kernels.step import GaussianStep
 from saltus.likelihoods import AutoregressiveHead, DiscretisedHead, GaussianHead, Head, LogisticMixtureHead
+from saltus.likelihoods.autoregressive import NEIGHBOURS
 
 BINS = 3
 Given = tuple[Tensor, Tensor, Tensor]
@@ -64,10 +66,10 @@ def test_draws_match_masses(shape: tuple[int, ...]) -> None:
     assert not matches(alone.log_prob(y, mean, variance, extra[:, : alone.arrays]).exp())  # the twin that must fail: no neighbours
 
 
-def gaussian_of(head: AutoregressiveHead, mean: Tensor, variance: Tensor, extra: Tensor) -> MultivariateNormal:
-    """y = mean + K (y - mean) + sigma eps, solved; K is read off from the means of a unit in one pixel, by hand for 3 x 3 pixels."""
+def gaussian_of(mean: Tensor, variance: Tensor, extra: Tensor) -> MultivariateNormal:
+    """y = mean + K (y - mean) + sigma eps, solved for y: K has the neighbours of each pixel, found here by its row and column."""
     h, w = mean.shape[-2:]
-    k = extra[0, -4:, 0]
+    k = extra[0, -NEIGHBOURS:, 0]
     matrix = torch.zeros(h * w, h * w, dtype=torch.float64)
     corners, sides = ((-1, -1), (-1, 1), (1, -1), (1, 1)), ((-1, 0), (1, 0), (0, -1), (0, 1))
     for i, j in itertools.product(range(h), range(w)):
@@ -90,7 +92,7 @@ def test_around_gaussians_it_is_the_gaussian_that_couplings_make() -> None:
     head, shape = AutoregressiveHead(GaussianHead(1e-6)), (1, 5, 3)
     mean, variance, extra = given(head, 1, shape)
     y = torch.randn(7, *shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    expected = gaussian_of(head, mean, variance, extra).log_prob(y.flatten(1))
+    expected = gaussian_of(mean, variance, extra).log_prob(y.flatten(1))
     alike = (x.expand(7, *x.shape[1:]) for x in (mean, variance, extra))
     assert torch.allclose(head.log_prob(y, *alike), expected, atol=1e-9)
     assert torch.allclose(head.mean(mean, variance, extra), mean)
@@ -113,6 +115,17 @@ def test_without_arrays_it_is_the_inner_head() -> None:
     mean, variance, _ = given(inner, 4, (1, 6, 6))
     y = ((mean + 1) * 127.5).round() / 127.5 - 1
     assert torch.allclose(AutoregressiveHead(inner).log_prob(y, mean, variance), inner.log_prob(y, mean, variance))
+
+
+def test_it_ends_in_a_sample() -> None:
+    """Of neighbours that agree: two pixels of a tie that is tight are alike in samples, and the mode is theirs without noise."""
+    head, n = AutoregressiveHead(GaussianHead(1e-6)), 1000
+    mean, variance, extra = torch.zeros(n, 1, 1, 2), torch.tensor([1.0, 1e-6]).expand(n, 1, 1, 2), torch.ones(n, NEIGHBOURS, 1, 1, 2)
+    eps = torch.randn(mean.shape, generator=torch.Generator().manual_seed(0))
+    y = GaussianStep(mean, variance, True, head, extra).sample(eps, "auto").flatten(1)
+    assert torch.allclose(y[:, 0], y[:, 1], atol=0.01)
+    assert float(y.std()) == pytest.approx(1, abs=5 / n**0.5)
+    assert not GaussianStep(mean, variance, True, head, extra).sample(eps, "mode").any()
 
 
 def test_refuses_no_scale() -> None:

@@ -12,7 +12,7 @@ from saltus import Chain, DataSet, OraclePrior, digits
 from saltus.chain import StandardNormal
 from saltus.errors import SaltusError
 from saltus.kernels import MixtureResidual, OracleKernel, VAEKernel
-from saltus.likelihoods import DiscretisedHead, LogisticMixtureHead, MixtureHead
+from saltus.likelihoods import AutoregressiveHead, DiscretisedHead, LogisticMixtureHead, MixtureHead
 from saltus.oracles import LowRankMixture
 from saltus.training import Config, HeadKind, PriorKind, build_chain, load_config, train
 from saltus.training.build import head_for
@@ -145,13 +145,16 @@ def test_the_head_is_that_of_the_data_and_their_number(data: DataSet) -> None:
     assert isinstance(head_for(Config(), data), DiscretisedHead)
     assert isinstance(head_for(Config(head="logistic"), data), LogisticMixtureHead)
     many = DataSet.from_arrays(np.random.default_rng(0).integers(0, 256, (13_000, 8, 8)).astype(np.uint8))
-    assert isinstance(head_for(Config(), many), LogisticMixtureHead)
+    assert isinstance(head_for(Config(), many), AutoregressiveHead)
+    assert isinstance(head_for(Config(head="autoregressive"), data), AutoregressiveHead)
+    assert isinstance(head_for(Config(head="logistic"), many), LogisticMixtureHead)
     assert isinstance(head_for(Config(kernel="gaussian"), many), DiscretisedHead)
     rows = DataSet.from_arrays(np.random.default_rng(0).normal(size=(300, 2)))
     assert isinstance(head_for(Config(head=HeadKind.MIXTURE), rows), MixtureHead)
     for config, items in [
         (Config(kernel="gaussian", head=HeadKind.LOGISTIC), rows),
         (Config(head=HeadKind.LOGISTIC), rows),
+        (Config(head=HeadKind.AUTOREGRESSIVE), rows),
         (Config(kernel="gaussian", head=HeadKind.MIXTURE), rows),
         (Config(head=HeadKind.MIXTURE), data),
     ]:

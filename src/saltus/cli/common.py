@@ -51,7 +51,7 @@ _SAMPLING = (
         type=click.Choice(_FINALS),
         default=_FINALS[0],
         show_default=True,
-        help="What the last step returns of p(y | .); auto is the mode of grey values, and a sample of continuous data.",
+        help="What the last step returns of p(y | .); auto is the mode of grey values on their own, and a sample of everything else.",
     ),
     click.option(
         "--eta",

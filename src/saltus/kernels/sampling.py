@@ -19,8 +19,8 @@ class Sampling:
     """How steps are sampled.  The bound is that of `final="sample"` with temperature = guidance = 1; each eta has its own.
 
     Attributes:
-        final: what the step to data returns: the mode of p(y | .), its mean, or a sample of it.  "auto" is the mode of values that are
-            counted, whose noise is grain, and a sample of continuous ones, which their mode would make narrower than they are.
+        final: what the step to data returns: the mode of p(y | .), its mean, or a sample of it.  "auto" is what the
+            head `ends_in`: the mode of values that are counted, each on its own, and a sample of all others.
         eta: from 0 to 1.  The share eta^2 of the bridge's noise is fresh, and the rest is that of z_t (DDIM's eta,
             https://arxiv.org/abs/2010.02502).  If the step's y were an exact draw of q(y | z_t),
             every eta would give the same distribution.

@@ -64,7 +64,7 @@ class GaussianStep:
 
     def _final(self, eps: Tensor, final: Final) -> Tensor:
         if final == "auto":
-            final = "mode" if self.head.discrete else "sample"
+            final = self.head.ends_in
         match final:
             case "mode":
                 return self.head.mode(self.mean, self.variance, self.extra)

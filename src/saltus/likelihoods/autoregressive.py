@@ -7,26 +7,27 @@ Each group is the inner head around
 .. math:: \mu'_x = \mu_x + \sum_{n = 1}^4 k_{xn}\, (y_{x_n} - \mu_{x_n})
 
 where the x_n are the neighbours of x, those outside of the image left out, and k comes from the network.  Masses and densities are products
-of conditional ones, so that they sum to 1, and one call of the network gives all of them: 2 S + 1 groups, however large the image.  What
-a network leaves at 0 is the inner head (grouping as in Reed et al. 2017, https://arxiv.org/abs/1703.03664; linear in what came before as the
-channels of Salimans et al. 2017, https://arxiv.org/abs/1701.05517).
+of conditional ones, so that they sum to 1, and one call of the network gives all of them: 2 S + 1 groups, however large the image.
+What a network leaves at 0 is the inner head (grouping as in Reed et al. 2017, https://arxiv.org/abs/1703.03664; linear in what came
+before as the channels of Salimans et al. 2017, https://arxiv.org/abs/1701.05517).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import lru_cache
+import itertools
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from saltus.likelihoods.heads import Head
 
 __all__ = ["AutoregressiveHead"]
 
 NEIGHBOURS = 4
-_Draw = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
-"""Values of some pixels from their mean, variance, arrays for the inner head, and places (n,) in the flattened image."""
+_Draw = Callable[[Tensor, Tensor, Tensor, "_Lattice"], Tensor]
+"""Values of some pixels from their mean, variance, arrays for the inner head, and which pixels they are."""
 
 
 class AutoregressiveHead(Head):
@@ -55,6 +56,11 @@ class AutoregressiveHead(Head):
         return self.head.arrays + NEIGHBOURS
 
     @property
+    def ends_in(self) -> Literal["mode", "sample"]:
+        """A sample: neighbours agree, so that it is texture and no grain."""
+        return "sample"
+
+    @property
     def convention(self) -> str:
         return f"{self.head.convention}, pixels in sequence"
 
@@ -76,7 +82,7 @@ class AutoregressiveHead(Head):
 
     def sample(self, mean: Tensor, variance: Tensor, eps: Tensor, extra: Tensor | None = None) -> Tensor:
         return self._in_turn(
-            mean, variance, extra, lambda mean, variance, inner, places: self.head.sample(mean, variance, _at(eps, places), inner)
+            mean, variance, extra, lambda mean, variance, inner, lattice: self.head.sample(mean, variance, lattice.of(eps), inner)
         )
 
     def check(self, y: Tensor) -> None:
@@ -91,51 +97,53 @@ class AutoregressiveHead(Head):
 
     def _added(self, off: Tensor, coupling: Tensor) -> Tensor:
         """What neighbours that are `off` their means (B, C, H, W) add to the mean of each pixel."""
-        neighbours, _ = _layout(*off.shape[-2:], self.scales)
-        return (coupling * _neighbours(off, neighbours.to(off.device)).reshape(coupling.shape)).sum(1)
+        added, padded = torch.zeros_like(off), self._padded(off)
+        for lattice in _lattices(self.scales)[1:]:
+            lattice.of(added).copy_(lattice.added(padded, coupling))
+        return added
+
+    def _padded(self, off: Tensor) -> Tensor:
+        """With zeros around it, as far as neighbours are away."""
+        return nn.functional.pad(off, (2 ** (self.scales - 1),) * 4)
 
     def _in_turn(self, mean: Tensor, variance: Tensor, extra: Tensor | None, draw: _Draw) -> Tensor:
         """Group after group by `draw`."""
         inner, coupling = self._parts(mean, extra)
-        neighbours, groups = _layout(*mean.shape[-2:], self.scales)
-        y = mean.flatten(-2).clone()
-        for places in (group.to(mean.device) for group in groups):
-            off = _neighbours(y.unflatten(-1, mean.shape[-2:]) - mean, neighbours[:, places.cpu()].to(mean.device))
-            centre = _at(mean, places) + (_at(coupling, places) * off[..., None]).sum(1)
-            y[..., places] = draw(centre, _at(variance, places), _at(inner, places), places).squeeze(-1).to(y.dtype)
-        return y.unflatten(-1, mean.shape[-2:])
+        y = mean.clone()
+        for lattice in _lattices(self.scales):
+            if not lattice.of(y).numel():  # the image is smaller than the lattice is wide
+                continue
+            centre = lattice.of(mean) + lattice.added(self._padded(y - mean), coupling)
+            lattice.of(y).copy_(draw(centre, lattice.of(variance), lattice.of(inner), lattice))
+        return y
 
 
-def _at(values: Tensor, places: Tensor) -> Tensor:
-    """Some pixels of images (..., H, W) as (..., n, 1)."""
-    return values.flatten(-2)[..., places, None]
+class _Lattice(NamedTuple):
+    """Every `step`-th pixel from a row and a column on, and how far away its neighbours are, in rows and columns; none for the first."""
+
+    row: int
+    column: int
+    step: int
+    away: Sequence[tuple[int, int]] = ()
+
+    def of(self, values: Tensor) -> Tensor:
+        """Its pixels of images (..., H, W), a view."""
+        return values[..., self.row :: self.step, self.column :: self.step]
+
+    def added(self, padded: Tensor, coupling: Tensor) -> Tensor:
+        """What neighbours that are `padded` off their means add to the means of its pixels."""
+        mine = self.of(coupling)
+        reach, shape, added = (padded.shape[-1] - coupling.shape[-1]) // 2, mine.shape[-2:], torch.zeros_like(mine[:, 0])
+        for n, (down, right) in enumerate(self.away):
+            there = self._replace(row=self.row + reach + down, column=self.column + reach + right).of(padded)
+            added = added + mine[:, n] * there[..., : shape[0], : shape[1]]
+        return added
 
 
-def _neighbours(off: Tensor, places: Tensor) -> Tensor:
-    """Of images (B, C, H, W) the values at places (4, n), 0 where there is none: (B, 4, C, n)."""
-    padded = torch.cat([off.flatten(-2), off.new_zeros(*off.shape[:2], 1)], -1)
-    found = padded.index_select(-1, places.flatten()).unflatten(-1, places.shape)
-    return found.movedim(2, 1)
-
-
-@lru_cache(maxsize=8)
-def _layout(height: int, width: int, scales: int) -> tuple[Tensor, tuple[Tensor, ...]]:
-    """Places of the neighbours of each pixel, (4, H W), in the flattened image, H W for none; and the places of each group."""
-    neighbours = torch.full((NEIGHBOURS, height, width), height * width)
-    row, column = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    step = 2**scales
-    groups = [(row % step == 0) & (column % step == 0)]
-    for k in range(scales, 0, -1):
-        step, h = 2**k, 2 ** (k - 1)
-        off_row, off_column = row % step == h, column % step == h
-        even_row, even_column = row % step == 0, column % step == 0
-        for group, away in (
-            (off_row & off_column, ((-h, -h), (-h, h), (h, -h), (h, h))),
-            ((off_row & even_column) | (even_row & off_column), ((-h, 0), (h, 0), (0, -h), (0, h))),
-        ):
-            groups.append(group)
-            for n, (down, right) in enumerate(away):
-                there_row, there_column = row + down, column + right
-                inside = group & (there_row >= 0) & (there_row < height) & (there_column >= 0) & (there_column < width)
-                neighbours[n][inside] = (there_row * width + there_column)[inside]
-    return neighbours.flatten(1), tuple(group.flatten().nonzero().squeeze(1) for group in groups)
+def _lattices(scales: int) -> list[_Lattice]:
+    """The groups in turn; the middles of sides as two lattices, neither of which has neighbours in the other."""
+    found = [_Lattice(0, 0, 2**scales)]
+    for h in (2 ** (k - 1) for k in range(scales, 0, -1)):
+        corners, sides = tuple(itertools.product((-h, h), (-h, h))), ((-h, 0), (h, 0), (0, -h), (0, h))
+        found += [_Lattice(h, h, 2 * h, corners), _Lattice(0, h, 2 * h, sides), _Lattice(h, 0, 2 * h, sides)]
+    return found

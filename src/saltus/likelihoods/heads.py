@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from typing import Literal
 
 import torch
 from torch import Tensor
@@ -34,6 +35,12 @@ class Head(Configurable, ABC):
 
     discrete: bool = False
     arrays: int = 0
+
+    @property
+    def ends_in(self) -> Literal["mode", "sample"]:
+        """What a step to data returns unless something else is asked for: on values that are counted, noise of each on its own is grain;
+        continuous ones their mode would make narrower than they are."""
+        return "mode" if self.discrete else "sample"
 
     @property
     @abstractmethod

@@ -68,8 +68,8 @@ class Config(BaseModel):
     residual: bool = Field(default=False, description="Networks predict what the mixture misses, around its posterior mean.")
     head: HeadKind | None = Field(
         default=None,
-        description="Likelihood of the step to data: gaussian; logistic, for images; or mixture, of Gaussians in each column of rows.  "
-        "[default: logistic for 10,000 images or more, mixture for 5,000 rows or more]",
+        description="Likelihood of the step to data: gaussian; of images logistic, or autoregressive, whose pixels are in sequence; of "
+        "rows mixture, of Gaussians in each column.  [default: autoregressive for 10,000 images or more, mixture for 5,000 rows or more]",
     )
     updates: int = Field(default=5000, ge=1, description="Updates of the optimiser.")
     batch: int = Field(default=128, ge=1, description="Items in one update.")

@@ -235,8 +235,8 @@ def _samplings(
 
 
 def _finals(head: Head | None) -> Sequence[Final]:
-    """Of continuous data the mode may be nearer to the mean of few rows; on grey values the default is the mode."""
-    return _FINALS[:1] if head is None or head.discrete else _FINALS
+    """Where the default is a sample the mode may be nearer to the data."""
+    return _FINALS[:1] if head is None or head.ends_in == "mode" else _FINALS
 
 
 def _rivals(
