@@ -118,4 +118,8 @@ def test_a_wrong_value_is_one_sentence(options: str, code: int, says: str, tmp_p
 def test_a_folder_that_is_taken_is_refused(home: Path) -> None:
     done = saltus("train", "--data", "digits", "--out", "fixed", cwd=home)
     assert done.code == 1
-    assert "fixed is already there and not an empty folder" in done.stderr
+    assert "the run in fixed was made otherwise: " in done.stderr
+    (home / "else").mkdir()
+    (home / "else" / "notes.txt").touch()
+    done = saltus("train", "--data", "digits", "--out", "else", cwd=home)
+    assert "else is already there and holds no run that can go on" in done.stderr

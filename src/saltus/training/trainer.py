@@ -5,6 +5,8 @@
         print(progress.update, progress.loss)
     chain = trainer.averaged()
 
+`trainer.checkpoint()` after an update is all that another trainer of the same chain, data and configuration needs to go on from there.
+
 Which items an update sees, and their noise, are functions of the seed and of the number of items seen before; how many of them
 each level gets, and how much its loss counts, follows the loss so far (`LevelSampling`).
 """
@@ -14,7 +16,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 
 import numpy as np
@@ -27,6 +29,8 @@ from saltus.data import DataSet
 from saltus.errors import SaltusError
 from saltus.kernels import MixtureFlow
 from saltus.process import Noise
+from saltus.registry import Tensors
+from saltus.training.checkpoint import Checkpoint
 from saltus.training.choices import LevelWeighting
 from saltus.training.config import Config
 from saltus.training.level_sampling import LevelSampling
@@ -38,6 +42,8 @@ BETAS = (0.9, 0.99)
 VALIDATIONS = 20
 """Of a run, at most, evenly spread over its updates."""
 
+_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW, for each parameter
+_LEVELS = "level_sampling"
 _VALIDATION_ITEMS = 256
 _PATIENCE = 100  # updates that may be skipped in a row before the run is given up
 
@@ -122,6 +128,7 @@ class Trainer:
         self._averages: list[Tensor] = list(self._average.parameters())
         self._buffers = list(zip(self._average.buffers(), chain.buffers(), strict=True))  # are not averaged, but kept up to date
         self._device, self._updates = self._parameters[0].device, 0
+        self._done, self._skipped, self._in_a_row, self._validation = 0, 0, 0, Validation()
         bound, d = all(kernel.trains_bound for kernel in chain.each_kernel()) and not chain.any_step, math.prod(chain.event_shape)
         flows = any(isinstance(kernel, MixtureFlow) for kernel in chain.each_kernel())  # have networks of their own, and few nats
         self._equal = config.level_weighting is LevelWeighting.EQUAL or (config.level_weighting is None and flows)
@@ -155,24 +162,89 @@ class Trainer:
         return chain.eval()
 
     def __iter__(self) -> Iterator[Progress]:
-        """One `Progress` for each update, `config.updates` in all.
+        """One `Progress` for each update that is left, `config.updates` in all.
 
         Raises:
             SaltusError: when the loss or its gradient stays infinite or NaN.
         """
-        config, skipped, in_a_row, validation = self.config, 0, 0, Validation()
+        config = self.config
         interval = math.ceil(config.updates / VALIDATIONS)
         self.chain.train()
-        for update in range(config.updates):
+        for update in range(self._done, config.updates):
             terms, norm, finite = self._update(update)
-            skipped, in_a_row = skipped + (not finite), 0 if finite else in_a_row + 1
-            if in_a_row == _PATIENCE:
+            self._skipped, self._in_a_row = self._skipped + (not finite), 0 if finite else self._in_a_row + 1
+            if self._in_a_row == _PATIENCE:
                 raise SaltusError(
                     f"the loss was not finite for {_PATIENCE} updates in a row, up to update {update + 1}; try a smaller learning rate"
                 )
-            if (update + 1) % interval == 0 or update + 1 == config.updates:
-                validation = self.validate()
-            yield Progress(update + 1, sum(terms.values()), terms, norm, skipped, validation)
+            self._done = update + 1
+            if self._done % interval == 0 or self._done == config.updates:
+                self._validation = self.validate()
+            yield Progress(self._done, sum(terms.values()), terms, norm, self._skipped, self._validation)
+
+    @property
+    def done(self) -> int:
+        """Updates made."""
+        return self._done
+
+    def checkpoint(self) -> Checkpoint:
+        """All that is needed to go on after the last update, bit for bit."""
+        numbers = {
+            "averaged": self._updates,
+            "skipped": self._skipped,
+            "in_a_row": self._in_a_row,
+            "validation": asdict(self._validation),
+        }
+        return Checkpoint(self._done, numbers, {name: tensor.detach() for name, tensor in self._slots().items()})
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint of the same chain, data and configuration.
+
+        Raises:
+            SaltusError: if it is of others.
+        """
+        numbers, found = checkpoint.numbers, checkpoint.tensors
+        try:
+            progress = [int(numbers[name]) for name in ("averaged", "skipped", "in_a_row")]
+            validation = Validation(**numbers["validation"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise SaltusError("the checkpoint does not say how far its training was; remove it, or train anew") from error
+        self._begin_optimiser(found)
+        slots = self._slots()
+        shapes = ({name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()} for tensors in (slots, found))
+        if next(shapes) != next(shapes):
+            raise SaltusError("the checkpoint is of another chain or configuration; give its own, or train anew")
+        with torch.no_grad():
+            for name, slot in slots.items():
+                slot.copy_(found[name])
+        if self.level_sampling:
+            self.level_sampling.follow(found[_LEVELS].numpy().copy())
+        with torch.no_grad():
+            for averaged, current in self._buffers:
+                averaged.copy_(current)
+        self._updates, self._skipped, self._in_a_row = progress
+        self._done, self._validation = checkpoint.update, validation
+
+    def _begin_optimiser(self, found: Tensors) -> None:
+        """Give the optimiser the state that it makes at its first step, for the parameters that a checkpoint has it for."""
+        for place, parameter in enumerate(self._parameters):
+            names = [name for name in _MOMENTS if f"optimiser.{place}.{name}" in found]
+            self._optimiser.state[parameter] = {
+                name: torch.zeros((), dtype=torch.float32, device=self._device) if name == "step" else torch.zeros_like(parameter)
+                for name in names
+            }
+
+    def _slots(self) -> Tensors:
+        """The tensors of a checkpoint, by name: written from, and read into."""
+        named: Tensors = {f"chain.{place}": tensor for place, tensor in enumerate(self._parameters)}
+        named |= {f"average.{place}": tensor for place, tensor in enumerate(self._averages)}
+        named |= {f"buffer.{place}": tensor for place, (_, tensor) in enumerate(self._buffers)}
+        for place, parameter in enumerate(self._parameters):
+            state = self._optimiser.state.get(parameter, {})
+            named |= {f"optimiser.{place}.{name}": state[name] for name in _MOMENTS if name in state}
+        if self.level_sampling:
+            named[_LEVELS] = torch.from_numpy(self.level_sampling.squares)
+        return named
 
     def _update(self, update: int) -> tuple[dict[str, float], float, bool]:
         """One step of the optimiser, unless loss or gradient is not finite: the terms of the loss, the gradient's norm, and whether."""
