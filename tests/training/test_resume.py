@@ -17,7 +17,7 @@ from filelock import FileLock
 
 from saltus import Chain, SaltusError
 from saltus.data import DataSet, digits
-from saltus.training import Config, Trainer, build_chain, train
+from saltus.training import Config, Trainer, Validation, build_chain, train
 from saltus.training import run as running
 from saltus.training.checkpoint import Checkpoint, Checkpoints
 from tests.helpers.checks import assert_one_sentence
@@ -127,6 +127,32 @@ def test_a_trainer_goes_on_from_any_update(data: DataSet) -> None:
     twin.restore(at)
     twin._optimiser.state.clear()
     assert list(twin)[-1].loss != told[-1].loss
+
+
+def test_the_weights_of_the_best_validation_are_kept(data: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through a checkpoint too; of a kernel that is trained for something else, those of the end."""
+    bits = [3.0, 1.0, 2.5]
+
+    def run(**options: object) -> tuple[list[Chain], Trainer]:
+        config = Config(**(OPTIONS | {"prior": "normal", "updates": 3, "level_weighting": None} | options))
+        told, made = iter(bits), list[Chain]()
+        monkeypatch.setattr(Trainer, "validate", lambda _: Validation(next(told)))
+        trainer = Trainer(build_chain(config, data), data, config)
+        for _ in trainer:
+            made.append(trainer.averaged())
+        again = Trainer(build_chain(config, data), data, config)
+        again.restore(trainer.checkpoint())
+        return [*made, again.best()], again
+
+    def same(one: Chain, other: Chain) -> bool:
+        return all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+    chains, trainer = run()
+    assert [same(chain, chains[-1]) for chain in chains[:-1]] == [False, True, False]
+    assert "after update 2, whose weights are kept: 1.000 bits/dim, 2.500 at the end" in trainer.remark
+    chains, trainer = run(objective="quality")
+    assert [same(chain, chains[-1]) for chain in chains[:-1]] == [False, False, True]
+    assert trainer.remark == ""
 
 
 def test_damaged_checkpoints_are_named_and_the_one_before_is_taken(tmp_path: Path) -> None:

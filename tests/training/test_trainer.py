@@ -146,7 +146,7 @@ def test_updates_that_are_not_finite_are_skipped_counted_and_given_up(kernel: st
     with torch.no_grad():
         next(iter(chain.parameters()))[0] = torch.nan
     counts = []
-    with pytest.raises(SaltusError, match="not finite for 100 updates in a row, up to update 100; try a smaller learning rate"):
+    with pytest.raises(SaltusError, match="up to update 100, the last time in the term"):
         counts.extend(progress.skipped for progress in Trainer(chain, data, config))
     assert counts == list(range(1, 100))
     assert all(torch.equal(a, b) for a, b in zip(before[1:], list(chain.parameters())[1:], strict=True))

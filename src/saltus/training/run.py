@@ -92,7 +92,9 @@ def train(
         if found and not quiet:
             print(f"the run in {home} goes on after update {trainer.done:,} of {config.updates:,}", file=sys.stderr)
         _run(trainer, home, quiet)
-        return _finished(trainer.averaged().cpu(), data, config, home, quiet)
+        if trainer.remark and not quiet:
+            print(trainer.remark, file=sys.stderr)
+        return _finished(trainer.best().cpu(), data, config, home, quiet)
 
 
 def usable_device(device: str) -> torch.device:
@@ -223,7 +225,7 @@ def _kept(updates: Iterator[Progress], trainer: Trainer, home: Path | None) -> G
         whole = True
     finally:
         if not whole:
-            trainer.averaged().cpu().save(home)
+            trainer.best().cpu().save(home)
         elif saved != trainer.done:
             _keep(trainer, checkpoints, home)
 
@@ -233,7 +235,7 @@ def _keep(trainer: Trainer, checkpoints: Checkpoints, home: Path) -> float:
     begun = time.monotonic()
     try:
         checkpoints.save(trainer.checkpoint())
-        trainer.averaged().cpu().save(home)
+        trainer.best().cpu().save(home)
     except OSError as error:
         warnings.warn(f"no checkpoint was written after update {trainer.done} ({error}); make room, the training goes on", stacklevel=2)
     return time.monotonic() - begun

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import lru_cache
 
@@ -27,7 +27,7 @@ from torch import Tensor, nn
 from saltus.chain import Batch, Chain, ChainLoss, Loss, bits_per_dim
 from saltus.data import DataSet
 from saltus.errors import SaltusError
-from saltus.kernels import MixtureFlow
+from saltus.kernels import MixtureFlow, is_reweighted
 from saltus.process import Noise
 from saltus.registry import Tensors
 from saltus.training.checkpoint import Checkpoint
@@ -128,7 +128,9 @@ class Trainer:
         self._averages: list[Tensor] = list(self._average.parameters())
         self._buffers = list(zip(self._average.buffers(), chain.buffers(), strict=True))  # are not averaged, but kept up to date
         self._device, self._updates = self._parameters[0].device, 0
-        self._done, self._skipped, self._in_a_row, self._validation = 0, 0, 0, Validation()
+        self._done, self._skipped, self._in_a_row, self._validation, self._fault = 0, 0, 0, Validation(), ""
+        self._best: list[Tensor] = []  # averages of the best validation
+        self._best_update, self._best_bits = 0, math.inf
         bound, d = all(kernel.trains_bound for kernel in chain.each_kernel()) and not chain.any_step, math.prod(chain.event_shape)
         flows = any(isinstance(kernel, MixtureFlow) for kernel in chain.each_kernel())  # have networks of their own, and few nats
         self._equal = config.level_weighting is LevelWeighting.EQUAL or (config.level_weighting is None and flows)
@@ -138,6 +140,19 @@ class Trainer:
     def averaged(self) -> Chain:
         """The chain to sample from, at any moment: a copy with averaged weights, calibrated on the validation items."""
         return self._calibrated(None)
+
+    def best(self) -> Chain:
+        """The same with the averaged weights of the best validation, where the bound is trained for; without any, as they are."""
+        return self._calibrated(None, self._best or self._averages)
+
+    @property
+    def remark(self) -> str:
+        """In words, that the best validation was not the last; nothing where it was."""
+        last = self._validation.bits_per_dim
+        if last is None or not last > self._best_bits:
+            return ""
+        kept = f"the best validation was that after update {self._best_update:,}, whose weights are kept"
+        return f"{kept}: {self._best_bits:.3f} bits/dim, {last:.3f} at the end"
 
     def validate(self) -> Validation:
         """The figures of the averaged chain as it is now; empty without a bound."""
@@ -155,9 +170,12 @@ class Trainer:
         told = self.data.conditions_for(self.chain.condition, "validation")
         return self.data.validation[:n].to(self._device), None if told is None else told[:n].to(self._device)
 
-    def _calibrated(self, n: int | None) -> Chain:
+    def _calibrated(self, n: int | None, weights: Sequence[Tensor] = ()) -> Chain:
         y, condition = self._validation_items(n)
         chain = copy.deepcopy(self._average)
+        with torch.no_grad():
+            for parameter, weight in zip(chain.parameters(), weights or self._averages, strict=True):
+                parameter.copy_(weight)
         chain.calibrate(y, seed=self.config.seed, condition=condition)
         return chain.eval()
 
@@ -175,17 +193,25 @@ class Trainer:
             self._skipped, self._in_a_row = self._skipped + (not finite), 0 if finite else self._in_a_row + 1
             if self._in_a_row == _PATIENCE:
                 raise SaltusError(
-                    f"the loss was not finite for {_PATIENCE} updates in a row, up to update {update + 1}; try a smaller learning rate"
+                    f"the loss was not finite for {_PATIENCE} updates in a row, up to update {update + 1}, the last time in {self._fault}; "
+                    "try a smaller learning rate"
                 )
             self._done = update + 1
             if self._done % interval == 0 or self._done == config.updates:
                 self._validation = self.validate()
+                self._keep_if_best()
             yield Progress(self._done, sum(terms.values()), terms, norm, self._skipped, self._validation)
 
     @property
     def done(self) -> int:
         """Updates made."""
         return self._done
+
+    def _keep_if_best(self) -> None:
+        bits, bound = self._validation.bits_per_dim, all(kernel.trains_bound for kernel in self.chain.each_kernel())
+        if bound and bits is not None and bits < self._best_bits and not is_reweighted(self.config.loss_weights):
+            self._best = [average.detach().clone() for average in self._averages]
+            self._best_update, self._best_bits = self._done, bits
 
     def checkpoint(self) -> Checkpoint:
         """All that is needed to go on after the last update, bit for bit."""
@@ -194,6 +220,7 @@ class Trainer:
             "skipped": self._skipped,
             "in_a_row": self._in_a_row,
             "validation": asdict(self._validation),
+            "best": [self._best_update, self._best_bits] if self._best else None,
         }
         return Checkpoint(self._done, numbers, {name: tensor.detach() for name, tensor in self._slots().items()})
 
@@ -206,10 +233,12 @@ class Trainer:
         numbers, found = checkpoint.numbers, checkpoint.tensors
         try:
             progress = [int(numbers[name]) for name in ("averaged", "skipped", "in_a_row")]
-            validation = Validation(**numbers["validation"])
+            validation, best = Validation(**numbers["validation"]), numbers["best"]
+            self._best_update, self._best_bits = (0, math.inf) if best is None else (int(best[0]), float(best[1]))
         except (KeyError, TypeError, ValueError) as error:
             raise SaltusError("the checkpoint does not say how far its training was; remove it, or train anew") from error
         self._begin_optimiser(found)
+        self._best = [] if best is None else [torch.empty_like(average) for average in self._averages]
         slots = self._slots()
         shapes = ({name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()} for tensors in (slots, found))
         if next(shapes) != next(shapes):
@@ -238,6 +267,7 @@ class Trainer:
         """The tensors of a checkpoint, by name: written from, and read into."""
         named: Tensors = {f"chain.{place}": tensor for place, tensor in enumerate(self._parameters)}
         named |= {f"average.{place}": tensor for place, tensor in enumerate(self._averages)}
+        named |= {f"best.{place}": tensor for place, tensor in enumerate(self._best)}
         named |= {f"buffer.{place}": tensor for place, (_, tensor) in enumerate(self._buffers)}
         for place, parameter in enumerate(self._parameters):
             state = self._optimiser.state.get(parameter, {})
@@ -259,7 +289,9 @@ class Trainer:
         norm = self._clipped()
         means = (torch.stack([value.detach().mean() for value in loss.terms.values()]) / d).tolist()
         finite = math.isfinite(norm) and math.isfinite(sum(means))
-        if finite:
+        if not finite:
+            self._fault = _fault(loss)
+        else:
             for group in self._optimiser.param_groups:
                 group["lr"] = self._learning_rate(update)
             self._optimiser.step()
@@ -314,6 +346,14 @@ class Trainer:
     def _learning_rate(self, update: int) -> float:
         rise = max(1, round(self.config.warm_up * self.config.updates))
         return self.config.learning_rate * min((update + 1) / rise, 0.5 * (1 + math.cos(math.pi * update / self.config.updates)))
+
+
+def _fault(loss: Loss) -> str:
+    """Where a loss is not finite, in words."""
+    for name, value in loss.terms.items():
+        if (broken := ~value.detach().isfinite().cpu()).any():
+            return f"the term {name} of level {int(loss.level[broken][0])}"
+    return "the gradient"
 
 
 def _items(n: int, first: int, count: int, seed: int) -> Tensor:
