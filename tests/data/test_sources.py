@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from saltus.data import Binned, Layout, Standardised, digits, load, read_items
+from saltus.data import Binned, Layout, Listed, Standardised, digits, load, read_items
 from saltus.data.parts import Parts
 from saltus.data.split import split
 from saltus.errors import SaltusError
@@ -43,7 +43,13 @@ def test_the_digits() -> None:
         (integers(90, (20,)), Binned, (20,), "256 values"),
         (integers(90) > 99, Binned, (1, 8, 8), "2 values"),
         (integers(90).astype(np.int64) // 16 - 3, Binned, (1, 8, 8), "16 values"),
-        (integers(90).astype(np.int64) * 2, Standardised, (1, 8, 8), "standardised"),
+        (integers(90).astype(np.int64) * 2, Listed, (1, 8, 8), "256 values from 0 to 510"),
+        (integers(90) // 85 * 85, Listed, (1, 8, 8), "4 values from 0 to 255"),
+        (integers(90) // 128, Binned, (1, 8, 8), "2 values"),
+        ((integers(90) / 255).astype(np.float32), Listed, (1, 8, 8), "256 values from 0 to 1"),
+        (integers(90) / 127.5 - 1, Listed, (1, 8, 8), "256 values from -1 to 1"),
+        (integers(90) ** 1.5, Standardised, (1, 8, 8), "standardised"),
+        (integers(90, (4,)) / 255, Standardised, (4,), "standardised"),
         (integers(90, (4,)).astype(np.int64), Standardised, (4,), "standardised"),
         (floats("vector", 90), Standardised, (5,), "standardised"),
         (floats("vector", 90).astype(">f8"), Standardised, (5,), "standardised"),
@@ -107,8 +113,8 @@ def test_other_kinds_of_images(tmp_path: Path, ending: str, mode: str, channels:
     save_images(tmp_path, raw.astype(np.uint16) * 257 if mode == "F16" else raw, ending, None if mode == "F16" else mode)
     data = load(tmp_path)
     assert data.event_shape == (channels, 9, 8)
-    assert isinstance(data.encoding, Standardised if mode == "F16" else Binned)
-    assert data.encoding.decode(data.test).dtype == {"1": np.bool_, "F16": np.float64}.get(mode, np.uint8)
+    assert isinstance(data.encoding, Listed if mode == "F16" else Binned)
+    assert data.encoding.decode(data.test).dtype == {"1": np.bool_, "F16": np.uint16}.get(mode, np.uint8)
 
 
 def test_transparent_palettes_and_turned_photographs(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from saltus.data.conditions import Conditions, Labels
 from saltus.data.dataset import DataSet, subsample
-from saltus.data.encoding import Binned, Encoding, Standardised
+from saltus.data.encoding import Binned, Encoding, Listed, Standardised
 from saltus.data.layout import Layout
 from saltus.data.sources import digits, load, read_items
 
@@ -13,6 +13,7 @@ __all__ = [
     "Encoding",
     "Labels",
     "Layout",
+    "Listed",
     "Standardised",
     "digits",
     "load",
