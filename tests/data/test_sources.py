@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -74,6 +75,8 @@ def test_the_rule_from_raw_values_to_encodings(tmp_path: Path, raw: np.ndarray, 
         ({"train_images": 80, "test_images": 9, "train_labels": 80}, (80, 9)),
         ({"x_train": 80, "x_val": 7, "x_test": 9}, (80, 7, 9)),
         ({"train": 80, "validation": 7, "test": 9, "mean": 1}, (80, 7, 9)),
+        ({"train": 80, "val": 7, "test": 9}, (80, 7, 9)),
+        ({"train_images": 80, "valid_images": 7, "test_images": 9}, (80, 7, 9)),
         ({"images": 80, "labels": 80}, (80,)),
         ({"x": 80, "y": 80}, (80,)),
         ({"anything": 80}, (80,)),
@@ -163,7 +166,9 @@ def test_folders_inside_a_folder_are_classes(tmp_path: Path) -> None:
         (["train_images", "test_images"], ["train_labels", "test_labels"]),
         (["x_train", "x_val", "x_test"], ["y_train", "y_val", "y_test"]),
         (["train", "validation", "test"], ["train_labels", "validation_labels", "test_labels"]),
+        (["train", "val", "test"], ["train_labels", "val_labels", "test_labels"]),
         (["images"], ["labels"]),
+        (["data"], ["targets"]),
     ],
 )
 def test_labels_go_with_their_items(tmp_path: Path, names: list[str], labels: list[str]) -> None:
@@ -295,3 +300,29 @@ def test_real_tables(name: str, columns: int) -> None:
     with np.load(REAL / f"tabular_{name}.npz") as file:
         assert (len(data.train), len(data.validation), len(data.test)) == tuple(len(file[part]) for part in ("train", "validation", "test"))
         np.testing.assert_allclose(data.encoding.decode(data.test), file["test"], atol=1e-5)
+
+
+def test_what_a_folder_holds_in_vain_is_counted(tmp_path: Path) -> None:
+    save_images(tmp_path, integers(60), "png")
+    save_images(tmp_path, integers(10, seed=1), "ppm")
+    assert load(tmp_path).notes == ()
+    for name in ("a.txt", "b.txt", "c.webm", ".hidden.png", "README"):
+        (tmp_path / name).touch()
+    save_images(tmp_path / "more", integers(10, seed=2), "png")
+    (note,) = load(tmp_path).notes
+    assert note.startswith(f"passed over in {tmp_path.name}: 2 .txt, 1 .webm, 1 a folder inside, 1 hidden, 1 without an ending")
+    assert note.endswith("the images in more too: give that folder, or put all images into folders by class")
+
+
+def test_a_program_in_an_image_is_not_run(tmp_path: Path) -> None:
+    """Pillow gives PostScript to another program, whatever the file is named."""
+    (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n")
+    with pytest.raises(SaltusError, match=r"a\.png is no image of a known format"):
+        load(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+def test_a_pipe_is_no_image(tmp_path: Path) -> None:
+    save_images(tmp_path, integers(60), "png")
+    os.mkfifo(tmp_path / "pipe.png")
+    assert load(tmp_path).notes == (f"passed over in {tmp_path.name}: 1 no regular file",)

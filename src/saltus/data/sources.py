@@ -3,11 +3,11 @@
 How values are encoded is told in `saltus.data.rule`.
 
 An .npz file gives `train_images`, `validation_images` and `test_images`; or `x_train`, `x_val` and `x_test`; or
-`train`, `validation` and `test`; or everything in `images`, `data` or `x`, or in its only array.  What it does
-not divide is divided by `saltus.data.split`.  `samples` is a whole too, as `saltus sample` writes it.
+`train`, `validation` and `test`; or everything in `images`, `data` or `x`, or in its only array.  `val` and `valid` are
+validation too.  What it does not divide is divided by `saltus.data.split`.  `samples` is a whole too, as `saltus sample` writes it.
 
 Labels are taken along where each array has them, one integer or text an item: `train_labels`, `validation_labels` and
-`test_labels`; or `y_train`, `y_val` and `y_test` for `x_train`; or `labels` for a whole.  Of a folder without images of
+`test_labels`; or `y_train`, `y_val` and `y_test` for `x_train`; or `labels`, `targets` or `y` for a whole.  Of a folder without images of
 its own, the folders inside are classes.  Attributes are `train_attributes`, `validation_attributes` and `test_attributes`,
 or `attributes` for a whole.  What labels and attributes may be is told in `saltus.data.conditions`.
 
