@@ -11,7 +11,7 @@ import click
 
 from saltus.cli.by_level import measured_by_level
 from saltus.cli.common import LATENT_ITEMS, SAMPLING_OPTIONS, chain_of, json_option, sampling_options, say
-from saltus.cli.floors import drawn, floor_words
+from saltus.cli.floors import drawn, few_of, floor_words
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
 
@@ -154,7 +154,7 @@ def _run(
         _words(steps, report, bound, measured),
         *floor_words(chain, evaluator.real, floors if bound else {}, condition),
         *([classes["words"]] if classes else []),
-        *map(str, uses),
+        *few_of([str(use) for use in uses]),
     ]
     if by_level:
         made["by_level"], text = measured_by_level(chain, items, n, sampling, out)
@@ -210,7 +210,7 @@ def _encoded(place: Path, items: DataSet) -> Tensor:
 
     raw, encoding = read_items(place), items.encoding
     try:
-        if encoding.dtype.kind == "f" and raw.dtype.kind != "f":
+        if encoding.layout.is_image and encoding.dtype.kind == "f" and raw.dtype.kind != "f":
             raise SaltusError(f"the array is of type {raw.dtype} where {encoding.dtype} was expected; convert it to the units of the data")
         y = encoding.encode(encoding.layout.like(raw, encoding.shape))
         if encoding.dtype.kind == "f":  # of integers the encoding knows the range

@@ -131,13 +131,14 @@ def train(data: str, out: Path, start: Path | None, device: str, extend: bool, a
         ) from None
     result, words = _report(chain, items)
     result = {"run": str(out), "kernel": config.kernel, "calls": chain.levels.L, "bits_per_dim": None} | result
-    calls = " --calls 4" if chain.any_step else ""
-    say(as_json, result, "\n".join([*words, f"the run is in {out}; sample it with: saltus sample {out} --n 64{calls} --out {out}-samples"]))
+    calls = ["--calls", "4"] if chain.any_step else []
+    command = shlex.join(["saltus", "sample", str(out), "--n", "64", *calls, "--out", f"{out}-samples"])
+    say(as_json, result, "\n".join([*words, f"the run is in {out}; sample it with: {command}"]))
 
 
 def _report(chain: Chain, items: DataSet) -> tuple[dict[str, Any], list[str]]:
     """The bound on the validation items and what latents are used for, as JSON and in words."""
-    from saltus.cli.floors import floor_words
+    from saltus.cli.floors import few_of, floor_words
     from saltus.evaluation import closed_forms, latent_use, likelihood
 
     condition = items.conditions_for(chain.condition, "validation")
@@ -152,7 +153,7 @@ def _report(chain: Chain, items: DataSet) -> tuple[dict[str, Any], list[str]]:
     result = {name: getattr(bound, name) for name in names} | {"latent_use": [asdict(use) for use in uses]}
     floors = closed_forms(chain, items, items.validation, condition=condition)
     result["closed_forms"] = {name: {"total": floor.total, "per_level": floor.per_level} for name, floor in floors.items()}
-    return result, [_words(bound), *floor_words(chain, items.validation, floors, condition), *map(str, uses)]
+    return result, [_words(bound), *floor_words(chain, items.validation, floors, condition), *few_of([str(use) for use in uses])]
 
 
 def _words(bound: Likelihood) -> str:
