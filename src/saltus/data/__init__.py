@@ -2,8 +2,9 @@
 
 from saltus.data.conditions import Conditions, Labels
 from saltus.data.dataset import DataSet, subsample
-from saltus.data.encoding import Binned, Encoding, Listed, Standardised
+from saltus.data.encoding import Binned, Encoding, Standardised
 from saltus.data.layout import Layout
+from saltus.data.listed import Listed
 from saltus.data.sources import digits, load, read_items
 
 __all__ = [

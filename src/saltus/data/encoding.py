@@ -1,8 +1,7 @@
 r"""How raw values become y, and y raw values again.
 
 `Binned` puts the integers low ... high on equal bins of [-1, 1], where a likelihood is a probability and needs no
-Jacobian; `Listed` does so with any values of a short list.  `Standardised` gives floats mean 0 and variance 1; a density
-then changes by the scaling,
+Jacobian.  `Standardised` gives floats mean 0 and variance 1; a density then changes by the scaling,
 
     -ln p(raw) = -ln p(y) + sum over dimensions of ln(std),
 
@@ -27,12 +26,11 @@ from saltus.errors import SaltusError
 from saltus.likelihoods import DiscretisedHead, GaussianHead, Head
 from saltus.registry import Configurable, describe
 
-__all__ = ["Binned", "Encoding", "Listed", "Standardised"]
+__all__ = ["CHUNK", "OUTLIERS", "Binned", "Encoding", "Standardised"]
 
-_OUTLIERS = 1e-4  # costs 1e-4 nats a dimension where there are none; docs/decisions/0007-outliers.md
-_CHUNK = 1024  # items encoded at a time, so that float64 is never held for a whole data set
+OUTLIERS = 1e-4  # costs 1e-4 nats a dimension where there are none; docs/decisions/0007-outliers.md
+CHUNK = 1024  # items encoded at a time, so that float64 is never held for a whole data set
 _MOST_BINS = 2**16  # float32 tells them apart with room to spare
-_NEAR = 0.01  # of the distance of two listed values: what rounding to float32 moves one by, and more
 _EXACT = 2**53  # the integers that float64 holds exactly
 
 
@@ -105,8 +103,8 @@ class Encoding(Configurable, ABC):
         self._check(raw)
         y = np.empty((len(raw), *self.event_shape), dtype=np.float32)
         with np.errstate(over="ignore"):  # refused below
-            for start in range(0, len(raw), _CHUNK):
-                y[start : start + _CHUNK] = self._forward(self.layout.to_event(raw[start : start + _CHUNK]))
+            for start in range(0, len(raw), CHUNK):
+                y[start : start + CHUNK] = self._forward(self.layout.to_event(raw[start : start + CHUNK]))
         if not np.isfinite(y).all():
             raise SaltusError("the array holds values that are too far from the mean for float32; drop or clip them")
         return torch.from_numpy(y)
@@ -183,7 +181,7 @@ class Binned(Encoding):
         return -1.0, 1.0
 
     def head(self) -> Head:
-        return DiscretisedHead(self.bins, outliers=_OUTLIERS)
+        return DiscretisedHead(self.bins, outliers=OUTLIERS)
 
     def summary(self) -> str:
         return f"{self._items()} with {self.bins} values"
@@ -206,81 +204,6 @@ class Binned(Encoding):
     def _backward(self, y: Array) -> Array:
         index = np.rint((np.clip(y, -1, 1) + 1) / 2 * (self.bins - 1))
         return (index + self.low).astype(self.dtype)
-
-
-class Listed(Encoding):
-    """Values of a short list, in their order on equal bins from -1 to 1: grey values with gaps, or pixels that were divided by 255.
-
-    Args:
-        layout, shape, dtype: as for `Encoding`; an integer or float type.
-        values: that occur, increasing, (k,) float64.
-
-    Raises:
-        SaltusError: if there are fewer than 2 values, they do not increase, or the type cannot hold them.
-
-    >>> quarters = Listed("gray", (8, 8), torch.tensor([0.0, 85.0, 170.0, 255.0]), "uint8")
-    >>> quarters.encode(np.full((1, 8, 8), 85, dtype=np.uint8)).unique()
-    tensor([-0.3333])
-    """
-
-    def __init__(self, layout: Layout | str, shape: Sequence[int], values: Tensor, dtype: str) -> None:
-        super().__init__(layout, shape, dtype)
-        self._values = values.detach().cpu().to(torch.float64).numpy()
-        if self._values.ndim != 1 or len(self._values) < 2 or not (np.diff(self._values) > 0).all():
-            raise SaltusError(
-                f"a list of {self._values.size} values was given; expected at least 2 that increase: give them in their order"
-            )
-        if self.dtype.kind not in "iuf" or (self.dtype.kind != "f" and not np.array_equal(self._values.astype(self.dtype), self._values)):
-            raise SaltusError(f"the type {dtype} cannot hold the listed values; give one that does")
-
-    @property
-    def bins(self) -> int:
-        """How many values there are."""
-        return len(self._values)
-
-    @property
-    def scaling(self) -> float:
-        return 0.0
-
-    @property
-    def shown(self) -> tuple[float, float]:
-        return -1.0, 1.0
-
-    def head(self) -> Head:
-        return DiscretisedHead(self.bins, outliers=_OUTLIERS)
-
-    def summary(self) -> str:
-        return f"{self._items()} with {self.bins} values from {self._values[0]:g} to {self._values[-1]:g}"
-
-    def _check(self, raw: Array) -> None:
-        if raw.dtype.kind not in "iuf":
-            raise SaltusError(f"the array is of type {raw.dtype} where {self.dtype} was expected; convert it to numbers")
-        if found := not_finite(raw):
-            raise SaltusError(f"the array holds {found} where finite numbers were expected; fill or drop them")
-        for start in range(0, len(raw), _CHUNK):
-            chunk = raw[start : start + _CHUNK].astype(np.float64)
-            off = np.abs(self._values[self._index(chunk)] - chunk)
-            if (off > _NEAR * np.diff(self._values).min()).any():
-                odd = chunk.reshape(-1)[int(off.argmax())]
-                raise SaltusError(
-                    f"the value {odd:g} is none of the {self.bins} from {self._values[0]:g} to {self._values[-1]:g} that the data have; "
-                    "give values of the same kind"
-                )
-
-    def _index(self, raw: Array) -> Array:
-        """The place of the nearest value."""
-        found: Array = np.searchsorted((self._values[1:] + self._values[:-1]) / 2, raw)
-        return found
-
-    def _forward(self, items: Array) -> Array:
-        steps = self.bins - 1
-        doubled: Array = 2.0 * self._index(items.astype(np.float64)) - steps
-        return doubled / steps
-
-    def _backward(self, y: Array) -> Array:
-        index = np.rint((np.clip(y, -1, 1) + 1) / 2 * (self.bins - 1)).astype(np.int64)
-        found: Array = self._values[index].astype(self.dtype)
-        return found
 
 
 class Standardised(Encoding):

@@ -17,8 +17,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from saltus.data.encoding import Binned, Encoding, Listed, Standardised
+from saltus.data.encoding import Binned, Encoding, Standardised
 from saltus.data.layout import Array, Layout
+from saltus.data.listed import Listed
 from saltus.data.parts import Parts
 from saltus.errors import SaltusError
 

@@ -15,8 +15,9 @@ from saltus.training.folder import (
     updates_done,
 )
 from saltus.training.level_sampling import LevelSampling
+from saltus.training.progress import Progress, Validation
 from saltus.training.run import train, usable_device
-from saltus.training.trainer import VALIDATIONS, Progress, Trainer, Validation
+from saltus.training.trainer import VALIDATIONS, Trainer
 from saltus.training.warm import warm_start
 
 __all__ = [

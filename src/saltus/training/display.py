@@ -10,7 +10,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, T
 from rich.progress import Progress as Bar
 from rich.text import Text
 
-from saltus.training.trainer import Progress, Trainer
+from saltus.training.progress import Progress
+from saltus.training.trainer import Trainer
 
 __all__ = ["show"]
 

@@ -8,15 +8,11 @@ Ctrl-C and SIGTERM let the update end, keep the run and stop; a second one stops
 from __future__ import annotations
 
 import contextlib
-import json
 import shutil
-import signal
 import sys
-import threading
 import time
 import warnings
 from collections.abc import Generator, Iterator, Mapping
-from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -35,13 +31,15 @@ from saltus.training.config import Config
 from saltus.training.display import show
 from saltus.training.folder import CHECKPOINTS, METRICS, SOURCE, check_data, load_config, source_of, updates_done
 from saltus.training.level_sampling import LevelSampling
+from saltus.training.metrics import recorded
+from saltus.training.progress import Progress
 from saltus.training.start import choose_start, with_closed_forms
-from saltus.training.trainer import Progress, Trainer
+from saltus.training.stopping import stopping
+from saltus.training.trainer import Trainer
 from saltus.training.warm import warm_start
 
 __all__ = ["train", "usable_device"]
 
-_LINES = 200  # of metrics over a run
 _SECONDS = 30.0  # between checkpoints, at least
 _SHARE = 20  # times as long as writing one took, at least
 _LOCK = ".lock"
@@ -202,7 +200,7 @@ def _listed(versions: Mapping[str, str]) -> str:
 def _run(trainer: Trainer, home: Path | None, quiet: bool) -> None:
     """The updates that are left; Ctrl-C and SIGTERM end them after one."""
     updates: Iterator[Progress] = iter(trainer) if quiet else show(trainer, trainer.config.kernel)
-    with _stopping() as stopped, contextlib.closing(_kept(updates, trainer, home)) as kept:
+    with stopping() as stopped, contextlib.closing(_kept(updates, trainer, home)) as kept:
         for _ in kept:
             if stopped.is_set():
                 raise KeyboardInterrupt
@@ -215,7 +213,7 @@ def _kept(updates: Iterator[Progress], trainer: Trainer, home: Path | None) -> G
         return
     checkpoints, due, saved, whole = Checkpoints(home / CHECKPOINTS), time.monotonic() + _SECONDS, trainer.done, True
     try:
-        for progress in _recorded(updates, home / METRICS, trainer):
+        for progress in recorded(updates, home / METRICS, trainer):
             whole = True
             if time.monotonic() >= due:
                 took, saved = _keep(trainer, checkpoints, home), trainer.done
@@ -239,62 +237,6 @@ def _keep(trainer: Trainer, checkpoints: Checkpoints, home: Path) -> float:
     except OSError as error:
         warnings.warn(f"no checkpoint was written after update {trainer.done} ({error}); make room, the training goes on", stacklevel=2)
     return time.monotonic() - begun
-
-
-@contextlib.contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """An event that the first Ctrl-C or SIGTERM sets; the second one is as ever."""
-    stopped = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # which alone may handle signals
-        yield stopped
-        return
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def stop(*_: object) -> None:
-        stopped.set()
-        restore()
-
-    for number in before:
-        signal.signal(number, stop)
-    try:
-        yield stopped
-    finally:
-        restore()
-
-
-def _recorded(updates: Iterator[Progress], file: Path, trainer: Trainer) -> Iterator[Progress]:
-    """The updates, with a line of metrics now and then, after those up to where the training goes on."""
-    config, kept = trainer.config, _lines_up_to(file, trainer.done)
-    storage.write_atomically(file, "".join(f"{line}\n" for line in kept))
-    before, begun, every = (json.loads(kept[-1])["seconds"] if kept else 0.0), time.monotonic(), max(1, config.updates // _LINES)
-    first = trainer.done
-    for progress in updates:
-        if progress.update % every == 0 or progress.update in (1, config.updates):
-            seconds = time.monotonic() - begun
-            rate = (progress.update - first) * config.batch / max(seconds, 1e-9)
-            told = {**asdict(progress), "seconds": round(before + seconds, 3), "items_per_second": round(rate, 1)}
-            try:
-                with file.open("a") as lines:
-                    lines.write(storage.to_json(told) + "\n")
-            except OSError as error:  # no reason to end a training
-                warnings.warn(f"no metrics were written after update {progress.update} ({error})", stacklevel=2)
-        yield progress
-
-
-def _lines_up_to(file: Path, update: int) -> list[str]:
-    """Whole lines of metrics of the updates that are not made again."""
-    kept = []
-    for line in file.read_text(errors="replace").splitlines() if file.exists() else []:
-        try:
-            if json.loads(line)["update"] <= update:
-                kept.append(line)
-        except (ValueError, KeyError, TypeError):  # cut short
-            continue
-    return kept
 
 
 def _finished(chain: Chain, data: DataSet, config: Config, home: Path | None, quiet: bool) -> Chain:

@@ -16,12 +16,9 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
-from functools import lru_cache
+from dataclasses import asdict
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from saltus.chain import Batch, Chain, ChainLoss, Loss, bits_per_dim
@@ -29,63 +26,23 @@ from saltus.data import DataSet
 from saltus.errors import SaltusError
 from saltus.kernels import MixtureFlow, is_reweighted
 from saltus.process import Noise
-from saltus.registry import Tensors
 from saltus.training.checkpoint import Checkpoint
 from saltus.training.choices import LevelWeighting
 from saltus.training.config import Config
 from saltus.training.level_sampling import LevelSampling
+from saltus.training.order import items_after
+from saltus.training.progress import Progress, Validation
+from saltus.training.state import State
 
-__all__ = ["BETAS", "VALIDATIONS", "Progress", "Trainer", "Validation"]
+__all__ = ["BETAS", "VALIDATIONS", "Trainer"]
 
 BETAS = (0.9, 0.99)
 """Of AdamW."""
 VALIDATIONS = 20
 """Of a run, at most, evenly spread over its updates."""
 
-_MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # of AdamW, for each parameter
-_LEVELS = "level_sampling"
 _VALIDATION_ITEMS = 256
 _PATIENCE = 100  # updates that may be skipped in a row before the run is given up
-
-
-@dataclass(frozen=True)
-class Validation:
-    """The averaged chain on up to 256 validation items, which it was calibrated on too: a figure to watch, not to report.
-
-    Attributes:
-        bits_per_dim: the bound, importance-weighted as the chain's is; None where the kernel has none.
-        per_level: the bound's terms of each step, cleanest first, nats per item.
-        kl: KL of the latent of each step, nats per item.
-        active_units: of each step; None without a latent.
-        aggregate_kl: of the latents taken together to N(0, I), of each step, nats; None without a latent.
-    """
-
-    bits_per_dim: float | None = None
-    per_level: list[float] = field(default_factory=list)
-    kl: list[float] = field(default_factory=list)
-    active_units: list[int | None] = field(default_factory=list)
-    aggregate_kl: list[float | None] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One update.
-
-    Attributes:
-        update: updates done.
-        loss: mean over items of the training loss, nats per dimension (squared error per dimension for the deterministic kernel).
-        terms: its named terms, likewise.
-        gradient_norm: before clipping.
-        skipped: updates skipped so far because loss or gradient was not finite.
-        validation: the latest.
-    """
-
-    update: int
-    loss: float
-    terms: dict[str, float]
-    gradient_norm: float
-    skipped: int
-    validation: Validation
 
 
 class Trainer:
@@ -129,13 +86,13 @@ class Trainer:
         self._buffers = list(zip(self._average.buffers(), chain.buffers(), strict=True))  # are not averaged, but kept up to date
         self._device, self._updates = self._parameters[0].device, 0
         self._done, self._skipped, self._in_a_row, self._validation, self._fault = 0, 0, 0, Validation(), ""
-        self._best: list[Tensor] = []  # averages of the best validation
         self._best_update, self._best_bits = 0, math.inf
         bound, d = all(kernel.trains_bound for kernel in chain.each_kernel()) and not chain.any_step, math.prod(chain.event_shape)
         flows = any(isinstance(kernel, MixtureFlow) for kernel in chain.each_kernel())  # have networks of their own, and few nats
         self._equal = config.level_weighting is LevelWeighting.EQUAL or (config.level_weighting is None and flows)
         self.level_sampling = level_sampling or (LevelSampling(chain.levels.L, d, equal=self._equal) if bound else None)
         self._optimiser = torch.optim.AdamW(self._parameters, betas=BETAS, weight_decay=config.weight_decay, fused=True)
+        self._state = State(self._parameters, self._averages, self._buffers, self._optimiser, self.level_sampling)
 
     def averaged(self) -> Chain:
         """The chain to sample from, at any moment: a copy with averaged weights, calibrated on the validation items."""
@@ -143,7 +100,7 @@ class Trainer:
 
     def best(self) -> Chain:
         """The same with the averaged weights of the best validation, where the bound is trained for; without any, as they are."""
-        return self._calibrated(None, self._best or self._averages)
+        return self._calibrated(None, self._state.best or self._averages)
 
     @property
     def remark(self) -> str:
@@ -210,7 +167,7 @@ class Trainer:
     def _keep_if_best(self) -> None:
         bits, bound = self._validation.bits_per_dim, all(kernel.trains_bound for kernel in self.chain.each_kernel())
         if bound and bits is not None and bits < self._best_bits and not is_reweighted(self.config.loss_weights):
-            self._best = [average.detach().clone() for average in self._averages]
+            self._state.best = [average.detach().clone() for average in self._averages]
             self._best_update, self._best_bits = self._done, bits
 
     def checkpoint(self) -> Checkpoint:
@@ -220,9 +177,9 @@ class Trainer:
             "skipped": self._skipped,
             "in_a_row": self._in_a_row,
             "validation": asdict(self._validation),
-            "best": [self._best_update, self._best_bits] if self._best else None,
+            "best": [self._best_update, self._best_bits] if self._state.best else None,
         }
-        return Checkpoint(self._done, numbers, {name: tensor.detach() for name, tensor in self._slots().items()})
+        return Checkpoint(self._done, numbers, self._state.tensors())
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Go on from a checkpoint of the same chain, data and configuration.
@@ -230,51 +187,16 @@ class Trainer:
         Raises:
             SaltusError: if it is of others.
         """
-        numbers, found = checkpoint.numbers, checkpoint.tensors
+        numbers = checkpoint.numbers
         try:
             progress = [int(numbers[name]) for name in ("averaged", "skipped", "in_a_row")]
             validation, best = Validation(**numbers["validation"]), numbers["best"]
             self._best_update, self._best_bits = (0, math.inf) if best is None else (int(best[0]), float(best[1]))
         except (KeyError, TypeError, ValueError) as error:
             raise SaltusError("the checkpoint does not say how far its training was; remove it, or train anew") from error
-        self._begin_optimiser(found)
-        self._best = [] if best is None else [torch.empty_like(average) for average in self._averages]
-        slots = self._slots()
-        shapes = ({name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()} for tensors in (slots, found))
-        if next(shapes) != next(shapes):
-            raise SaltusError("the checkpoint is of another chain or configuration; give its own, or train anew")
-        with torch.no_grad():
-            for name, slot in slots.items():
-                slot.copy_(found[name])
-        if self.level_sampling:
-            self.level_sampling.follow(found[_LEVELS].numpy().copy())
-        with torch.no_grad():
-            for averaged, current in self._buffers:
-                averaged.copy_(current)
+        self._state.fill(checkpoint.tensors, best is not None)
         self._updates, self._skipped, self._in_a_row = progress
         self._done, self._validation = checkpoint.update, validation
-
-    def _begin_optimiser(self, found: Tensors) -> None:
-        """Give the optimiser the state that it makes at its first step, for the parameters that a checkpoint has it for."""
-        for place, parameter in enumerate(self._parameters):
-            names = [name for name in _MOMENTS if f"optimiser.{place}.{name}" in found]
-            self._optimiser.state[parameter] = {
-                name: torch.zeros((), dtype=torch.float32, device=self._device) if name == "step" else torch.zeros_like(parameter)
-                for name in names
-            }
-
-    def _slots(self) -> Tensors:
-        """The tensors of a checkpoint, by name: written from, and read into."""
-        named: Tensors = {f"chain.{place}": tensor for place, tensor in enumerate(self._parameters)}
-        named |= {f"average.{place}": tensor for place, tensor in enumerate(self._averages)}
-        named |= {f"best.{place}": tensor for place, tensor in enumerate(self._best)}
-        named |= {f"buffer.{place}": tensor for place, (_, tensor) in enumerate(self._buffers)}
-        for place, parameter in enumerate(self._parameters):
-            state = self._optimiser.state.get(parameter, {})
-            named |= {f"optimiser.{place}.{name}": state[name] for name in _MOMENTS if name in state}
-        if self.level_sampling:
-            named[_LEVELS] = torch.from_numpy(self.level_sampling.squares)
-        return named
 
     def _update(self, update: int) -> tuple[dict[str, float], float, bool]:
         """One step of the optimiser, unless loss or gradient is not finite: the terms of the loss, the gradient's norm, and whether."""
@@ -311,7 +233,7 @@ class Trainer:
     def _batch(self, update: int) -> Batch:
         """What an update sees."""
         config, first = self.config, update * self.config.batch
-        index = _items(len(self.data.train), first, config.batch, config.seed)
+        index = items_after(len(self.data.train), first, config.batch, config.seed)
         noise = self.chain.noise(config.seed, first, config.batch)
         ramp = config.kl_warm_up * config.updates
         risen, weights = min(1.0, update / ramp) if ramp else 1.0, config.loss_weights
@@ -354,17 +276,3 @@ def _fault(loss: Loss) -> str:
         if (broken := ~value.detach().isfinite().cpu()).any():
             return f"the term {name} of level {int(loss.level[broken][0])}"
     return "the gradient"
-
-
-def _items(n: int, first: int, count: int, seed: int) -> Tensor:
-    """Places of the items that follow after `first` items were seen: one permutation of the data after another."""
-    epochs = range(first // n, (first + count - 1) // n + 1)
-    order = [_permutation(n, epoch, seed) for epoch in epochs]
-    start = first - epochs[0] * n
-    joined = order[0] if len(order) == 1 else np.concatenate(order)
-    return torch.from_numpy(joined[start : start + count])
-
-
-@lru_cache(maxsize=2)  # a batch may straddle two epochs
-def _permutation(n: int, epoch: int, seed: int) -> NDArray[np.int64]:
-    return np.random.default_rng([seed, epoch]).permutation(n)
