@@ -4,8 +4,8 @@ python benchmarks/cifar.py train FOLDER [--only cifar10_tiny]     FOLDER holds c
 python benchmarks/cifar.py compare FOLDER [--only cifar10_tiny]   every figure, by `saltus compare`
 python benchmarks/cifar.py report                                 docs/results/cifar.md, from what is there
 
-`cifar10_tiny` and `cifar10_started` take CPU minutes; the second starts from a mixture, takes one call, and its head has channels and
-pixels in sequence. `cifar10_small` (9 million parameters) is for a GPU, an hour for each kernel:
+`cifar10_tiny` and `cifar10_started` take CPU minutes; the second starts from a mixture, takes one call, and its head has channels in
+sequence. `cifar10_small` (9 million parameters) is for a GPU, an hour for each kernel:
 
     python benchmarks/cifar.py train FOLDER --only cifar10_small --device cuda
 """
@@ -19,7 +19,7 @@ from typing import Any
 from cases import GAUSSIAN, LADDER, NOISY, RECIPES, Case, Recipe
 from commands import command_line, in_miniature
 from started import CASES as STARTED
-from started import STARTED_VAE
+from started import LADDER as AFTER_A_MIXTURE
 
 KEPT = Path("runs/cifar")
 REPORT = Path("docs/results/cifar.md")
@@ -29,6 +29,8 @@ _TINY: dict[str, Any] = {"preset": "tiny", "channels": (32, 64, 96), "batch": 16
 _SMALL = _TINY | {"preset": "small", "channels": (64, 128, 128), "batch": 64}
 _ALONE = {"levels": 1, "architecture": None, "width": None}  # there is no MLP
 RECIPES.update({"ladder-4": Recipe(_LADDER | {"times": NOISY[4]}), "ladder-1": Recipe(_LADDER | _ALONE)})
+_ON_THEIR_OWN = "logistic after a mixture-1"
+RECIPES[_ON_THEIR_OWN] = Recipe(AFTER_A_MIXTURE | {"head": "logistic"})
 _KERNELS, _CALLS = (GAUSSIAN, "ladder-4", "ladder-1"), (1, 4, 10)
 _STEPS = ("Gaussian step", "VAE step")  # the other samplers have no bound
 CASES = {
@@ -39,7 +41,7 @@ CASES = {
         paces="cifar-started",
         seconds=1500,
         calls=(1, 4),
-        kernels=(STARTED_VAE, GAUSSIAN),
+        kernels=(GAUSSIAN, _ON_THEIR_OWN),
         samplers=("VAE step", "Gaussian step", "UniPC", "mixture"),
         samples=500,
     ),
