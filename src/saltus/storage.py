@@ -11,6 +11,7 @@ file holds; only then are numbers read.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import uuid
@@ -168,8 +169,12 @@ def _homes(module: nn.Module) -> dict[str, str]:
 
 def _write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> str:
     """Write tensors, and give the digest of the file."""
-    with atomically(file) as path:  # clones, since views may overlap
-        save_file({key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in tensors.items()}, path)
+    whole = {key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in tensors.items()}  # views may overlap
+    with atomically(file) as path:
+        try:
+            save_file(whole, path)
+        except SafetensorError as error:  # as a full disk is told
+            raise OSError(errno.EIO, in_brief(error), str(file)) from error
         return _digest(path)
 
 

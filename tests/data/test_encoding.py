@@ -68,6 +68,11 @@ def test_listed_inverts_whatever_the_values(data: st.DataObject) -> None:
     assert torch.equal(again.encode(back), y)  # type: ignore[attr-defined]
 
 
+def test_listed_values_are_in_the_key() -> None:
+    one, other = (Listed("gray", (8, 8), torch.tensor([0.0, 0.5, top]), "float32") for top in (1.0, 2.0))
+    assert one.key != other.key
+
+
 def test_values_that_are_not_listed_are_refused() -> None:
     encoding = Listed("gray", (8, 8), torch.tensor([0.0, 85.0, 170.0, 255.0]), "uint8")
     for raw, says in ((np.full((1, 8, 8), 84, np.uint8), "84 is none of the 4 from 0 to 255"), (np.full((1, 8, 8), np.nan), "NaN")):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import random
 import signal
@@ -15,11 +16,12 @@ import pytest
 import torch
 from filelock import FileLock
 
-from saltus import Chain, SaltusError
+from saltus import Chain, SaltusError, storage
 from saltus.data import DataSet, digits
 from saltus.training import Config, Trainer, Validation, build_chain, train
 from saltus.training import run as running
 from saltus.training.checkpoint import Checkpoint, Checkpoints
+from saltus.training.display import show
 from tests.helpers.checks import assert_one_sentence
 
 UPDATES, KILLS = 60, 3
@@ -217,3 +219,81 @@ def test_a_full_disk_does_not_end_a_training(tmp_path: Path, data: DataSet, monk
         with pytest.warns(UserWarning, match=r"no checkpoint was written after update \d .*No space left"):
             train(data, Config(**(OPTIONS | {"updates": 3})), tmp_path / "run", quiet=True)
     assert Chain.load(tmp_path / "run").sample(1, seed=0).shape == (1, 1, 8, 8)
+
+
+def test_where_no_checkpoint_is_whole_nothing_is_trained_over_the_run(tmp_path: Path, data: DataSet) -> None:
+    home, config = tmp_path / "run", Config(**(OPTIONS | {"updates": 3}))
+    train(data, config, home, quiet=True)
+    before = (home / "chain.safetensors").read_bytes(), (home / "metrics.jsonl").read_bytes()
+    for file in (home / "checkpoints").glob("[0-9]*.safetensors"):
+        file.write_bytes(b"")
+    with pytest.raises(SaltusError, match=r"cannot be used .*, and none before it; take a copy") as error:
+        train(data, config, home, quiet=True)
+    assert_one_sentence(error.value)
+    assert ((home / "chain.safetensors").read_bytes(), (home / "metrics.jsonl").read_bytes()) == before
+
+
+def test_a_checkpoint_after_a_fallback_is_kept(tmp_path: Path) -> None:
+    kept = Checkpoints(tmp_path)
+    for update in (10, 20):
+        kept.save(Checkpoint(update, {}, {"x": torch.zeros(3)}))
+    (tmp_path / "000000020.safetensors").write_bytes(b"")
+    kept.save(Checkpoint(15, {}, {"x": torch.ones(3)}))
+    found = kept.latest()
+    assert found is not None
+    assert found.update == 15
+
+
+def test_a_run_goes_on_without_its_lock_file_and_another_start_is_refused(tmp_path: Path, data: DataSet) -> None:
+    """Some versions of filelock remove the file, and a copy of a folder may lack it."""
+    home, config = tmp_path / "run", Config(**(OPTIONS | {"updates": 3}))
+    train(data, config, home, quiet=True)
+    (home / ".lock").unlink(missing_ok=True)
+    train(data, config, home, quiet=True)
+    (home / ".chain.safetensors.0.partial").touch()
+    with pytest.raises(SaltusError, match="began from another network than is asked for now"):
+        train(data, config, home, start=home, quiet=True)
+    assert not list(home.glob(".*.partial"))
+
+
+def test_what_cannot_begin_leaves_an_empty_folder_as_it_was(tmp_path: Path, data: DataSet) -> None:
+    real, linked = tmp_path / "real", tmp_path / "linked"
+    real.mkdir(mode=0o750)
+    linked.symlink_to(real)
+    for home in (real, linked, tmp_path / "new"):
+        with pytest.raises(SaltusError):
+            train(data, Config(**OPTIONS), home, start=tmp_path, quiet=True)
+    assert not (tmp_path / "new").exists()
+    assert (list(real.iterdir()), real.stat().st_mode & 0o777, linked.is_symlink()) == ([], 0o750, True)
+
+
+def test_a_validation_that_is_not_finite_goes_through_a_checkpoint(data: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    config = Config(**(OPTIONS | {"prior": "normal", "updates": 2}))
+    monkeypatch.setattr(Trainer, "validate", lambda _: Validation(math.nan, [math.nan, 1.0], [math.inf, 2.0], [1, 2], [None, 1.0]))
+    trainer, again = (Trainer(build_chain(config, data), data, config) for _ in range(2))
+    for progress in trainer:
+        if progress.update == 1:
+            break
+    at = trainer.checkpoint()
+    again.restore(Checkpoint(at.update, json.loads(storage.to_json(at.numbers)), at.tensors))
+    (last,) = show(again, "vae")
+    assert last.validation.aggregate_kl == [None, 1.0]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the limit on the size of files is asked of Linux")
+def test_a_disk_that_is_full_is_an_error_of_the_disk(tmp_path: Path) -> None:
+    script = f"""
+import resource, signal, torch
+from pathlib import Path
+from saltus.training.checkpoint import Checkpoint, Checkpoints
+kept = Checkpoints(Path({str(tmp_path)!r}))
+kept.save(Checkpoint(1, {{}}, {{"x": torch.zeros(10)}}))
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
+try:
+    kept.save(Checkpoint(2, {{}}, {{"x": torch.zeros(100_000)}}))
+except OSError:
+    print(kept.latest().update)
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == "1", done.stderr

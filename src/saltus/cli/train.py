@@ -125,6 +125,8 @@ def train(data: str, out: Path, start: Path | None, device: str, extend: bool, a
     try:
         chain = training.train(items, config, out, start=start and run_folder(start), device=device, extend=extend)
     except KeyboardInterrupt:
+        if not (out / "config.json").exists():
+            raise Interrupted("stopped before the first update; nothing is kept") from None
         again = shlex.join(["saltus", *sys.argv[1:]])
         raise Interrupted(
             f"stopped; what was reached is kept in {out} and can be sampled; to go on, give the same command: {again}"

@@ -54,7 +54,7 @@ def read_folder(folder: Path) -> Parts:
 def _notes(folder: Path, classes: Sequence[str]) -> tuple[str, ...]:
     """One line that counts what was passed over, by its kind; none where that is nothing."""
     found: Counter[str] = Counter()
-    for name in classes:
+    for name in {"", *classes}:
         for path in _every(folder / name):
             if path.name.startswith("."):
                 found["hidden"] += 1

@@ -50,6 +50,10 @@ class Listed(Encoding):
         return len(self._values)
 
     @property
+    def key(self) -> str:
+        return self._key(values=self._values.tolist())
+
+    @property
     def scaling(self) -> float:
         return 0.0
 

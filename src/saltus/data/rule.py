@@ -4,7 +4,7 @@
 |---|---|
 | bool | `Binned` 0 to 1 |
 | uint8 images of more than 128 different values, and uint8 tables | `Binned` 0 to 255 |
-| other integer images that span at most 256 integers | `Binned` from the least to the greatest, `Listed` where half of these never occur |
+| other integer images of at most 256 different values | `Binned` from the least to the greatest, `Listed` where half of these never occur |
 | float images of at most 256 evenly spaced values, such as pixels over 255 | `Listed` |
 | other integers, and floats | `Standardised` by the training items: a table by columns, images by one mean |
 
@@ -27,6 +27,7 @@ __all__ = ["check_items", "encoding_for"]
 
 _MOST_LEVELS = 256
 _CHUNK = 1024  # items looked at in one go
+_EXACT = 2**53  # the integers that float64 holds exactly
 _EVEN = 0.01  # of the distance of two values: how far off a multiple one may be
 
 
@@ -57,13 +58,14 @@ def encoding_for(parts: Parts, train: Array) -> Encoding:
     values = _values(parts) if layout.is_image else None
     if dtype == np.uint8 and (values is None or len(values) > _MOST_LEVELS // 2):
         return Binned(layout, shape, 0, 255, dtype.name)
-    if values is not None and (listed := _on_bins(values)) is not None:
-        whole = dtype.kind in "iu" and len(listed) == listed[-1] - listed[0] + 1
-        return (
-            Binned(layout, shape, int(listed[0]), int(listed[-1]), dtype.name)
-            if whole
-            else Listed(layout, shape, torch.from_numpy(listed), dtype.name)
-        )
+    if values is not None and dtype.kind in "iu":
+        low, high = int(values[0]), int(values[-1])
+        if high - low < _MOST_LEVELS and 2 * len(values) > high - low:
+            return Binned(layout, shape, low, high, dtype.name)
+        if abs(low) < _EXACT and abs(high) < _EXACT:
+            return Listed(layout, shape, torch.from_numpy(values), dtype.name)
+    if values is not None and dtype.kind == "f" and (even := _evenly_spaced(values)) is not None:
+        return Listed(layout, shape, torch.from_numpy(even), dtype.name)
     return Standardised.fit(layout, train, parts.columns)
 
 
@@ -78,15 +80,15 @@ def _values(parts: Parts) -> Array | None:
     return found
 
 
-def _on_bins(values: Array) -> Array | None:
-    """The values of the bins: all that are evenly spaced from the first to the last, or where more than half of these never occur those
-    that do; None if they are not evenly spaced, or span too much."""
-    step = np.diff(values).min()
-    places = (values - values[0]) / step
-    if np.abs(places - np.rint(places)).max() > _EVEN or (not float(step).is_integer() and places[-1] >= _MOST_LEVELS):
+def _evenly_spaced(values: Array) -> Array | None:
+    """All values from the first to the last that are as far apart as the nearest two, or where more than half of these never occur
+    those that do; None if they do not lie evenly, or are more than 256."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        places = (values - values[0]) / np.diff(values).min()
+    if not np.isfinite(places).all() or np.abs(places - np.rint(places)).max() > _EVEN or places[-1] >= _MOST_LEVELS:
         return None
     spanned = round(float(places[-1])) + 1
-    if spanned <= 2 * len(values):
-        evenly: Array = values[0] + (values[-1] - values[0]) * np.arange(spanned) / (spanned - 1)
-        return evenly
-    return values
+    if spanned > 2 * len(values):
+        return values
+    evenly: Array = values[0] + (values[-1] - values[0]) * np.arange(spanned) / (spanned - 1)
+    return evenly

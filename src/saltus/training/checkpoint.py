@@ -55,23 +55,32 @@ class Checkpoints:
             OSError: if there is no room or no way; what was there stays.
         """
         name = f"{checkpoint.update:0{_DIGITS}}"
+        for file in self.folder.glob(_NAMES):  # that could not be used, or another way was gone from there
+            if file.stem > name:
+                file.unlink()
         document = {"format": _FORMAT, "saltus": version("saltus"), "update": checkpoint.update, "numbers": checkpoint.numbers}
-        try:
-            write_document(self.folder, name, document, {f"{name}.safetensors": checkpoint.tensors})
-        except SafetensorError as error:  # which a full disk raises too
-            raise OSError(None, in_brief(error), str(self.folder / name)) from error
+        write_document(self.folder, name, document, {f"{name}.safetensors": checkpoint.tensors})
         kept = {file.stem for file in sorted(self.folder.glob(_NAMES))[-_KEPT:]}
         for file in self.folder.iterdir():  # what a kill in mid-write left behind, too
             if file.is_file() and file.stem not in kept and not file.name.startswith(_BEGINNING):
                 file.unlink(missing_ok=True)
 
     def latest(self) -> Checkpoint | None:
-        """The newest that is whole, with a warning for every newer one that is not; None if there is none."""
-        for file in sorted(self.folder.glob(_NAMES), reverse=True):
+        """The newest that is whole, with a warning for every newer one that is not; None if there is none.
+
+        Raises:
+            SaltusError: if there are some, and none is whole.
+            OSError: if one cannot be read at all.
+        """
+        found = sorted(self.folder.glob(_NAMES), reverse=True)
+        for file in found:
             try:
                 return _read(file)
-            except (SaltusError, OSError, SafetensorError, TypeError) as error:
-                warnings.warn(f"the checkpoint {file} cannot be used ({in_brief(error)}); the one before it is taken", stacklevel=2)
+            except (SaltusError, FileNotFoundError, SafetensorError, TypeError) as error:
+                told = f"the checkpoint {file} cannot be used ({in_brief(error)})"
+                if file == found[-1]:
+                    raise SaltusError(f"{told}, and none before it; take a copy of the run, or a new folder") from error
+                warnings.warn(f"{told}; the one before it is taken", stacklevel=2)
         return None
 
 

@@ -75,8 +75,13 @@ def load_data(folder: str | Path, given: str | Path | None = None) -> DataSet:
     place = given or source_of(Path(folder)).get("source")
     if not place:
         raise SaltusError(f"{folder} does not say where its data are; give them with --data")
-    data = load(place, condition=load_config(folder).condition)
-    check_data(folder, data)
+    condition, encoding = load_config(folder).condition, load_encoding(folder)
+    try:
+        data = load(place, condition=condition, encoding=encoding)  # by which an older version may have read them otherwise
+        check_data(folder, data)
+    except SaltusError:
+        data = load(place, condition=condition)
+        check_data(folder, data)
     return data
 
 
@@ -137,9 +142,13 @@ def recipe(folder: str | Path) -> str:
 def updates_done(folder: str | Path) -> int:
     """How many updates a run has reached: fewer than its configuration asks for if it was stopped."""
     file = Path(folder) / METRICS
-    lines = file.read_text().splitlines() if file.exists() else []
-    last: dict[str, Any] = json.loads(lines[-1]) if lines else {}
-    return int(last.get("update", last.get("step", 0)))  # older runs count steps
+    for line in reversed(file.read_text(errors="replace").splitlines() if file.exists() else []):
+        try:
+            last = json.loads(line)
+            return int(last.get("update", last.get("step", 0)))  # older runs count steps
+        except (ValueError, AttributeError, TypeError):  # cut short
+            continue
+    return 0
 
 
 def source_of(folder: Path) -> dict[str, Any]:

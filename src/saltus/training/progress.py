@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
+from typing import Any
 
 __all__ = ["Progress", "Validation"]
 
@@ -24,6 +26,12 @@ class Validation:
     kl: list[float] = field(default_factory=list)
     active_units: list[int | None] = field(default_factory=list)
     aggregate_kl: list[float | None] = field(default_factory=list)
+
+    @classmethod
+    def from_json(cls, told: dict[str, Any]) -> Validation:
+        """What JSON kept, which has null for numbers that are not finite."""
+        whole = {name: [math.nan if value is None else value for value in told[name]] for name in ("per_level", "kl")}
+        return cls(**{**told, **whole})
 
 
 @dataclass(frozen=True)

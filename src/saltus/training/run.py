@@ -1,8 +1,8 @@
 """A training run in a folder, which goes on where it was when the same command is given again.
 
-Checkpoints are written every half minute, or more seldom where writing takes long.  A run that was killed goes on from its last one and
-ends with the same weights, bit for bit, as one that was left alone: which items an update sees, and their noise, follow from its number.
-Ctrl-C and SIGTERM let the update end, keep the run and stop; a second one stops at once.
+Checkpoints are written every half minute, or more seldom where writing takes long.  A run that was killed goes on from its last one:
+which items an update sees, and their noise, follow from its number.  On the CPU of one machine, with as many threads, it ends with the same
+weights, bit for bit, as one that was left alone.  Ctrl-C and SIGTERM let the update end, keep the run and stop; a second one stops at once.
 """
 
 from __future__ import annotations
@@ -83,10 +83,10 @@ def train(
     check_condition(config, data)
     with contextlib.nullcontext() if home is None else _locked(home):
         found = home is not None and _begun(home)
-        chain, config = _resumed(home, data, config, extend) if home and found else _made(home, data, config, start, quiet)
+        chain, config = _resumed(home, data, config, start, extend) if home and found else _made(home, data, config, start, quiet)
         trainer = Trainer(chain.to(place), data, config, level_sampling=level_sampling)
-        if home is not None and (checkpoint := Checkpoints(home / CHECKPOINTS).latest()) is not None:
-            trainer.restore(checkpoint)
+        if home is not None:
+            _restore(trainer, home)
         if found and not quiet:
             print(f"the run in {home} goes on after update {trainer.done:,} of {config.updates:,}", file=sys.stderr)
         _run(trainer, home, quiet)
@@ -109,6 +109,13 @@ def usable_device(device: str) -> torch.device:
     return number.device
 
 
+def _restore(trainer: Trainer, home: Path) -> None:
+    """Go on from the latest checkpoint, if there is one; what it has mapped into memory is let go."""
+    checkpoint = Checkpoints(home / CHECKPOINTS).latest()
+    if checkpoint is not None:
+        trainer.restore(checkpoint)
+
+
 @contextlib.contextmanager
 def _locked(home: Path) -> Iterator[None]:
     """The folder, for one process at a time; what could not begin leaves nothing there.
@@ -119,20 +126,32 @@ def _locked(home: Path) -> Iterator[None]:
     if home.exists() and not home.is_dir():
         raise SaltusError(f"{home} is already there and not a folder; give the run a new one")
     existed = home.exists()
-    new = not existed or not any(home.iterdir())
-    if not new and not (home / _LOCK).exists():
+    if existed and any(home.iterdir()) and not _begun(home) and not (home / _LOCK).exists():
         raise SaltusError(f"{home} is already there and holds no run that can go on; give the run a new folder, or remove it first")
+    if _begun(home) and not (home / CHECKPOINTS).is_dir():
+        raise SaltusError(f"the run in {home} has no checkpoints to go on from; give a new folder, or remove it first")
     home.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(home / _LOCK, blocking=False):
-            yield
+            for left in home.glob(".*.partial"):  # of a kill in mid-write
+                left.unlink(missing_ok=True)
+            try:
+                yield
+            finally:
+                if not _begun(home):
+                    _empty(home, existed)
     except Timeout:
         raise SaltusError(f"another process trains in {home}; wait for it, or give the run a new folder") from None
-    finally:
-        if new and not _begun(home):
-            shutil.rmtree(home, ignore_errors=True)
-            if existed:
-                home.mkdir()
+
+
+def _empty(home: Path, existed: bool) -> None:
+    """Take away what a run that did not begin has written, and the folder if it made that."""
+    shutil.rmtree(home / CHECKPOINTS, ignore_errors=True)
+    for file in [home / SOURCE, *home.glob("chain.*"), home / _LOCK]:
+        file.unlink(missing_ok=True)
+    if not existed:
+        with contextlib.suppress(OSError):  # somebody else's file is there
+            home.rmdir()
 
 
 def _begun(home: Path) -> bool:
@@ -149,7 +168,7 @@ def _made(home: Path | None, data: DataSet, config: Config, start: str | Path | 
     if start is not None:
         check_data(start, data)
         warm_start(chain, Chain.load(start))
-        begun = {"config": load_config(start).model_dump(mode="json"), "updates": updates_done(start)}
+        begun = _beginning(start)
     if home is not None:
         storage.write(chain, home / CHECKPOINTS, _CHAIN)
         told = {"fingerprint": data.fingerprint, "conditions": data.condition_fingerprint}
@@ -160,7 +179,12 @@ def _made(home: Path | None, data: DataSet, config: Config, start: str | Path | 
     return chain, config
 
 
-def _resumed(home: Path, data: DataSet, asked: Config, extend: bool) -> tuple[Chain, Config]:
+def _beginning(start: str | Path) -> dict[str, Any]:
+    """What a run remembers of the one whose network it began with."""
+    return {"config": load_config(start).model_dump(mode="json"), "updates": updates_done(start)}
+
+
+def _resumed(home: Path, data: DataSet, asked: Config, start: str | Path | None, extend: bool) -> tuple[Chain, Config]:
     """The chain of a run as it began, and its configuration.
 
     Raises:
@@ -173,6 +197,9 @@ def _resumed(home: Path, data: DataSet, asked: Config, extend: bool) -> tuple[Ch
         listed = ", ".join(f"{name} {given} instead of {kept}" for name, (given, kept) in differences.items())
         raise SaltusError(f"the run in {home} was made otherwise: {listed} is asked for now{hint}; give its own options, or a new folder")
     check_data(home, data)
+    began = source_of(home).get("start")
+    if (start is None) != (began is None) or (start is not None and began != _beginning(start)):
+        raise SaltusError(f"the run in {home} began from another network than is asked for now; give its own --start, or a new folder")
     if (versions := source_of(home).get("versions")) not in (None, _versions()):
         warnings.warn(f"the run in {home} was begun with {_listed(versions)}, and this is {_listed(_versions())}", stacklevel=2)
     if more:
@@ -207,7 +234,8 @@ def _run(trainer: Trainer, home: Path | None, quiet: bool) -> None:
 
 
 def _kept(updates: Iterator[Progress], trainer: Trainer, home: Path | None) -> Generator[Progress]:
-    """The updates, with metrics and checkpoints in the folder; the last whole state is kept however they end."""
+    """The updates, with metrics and checkpoints in the folder.  Ended between two updates, the state is kept; within one, the averaged
+    weights, and the state of the checkpoint before."""
     if home is None:
         yield from updates
         return
@@ -223,7 +251,8 @@ def _kept(updates: Iterator[Progress], trainer: Trainer, home: Path | None) -> G
         whole = True
     finally:
         if not whole:
-            trainer.best().cpu().save(home)
+            with contextlib.suppress(OSError):  # what ended the update is what is told
+                trainer.best().cpu().save(home)
         elif saved != trainer.done:
             _keep(trainer, checkpoints, home)
 

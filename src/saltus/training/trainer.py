@@ -106,7 +106,7 @@ class Trainer:
     def remark(self) -> str:
         """In words, that the best validation was not the last; nothing where it was."""
         last = self._validation.bits_per_dim
-        if last is None or not last > self._best_bits:
+        if last is None or not self._state.best or self._best_update == self._done:
             return ""
         kept = f"the best validation was that after update {self._best_update:,}, whose weights are kept"
         return f"{kept}: {self._best_bits:.3f} bits/dim, {last:.3f} at the end"
@@ -171,7 +171,7 @@ class Trainer:
             self._best_update, self._best_bits = self._done, bits
 
     def checkpoint(self) -> Checkpoint:
-        """All that is needed to go on after the last update, bit for bit."""
+        """All that is needed to go on after the last update; its tensors are those of the training, and change with the next one."""
         numbers = {
             "averaged": self._updates,
             "skipped": self._skipped,
@@ -190,7 +190,7 @@ class Trainer:
         numbers = checkpoint.numbers
         try:
             progress = [int(numbers[name]) for name in ("averaged", "skipped", "in_a_row")]
-            validation, best = Validation(**numbers["validation"]), numbers["best"]
+            validation, best = Validation.from_json(numbers["validation"]), numbers["best"]
             self._best_update, self._best_bits = (0, math.inf) if best is None else (int(best[0]), float(best[1]))
         except (KeyError, TypeError, ValueError) as error:
             raise SaltusError("the checkpoint does not say how far its training was; remove it, or train anew") from error
