@@ -11,6 +11,7 @@ file holds; only then are numbers read.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
 import uuid
@@ -30,7 +31,7 @@ from saltus import storage_format1
 from saltus.errors import SaltusError
 from saltus.registry import Configurable, Tensors, build, describe, in_brief
 
-__all__ = ["atomically", "read", "read_json", "to_json", "write", "write_atomically"]
+__all__ = ["atomically", "read", "read_document", "read_json", "to_json", "write", "write_atomically", "write_document"]
 
 _FORMAT = 2
 _FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
@@ -110,12 +111,44 @@ def write(thing: Configurable, folder: Path, name: str) -> None:
         document["dtypes"] = sorted({_said(parameter.dtype) for parameter in thing.parameters() if parameter.is_floating_point()})
         state, homes = thing.state_dict(), _homes(thing)
         parts[state_file] = {home: state[home] for home in homes.values()}
-    folder.mkdir(parents=True, exist_ok=True)
-    document["files"] = {file: _write_tensors(folder / file, content) for file, content in parts.items()}
-    head, _, tail = (to_json({**document, "digest": ""}, indent=1) + "\n").encode().rpartition(b'""')
-    write_atomically(folder / f"{name}.json", head + f'"{_digest_of(head, tail)}"'.encode() + tail)
+    write_document(folder, name, document, parts)
     for file in {state_file, arguments_file} - parts.keys():
         (folder / file).unlink(missing_ok=True)
+
+
+def write_document(folder: Path, name: str, document: Mapping[str, Any], parts: Mapping[str, Mapping[str, Tensor]]) -> None:
+    """Write files of tensors, and then NAME.json: a document, with the digest of each file and of itself."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = {file: _write_tensors(folder / file, content) for file, content in parts.items()}
+    head, _, tail = (to_json({**document, "files": files, "digest": ""}, indent=1) + "\n").encode().rpartition(b'""')
+    write_atomically(folder / f"{name}.json", head + f'"{_digest_of(head, tail)}"'.encode() + tail)
+
+
+def read_document(file: Path, raw: bytes, names: set[str]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What `write_document` wrote into a file, whose bytes are given, and the files beside it, after their digests were compared.
+
+    Args:
+        file: NAME.json.
+        raw: what it holds.
+        names: of the files that may lie beside it.
+
+    Raises:
+        SaltusError: if something was changed.
+        OSError: if a file cannot be read.
+    """
+    document = _parsed(raw, file)
+    if not isinstance(document, dict):
+        raise SaltusError(f"it is no document; {_AGAIN}")
+    digest, files = document.get("digest"), document.get("files")
+    head, _, tail = raw.rpartition(f'"{digest}"'.encode())
+    if digest != _digest_of(head, tail):
+        raise SaltusError(f"it was changed after it was written; {_AGAIN}")
+    if not isinstance(files, dict) or not files.keys() <= names:
+        raise SaltusError(f"it lists other files than saltus writes; {_AGAIN}")
+    for part, expected in files.items():
+        if _digest(file.parent / part) != expected:
+            raise SaltusError(f"{part} was changed, or is of another training; {_AGAIN}")
+    return document, files
 
 
 def _files(name: str) -> tuple[str, str]:
@@ -136,8 +169,12 @@ def _homes(module: nn.Module) -> dict[str, str]:
 
 def _write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> str:
     """Write tensors, and give the digest of the file."""
-    with atomically(file) as path:  # clones, since views may overlap
-        save_file({key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in tensors.items()}, path)
+    whole = {key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in tensors.items()}  # views may overlap
+    with atomically(file) as path:
+        try:
+            save_file(whole, path)
+        except SafetensorError as error:  # as a full disk is told
+            raise OSError(errno.EIO, in_brief(error), str(file)) from error
         return _digest(path)
 
 
@@ -176,22 +213,14 @@ def _read(folder: Path, name: str) -> Configurable:
     if number > _FORMAT:
         raise SaltusError(f"{file} is of format {number}, and this version of saltus reads up to {_FORMAT}; install a newer saltus")
     try:
-        return _read_format1(folder, name, document) if number == 1 else _read_format2(folder, name, document, raw)
+        return _read_format1(folder, name, document) if number == 1 else _read_format2(folder, name, raw)
     except SaltusError as error:
         raise SaltusError(f"{file} cannot be used: {error}") from error
 
 
-def _read_format2(folder: Path, name: str, document: dict[str, Any], raw: bytes) -> Configurable:
-    digest, files = document.get("digest"), document.get("files")
-    head, _, tail = raw.rpartition(f'"{digest}"'.encode())
-    if digest != _digest_of(head, tail):
-        raise SaltusError(f"it was changed after it was written; {_AGAIN}")
+def _read_format2(folder: Path, name: str, raw: bytes) -> Configurable:
     state_file, arguments_file = _files(name)
-    if not isinstance(files, dict) or not files.keys() <= {state_file, arguments_file}:
-        raise SaltusError(f"it lists other files than saltus writes; {_AGAIN}")
-    for part, expected in files.items():
-        if _digest(folder / part) != expected:
-            raise SaltusError(f"{part} was changed, or is of another training; {_AGAIN}")
+    document, files = read_document(folder / f"{name}.json", raw, {state_file, arguments_file})
     thing = _built(document.get(name), load_file(folder / arguments_file) if arguments_file in files else {})
     if isinstance(thing, nn.Module) != (state_file in files):
         raise SaltusError(f"a {type(thing).__name__} and {state_file} do not go together; {_AGAIN}")

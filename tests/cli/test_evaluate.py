@@ -130,7 +130,7 @@ def test_samples_in_files_and_folders(home: Path) -> None:
         (pictures(600, 0) / 255, r"bad\.npy does not fit the data set pictures: the array is of type float64 where uint8 was expected"),
         (np.full((600, 8, 9), np.nan), r"bad\.npy: the array holds 43200 NaN"),
         (table(600, 0), r"shape \(600, 2\) where \(N, 8, 9\) was expected"),
-        (pictures(383, 0), r"bad\.npy holds 383 samples, which are measured in thirds; expected at least 384"),
+        (pictures(5, 0), r"bad\.npy holds 5 samples, which are measured in thirds; expected at least 6"),
     ],
 )
 def test_samples_that_do_not_fit_are_refused(home: Path, raw: np.ndarray, says: str) -> None:
@@ -145,7 +145,6 @@ def test_samples_that_do_not_fit_are_refused(home: Path, raw: np.ndarray, says: 
     [
         (["nowhere"], "nowhere is not there; give a folder that train wrote, or"),
         (["table.npz"], "table.npz holds no run, which would know its data; give"),
-        (["run", "--n", "127"], "127 generated items are too few"),
         (["run", "--n", "501"], "501 generated items are more than the 500 training items"),
         (["run", "--data", "pictures.npz"], "other data"),
         (["run", "--inception"], "table holds rows of 2 columns, standardised, and Inception distances are of images"),
@@ -236,3 +235,32 @@ def test_inception_that_is_not_there_is_told_at_once(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(fid, "_TORCH_FIDELITY_AVAILABLE", False)
     with pytest.raises(SaltusError, match="pip install torch-fidelity"):
         raise evaluate("pictures.npz", "--data", "pictures.npz", "--n", "130", "--inception").exception or AssertionError
+
+
+@pytest.mark.usefixtures("quick")
+def test_samples_in_the_order_of_their_classes_get_the_figures_of_shuffled_ones(home: Path) -> None:
+    """Thirds are not those of the file; the twin is each class alone."""
+    sorted_by_value = np.sort(np.concatenate([table(450, 5), table(450, 6)]), axis=0)
+    np.save(home / "sorted.npy", sorted_by_value)
+    np.save(home / "shuffled.npy", np.random.default_rng(3).permutation(sorted_by_value))
+    np.save(home / "low.npy", sorted_by_value[:400])
+
+    def energy(name: str) -> float:
+        done = evaluate(f"{name}.npy", "--data", "table.npz", "--json")
+        assert done.exit_code == 0, done.output
+        return float(json.loads(done.stdout)["metrics"]["energy"]["generated"]["mean"])
+
+    one, other, low = energy("sorted"), energy("shuffled"), energy("low")
+    assert one == pytest.approx(other, rel=0.5)
+    assert low > 2 * max(one, other)
+
+
+def test_what_few_items_allow_is_measured_and_the_rest_is_named(home: Path) -> None:
+    np.savez(home / "few.npz", train=table(400, 0), validation=table(40, 1), test=table(48, 2))
+    train(load(home / "few.npz"), Config(updates=3, batch=16), home / "few-run", quiet=True)
+    done = evaluate(str(home / "few-run"), "--json")
+    result = json.loads(done.stdout)
+    assert result["likelihood"]["items"] == 48
+    assert "energy" in result["metrics"]
+    assert "frechet" not in result["metrics"]
+    assert "not measured for want of items: Fréchet distance in features trained here (128 items, and there are 48)" in done.stderr

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from saltus.chain import Chain
+from saltus.pretrained import PRETRAINED
 from saltus.training import Trainer, load_config
 from tests.helpers.terminal import saltus
 
@@ -118,4 +119,22 @@ def test_a_wrong_value_is_one_sentence(options: str, code: int, says: str, tmp_p
 def test_a_folder_that_is_taken_is_refused(home: Path) -> None:
     done = saltus("train", "--data", "digits", "--out", "fixed", cwd=home)
     assert done.code == 1
-    assert "fixed is already there and not an empty folder" in done.stderr
+    assert "the run in fixed was made otherwise: " in done.stderr
+    (home / "else").mkdir()
+    (home / "else" / "notes.txt").touch()
+    done = saltus("train", "--data", "digits", "--out", "else", cwd=home)
+    assert "else is already there and holds no run that can go on" in done.stderr
+
+
+def test_a_long_chain_is_told_in_few_lines_and_a_folder_with_a_space_can_be_pasted(tmp_path: Path) -> None:
+    options = ("--data", "digits", "--levels", "40", "--updates", "1", "--batch", "4", "--width", "8", "--no-closed-forms")
+    done = saltus("train", *options, "--out", "mit ü", cwd=tmp_path)
+    assert done.code == 0, done.stderr
+    assert len(done.stdout.splitlines()) < 80
+    assert "24 steps more" in done.stdout
+    assert "saltus sample 'mit ü' --n 64 --out 'mit ü-samples'" in done.stdout
+
+
+def test_help_names_every_chain_that_comes_with_saltus(tmp_path: Path) -> None:
+    text = saltus("sample", "--help", cwd=tmp_path).stdout
+    assert all(name in text for name in PRETRAINED)

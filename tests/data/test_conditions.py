@@ -30,11 +30,12 @@ def decoded(data: DataSet, part: str) -> np.ndarray:
         (CLASSES.astype(np.float32), "0 1 2 3", [0, 1, 2, 3]),
         (CLASSES[:, None].astype(np.uint8), "0 1 2 3", [0, 1, 2, 3]),
         (CLASSES * 10 - 1, "-1 9 19 29", [0, 1, 2, 3]),
+        (np.eye(4)[CLASSES], "0 1 2 3", [0, 1, 2, 3]),
         (CLASSES > 1, "0 1", [0, 0, 1, 1]),
         (ANIMALS[CLASSES], "ape bee cat dog", [3, 0, 2, 1]),
         (ANIMALS[CLASSES].astype(np.bytes_), "ape bee cat dog", [3, 0, 2, 1]),
     ],
-    ids=["consecutive", "floats", "a column", "others", "booleans", "text", "bytes"],
+    ids=["consecutive", "floats", "a column", "others", "one-hot", "booleans", "text", "bytes"],
 )
 def test_labels_become_classes(tmp_path: Path, labels: np.ndarray, names: str, numbers: list[int]) -> None:
     """`numbers`: the class that each class of the items becomes."""

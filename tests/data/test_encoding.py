@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.distributions import MultivariateNormal, Normal
 
-from saltus.data import Binned, Encoding, Layout, Standardised, load
+from saltus.data import Binned, Encoding, Layout, Listed, Standardised, load
 from saltus.data.parts import Parts
 from saltus.data.split import split
+from saltus.errors import SaltusError
 from saltus.likelihoods import DiscretisedHead, GaussianHead
 from saltus.registry import build, describe
 from tests.helpers.raw import ENCODINGS, EVENTS, SHAPES, floats, integers
@@ -48,6 +49,38 @@ def test_binned_inverts_whatever_the_range(data: st.DataObject) -> None:
     raw = data.draw(arrays.arrays(np.int32, (3, 5), elements=st.integers(low, high)))
     encoding = Binned("vector", (5,), low, high, "int32")
     np.testing.assert_array_equal(encoding.decode(encoding.encode(raw)), raw)
+
+
+@settings(max_examples=50)
+@given(st.data())
+def test_listed_inverts_whatever_the_values(data: st.DataObject) -> None:
+    dtype = data.draw(st.sampled_from(["uint8", "int64", "float32", "float64"]))
+    values = sorted(data.draw(st.sets(st.integers(0, 255), min_size=2, max_size=20)))
+    listed = np.array(values, dtype=np.float64) / (255 if dtype.startswith("float") else 1)
+    raw = data.draw(arrays.arrays(np.int64, (3, 8, 9), elements=st.sampled_from(range(len(values)))))
+    encoding = Listed("gray", (8, 9), torch.from_numpy(listed), dtype)
+    y = encoding.encode(listed[raw].astype(dtype))
+    encoding.head().check(y)
+    back = encoding.decode(y)
+    assert back.dtype == np.dtype(dtype)
+    np.testing.assert_array_equal(back, listed[raw].astype(dtype))
+    again = build(*describe(encoding))
+    assert torch.equal(again.encode(back), y)  # type: ignore[attr-defined]
+
+
+def test_listed_values_are_in_the_key() -> None:
+    one, other = (Listed("gray", (8, 8), torch.tensor([0.0, 0.5, top]), "float32") for top in (1.0, 2.0))
+    assert one.key != other.key
+
+
+def test_values_that_are_not_listed_are_refused() -> None:
+    encoding = Listed("gray", (8, 8), torch.tensor([0.0, 85.0, 170.0, 255.0]), "uint8")
+    for raw, says in ((np.full((1, 8, 8), 84, np.uint8), "84 is none of the 4 from 0 to 255"), (np.full((1, 8, 8), np.nan), "NaN")):
+        with pytest.raises(SaltusError, match=says):
+            encoding.encode(raw)
+    for values, dtype in ([1.0], "uint8"), ([2.0, 1.0], "uint8"), ([0.5, 1.0], "uint8"):
+        with pytest.raises(SaltusError):
+            Listed("gray", (8, 8), torch.tensor(values), dtype)
 
 
 def test_axes_are_moved_and_values_are_not_mixed_up() -> None:

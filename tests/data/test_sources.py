@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 import torch
 from PIL import Image
 
-from saltus.data import Binned, Layout, Standardised, digits, load, read_items
+from saltus.data import Binned, Layout, Listed, Standardised, digits, load, read_items
 from saltus.data.parts import Parts
 from saltus.data.split import split
 from saltus.errors import SaltusError
@@ -43,7 +44,17 @@ def test_the_digits() -> None:
         (integers(90, (20,)), Binned, (20,), "256 values"),
         (integers(90) > 99, Binned, (1, 8, 8), "2 values"),
         (integers(90).astype(np.int64) // 16 - 3, Binned, (1, 8, 8), "16 values"),
-        (integers(90).astype(np.int64) * 2, Standardised, (1, 8, 8), "standardised"),
+        (integers(90).astype(np.int64) * 2, Listed, (1, 8, 8), "256 values from 0 to 510"),
+        (integers(90) // 85 * 85, Listed, (1, 8, 8), "4 values from 0 to 255"),
+        (integers(90) // 128, Binned, (1, 8, 8), "2 values"),
+        (np.array([0, 128, 255], np.uint8)[integers(90) % 3], Listed, (1, 8, 8), "3 values from 0 to 255"),
+        (np.array([0, 2, 5], np.uint8)[integers(90) % 3], Binned, (1, 8, 8), "6 values"),
+        (np.array([0, 1, 10**6])[integers(90) % 3], Listed, (1, 8, 8), "3 values from 0 to 1e+06"),
+        (np.array([-1e300, 0, 1e300])[integers(90) % 3], Listed, (1, 8, 8), "3 values"),
+        ((integers(90) / 255).astype(np.float32), Listed, (1, 8, 8), "256 values from 0 to 1"),
+        (integers(90) / 127.5 - 1, Listed, (1, 8, 8), "256 values from -1 to 1"),
+        (integers(90) ** 1.5, Standardised, (1, 8, 8), "standardised"),
+        (integers(90, (4,)) / 255, Standardised, (4,), "standardised"),
         (integers(90, (4,)).astype(np.int64), Standardised, (4,), "standardised"),
         (floats("vector", 90), Standardised, (5,), "standardised"),
         (floats("vector", 90).astype(">f8"), Standardised, (5,), "standardised"),
@@ -68,6 +79,8 @@ def test_the_rule_from_raw_values_to_encodings(tmp_path: Path, raw: np.ndarray, 
         ({"train_images": 80, "test_images": 9, "train_labels": 80}, (80, 9)),
         ({"x_train": 80, "x_val": 7, "x_test": 9}, (80, 7, 9)),
         ({"train": 80, "validation": 7, "test": 9, "mean": 1}, (80, 7, 9)),
+        ({"train": 80, "val": 7, "test": 9}, (80, 7, 9)),
+        ({"train_images": 80, "valid_images": 7, "test_images": 9}, (80, 7, 9)),
         ({"images": 80, "labels": 80}, (80,)),
         ({"x": 80, "y": 80}, (80,)),
         ({"anything": 80}, (80,)),
@@ -107,8 +120,8 @@ def test_other_kinds_of_images(tmp_path: Path, ending: str, mode: str, channels:
     save_images(tmp_path, raw.astype(np.uint16) * 257 if mode == "F16" else raw, ending, None if mode == "F16" else mode)
     data = load(tmp_path)
     assert data.event_shape == (channels, 9, 8)
-    assert isinstance(data.encoding, Standardised if mode == "F16" else Binned)
-    assert data.encoding.decode(data.test).dtype == {"1": np.bool_, "F16": np.float64}.get(mode, np.uint8)
+    assert isinstance(data.encoding, Listed if mode == "F16" else Binned)
+    assert data.encoding.decode(data.test).dtype == {"1": np.bool_, "F16": np.uint16}.get(mode, np.uint8)
 
 
 def test_transparent_palettes_and_turned_photographs(tmp_path: Path) -> None:
@@ -157,7 +170,9 @@ def test_folders_inside_a_folder_are_classes(tmp_path: Path) -> None:
         (["train_images", "test_images"], ["train_labels", "test_labels"]),
         (["x_train", "x_val", "x_test"], ["y_train", "y_val", "y_test"]),
         (["train", "validation", "test"], ["train_labels", "validation_labels", "test_labels"]),
+        (["train", "val", "test"], ["train_labels", "val_labels", "test_labels"]),
         (["images"], ["labels"]),
+        (["data"], ["targets"]),
     ],
 )
 def test_labels_go_with_their_items(tmp_path: Path, names: list[str], labels: list[str]) -> None:
@@ -289,3 +304,29 @@ def test_real_tables(name: str, columns: int) -> None:
     with np.load(REAL / f"tabular_{name}.npz") as file:
         assert (len(data.train), len(data.validation), len(data.test)) == tuple(len(file[part]) for part in ("train", "validation", "test"))
         np.testing.assert_allclose(data.encoding.decode(data.test), file["test"], atol=1e-5)
+
+
+def test_what_a_folder_holds_in_vain_is_counted(tmp_path: Path) -> None:
+    save_images(tmp_path, integers(60), "png")
+    save_images(tmp_path, integers(10, seed=1), "ppm")
+    assert load(tmp_path).notes == ()
+    for name in ("a.txt", "b.txt", "c.webm", ".hidden.png", "README"):
+        (tmp_path / name).touch()
+    save_images(tmp_path / "more", integers(10, seed=2), "png")
+    (note,) = load(tmp_path).notes
+    assert note.startswith(f"passed over in {tmp_path.name}: 2 .txt, 1 .webm, 1 a folder inside, 1 hidden, 1 without an ending")
+    assert note.endswith("the images in more too: give that folder, or put all images into folders by class")
+
+
+def test_a_program_in_an_image_is_not_run(tmp_path: Path) -> None:
+    """Pillow gives PostScript to another program, whatever the file is named."""
+    (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n")
+    with pytest.raises(SaltusError, match=r"a\.png is no image of a known format"):
+        load(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+def test_a_pipe_is_no_image(tmp_path: Path) -> None:
+    save_images(tmp_path, integers(60), "png")
+    os.mkfifo(tmp_path / "pipe.png")
+    assert load(tmp_path).notes == (f"passed over in {tmp_path.name}: 1 no regular file",)

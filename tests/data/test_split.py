@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from saltus.data.parts import Parts
-from saltus.data.split import split
+from saltus.data.split import places, split
 from saltus.errors import SaltusError
 from tests.helpers.raw import floats, integers
 
@@ -51,5 +51,20 @@ def test_parts_that_are_given_are_kept() -> None:
     assert len(train) + len(validation) == 300
     assert 10 < len(validation) < 60
     assert split(Parts(raw, own, own))[0] is raw
-    with pytest.raises(SaltusError, match="so few items differ"):
+    with pytest.raises(SaltusError, match="all items are equal"):
         split(Parts(np.repeat(integers(1), 100, axis=0)))
+
+
+def test_where_many_rows_are_equal_the_split_goes_by_row_and_says_so() -> None:
+    """Parts are of the asked sizes and of one distribution, and the same again."""
+    n, chance = 20_000, np.random.default_rng(0)
+    raw = np.stack([chance.poisson(1.0, n), chance.integers(0, 2, n)], 1)
+    assert "items are copies of others" in places(Parts(raw)).notes[0]
+    parts = split(Parts(raw))
+    for part, share in zip(parts, (0.81, 0.09, 0.1), strict=True):
+        assert abs(len(part) / n - share) < 5 * math.sqrt(share * (1 - share) / n)
+        assert abs(part[:, 0].mean() - 1) < 5 / math.sqrt(len(part))
+    for one, other in zip(parts, split(Parts(raw)), strict=True):
+        np.testing.assert_array_equal(one, other)
+    few = floats("vector", 2000)
+    assert places(Parts(np.concatenate([few, few[:100]]))).notes == ()

@@ -11,7 +11,7 @@ import click
 
 from saltus.cli.by_level import measured_by_level
 from saltus.cli.common import LATENT_ITEMS, SAMPLING_OPTIONS, chain_of, json_option, sampling_options, say
-from saltus.cli.floors import drawn, floor_words
+from saltus.cli.floors import drawn, few_of, floor_words
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["evaluate_command"]
 
-_FILE = "evaluation.json"
+_FILE, _FEWEST = "evaluation.json", 2  # samples in a third
 _SAMPLES = "samples.npz"
 _RUN_OPTIONS = ("seeds", "calls", *SAMPLING_OPTIONS, "importance_samples", "by_level")
 _CLASS_ITEMS = 200  # whose bound is summed over classes: each takes two bounds a class
@@ -154,7 +154,7 @@ def _run(
         _words(steps, report, bound, measured),
         *floor_words(chain, evaluator.real, floors if bound else {}, condition),
         *([classes["words"]] if classes else []),
-        *map(str, uses),
+        *few_of([str(use) for use in uses]),
     ]
     if by_level:
         made["by_level"], text = measured_by_level(chain, items, n, sampling, out)
@@ -182,8 +182,11 @@ def _classes(chain: Chain, real: Tensor, condition: Tensor) -> dict[str, Any] | 
 
 
 def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> tuple[dict[str, Any], str]:
+    import numpy as np
+    import torch
+
     from saltus.data import load
-    from saltus.evaluation import METRICS, THIRDS, evaluate_items
+    from saltus.evaluation import THIRDS, evaluate_items
 
     if not place.exists():
         raise SaltusError(f"{place} is not there; give a folder that train wrote, or a file or folder of samples")
@@ -193,9 +196,9 @@ def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> t
         place = place / _SAMPLES
     items = load(data)
     y = _encoded(place, items)
-    fewest = max(METRICS[name].fewest for name in _metrics(inception))
-    if n is None and len(y) < THIRDS * fewest:
-        raise SaltusError(f"{place} holds {len(y)} samples, which are measured in thirds; expected at least {THIRDS * fewest}: give more")
+    if len(y) < THIRDS * _FEWEST:
+        raise SaltusError(f"{place} holds {len(y)} samples, which are measured in thirds; expected at least {THIRDS * _FEWEST}: give more")
+    y = y[torch.from_numpy(np.random.default_rng(0).permutation(len(y)))]  # files may be sorted by class, and thirds are not to be
     evaluator = _evaluator(items, n or min(len(y) // THIRDS, _default(items)), inception)
     report = evaluate_items(y, evaluator, progress=_progress)
     return _result({"samples": str(place)}, report, None), _words(f"samples of {place}, in thirds", report, None, {})
@@ -207,7 +210,7 @@ def _encoded(place: Path, items: DataSet) -> Tensor:
 
     raw, encoding = read_items(place), items.encoding
     try:
-        if encoding.dtype.kind == "f" and raw.dtype.kind != "f":
+        if encoding.layout.is_image and encoding.dtype.kind == "f" and raw.dtype.kind != "f":
             raise SaltusError(f"the array is of type {raw.dtype} where {encoding.dtype} was expected; convert it to the units of the data")
         y = encoding.encode(encoding.layout.like(raw, encoding.shape))
         if encoding.dtype.kind == "f":  # of integers the encoding knows the range
@@ -240,15 +243,12 @@ def _default(items: DataSet) -> int:
 
 
 def _evaluator(items: DataSet, n: int, inception: bool) -> Evaluator:
-    from saltus.evaluation import Evaluator
+    from saltus.evaluation import DEFAULT_METRICS, INCEPTION_METRICS, Evaluator, measurable
 
-    return Evaluator(items, n, metrics=_metrics(inception), progress=_progress)
-
-
-def _metrics(inception: bool) -> tuple[str, ...]:
-    from saltus.evaluation import DEFAULT_METRICS, INCEPTION_METRICS
-
-    return DEFAULT_METRICS + INCEPTION_METRICS * inception
+    metrics, said = measurable(items, n, DEFAULT_METRICS + INCEPTION_METRICS * inception)
+    if said:
+        _progress(said)
+    return Evaluator(items, n, metrics=metrics, progress=_progress)
 
 
 def _progress(words: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from saltus.chain import Chain
     from saltus.evaluation import ClosedForm
 
-__all__ = ["drawn", "floor_words"]
+__all__ = ["drawn", "few_of", "floor_words"]
+
+_SHOWN = 8  # steps of a long chain, at each end
 
 
 def floor_words(chain: Chain, y: Tensor, floors: Mapping[str, ClosedForm], condition: Tensor | None = None) -> list[str]:
@@ -30,7 +32,12 @@ def floor_words(chain: Chain, y: Tensor, floors: Mapping[str, ClosedForm], condi
     for heading in ("", "this chain", *floors):
         table.add_column(heading, justify="right")
     pairs = list(chain.levels.pairs())
+    left_out = range(_SHOWN, chain.levels.L - _SHOWN)
     for level in reversed(range(chain.levels.L)):
+        if level in left_out:
+            if level == left_out[-1]:
+                table.add_row(f"{len(left_out)} steps more")
+            continue
         s, t = pairs[level]
         each = (own[level], *(floor.per_level[level] for floor in floors.values()))
         table.add_row(f"step {level + 1}, t {t:.3g} to {s:.3g}", *(f"{nats:.4g}" for nats in each))
@@ -39,7 +46,14 @@ def floor_words(chain: Chain, y: Tensor, floors: Mapping[str, ClosedForm], condi
     table.add_row(
         "bits/dim", *(f"{bits:.4f}" for bits in (float(bound.bits_per_dim.mean()), *(floor.bits_per_dim for floor in floors.values())))
     )
-    return [drawn(table), *remarks(own, floors)]
+    return [drawn(table), *few_of(remarks(own, floors))]
+
+
+def few_of(lines: Sequence[str]) -> list[str]:
+    """The first and the last of many lines, one for each step, and how many are left out."""
+    if len(lines) <= 2 * _SHOWN:
+        return list(lines)
+    return [*lines[:_SHOWN], f"{len(lines) - 2 * _SHOWN} lines more", *lines[-_SHOWN:]]
 
 
 def drawn(table: Table) -> str:

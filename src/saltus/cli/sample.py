@@ -48,7 +48,7 @@ def sample(
 ) -> None:
     """Generate items from a training run.
 
-    RUN is its folder, or the name of a chain that comes with saltus, such as digits.
+    RUN is its folder, or the name of a chain that comes with saltus: digits, fashion-mnist or mnist.
     """
     from saltus.training import encoding_of, usable_device
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shlex
+import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -95,7 +97,7 @@ class _Train(click.Command):
 
 @click.command(cls=_Train)
 @click.option("--data", required=True, help="A folder of images, an .npz or .npy file of images or rows, or digits, which is built in.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run; new or empty.")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run; new or empty, or of a run that goes on.")
 @click.option(
     "--start",
     metavar="RUN",
@@ -103,11 +105,12 @@ class _Train(click.Command):
     help="Start from the network of this run of the gaussian or deterministic kernel; vae kernel only.",
 )
 @click.option("--device", default="cpu", show_default=True, help="Where to train, as torch names it, such as cuda or cuda:1.")
+@click.option("--extend", is_flag=True, help="Go on with a run that had fewer --updates.")
 @json_option
-def train(data: str, out: Path, start: Path | None, device: str, as_json: bool, **options: Any) -> None:
+def train(data: str, out: Path, start: Path | None, device: str, extend: bool, as_json: bool, **options: Any) -> None:
     """Learn from your images or table.
 
-    The folder of --out then holds all that is needed to sample.
+    The folder of --out then holds all that is needed to sample, and to go on: a training that was ended goes on by the same command.
     """
     from saltus import training
     from saltus.data import load
@@ -120,18 +123,24 @@ def train(data: str, out: Path, start: Path | None, device: str, as_json: bool, 
     for line in (items.describe(), *items.notes):
         click.echo(line, err=True)
     try:
-        chain = training.train(items, config, out, start=start and run_folder(start), device=device)
+        chain = training.train(items, config, out, start=start and run_folder(start), device=device, extend=extend)
     except KeyboardInterrupt:
-        raise Interrupted(f"stopped; what was reached is kept in {out} and can be sampled") from None
+        if not (out / "config.json").exists():
+            raise Interrupted("stopped before the first update; nothing is kept") from None
+        again = shlex.join(["saltus", *sys.argv[1:]])
+        raise Interrupted(
+            f"stopped; what was reached is kept in {out} and can be sampled; to go on, give the same command: {again}"
+        ) from None
     result, words = _report(chain, items)
     result = {"run": str(out), "kernel": config.kernel, "calls": chain.levels.L, "bits_per_dim": None} | result
-    calls = " --calls 4" if chain.any_step else ""
-    say(as_json, result, "\n".join([*words, f"the run is in {out}; sample it with: saltus sample {out} --n 64{calls} --out {out}-samples"]))
+    calls = ["--calls", "4"] if chain.any_step else []
+    command = shlex.join(["saltus", "sample", str(out), "--n", "64", *calls, "--out", f"{out}-samples"])
+    say(as_json, result, "\n".join([*words, f"the run is in {out}; sample it with: {command}"]))
 
 
 def _report(chain: Chain, items: DataSet) -> tuple[dict[str, Any], list[str]]:
     """The bound on the validation items and what latents are used for, as JSON and in words."""
-    from saltus.cli.floors import floor_words
+    from saltus.cli.floors import few_of, floor_words
     from saltus.evaluation import closed_forms, latent_use, likelihood
 
     condition = items.conditions_for(chain.condition, "validation")
@@ -146,7 +155,7 @@ def _report(chain: Chain, items: DataSet) -> tuple[dict[str, Any], list[str]]:
     result = {name: getattr(bound, name) for name in names} | {"latent_use": [asdict(use) for use in uses]}
     floors = closed_forms(chain, items, items.validation, condition=condition)
     result["closed_forms"] = {name: {"total": floor.total, "per_level": floor.per_level} for name, floor in floors.items()}
-    return result, [_words(bound), *floor_words(chain, items.validation, floors, condition), *map(str, uses)]
+    return result, [_words(bound), *floor_words(chain, items.validation, floors, condition), *few_of([str(use) for use in uses])]
 
 
 def _words(bound: Likelihood) -> str:

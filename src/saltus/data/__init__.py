@@ -4,6 +4,7 @@ from saltus.data.conditions import Conditions, Labels
 from saltus.data.dataset import DataSet, subsample
 from saltus.data.encoding import Binned, Encoding, Standardised
 from saltus.data.layout import Layout
+from saltus.data.listed import Listed
 from saltus.data.sources import digits, load, read_items
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "Encoding",
     "Labels",
     "Layout",
+    "Listed",
     "Standardised",
     "digits",
     "load",

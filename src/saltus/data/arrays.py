@@ -18,14 +18,11 @@ __all__ = ["read_arrays"]
 
 Names = tuple[str, str | None, str | None]  # of training, validation and test arrays
 
-_LABELS: Names = ("train_labels", "validation_labels", "test_labels")
-_ATTRIBUTES: Names = ("train_attributes", "validation_attributes", "test_attributes")
-_SPLITS: dict[Names, Names] = {
-    ("train_images", "validation_images", "test_images"): _LABELS,
-    ("x_train", "x_val", "x_test"): ("y_train", "y_val", "y_test"),
-    ("train", "validation", "test"): _LABELS,
-}
+_VALIDATION = ("validation", "val", "valid")
+_FAMILIES = (("{}_images", "{}_labels"), ("x_{}", "y_{}"), ("{}", "{}_labels"))
+"""What the arrays of items are called, and those of their labels."""
 _WHOLES = ("images", "data", "x", "samples")
+_TARGETS = ("labels", "label", "targets", "target", "y")
 _SHOWN = 10  # names in a note
 
 
@@ -71,19 +68,30 @@ def _parts(file: Mapping[str, Array], condition: str | None) -> Parts:
 
 def _chosen(names: list[str]) -> tuple[Names, Names, Names]:
     """The names of the items' arrays, and what those of their labels and their attributes are called."""
-    for items, labels in _SPLITS.items():
-        if items[0] in names:
-            validation, test = (name if name in names else None for name in items[1:])
-            if validation is None and test is None:
-                return (items[0], None, None), _alone(labels, "labels", names), _alone(_ATTRIBUTES, "attributes", names)
-            return (items[0], validation, test), labels, _ATTRIBUTES
+    for items, labels in _FAMILIES:
+        if items.format("train") in names:
+            return _divided(items, labels, names)
     wholes = [name for name in _WHOLES if name in names] or (names if len(names) == 1 else [])
     if wholes:
-        return (wholes[0], None, None), ("labels", None, None), ("attributes", None, None)
-    expected = ", ".join([items[0] for items in _SPLITS] + list(_WHOLES))
+        labels = next((name for name in _TARGETS if name in names and name != wholes[0]), _TARGETS[0])
+        return (wholes[0], None, None), (labels, None, None), ("attributes", None, None)
+    expected = ", ".join([items.format("train") for items, _ in _FAMILIES] + list(_WHOLES))
     raise SaltusError(
         f"the names of the arrays are {', '.join(names) or 'missing'}; expected one of {expected}, or a single array: rename yours"
     )
+
+
+def _divided(items: str, labels: str, names: list[str]) -> tuple[Names, Names, Names]:
+    """The names of arrays in parts; those of validation items may be short."""
+    word = next((word for word in _VALIDATION if items.format(word) in names), _VALIDATION[0])
+    words = ("train", word, "test")
+    train, *others = (items.format(part) for part in words)
+    validation, test = (name if name in names else None for name in others)
+    own: Names = tuple(labels.format(part) for part in words)  # type: ignore[assignment]
+    told: Names = tuple(f"{part}_attributes" for part in words)  # type: ignore[assignment]
+    if validation is None and test is None:
+        return (train, None, None), _alone(own, "labels", names), _alone(told, "attributes", names)
+    return (train, validation, test), own, told
 
 
 def _alone(own: Names, plain: str, names: list[str]) -> Names:

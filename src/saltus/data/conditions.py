@@ -1,7 +1,7 @@
 """Labels and attributes of items, and the conditions that they become.
 
-Labels are one class for each item: integers, floats that are integers, booleans, or text.  As a condition, the K classes
-that the training items have are numbered 0 to K - 1 in their order, and keep their names.
+Labels are one class for each item: integers, floats that are integers, booleans, text, or rows of zeros and a one.  As a
+condition, the K classes that the training items have are numbered 0 to K - 1 in their order, and keep their names.
 
 Attributes are anything else that belongs to an item: numbers (N,) or (N, k) become a vector, and images (N, H, W),
 (N, H, W, C) or (N, C, H, W) an image whose pixels lie in [-1, 1], which is where bytes and booleans are put.
@@ -63,7 +63,7 @@ def read_labels(items: Parts, given: Sequence[Array | None], names: Sequence[str
 
     Args:
         items: what they belong to.
-        given: (N,) or (N, 1) for each part.
+        given: (N,), (N, 1), or one-hot (N, K) for each part.
         names: of what is given, for messages.
 
     Raises:
@@ -75,6 +75,8 @@ def read_labels(items: Parts, given: Sequence[Array | None], names: Sequence[str
             found.append(None)
         elif labels is None:
             raise SaltusError(f"{name} is missing; expected one label for each of {len(part)} items: add it, or leave the condition out")
+        elif _is_one_hot(labels, len(part)):
+            found.append(labels.argmax(1).astype(np.int64))
         elif labels.shape not in ((len(part),), (len(part), 1)):
             raise SaltusError(f"{name} has shape {labels.shape} where {len(part)} labels were expected; give one for each item")
         else:
@@ -86,6 +88,13 @@ def read_labels(items: Parts, given: Sequence[Array | None], names: Sequence[str
         return _joined(found), ()
     classes = np.unique(np.concatenate(there))
     return _joined([None if labels is None else np.searchsorted(classes, labels) for labels in found]), tuple(map(str, classes))
+
+
+def _is_one_hot(labels: Array, n: int) -> bool:
+    """Whether they are rows (n, K) of zeros and a one."""
+    if labels.ndim != 2 or len(labels) != n or labels.shape[1] < 2 or labels.dtype.kind not in "buif":
+        return False
+    return bool(((labels == 0) | (labels == 1)).all() and (labels.sum(1) == 1).all())
 
 
 def _classes(labels: Array, name: str) -> Array:

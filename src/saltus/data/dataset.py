@@ -146,9 +146,8 @@ class DataSet:
         kind, values = condition_on(condition, labels, attributes)
         encoding = encoding or encoding_for(parts, raw[0])
         train, validation, test = (encoding.encode(part) for part in raw)
-        return cls(
-            name, encoding, train, validation, test, labels=labels, source=source, condition=kind, conditions=values, notes=parts.notes
-        )
+        notes = parts.notes + divided.notes
+        return cls(name, encoding, train, validation, test, labels=labels, source=source, condition=kind, conditions=values, notes=notes)
 
     @property
     def event_shape(self) -> tuple[int, ...]:

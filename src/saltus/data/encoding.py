@@ -26,10 +26,10 @@ from saltus.errors import SaltusError
 from saltus.likelihoods import DiscretisedHead, GaussianHead, Head
 from saltus.registry import Configurable, describe
 
-__all__ = ["Binned", "Encoding", "Standardised"]
+__all__ = ["CHUNK", "OUTLIERS", "Binned", "Encoding", "Standardised"]
 
-_OUTLIERS = 1e-4  # costs 1e-4 nats a dimension where there are none; docs/decisions/0007-outliers.md
-_CHUNK = 1024  # items encoded at a time, so that float64 is never held for a whole data set
+OUTLIERS = 1e-4  # costs 1e-4 nats a dimension where there are none; docs/decisions/0007-outliers.md
+CHUNK = 1024  # items encoded at a time, so that float64 is never held for a whole data set
 _MOST_BINS = 2**16  # float32 tells them apart with room to spare
 _EXACT = 2**53  # the integers that float64 holds exactly
 
@@ -103,8 +103,8 @@ class Encoding(Configurable, ABC):
         self._check(raw)
         y = np.empty((len(raw), *self.event_shape), dtype=np.float32)
         with np.errstate(over="ignore"):  # refused below
-            for start in range(0, len(raw), _CHUNK):
-                y[start : start + _CHUNK] = self._forward(self.layout.to_event(raw[start : start + _CHUNK]))
+            for start in range(0, len(raw), CHUNK):
+                y[start : start + CHUNK] = self._forward(self.layout.to_event(raw[start : start + CHUNK]))
         if not np.isfinite(y).all():
             raise SaltusError("the array holds values that are too far from the mean for float32; drop or clip them")
         return torch.from_numpy(y)
@@ -181,7 +181,7 @@ class Binned(Encoding):
         return -1.0, 1.0
 
     def head(self) -> Head:
-        return DiscretisedHead(self.bins, outliers=_OUTLIERS)
+        return DiscretisedHead(self.bins, outliers=OUTLIERS)
 
     def summary(self) -> str:
         return f"{self._items()} with {self.bins} values"

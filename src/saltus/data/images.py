@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = ["EXTENSIONS", "read_folder"]
 
-EXTENSIONS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
+_FORMATS = ("PNG", "JPEG", "BMP", "DIB", "GIF", "WEBP", "TIFF", "PPM", "TGA", "JPEG2000", "QOI", "PCX", "SGI")
+"""Of Pillow, none of which starts a program of another kind, as EPS does."""
+_PHOTOGRAPHS = (".jpg", ".jpeg", ".jpe", ".jfif", ".jp2")
+_OTHERS = (".png", ".bmp", ".dib", ".gif", ".webp", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".tga", ".qoi", ".pcx", ".sgi")
+EXTENSIONS = (*_PHOTOGRAPHS, *_OTHERS)
 _MODES = ("1", "L", "LA", "RGB", "RGBA", "I;16", "I;16B", "I", "F")
 _PARTS = {"train", "training", "validation", "val", "valid", "test"}
 
@@ -28,7 +33,7 @@ def read_folder(folder: Path) -> Parts:
     """The images of a folder, sorted by name: (N, H, W) or (N, H, W, C).
 
     A folder without images of its own may have folders with images inside: these are classes, sorted by name.
-    Hidden files, files with other extensions and other folders inside are passed over.
+    Hidden files, files with other extensions and other folders inside are passed over, and counted in a note.
 
     Raises:
         SaltusError: if there is no image, one cannot be read, or two differ in size or kind.
@@ -39,11 +44,36 @@ def read_folder(folder: Path) -> Parts:
         classes = {path.name: images for path in inside if (images := _images(path))}
         _check_classes(classes)
     paths = [path for images in classes.values() for path in images]
-    items = _stacked(paths, folder)
+    items, notes = _stacked(paths, folder), _notes(folder, list(classes))
     if "" in classes:
-        return Parts(items)
+        return Parts(items, notes=notes)
     numbers = np.repeat(np.arange(len(classes)), [len(images) for images in classes.values()])
-    return Parts(items, labels=Parts(numbers), classes=tuple(classes))
+    return Parts(items, labels=Parts(numbers), classes=tuple(classes), notes=notes)
+
+
+def _notes(folder: Path, classes: Sequence[str]) -> tuple[str, ...]:
+    """One line that counts what was passed over, by its kind; none where that is nothing."""
+    found: Counter[str] = Counter()
+    for name in {"", *classes}:
+        for path in _every(folder / name):
+            if path.name.startswith("."):
+                found["hidden"] += 1
+            elif path.is_dir():
+                found["a folder inside"] += path.name not in classes
+            elif not _is_image(path):
+                found[f"{path.suffix or 'without an ending'}" if path.is_file() else "no regular file"] += 1
+    if name := next((path.name for path in _every(folder) if "" in classes and _holds_images(path)), ""):
+        hint = f"; the images in {name} too: give that folder, or put all images into folders by class"
+    else:
+        hint = ""
+    if not +found:
+        return ()
+    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted((+found).items()))
+    return (f"passed over in {folder.name}: {kinds}{hint}",)
+
+
+def _holds_images(path: Path) -> bool:
+    return path.is_dir() and not path.name.startswith(".") and any(_is_image(inside) for inside in _every(path))
 
 
 def _check_classes(classes: Collection[str]) -> None:
@@ -72,16 +102,26 @@ def _stacked(paths: Sequence[Path], folder: Path) -> Array:
 
 
 def _images(folder: Path) -> list[Path]:
-    return [path for path in _listed(folder) if path.name.lower().endswith(EXTENSIONS) and not path.is_dir()]
+    return [path for path in _listed(folder) if _is_image(path)]
+
+
+def _is_image(path: Path) -> bool:
+    """By its name; a pipe or a device is none."""
+    return path.name.lower().endswith(EXTENSIONS) and path.is_file()
 
 
 def _listed(folder: Path) -> list[Path]:
     """What is in a folder and not hidden, sorted by name."""
+    return [path for path in _every(folder) if not path.name.startswith(".")]
+
+
+def _every(folder: Path) -> list[Path]:
+    """What is in a folder, sorted by name."""
     try:
         names = sorted(os.listdir(folder))
     except OSError as error:
         raise SaltusError(f"the folder {folder.name} cannot be read ({reason(error)}); change its permissions or give another") from error
-    return [folder / name for name in names if not name.startswith(".")]
+    return [folder / name for name in names]
 
 
 def _read(path: Path) -> Array:
@@ -89,7 +129,7 @@ def _read(path: Path) -> Array:
     from PIL import Image, UnidentifiedImageError
 
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=_FORMATS) as image:
             frames = 1 if image.format == "MPO" else getattr(image, "n_frames", 1)  # a photograph and its preview
             upright = _upright(image)
             pixels = np.asarray(upright)

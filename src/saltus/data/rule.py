@@ -3,8 +3,9 @@
 | the raw values | become |
 |---|---|
 | bool | `Binned` 0 to 1 |
-| uint8 | `Binned` 0 to 255 |
-| another integer type, images whose values span at most 256 integers | `Binned` from the least to the greatest |
+| uint8 images of more than 128 different values, and uint8 tables | `Binned` 0 to 255 |
+| other integer images of at most 256 different values | `Binned` from the least to the greatest, `Listed` where half of these never occur |
+| float images of at most 256 evenly spaced values, such as pixels over 255 | `Listed` |
 | other integers, and floats | `Standardised` by the training items: a table by columns, images by one mean |
 
 An array of two axes (N, d) is a table, one of three is grey images (N, H, W), one of four is images with 1 to 4
@@ -14,15 +15,20 @@ channels, last or first.  Images have at least 8x8 pixels.
 from __future__ import annotations
 
 import numpy as np
+import torch
 
 from saltus.data.encoding import Binned, Encoding, Standardised
 from saltus.data.layout import Array, Layout
+from saltus.data.listed import Listed
 from saltus.data.parts import Parts
 from saltus.errors import SaltusError
 
 __all__ = ["check_items", "encoding_for"]
 
 _MOST_LEVELS = 256
+_CHUNK = 1024  # items looked at in one go
+_EXACT = 2**53  # the integers that float64 holds exactly
+_EVEN = 0.01  # of the distance of two values: how far off a multiple one may be
 
 
 def check_items(parts: Parts) -> None:
@@ -49,10 +55,40 @@ def encoding_for(parts: Parts, train: Array) -> Encoding:
     layout, shape, dtype = Layout.of(train.shape), train.shape[1:], train.dtype
     if dtype == np.bool_:
         return Binned(layout, shape, 0, 1, dtype.name)
-    if dtype == np.uint8:
+    values = _values(parts) if layout.is_image else None
+    if dtype == np.uint8 and (values is None or len(values) > _MOST_LEVELS // 2):
         return Binned(layout, shape, 0, 255, dtype.name)
-    if dtype.kind in "iu" and layout.is_image:
-        low, high = min(int(part.min()) for part in parts.given), max(int(part.max()) for part in parts.given)
-        if high - low < _MOST_LEVELS:
+    if values is not None and dtype.kind in "iu":
+        low, high = int(values[0]), int(values[-1])
+        if high - low < _MOST_LEVELS and 2 * len(values) > high - low:
             return Binned(layout, shape, low, high, dtype.name)
+        if abs(low) < _EXACT and abs(high) < _EXACT:
+            return Listed(layout, shape, torch.from_numpy(values), dtype.name)
+    if values is not None and dtype.kind == "f" and (even := _evenly_spaced(values)) is not None:
+        return Listed(layout, shape, torch.from_numpy(even), dtype.name)
     return Standardised.fit(layout, train, parts.columns)
+
+
+def _values(parts: Parts) -> Array | None:
+    """The different values of all parts, increasing, float64; None for more than 256."""
+    found = np.empty(0)
+    for part in parts.given:
+        for start in range(0, len(part), _CHUNK):
+            found = np.unique(np.concatenate([found, np.unique(part[start : start + _CHUNK]).astype(np.float64)]))
+            if len(found) > _MOST_LEVELS:
+                return None
+    return found
+
+
+def _evenly_spaced(values: Array) -> Array | None:
+    """All values from the first to the last that are as far apart as the nearest two, or where more than half of these never occur
+    those that do; None if they do not lie evenly, or are more than 256."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        places = (values - values[0]) / np.diff(values).min()
+    if not np.isfinite(places).all() or np.abs(places - np.rint(places)).max() > _EVEN or places[-1] >= _MOST_LEVELS:
+        return None
+    spanned = round(float(places[-1])) + 1
+    if spanned > 2 * len(values):
+        return values
+    evenly: Array = values[0] + (values[-1] - values[0]) * np.arange(spanned) / (spanned - 1)
+    return evenly

@@ -3,11 +3,11 @@
 How values are encoded is told in `saltus.data.rule`.
 
 An .npz file gives `train_images`, `validation_images` and `test_images`; or `x_train`, `x_val` and `x_test`; or
-`train`, `validation` and `test`; or everything in `images`, `data` or `x`, or in its only array.  What it does
-not divide is divided by `saltus.data.split`.  `samples` is a whole too, as `saltus sample` writes it.
+`train`, `validation` and `test`; or everything in `images`, `data` or `x`, or in its only array.  `val` and `valid` are
+validation too.  What it does not divide is divided by `saltus.data.split`.  `samples` is a whole too, as `saltus sample` writes it.
 
 Labels are taken along where each array has them, one integer or text an item: `train_labels`, `validation_labels` and
-`test_labels`; or `y_train`, `y_val` and `y_test` for `x_train`; or `labels` for a whole.  Of a folder without images of
+`test_labels`; or `y_train`, `y_val` and `y_test` for `x_train`; or `labels`, `targets` or `y` for a whole.  Of a folder without images of
 its own, the folders inside are classes.  Attributes are `train_attributes`, `validation_attributes` and `test_attributes`,
 or `attributes` for a whole.  What labels and attributes may be is told in `saltus.data.conditions`.
 
@@ -27,7 +27,7 @@ from torch import Tensor
 
 from saltus.data.arrays import read_arrays
 from saltus.data.dataset import DataSet
-from saltus.data.encoding import Binned
+from saltus.data.encoding import Binned, Encoding
 from saltus.data.images import EXTENSIONS, read_folder
 from saltus.data.layout import Array, Layout
 from saltus.data.mixture import DIGITS_MIXTURE, digits_mixture
@@ -56,7 +56,7 @@ def digits(condition: str | None = None) -> DataSet:
     return DataSet.from_parts(parts, condition, name=_DIGITS, source=_DIGITS, encoding=Binned(Layout.GRAY, (8, 8), 0, 16, "uint8"))
 
 
-def load(place: str | Path | Array | Tensor, *, condition: str | None = None) -> DataSet:
+def load(place: str | Path | Array | Tensor, *, condition: str | None = None, encoding: Encoding | None = None) -> DataSet:
     """The data set of a .npy or .npz file, a folder of images, or an array of raw items, by the rules above.
 
     Two need no file: "digits", and "digits-mixture", which is drawn from a known distribution that looks like them.
@@ -64,6 +64,7 @@ def load(place: str | Path | Array | Tensor, *, condition: str | None = None) ->
     Args:
         place: a path, one of these names, or an array; `DataSet.from_arrays` takes arrays in parts, and labels.
         condition: "labels" or "attributes" to condition a model on them.
+        encoding: of a file's or folder's values, in place of the one that the rules give.
 
     Raises:
         SaltusError: if there is nothing there that can be used; the sentence names the file.
@@ -78,7 +79,8 @@ def load(place: str | Path | Array | Tensor, *, condition: str | None = None) ->
     with _naming(path):
         parts = _read(path, condition)
         whole = path.resolve()
-        return DataSet.from_parts(parts, condition, name=whole.name if whole.is_dir() else whole.stem, source=str(whole))
+        name = whole.name if whole.is_dir() else whole.stem
+        return DataSet.from_parts(parts, condition, name=name, source=str(whole), encoding=encoding)
 
 
 def read_items(path: str | Path) -> Array:

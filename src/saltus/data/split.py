@@ -2,11 +2,15 @@
 
 An item's part is a function of its own bytes: the same item is always in the same part, in whatever order and
 company it comes, and copies of it never straddle two parts.  A tenth is test and a tenth of the rest validation.
+
+Where more than half of the items are copies of others, as rows of small integers are, parts without common items would be
+of different distributions.  There the k-th copy of an item has a part of its own, and the user is told.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -20,16 +24,19 @@ __all__ = ["Places", "places", "split"]
 
 _FEWEST = 50  # items: with fewer, a tenth of them is too often nothing
 _TENTH = 2**64 // 10
+_MANY = 0.5  # of the items that are copies: more than a file that was joined to itself has
 _CHUNK = 1024  # items copied at a time
 
 
 @dataclass(frozen=True, eq=False)
 class Places:
-    """The part that each of N items goes to: three masks (N,), of which a part that is given has none of the items."""
+    """The part that each of N items goes to: three masks (N,), of which a part that is given has none of the items; and what a user
+    should know about that."""
 
     train: Array
     validation: Array
     test: Array
+    notes: tuple[str, ...] = ()
 
     def divide(self, parts: Parts) -> tuple[Array, Array, Array]:
         """Items, or what belongs to them, as (train, validation, test); parts that are given are kept as they are."""
@@ -53,14 +60,15 @@ def places(parts: Parts) -> Places:
         return Places(~nowhere, nowhere, nowhere)
     if len(raw) < _FEWEST:
         raise SaltusError(f"{len(raw)} items are too few to split; expected at least {_FEWEST}: give more, or give all three parts")
-    drawn_test, drawn_validation = _draws(raw)
+    drawn_test, drawn_validation, copies = _draws(raw)
     for_test = drawn_test if test else nowhere
     for_validation = drawn_validation & ~for_test if validation else nowhere
     for_train = ~(for_test | for_validation)
     wanted = [for_train, *[for_validation] * validation, *[for_test] * test]
     if not all(mask.any() for mask in wanted):
         raise SaltusError("so few items differ that a part of the split stays empty; give more, or give all three parts")
-    return Places(for_train, for_validation, for_test)
+    notes = (f"{copies:,} of {len(raw):,} items are copies of others, so that equal items may be in different parts",) if copies else ()
+    return Places(for_train, for_validation, for_test, notes)
 
 
 def split(parts: Parts) -> tuple[Array, Array, Array]:
@@ -72,11 +80,20 @@ def split(parts: Parts) -> tuple[Array, Array, Array]:
     return places(parts).divide(parts)
 
 
-def _draws(raw: Array) -> tuple[Array, Array]:
-    """Two draws of a tenth for each item, of independent bits of its hash: (N,) booleans."""
-    hashes = b"".join(hashlib.blake2b(item, digest_size=16).digest() for item in _bytes(raw))
-    numbers = np.frombuffer(hashes, dtype="<u8").reshape(-1, 2)
-    return numbers[:, 0] < _TENTH, numbers[:, 1] < _TENTH
+def _draws(raw: Array) -> tuple[Array, Array, int]:
+    """Two draws of a tenth for each item, of independent bits of its hash, (N,) booleans; and the number of copies, if they are many."""
+    hashes = [hashlib.blake2b(item, digest_size=16).digest() for item in _bytes(raw)]
+    copies = len(hashes) - len(set(hashes))
+    if copies == len(hashes) - 1:
+        raise SaltusError("all items are equal; expected items that differ: give others")
+    if many := copies > _MANY * len(hashes):
+        seen: Counter[bytes] = Counter()
+        for place, found in enumerate(hashes):
+            if number := seen[found]:
+                hashes[place] = hashlib.blake2b(found, digest_size=16, salt=number.to_bytes(16, "little")).digest()
+            seen[found] += 1
+    numbers = np.frombuffer(b"".join(hashes), dtype="<u8").reshape(-1, 2)
+    return numbers[:, 0] < _TENTH, numbers[:, 1] < _TENTH, copies if many else 0
 
 
 def _bytes(raw: Array) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from saltus.evaluation.collapse import (
 )
 from saltus.evaluation.cost import multiply_adds
 from saltus.evaluation.distances import diversity, energy_distance, mean_distance, mean_pairwise_distance, sliced_wasserstein
-from saltus.evaluation.evaluator import MOST_ITEMS, Evaluator, Figures
+from saltus.evaluation.evaluator import MOST_ITEMS, Evaluator, Figures, measurable
 from saltus.evaluation.features import Features, features_for
 from saltus.evaluation.floors import (
     GAUSSIAN,
@@ -91,6 +91,7 @@ __all__ = [
     "likelihood",
     "mean_distance",
     "mean_pairwise_distance",
+    "measurable",
     "measure_collapse",
     "memorisation",
     "multiply_adds",

@@ -26,7 +26,7 @@ from saltus.evaluation.features import Features, features_for
 from saltus.evaluation.inception import inception_features, inception_network
 from saltus.evaluation.metrics import DEFAULT_METRICS, FEATURE_METRICS, INCEPTION_METRICS, MEMORISATION_METRICS, METRICS, SampleSet, measure
 
-__all__ = ["MOST_ITEMS", "Evaluator", "Figures", "Part", "Progress", "silent"]
+__all__ = ["MOST_ITEMS", "Evaluator", "Figures", "Part", "Progress", "measurable", "silent"]
 
 MOST_ITEMS = 10_000
 """The largest number of real items: more would cost more and add little."""
@@ -59,6 +59,15 @@ class Figures:
     def of(cls, values: Sequence[float]) -> Figures:
         """From one value or more."""
         return cls(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else float("nan"), tuple(values))
+
+
+def measurable(data: DataSet, n: int, metrics: Sequence[str]) -> tuple[tuple[str, ...], str]:
+    """The metrics for which n generated items and the test items are enough; and a sentence about those for which they are not."""
+    others = len(data.validation) // _FLOOR_SETS
+    items = {name: min(n, len(data.test), others if name in MEMORISATION_METRICS else n) for name in metrics}
+    kept = tuple(name for name in metrics if items[name] >= METRICS[name].fewest)
+    lacking = [f"{METRICS[name].title} ({METRICS[name].fewest} items, and there are {items[name]})" for name in metrics if name not in kept]
+    return kept, f"not measured for want of items: {', '.join(lacking)}" if lacking else ""
 
 
 class Evaluator:

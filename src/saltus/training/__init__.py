@@ -3,8 +3,7 @@
 from saltus.training.build import build_chain
 from saltus.training.choices import HeadKind, LevelWeighting, Objective, PriorKind
 from saltus.training.config import Config
-from saltus.training.level_sampling import LevelSampling
-from saltus.training.run import (
+from saltus.training.folder import (
     PLAN,
     check_data,
     encoding_of,
@@ -13,11 +12,12 @@ from saltus.training.run import (
     load_encoding,
     planned_levels,
     recipe,
-    train,
     updates_done,
-    usable_device,
 )
-from saltus.training.trainer import VALIDATIONS, Progress, Trainer, Validation
+from saltus.training.level_sampling import LevelSampling
+from saltus.training.progress import Progress, Validation
+from saltus.training.run import train, usable_device
+from saltus.training.trainer import VALIDATIONS, Trainer
 from saltus.training.warm import warm_start
 
 __all__ = [

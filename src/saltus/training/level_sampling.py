@@ -22,6 +22,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from saltus.chain import Loss
 
@@ -59,7 +60,16 @@ class LevelSampling:
             found = np.bincount(level, squares, L) / np.bincount(level, minlength=L)  # NaN for a level without an item
         seen, new = np.isfinite(found), np.isnan(self._squares)
         followed = np.where(new, found, found + _MEMORY * (self._squares - found))
-        self._squares = np.where(seen, followed, self._squares)
+        self.follow(np.where(seen, followed, self._squares))
+
+    @property
+    def squares(self) -> NDArray[np.float64]:
+        """The mean square of each level's loss so far; NaN before its first item."""
+        return self._squares
+
+    def follow(self, squares: NDArray[np.float64]) -> None:
+        """Take mean squares (L,) as what was seen so far."""
+        self._squares, L = squares, len(squares)
         rms = np.sqrt(self._squares)
         if not rms.sum() > 0:  # NaN while a level has no figure
             return

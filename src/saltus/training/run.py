@@ -1,54 +1,49 @@
-"""A training run in a folder, with everything that is needed to sample:
+"""A training run in a folder, which goes on where it was when the same command is given again.
 
-config.json                    what was asked for
-source.json                    where the data came from, their fingerprint, and the run that it started from
-chain.json, chain.safetensors  the averaged, calibrated chain, with its encoding of the data
-metrics.jsonl                  one JSON object a line, from the first update to the last
+Checkpoints are written every half minute, or more seldom where writing takes long.  A run that was killed goes on from its last one:
+which items an update sees, and their noise, follow from its number.  On the CPU of one machine, with as many threads, it ends with the same
+weights, bit for bit, as one that was left alone.  Ctrl-C and SIGTERM let the update end, keep the run and stop; a second one stops at once.
 """
 
 from __future__ import annotations
 
-import json
+import contextlib
+import shutil
 import sys
 import time
-from collections.abc import Iterator
-from dataclasses import asdict
+import warnings
+from collections.abc import Generator, Iterator, Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from filelock import FileLock, Timeout
 
 from saltus import storage
-from saltus.chain import Chain
-from saltus.data import DataSet, Encoding, load
+from saltus.chain import Chain, OraclePrior
+from saltus.data import DataSet
 from saltus.errors import SaltusError
-from saltus.levels import Levels
-from saltus.registry import describe
+from saltus.oracles import LowRankMixture
 from saltus.training.build import build_chain, check_condition
+from saltus.training.checkpoint import Checkpoints
 from saltus.training.config import Config
 from saltus.training.display import show
+from saltus.training.folder import CHECKPOINTS, METRICS, SOURCE, check_data, load_config, source_of, updates_done
 from saltus.training.level_sampling import LevelSampling
+from saltus.training.metrics import recorded
+from saltus.training.progress import Progress
 from saltus.training.start import choose_start, with_closed_forms
-from saltus.training.trainer import Progress, Trainer
+from saltus.training.stopping import stopping
+from saltus.training.trainer import Trainer
 from saltus.training.warm import warm_start
 
-__all__ = [
-    "PLAN",
-    "check_data",
-    "encoding_of",
-    "load_config",
-    "load_data",
-    "load_encoding",
-    "planned_levels",
-    "recipe",
-    "train",
-    "updates_done",
-    "usable_device",
-]
+__all__ = ["train", "usable_device"]
 
-PLAN = "plan.json"
-"""What `saltus plan` keeps in a run's folder."""
-_LINES = 200  # of metrics over a run
+_SECONDS = 30.0  # between checkpoints, at least
+_SHARE = 20  # times as long as writing one took, at least
+_LOCK = ".lock"
+_CHAIN = "chain"
 
 
 def train(
@@ -60,64 +55,44 @@ def train(
     device: str = "cpu",
     quiet: bool = False,
     level_sampling: LevelSampling | None = None,
+    extend: bool = False,
 ) -> Chain:
-    """Train a chain; with a folder, keep the run there.  Interrupted, it keeps what it has reached.
+    """Train a chain; with a folder, keep the run there, and go on with the run that is there.
 
     Args:
         data: what to learn, given its condition if it has one.
         config: how.
-        folder: where to keep the run; new or empty.
+        folder: where to keep the run; new or empty, or of a run with the same configuration on the same data.
         start: the folder of a run on the same data whose network a VAE kernel starts from, see `warm_start`.
         device: where to compute, as torch names it, such as "cuda".
         quiet: no progress bar.
         level_sampling: see `Trainer`.
+        extend: whether the run that is there may get more updates than it was asked for.
 
     Returns:
         The averaged, calibrated chain, on the CPU.
 
     Raises:
-        SaltusError: if there is no such device or condition, the folder is not empty, the chain cannot start from that one, or the loss
-            stays infinite.
+        SaltusError: if there is no such device or condition, the folder holds something else or another process trains there, the chain
+            cannot start from that one, or the loss stays infinite.
+        KeyboardInterrupt: after Ctrl-C or SIGTERM, once the run is kept.
     """
     if config.condition is None:  # the data say what they are conditioned on
         config = config.model_copy(update={"condition": data.conditioned_on})
-    place = usable_device(device)
+    place, home = usable_device(device), None if folder is None else Path(folder)
     check_condition(config, data)
-    config, fit, said = choose_start(config, data)
-    if said and not quiet:
-        print(said, file=sys.stderr)
-    chain = build_chain(config, data, fit)
-    begun = None
-    if start is not None:
-        check_data(start, data)
-        warm_start(chain, Chain.load(start))
-        begun = {"config": load_config(start).model_dump(mode="json"), "updates": updates_done(start)}
-    home = None if folder is None else _new(Path(folder))
-    trainer = Trainer(chain.to(place), data, config, level_sampling=level_sampling)
-    updates: Iterator[Progress] = iter(trainer) if quiet else show(trainer, config.kernel)
-    try:
+    with contextlib.nullcontext() if home is None else _locked(home):
+        found = home is not None and _begun(home)
+        chain, config = _resumed(home, data, config, start, extend) if home and found else _made(home, data, config, start, quiet)
+        trainer = Trainer(chain.to(place), data, config, level_sampling=level_sampling)
         if home is not None:
-            config.save(home)
-            told = {"fingerprint": data.fingerprint, "conditions": data.condition_fingerprint}
-            source = {"source": data.source, **told, "start": begun}
-            storage.write_atomically(home / "source.json", storage.to_json(source) + "\n")
-            updates = _recorded(updates, home / "metrics.jsonl", config)
-        for _ in updates:
-            pass
-    finally:
-        chain = trainer.averaged().cpu()
-        if home is not None:
-            chain.save(home)
-    known = fit is not None and (chain.condition is None or fit.mixture.labelled)
-    if not known or not config.closed_forms or config.eta != 1 or chain.any_step or not chain.has_bound:
-        return chain
-    condition = data.conditions_for(chain.condition, "validation")
-    chain, words = with_closed_forms(chain, data.validation, data.encoding.head(), condition, seed=config.seed)
-    for line in words if not quiet else ():
-        print(line, file=sys.stderr)
-    if words and home is not None:
-        chain.save(home)
-    return chain
+            _restore(trainer, home)
+        if found and not quiet:
+            print(f"the run in {home} goes on after update {trainer.done:,} of {config.updates:,}", file=sys.stderr)
+        _run(trainer, home, quiet)
+        if trainer.remark and not quiet:
+            print(trainer.remark, file=sys.stderr)
+        return _finished(trainer.best().cpu(), data, config, home, quiet)
 
 
 def usable_device(device: str) -> torch.device:
@@ -134,135 +109,174 @@ def usable_device(device: str) -> torch.device:
     return number.device
 
 
-def load_encoding(folder: str | Path) -> Encoding:
-    """How values of a run map to the data and back.
+def _restore(trainer: Trainer, home: Path) -> None:
+    """Go on from the latest checkpoint, if there is one; what it has mapped into memory is let go."""
+    checkpoint = Checkpoints(home / CHECKPOINTS).latest()
+    if checkpoint is not None:
+        trainer.restore(checkpoint)
+
+
+@contextlib.contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    """The folder, for one process at a time; what could not begin leaves nothing there.
 
     Raises:
-        SaltusError: if the folder holds no run.
+        SaltusError: if another process trains there, or the folder holds something else than a run.
     """
-    return encoding_of(Chain.load(folder), folder)
-
-
-def encoding_of(chain: Chain, folder: str | Path) -> Encoding:
-    """The encoding that the chain of a folder carries.
-
-    Raises:
-        SaltusError: if it has none.
-    """
-    if not isinstance(chain.encoding, Encoding):
-        raise SaltusError(f"the chain in {folder} has no encoding of data; give the folder of a training run")
-    return chain.encoding
-
-
-def load_data(folder: str | Path, given: str | Path | None = None) -> DataSet:
-    """The data set of a run: from where it was trained from, or from where it is now.
-
-    Args:
-        folder: of the run.
-        given: the data, if they have moved.
-
-    Raises:
-        SaltusError: if the folder does not say where its data are, they are not there, or they are others.
-    """
-    place = given or _source(Path(folder)).get("source")
-    if not place:
-        raise SaltusError(f"{folder} does not say where its data are; give them with --data")
-    data = load(place, condition=load_config(folder).condition)
-    check_data(folder, data)
-    return data
-
-
-def check_data(folder: str | Path, data: DataSet) -> None:
-    """Whether a run was trained on these data, by their fingerprint, or where it has none by their encoding.
-
-    Raises:
-        SaltusError: if it was not.
-    """
-    source = _source(Path(folder))
-    same = data.fingerprint == source["fingerprint"] if source else describe(data.encoding)[0] == describe(load_encoding(folder))[0]
-    if not same:
-        raise SaltusError(f"{data.source or data.name} holds other data than those that {folder} was trained on; give the same data")
-    if (told := source.get("conditions")) and data.condition_fingerprint not in (None, told):
-        raise SaltusError(f"{data.source or data.name} holds other conditions than those that {folder} was trained on; give the same data")
-
-
-def planned_levels(folder: str | Path, chain: Chain, calls: int) -> Levels:
-    """The grid of so many calls that `saltus plan` found for a run; the cosine grid where it was not asked, or the chain's own."""
-    if not chain.any_step and calls == chain.levels.L:
-        return chain.levels
-    planned = _planned(Path(folder), calls) if chain.any_step else None
-    return Levels.cosine(calls, chain.levels.last) if planned is None else planned  # which a chain of one grid refuses
-
-
-def _planned(folder: Path, calls: int) -> Levels | None:
-    file = folder / PLAN
-    if not file.exists():
-        return None
+    if home.exists() and not home.is_dir():
+        raise SaltusError(f"{home} is already there and not a folder; give the run a new one")
+    existed = home.exists()
+    if existed and any(home.iterdir()) and not _begun(home) and not (home / _LOCK).exists():
+        raise SaltusError(f"{home} is already there and holds no run that can go on; give the run a new folder, or remove it first")
+    if _begun(home) and not (home / CHECKPOINTS).is_dir():
+        raise SaltusError(f"the run in {home} has no checkpoints to go on from; give a new folder, or remove it first")
+    home.mkdir(parents=True, exist_ok=True)
     try:
-        found = _json(file)["plans"].get(str(calls))
-        return None if found is None else Levels(found["times"])
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise SaltusError(f"{file} is damaged; remove it, or plan again with: saltus plan {folder}") from error
+        with FileLock(home / _LOCK, blocking=False):
+            for left in home.glob(".*.partial"):  # of a kill in mid-write
+                left.unlink(missing_ok=True)
+            try:
+                yield
+            finally:
+                if not _begun(home):
+                    _empty(home, existed)
+    except Timeout:
+        raise SaltusError(f"another process trains in {home}; wait for it, or give the run a new folder") from None
 
 
-def load_config(folder: str | Path) -> Config:
-    """What a run was asked for.
+def _empty(home: Path, existed: bool) -> None:
+    """Take away what a run that did not begin has written, and the folder if it made that."""
+    shutil.rmtree(home / CHECKPOINTS, ignore_errors=True)
+    for file in [home / SOURCE, *home.glob("chain.*"), home / _LOCK]:
+        file.unlink(missing_ok=True)
+    if not existed:
+        with contextlib.suppress(OSError):  # somebody else's file is there
+            home.rmdir()
+
+
+def _begun(home: Path) -> bool:
+    """Whether a run is there: its configuration is what is written last before the first update."""
+    return (home / "config.json").exists()
+
+
+def _made(home: Path | None, data: DataSet, config: Config, start: str | Path | None, quiet: bool) -> tuple[Chain, Config]:
+    """A new chain and its configuration, with what was left open decided; written down, which shows that there is room."""
+    config, fit, said = choose_start(config, data)
+    if said and not quiet:
+        print(said, file=sys.stderr)
+    chain, begun = build_chain(config, data, fit), None
+    if start is not None:
+        check_data(start, data)
+        warm_start(chain, Chain.load(start))
+        begun = _beginning(start)
+    if home is not None:
+        storage.write(chain, home / CHECKPOINTS, _CHAIN)
+        told = {"fingerprint": data.fingerprint, "conditions": data.condition_fingerprint}
+        source = {"source": data.source, **told, "start": begun, "versions": _versions()}
+        storage.write_atomically(home / SOURCE, storage.to_json(source) + "\n")
+        chain.save(home)
+        config.save(home)
+    return chain, config
+
+
+def _beginning(start: str | Path) -> dict[str, Any]:
+    """What a run remembers of the one whose network it began with."""
+    return {"config": load_config(start).model_dump(mode="json"), "updates": updates_done(start)}
+
+
+def _resumed(home: Path, data: DataSet, asked: Config, start: str | Path | None, extend: bool) -> tuple[Chain, Config]:
+    """The chain of a run as it began, and its configuration.
 
     Raises:
-        SaltusError: if the folder holds no run, or the file is damaged.
+        SaltusError: if the run was made otherwise than is asked for now.
     """
-    return Config.from_saved(_json(Path(folder) / "config.json"))
+    config = load_config(home)
+    more = extend and asked.updates > config.updates
+    if differences := _differences(asked, config.model_copy(update={"updates": asked.updates}) if more else config):
+        hint = "; --extend goes on with more updates" if list(differences) == ["updates"] and asked.updates > config.updates else ""
+        listed = ", ".join(f"{name} {given} instead of {kept}" for name, (given, kept) in differences.items())
+        raise SaltusError(f"the run in {home} was made otherwise: {listed} is asked for now{hint}; give its own options, or a new folder")
+    check_data(home, data)
+    began = source_of(home).get("start")
+    if (start is None) != (began is None) or (start is not None and began != _beginning(start)):
+        raise SaltusError(f"the run in {home} began from another network than is asked for now; give its own --start, or a new folder")
+    if (versions := source_of(home).get("versions")) not in (None, _versions()):
+        warnings.warn(f"the run in {home} was begun with {_listed(versions)}, and this is {_listed(_versions())}", stacklevel=2)
+    if more:
+        config = config.model_copy(update={"updates": asked.updates})
+        config.save(home)
+    chain = storage.read(home / CHECKPOINTS, _CHAIN)
+    assert isinstance(chain, Chain)
+    return chain, config
 
 
-def recipe(folder: str | Path) -> str:
-    """What made a run, in everything but its seeds: runs with one recipe differ by chance alone.
-
-    Raises:
-        SaltusError: as `load_config`.
-    """
-    start = _source(Path(folder)).get("start")
-    begun = start and [start["config"] | {"seed": 0}, start["updates"]]
-    config = load_config(folder).model_copy(update={"seed": 0})
-    return storage.to_json([config.model_dump(mode="json"), updates_done(folder), begun])
+def _differences(asked: Config, kept: Config) -> dict[str, tuple[Any, Any]]:
+    """What is asked for otherwise than a run was made; what is left open is as it was decided there."""
+    one, other = asked.model_dump(mode="json"), kept.model_dump(mode="json")
+    return {name: (one[name], other[name]) for name in one if one[name] is not None and one[name] != other[name]}
 
 
-def updates_done(folder: str | Path) -> int:
-    """How many updates a run has reached: fewer than its configuration asks for if it was stopped."""
-    file = Path(folder) / "metrics.jsonl"
-    lines = file.read_text().splitlines() if file.exists() else []
-    last: dict[str, Any] = json.loads(lines[-1]) if lines else {}
-    return int(last.get("update", last.get("step", 0)))  # older runs count steps
+def _versions() -> dict[str, str]:
+    return {"saltus": version("saltus"), "torch": torch.__version__}
 
 
-def _source(folder: Path) -> dict[str, Any]:
-    file = folder / "source.json"
-    return _json(file) if file.exists() else {}
+def _listed(versions: Mapping[str, str]) -> str:
+    return " and ".join(f"{name} {number}" for name, number in versions.items())
 
 
-def _json(file: Path) -> dict[str, Any]:
+def _run(trainer: Trainer, home: Path | None, quiet: bool) -> None:
+    """The updates that are left; Ctrl-C and SIGTERM end them after one."""
+    updates: Iterator[Progress] = iter(trainer) if quiet else show(trainer, trainer.config.kernel)
+    with stopping() as stopped, contextlib.closing(_kept(updates, trainer, home)) as kept:
+        for _ in kept:
+            if stopped.is_set():
+                raise KeyboardInterrupt
+
+
+def _kept(updates: Iterator[Progress], trainer: Trainer, home: Path | None) -> Generator[Progress]:
+    """The updates, with metrics and checkpoints in the folder.  Ended between two updates, the state is kept; within one, the averaged
+    weights, and the state of the checkpoint before."""
+    if home is None:
+        yield from updates
+        return
+    checkpoints, due, saved, whole = Checkpoints(home / CHECKPOINTS), time.monotonic() + _SECONDS, trainer.done, True
     try:
-        content = storage.read_json(file)
-    except FileNotFoundError:
-        raise SaltusError(f"{file} is not there; give the folder that training wrote") from None
-    if not isinstance(content, dict):
-        raise SaltusError(f"{file} is damaged; train again, or take the file from a copy of the run")
-    return content
-
-
-def _new(folder: Path) -> Path:
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SaltusError(f"{folder} is already there and not an empty folder; give the run a new one, or remove it first")
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
-
-
-def _recorded(updates: Iterator[Progress], file: Path, config: Config) -> Iterator[Progress]:
-    start, every = time.monotonic(), max(1, config.updates // _LINES)
-    with file.open("w") as lines:
-        for progress in updates:
-            if progress.update % every == 0 or progress.update in (1, config.updates):
-                seconds = time.monotonic() - start
-                rate = progress.update * config.batch / max(seconds, 1e-9)
-                lines.write(storage.to_json({**asdict(progress), "seconds": round(seconds, 3), "items_per_second": round(rate, 1)}) + "\n")
-                lines.flush()
+        for progress in recorded(updates, home / METRICS, trainer):
+            whole = True
+            if time.monotonic() >= due:
+                took, saved = _keep(trainer, checkpoints, home), trainer.done
+                due = time.monotonic() + max(_SECONDS, _SHARE * took)
             yield progress
+            whole = False  # until the next update is whole
+        whole = True
+    finally:
+        if not whole:
+            with contextlib.suppress(OSError):  # what ended the update is what is told
+                trainer.best().cpu().save(home)
+        elif saved != trainer.done:
+            _keep(trainer, checkpoints, home)
+
+
+def _keep(trainer: Trainer, checkpoints: Checkpoints, home: Path) -> float:
+    """A checkpoint, and the chain as it is, for `saltus sample`; the seconds that it took.  Without room, the last ones stay."""
+    begun = time.monotonic()
+    try:
+        checkpoints.save(trainer.checkpoint())
+        trainer.best().cpu().save(home)
+    except OSError as error:
+        warnings.warn(f"no checkpoint was written after update {trainer.done} ({error}); make room, the training goes on", stacklevel=2)
+    return time.monotonic() - begun
+
+
+def _finished(chain: Chain, data: DataSet, config: Config, home: Path | None, quiet: bool) -> Chain:
+    """The chain with closed forms where they are better, saved."""
+    law = chain.prior.oracle if isinstance(chain.prior, OraclePrior) else None
+    known = isinstance(law, LowRankMixture) and (chain.condition is None or law.labelled)
+    if known and config.closed_forms and config.eta == 1 and not chain.any_step and chain.has_bound:
+        condition = data.conditions_for(chain.condition, "validation")
+        chain, words = with_closed_forms(chain, data.validation, data.encoding.head(), condition, seed=config.seed)
+        for line in words if not quiet else ():
+            print(line, file=sys.stderr)
+    if home is not None:
+        chain.save(home)
+    return chain

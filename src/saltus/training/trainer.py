@@ -5,6 +5,8 @@
         print(progress.update, progress.loss)
     chain = trainer.averaged()
 
+`trainer.checkpoint()` after an update is all that another trainer of the same chain, data and configuration needs to go on from there.
+
 Which items an update sees, and their noise, are functions of the seed and of the number of items seen before; how many of them
 each level gets, and how much its loss counts, follows the loss so far (`LevelSampling`).
 """
@@ -13,25 +15,26 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from functools import lru_cache
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from saltus.chain import Batch, Chain, ChainLoss, Loss, bits_per_dim
 from saltus.data import DataSet
 from saltus.errors import SaltusError
-from saltus.kernels import MixtureFlow
+from saltus.kernels import MixtureFlow, is_reweighted
 from saltus.process import Noise
+from saltus.training.checkpoint import Checkpoint
 from saltus.training.choices import LevelWeighting
 from saltus.training.config import Config
 from saltus.training.level_sampling import LevelSampling
+from saltus.training.order import items_after
+from saltus.training.progress import Progress, Validation
+from saltus.training.state import State
 
-__all__ = ["BETAS", "VALIDATIONS", "Progress", "Trainer", "Validation"]
+__all__ = ["BETAS", "VALIDATIONS", "Trainer"]
 
 BETAS = (0.9, 0.99)
 """Of AdamW."""
@@ -40,46 +43,6 @@ VALIDATIONS = 20
 
 _VALIDATION_ITEMS = 256
 _PATIENCE = 100  # updates that may be skipped in a row before the run is given up
-
-
-@dataclass(frozen=True)
-class Validation:
-    """The averaged chain on up to 256 validation items, which it was calibrated on too: a figure to watch, not to report.
-
-    Attributes:
-        bits_per_dim: the bound, importance-weighted as the chain's is; None where the kernel has none.
-        per_level: the bound's terms of each step, cleanest first, nats per item.
-        kl: KL of the latent of each step, nats per item.
-        active_units: of each step; None without a latent.
-        aggregate_kl: of the latents taken together to N(0, I), of each step, nats; None without a latent.
-    """
-
-    bits_per_dim: float | None = None
-    per_level: list[float] = field(default_factory=list)
-    kl: list[float] = field(default_factory=list)
-    active_units: list[int | None] = field(default_factory=list)
-    aggregate_kl: list[float | None] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """One update.
-
-    Attributes:
-        update: updates done.
-        loss: mean over items of the training loss, nats per dimension (squared error per dimension for the deterministic kernel).
-        terms: its named terms, likewise.
-        gradient_norm: before clipping.
-        skipped: updates skipped so far because loss or gradient was not finite.
-        validation: the latest.
-    """
-
-    update: int
-    loss: float
-    terms: dict[str, float]
-    gradient_norm: float
-    skipped: int
-    validation: Validation
 
 
 class Trainer:
@@ -122,15 +85,31 @@ class Trainer:
         self._averages: list[Tensor] = list(self._average.parameters())
         self._buffers = list(zip(self._average.buffers(), chain.buffers(), strict=True))  # are not averaged, but kept up to date
         self._device, self._updates = self._parameters[0].device, 0
+        self._done, self._skipped, self._in_a_row, self._validation, self._fault = 0, 0, 0, Validation(), ""
+        self._best_update, self._best_bits = 0, math.inf
         bound, d = all(kernel.trains_bound for kernel in chain.each_kernel()) and not chain.any_step, math.prod(chain.event_shape)
         flows = any(isinstance(kernel, MixtureFlow) for kernel in chain.each_kernel())  # have networks of their own, and few nats
         self._equal = config.level_weighting is LevelWeighting.EQUAL or (config.level_weighting is None and flows)
         self.level_sampling = level_sampling or (LevelSampling(chain.levels.L, d, equal=self._equal) if bound else None)
         self._optimiser = torch.optim.AdamW(self._parameters, betas=BETAS, weight_decay=config.weight_decay, fused=True)
+        self._state = State(self._parameters, self._averages, self._buffers, self._optimiser, self.level_sampling)
 
     def averaged(self) -> Chain:
         """The chain to sample from, at any moment: a copy with averaged weights, calibrated on the validation items."""
         return self._calibrated(None)
+
+    def best(self) -> Chain:
+        """The same with the averaged weights of the best validation, where the bound is trained for; without any, as they are."""
+        return self._calibrated(None, self._state.best or self._averages)
+
+    @property
+    def remark(self) -> str:
+        """In words, that the best validation was not the last; nothing where it was."""
+        last = self._validation.bits_per_dim
+        if last is None or not self._state.best or self._best_update == self._done:
+            return ""
+        kept = f"the best validation was that after update {self._best_update:,}, whose weights are kept"
+        return f"{kept}: {self._best_bits:.3f} bits/dim, {last:.3f} at the end"
 
     def validate(self) -> Validation:
         """The figures of the averaged chain as it is now; empty without a bound."""
@@ -148,31 +127,76 @@ class Trainer:
         told = self.data.conditions_for(self.chain.condition, "validation")
         return self.data.validation[:n].to(self._device), None if told is None else told[:n].to(self._device)
 
-    def _calibrated(self, n: int | None) -> Chain:
+    def _calibrated(self, n: int | None, weights: Sequence[Tensor] = ()) -> Chain:
         y, condition = self._validation_items(n)
         chain = copy.deepcopy(self._average)
+        with torch.no_grad():
+            for parameter, weight in zip(chain.parameters(), weights or self._averages, strict=True):
+                parameter.copy_(weight)
         chain.calibrate(y, seed=self.config.seed, condition=condition)
         return chain.eval()
 
     def __iter__(self) -> Iterator[Progress]:
-        """One `Progress` for each update, `config.updates` in all.
+        """One `Progress` for each update that is left, `config.updates` in all.
 
         Raises:
             SaltusError: when the loss or its gradient stays infinite or NaN.
         """
-        config, skipped, in_a_row, validation = self.config, 0, 0, Validation()
+        config = self.config
         interval = math.ceil(config.updates / VALIDATIONS)
         self.chain.train()
-        for update in range(config.updates):
+        for update in range(self._done, config.updates):
             terms, norm, finite = self._update(update)
-            skipped, in_a_row = skipped + (not finite), 0 if finite else in_a_row + 1
-            if in_a_row == _PATIENCE:
+            self._skipped, self._in_a_row = self._skipped + (not finite), 0 if finite else self._in_a_row + 1
+            if self._in_a_row == _PATIENCE:
                 raise SaltusError(
-                    f"the loss was not finite for {_PATIENCE} updates in a row, up to update {update + 1}; try a smaller learning rate"
+                    f"the loss was not finite for {_PATIENCE} updates in a row, up to update {update + 1}, the last time in {self._fault}; "
+                    "try a smaller learning rate"
                 )
-            if (update + 1) % interval == 0 or update + 1 == config.updates:
-                validation = self.validate()
-            yield Progress(update + 1, sum(terms.values()), terms, norm, skipped, validation)
+            self._done = update + 1
+            if self._done % interval == 0 or self._done == config.updates:
+                self._validation = self.validate()
+                self._keep_if_best()
+            yield Progress(self._done, sum(terms.values()), terms, norm, self._skipped, self._validation)
+
+    @property
+    def done(self) -> int:
+        """Updates made."""
+        return self._done
+
+    def _keep_if_best(self) -> None:
+        bits, bound = self._validation.bits_per_dim, all(kernel.trains_bound for kernel in self.chain.each_kernel())
+        if bound and bits is not None and bits < self._best_bits and not is_reweighted(self.config.loss_weights):
+            self._state.best = [average.detach().clone() for average in self._averages]
+            self._best_update, self._best_bits = self._done, bits
+
+    def checkpoint(self) -> Checkpoint:
+        """All that is needed to go on after the last update; its tensors are those of the training, and change with the next one."""
+        numbers = {
+            "averaged": self._updates,
+            "skipped": self._skipped,
+            "in_a_row": self._in_a_row,
+            "validation": asdict(self._validation),
+            "best": [self._best_update, self._best_bits] if self._state.best else None,
+        }
+        return Checkpoint(self._done, numbers, self._state.tensors())
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from a checkpoint of the same chain, data and configuration.
+
+        Raises:
+            SaltusError: if it is of others.
+        """
+        numbers = checkpoint.numbers
+        try:
+            progress = [int(numbers[name]) for name in ("averaged", "skipped", "in_a_row")]
+            validation, best = Validation.from_json(numbers["validation"]), numbers["best"]
+            self._best_update, self._best_bits = (0, math.inf) if best is None else (int(best[0]), float(best[1]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise SaltusError("the checkpoint does not say how far its training was; remove it, or train anew") from error
+        self._state.fill(checkpoint.tensors, best is not None)
+        self._updates, self._skipped, self._in_a_row = progress
+        self._done, self._validation = checkpoint.update, validation
 
     def _update(self, update: int) -> tuple[dict[str, float], float, bool]:
         """One step of the optimiser, unless loss or gradient is not finite: the terms of the loss, the gradient's norm, and whether."""
@@ -187,7 +211,9 @@ class Trainer:
         norm = self._clipped()
         means = (torch.stack([value.detach().mean() for value in loss.terms.values()]) / d).tolist()
         finite = math.isfinite(norm) and math.isfinite(sum(means))
-        if finite:
+        if not finite:
+            self._fault = _fault(loss)
+        else:
             for group in self._optimiser.param_groups:
                 group["lr"] = self._learning_rate(update)
             self._optimiser.step()
@@ -207,7 +233,7 @@ class Trainer:
     def _batch(self, update: int) -> Batch:
         """What an update sees."""
         config, first = self.config, update * self.config.batch
-        index = _items(len(self.data.train), first, config.batch, config.seed)
+        index = items_after(len(self.data.train), first, config.batch, config.seed)
         noise = self.chain.noise(config.seed, first, config.batch)
         ramp = config.kl_warm_up * config.updates
         risen, weights = min(1.0, update / ramp) if ramp else 1.0, config.loss_weights
@@ -244,15 +270,9 @@ class Trainer:
         return self.config.learning_rate * min((update + 1) / rise, 0.5 * (1 + math.cos(math.pi * update / self.config.updates)))
 
 
-def _items(n: int, first: int, count: int, seed: int) -> Tensor:
-    """Places of the items that follow after `first` items were seen: one permutation of the data after another."""
-    epochs = range(first // n, (first + count - 1) // n + 1)
-    order = [_permutation(n, epoch, seed) for epoch in epochs]
-    start = first - epochs[0] * n
-    joined = order[0] if len(order) == 1 else np.concatenate(order)
-    return torch.from_numpy(joined[start : start + count])
-
-
-@lru_cache(maxsize=2)  # a batch may straddle two epochs
-def _permutation(n: int, epoch: int, seed: int) -> NDArray[np.int64]:
-    return np.random.default_rng([seed, epoch]).permutation(n)
+def _fault(loss: Loss) -> str:
+    """Where a loss is not finite, in words."""
+    for name, value in loss.terms.items():
+        if (broken := ~value.detach().isfinite().cpu()).any():
+            return f"the term {name} of level {int(loss.level[broken][0])}"
+    return "the gradient"

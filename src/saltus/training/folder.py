@@ -1,0 +1,167 @@
+"""What the folder of a run says: what was asked for, on which data, how far it is.
+
+config.json                    what was asked for, with what was left open decided
+source.json                    where the data came from, their fingerprint, the run that it started from, and versions
+chain.json, chain.safetensors  the averaged, calibrated chain, with its encoding of the data
+metrics.jsonl                  one JSON object a line, from the first update to the last
+checkpoints                    what the training needs to go on
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from saltus import storage
+from saltus.chain import Chain
+from saltus.data import DataSet, Encoding, load
+from saltus.errors import SaltusError
+from saltus.levels import Levels
+from saltus.registry import describe
+from saltus.training.config import Config
+
+__all__ = [
+    "CHECKPOINTS",
+    "METRICS",
+    "PLAN",
+    "SOURCE",
+    "check_data",
+    "encoding_of",
+    "load_config",
+    "load_data",
+    "load_encoding",
+    "planned_levels",
+    "recipe",
+    "source_of",
+    "updates_done",
+]
+
+METRICS, SOURCE, CHECKPOINTS = "metrics.jsonl", "source.json", "checkpoints"
+PLAN = "plan.json"
+"""What `saltus plan` keeps in a run's folder."""
+
+
+def load_encoding(folder: str | Path) -> Encoding:
+    """How values of a run map to the data and back.
+
+    Raises:
+        SaltusError: if the folder holds no run.
+    """
+    return encoding_of(Chain.load(folder), folder)
+
+
+def encoding_of(chain: Chain, folder: str | Path) -> Encoding:
+    """The encoding that the chain of a folder carries.
+
+    Raises:
+        SaltusError: if it has none.
+    """
+    if not isinstance(chain.encoding, Encoding):
+        raise SaltusError(f"the chain in {folder} has no encoding of data; give the folder of a training run")
+    return chain.encoding
+
+
+def load_data(folder: str | Path, given: str | Path | None = None) -> DataSet:
+    """The data set of a run: from where it was trained from, or from where it is now.
+
+    Args:
+        folder: of the run.
+        given: the data, if they have moved.
+
+    Raises:
+        SaltusError: if the folder does not say where its data are, they are not there, or they are others.
+    """
+    place = given or source_of(Path(folder)).get("source")
+    if not place:
+        raise SaltusError(f"{folder} does not say where its data are; give them with --data")
+    condition, encoding = load_config(folder).condition, load_encoding(folder)
+    try:
+        data = load(place, condition=condition, encoding=encoding)  # by which an older version may have read them otherwise
+        check_data(folder, data)
+    except SaltusError:
+        data = load(place, condition=condition)
+        check_data(folder, data)
+    return data
+
+
+def check_data(folder: str | Path, data: DataSet) -> None:
+    """Whether a run was trained on these data, by their fingerprint, or where it has none by their encoding.
+
+    Raises:
+        SaltusError: if it was not.
+    """
+    source = source_of(Path(folder))
+    same = data.fingerprint == source["fingerprint"] if source else describe(data.encoding)[0] == describe(load_encoding(folder))[0]
+    if not same:
+        raise SaltusError(f"{data.source or data.name} holds other data than those that {folder} was trained on; give the same data")
+    if (told := source.get("conditions")) and data.condition_fingerprint not in (None, told):
+        raise SaltusError(f"{data.source or data.name} holds other conditions than those that {folder} was trained on; give the same data")
+
+
+def planned_levels(folder: str | Path, chain: Chain, calls: int) -> Levels:
+    """The grid of so many calls that `saltus plan` found for a run; the cosine grid where it was not asked, or the chain's own."""
+    if not chain.any_step and calls == chain.levels.L:
+        return chain.levels
+    planned = _planned(Path(folder), calls) if chain.any_step else None
+    return Levels.cosine(calls, chain.levels.last) if planned is None else planned  # which a chain of one grid refuses
+
+
+def _planned(folder: Path, calls: int) -> Levels | None:
+    file = folder / PLAN
+    if not file.exists():
+        return None
+    try:
+        found = _json(file)["plans"].get(str(calls))
+        return None if found is None else Levels(found["times"])
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise SaltusError(f"{file} is damaged; remove it, or plan again with: saltus plan {folder}") from error
+
+
+def load_config(folder: str | Path) -> Config:
+    """What a run was asked for.
+
+    Raises:
+        SaltusError: if the folder holds no run, or the file is damaged.
+    """
+    return Config.from_saved(_json(Path(folder) / "config.json"))
+
+
+def recipe(folder: str | Path) -> str:
+    """What made a run, in everything but its seeds: runs with one recipe differ by chance alone.
+
+    Raises:
+        SaltusError: as `load_config`.
+    """
+    start = source_of(Path(folder)).get("start")
+    begun = start and [start["config"] | {"seed": 0}, start["updates"]]
+    config = load_config(folder).model_copy(update={"seed": 0})
+    return storage.to_json([config.model_dump(mode="json"), updates_done(folder), begun])
+
+
+def updates_done(folder: str | Path) -> int:
+    """How many updates a run has reached: fewer than its configuration asks for if it was stopped."""
+    file = Path(folder) / METRICS
+    for line in reversed(file.read_text(errors="replace").splitlines() if file.exists() else []):
+        try:
+            last = json.loads(line)
+            return int(last.get("update", last.get("step", 0)))  # older runs count steps
+        except (ValueError, AttributeError, TypeError):  # cut short
+            continue
+    return 0
+
+
+def source_of(folder: Path) -> dict[str, Any]:
+    """What a run remembers of its data and its beginning; nothing where it has no file of it."""
+    file = folder / SOURCE
+    return _json(file) if file.exists() else {}
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        content = storage.read_json(file)
+    except FileNotFoundError:
+        raise SaltusError(f"{file} is not there; give the folder that training wrote") from None
+    if not isinstance(content, dict):
+        raise SaltusError(f"{file} is damaged; train again, or take the file from a copy of the run")
+    return content
