@@ -4,7 +4,7 @@ Every chain starts from the same mixture at t = 0.8 and takes two steps, 0.8 -> 
 noisy one; the closed form takes its place in the last row.  Inner nats are those of the noisy step, distances are of samples from real
 z at 0.8 and from the mixture, and "real z at 0.3" is what the step to data leaves: the difference is the noisy step's.
 
-python benchmarks/noisy_steps.py train FOLDER [--seed 0]   FOLDER holds mnist.npz; finished experiments are kept
+python benchmarks/noisy_steps.py train FOLDER [--seed 0] [--only NAME]   FOLDER holds mnist.npz; finished experiments are kept
 python benchmarks/noisy_steps.py report                    docs/results/noisy_steps.md, from what is there
 python benchmarks/noisy_steps.py --smoke                   one experiment with three updates, in a temporary folder
 """
@@ -224,6 +224,7 @@ def main() -> None:
     command = commands.add_parser("train")
     command.add_argument("folder", type=Path)
     command.add_argument("--seed", type=int, default=0)
+    command.add_argument("--only", default="", help="the beginning of an experiment's name")
     commands.add_parser("report")
     options = parser.parse_args()
     keep_freed_memory()
@@ -238,7 +239,7 @@ def main() -> None:
         KEPT.mkdir(parents=True, exist_ok=True)
         torch.set_num_threads(1)
         place = Work(Case("mnist_14", "", {}, 0.0, (), ()), options.folder, KEPT, "").place()
-        train(place, options.seed, KEPT, RECIPE["updates"], list(EXPERIMENTS))
+        train(place, options.seed, KEPT, RECIPE["updates"], [name for name in EXPERIMENTS if name.startswith(options.only)])
     elif options.command == "report":
         report(KEPT, PAGE)
     else:
