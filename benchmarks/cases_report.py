@@ -27,9 +27,9 @@ Made by `python benchmarks/{{name}}.py train FOLDER`, `... compare FOLDER` and `
 times are matched. Every figure is a mean ± standard deviation over networks trained with different seeds, each sampled
 with another seed (where there are fewer than three, in turns until there are three figures). Grids, etas and temperatures
 are chosen for each sampler and number of calls on validation items, by the Fréchet distance (of tables by the sliced Wasserstein
-distance) for samples and by the bound for likelihoods; figures are taken on test items. The last step gives what its
-head ends in, a mode or a sample, or the other where that was chosen; diffusers' samplers end in the network's prediction. The Fréchet distance is in the
-features of a classifier trained for each data set, on its training items.
+distance) for samples and by the bound for likelihoods; figures are taken on test items. The last step gives what its head ends in,
+a mode or a sample, or the other where that was chosen; diffusers' samplers end in the network's prediction. The Fréchet distance is
+in the features of a classifier trained for each data set, on its training items.
 "{PERFECT}" replaces the network by E[y | z_t] of the training items (of the true distribution for digits-mixture): what it leaves is
 the fault of the kind of step. Heun takes as many steps as the calls pay for.
 """
