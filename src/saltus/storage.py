@@ -125,15 +125,10 @@ def write_document(folder: Path, name: str, document: Mapping[str, Any], parts: 
 
 
 def read_document(file: Path, raw: bytes, names: set[str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What `write_document` wrote into a file, whose bytes are given, and the files beside it, after their digests were compared.
-
-    Args:
-        file: NAME.json.
-        raw: what it holds.
-        names: of the files that may lie beside it.
+    """What `write_document` wrote into NAME.json, whose bytes are `raw`, and the files beside it, of which `names` may be.
 
     Raises:
-        SaltusError: if something was changed.
+        SaltusError: if something was changed since.
         OSError: if a file cannot be read.
     """
     document = _parsed(raw, file)

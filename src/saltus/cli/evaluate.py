@@ -210,7 +210,8 @@ def _encoded(place: Path, items: DataSet) -> Tensor:
 
     raw, encoding = read_items(place), items.encoding
     try:
-        if encoding.layout.is_image and encoding.dtype.kind == "f" and raw.dtype.kind != "f":
+        integers = encoding.dtype.name == "float64" and not encoding.layout.is_image  # as tables of integers are kept
+        if encoding.dtype.kind == "f" and raw.dtype.kind != "f" and not integers:
             raise SaltusError(f"the array is of type {raw.dtype} where {encoding.dtype} was expected; convert it to the units of the data")
         y = encoding.encode(encoding.layout.like(raw, encoding.shape))
         if encoding.dtype.kind == "f":  # of integers the encoding knows the range

@@ -33,6 +33,12 @@ def log_snr_features(log_snr: Tensor, width: int) -> Tensor:
     return torch.cat([angles.sin(), angles.cos()], dim=-1).flatten(1)
 
 
+def _embedding(n: int, width: int) -> nn.Embedding:
+    """As `nn.Embedding` begins; without memory it draws nothing, for which torch would import its compiler, a second or two."""
+    weight = torch.empty(n, width)
+    return nn.Embedding(n, width, _weight=weight if weight.is_meta else nn.init.normal_(weight))
+
+
 class ConditionEmbedding(nn.Module):
     """Classes and vectors (B, ...) as vectors (B, width); "no condition" is a value of its own.
 
@@ -44,7 +50,7 @@ class ConditionEmbedding(nn.Module):
     def __init__(self, condition: Condition | None, width: int) -> None:
         super().__init__()
         self.condition = condition
-        self.classes = nn.Embedding(condition.classes + 1, width) if isinstance(condition, ClassCondition) else None
+        self.classes = _embedding(condition.classes + 1, width) if isinstance(condition, ClassCondition) else None
         self.vector = nn.Linear(condition.size + 1, width) if isinstance(condition, VectorCondition) else None
 
     def forward(self, h: Tensor, condition: Tensor | None) -> Tensor:
