@@ -182,7 +182,6 @@ def _classes(chain: Chain, real: Tensor, condition: Tensor) -> dict[str, Any] | 
 
 
 def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> tuple[dict[str, Any], str]:
-    import numpy as np
     import torch
 
     from saltus.data import load
@@ -198,7 +197,7 @@ def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> t
     y = _encoded(place, items)
     if len(y) < THIRDS * _FEWEST:
         raise SaltusError(f"{place} holds {len(y)} samples, which are measured in thirds; expected at least {THIRDS * _FEWEST}: give more")
-    y = y[torch.from_numpy(np.random.default_rng(0).permutation(len(y)))]  # files may be sorted by class, and thirds are not to be
+    y = y[torch.randperm(len(y), generator=torch.Generator().manual_seed(0))]  # files may be sorted by class, and thirds are not to be
     evaluator = _evaluator(items, n or min(len(y) // THIRDS, _default(items)), inception)
     report = evaluate_items(y, evaluator, progress=_progress)
     return _result({"samples": str(place)}, report, None), _words(f"samples of {place}, in thirds", report, None, {})
