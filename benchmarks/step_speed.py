@@ -21,8 +21,7 @@ from typing import Any
 import torch
 
 from saltus.chain import Chain
-from saltus.data import DataSet
-from saltus.data.encoding import Binned
+from saltus.data import Binned, DataSet
 from saltus.machine import describe_machine, keep_freed_memory
 from saltus.training import Config, Trainer, build_chain
 

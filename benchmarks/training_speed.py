@@ -22,8 +22,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from saltus.data import DataSet
-from saltus.data.encoding import Binned
+from saltus.data import Binned, DataSet
 from saltus.machine import describe_machine, keep_freed_memory
 from saltus.training import Config, Trainer, build_chain
 

@@ -23,15 +23,12 @@ from torch import Tensor
 from saltus.data.checks import not_finite
 from saltus.data.layout import Array, Layout
 from saltus.errors import SaltusError
-from saltus.likelihoods import DiscretisedHead, GaussianHead, Head
+from saltus.likelihoods import GaussianHead, Head
 from saltus.registry import Configurable, describe
 
-__all__ = ["CHUNK", "OUTLIERS", "Binned", "Encoding", "Standardised"]
+__all__ = ["CHUNK", "Encoding", "Standardised"]
 
-OUTLIERS = 1e-4  # costs 1e-4 nats a dimension where there are none; docs/decisions/0007-outliers.md
 CHUNK = 1024  # items encoded at a time, so that float64 is never held for a whole data set
-_MOST_BINS = 2**16  # float32 tells them apart with room to spare
-_EXACT = 2**53  # the integers that float64 holds exactly
 
 
 class Encoding(Configurable, ABC):
@@ -135,77 +132,6 @@ class Encoding(Configurable, ABC):
         return f"images of {height}x{width} pixels" + (f" in {channels} channels" if channels > 1 else "")
 
 
-class Binned(Encoding):
-    """Integers low ... high, on equal bins from -1 to 1.
-
-    Args:
-        layout, shape, dtype: as for `Encoding`; an integer type or "bool".
-        low, high: the first and the last value.
-
-    Raises:
-        SaltusError: if there are fewer than 2 or more than 65536 values, or `dtype` does not hold them.
-
-    >>> grey = Binned("gray", (8, 8), 0, 255, "uint8")
-    >>> grey.encode(np.full((1, 8, 8), 255, dtype=np.uint8)).unique()
-    tensor([1.])
-    """
-
-    def __init__(self, layout: Layout | str, shape: Sequence[int], low: int, high: int, dtype: str) -> None:
-        super().__init__(layout, shape, dtype)
-        self.low, self.high = int(low), int(high)
-        if not 2 <= self.bins <= _MOST_BINS:
-            raise SaltusError(
-                f"the values {low} to {high} make {self.bins} bins; expected 2 to {_MOST_BINS}: give floats, which are standardised"
-            )
-        first, last = _integers(self.dtype)
-        if not first <= self.low < self.high <= last:
-            raise SaltusError(
-                f"the type {dtype} cannot hold {low} to {high}, it goes from {first} to {last}; give an integer type that does"
-            )
-
-    @property
-    def bins(self) -> int:
-        """How many values there are."""
-        return self.high - self.low + 1
-
-    @property
-    def key(self) -> str:
-        return self._key(low=self.low, high=self.high)
-
-    @property
-    def scaling(self) -> float:
-        return 0.0
-
-    @property
-    def shown(self) -> tuple[float, float]:
-        return -1.0, 1.0
-
-    def head(self) -> Head:
-        return DiscretisedHead(self.bins, outliers=OUTLIERS)
-
-    def summary(self) -> str:
-        return f"{self._items()} with {self.bins} values"
-
-    def _check(self, raw: Array) -> None:
-        if raw.dtype != self.dtype:
-            raise SaltusError(
-                f"the array is of type {raw.dtype} where {self.dtype} was expected; convert it to the values {self.low} to {self.high}"
-            )
-        if raw.size and not (self.low <= raw.min() and raw.max() <= self.high):
-            raise SaltusError(
-                f"the values go from {raw.min()} to {raw.max()} where {self.low} to {self.high} was expected; clip or rescale them"
-            )
-
-    def _forward(self, items: Array) -> Array:
-        steps = self.bins - 1
-        doubled: Array = 2 * (items.astype(np.float64) - self.low) - steps
-        return doubled / steps  # rounded once
-
-    def _backward(self, y: Array) -> Array:
-        index = np.rint((np.clip(y, -1, 1) + 1) / 2 * (self.bins - 1))
-        return (index + self.low).astype(self.dtype)
-
-
 class Standardised(Encoding):
     """Floats, less their mean and divided by their standard deviation: columns each by its own, images by one.
 
@@ -284,14 +210,3 @@ class Standardised(Encoding):
         limits = np.finfo(self.dtype)
         raw: Array = np.clip(y * self._std + self._mean, limits.min, limits.max)
         return raw.astype(self.dtype)
-
-
-def _integers(dtype: np.dtype) -> tuple[int, int]:
-    """The integers that a type, and float64, hold."""
-    match dtype.kind:
-        case "b":
-            return 0, 1
-        case "i" | "u":
-            return max(int(np.iinfo(dtype).min), -_EXACT), min(int(np.iinfo(dtype).max), _EXACT)
-        case _:
-            return 0, 0

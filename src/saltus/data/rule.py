@@ -17,9 +17,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from saltus.data.encoding import Binned, Encoding, Standardised
+from saltus.data.bins import Binned, Listed
+from saltus.data.encoding import Encoding, Standardised
 from saltus.data.layout import Array, Layout
-from saltus.data.listed import Listed
 from saltus.data.parts import Parts
 from saltus.errors import SaltusError
 

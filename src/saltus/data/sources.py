@@ -26,8 +26,9 @@ import numpy as np
 from torch import Tensor
 
 from saltus.data.arrays import read_arrays
+from saltus.data.bins import Binned
 from saltus.data.dataset import DataSet
-from saltus.data.encoding import Binned, Encoding
+from saltus.data.encoding import Encoding
 from saltus.data.images import EXTENSIONS, read_folder
 from saltus.data.layout import Array, Layout
 from saltus.data.mixture import DIGITS_MIXTURE, digits_mixture
