@@ -6,9 +6,9 @@ import itertools
 import math
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -44,30 +44,34 @@ _PICTURED = 400  # items in the picture, at most
 @click.option("--device", default="cpu", show_default=True, help="Where to compute, as torch names it, such as cuda or cuda:1.")
 @json_option
 def sample(
-    run: Path, n: int, out: Path, calls: int | None, condition: str | None, seed: int, sampling: Sampling, device: str, as_json: bool
+    run: Path, n: int, out: Path, calls: int | None, condition: str | None, seed: int, sampling: dict[str, Any], device: str, as_json: bool
 ) -> None:
     """Generate items from a training run.
 
     RUN is its folder, or the name of a chain that comes with saltus: digits, fashion-mnist or mnist.
     """
+    from saltus.evaluation import in_words
     from saltus.training import encoding_of, usable_device
 
     if not (run := run_folder(run)).is_dir():
         found, known = "a file" if run.exists() else "not there", ", ".join(PRETRAINED)
         raise SaltusError(f"{run} is {found}; give the folder of a training run, or a chain that comes with saltus: {known}")
     chain = chain_of(run, calls).to(usable_device(device))
+    chosen = replace(chain.sampling, **sampling)
     encoding = encoding_of(chain, run)
     files = [out / "samples.npz"] + [out / "samples.png"] * encoding.layout.is_image
     if taken := [file for file in files if file.exists()]:
         raise SaltusError(f"{taken[0]} is already there; give another folder with --out, or remove it first")
     told_items = chain.conditions_for(None if condition is None else _parsed(chain, condition, n), chain.noise(seed, 0, n))
-    parts = _parts(chain, n, seed, sampling, told_items)
+    parts = _parts(chain, n, seed, chosen, told_items)
     first = next(parts)  # what the chain refuses, it refuses before there is a folder
     out.mkdir(parents=True, exist_ok=True)
     _write(itertools.chain([first], parts), n, encoding, files, _names(chain, told_items))
     told = {} if condition is None else {"condition": condition}
-    result = {"samples": n, "seed": seed, **asdict(sampling), **told, "calls": chain.levels.L, "files": [str(file) for file in files]}
-    say(as_json, result, f"{_counted(n, 'sample')}, {_counted(chain.levels.L, 'network call')} each: " + " and ".join(map(str, files)))
+    result = {"samples": n, "seed": seed, **asdict(chosen), **told, "calls": chain.levels.L, "files": [str(file) for file in files]}
+    how = f" ({words})" if (words := in_words(chosen)) else ""
+    words = f"{_counted(n, 'sample')}, {_counted(chain.levels.L, 'network call')} each{how}: " + " and ".join(map(str, files))
+    say(as_json, result, words)
 
 
 def _counted(n: int, what: str) -> str:

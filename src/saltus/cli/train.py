@@ -131,11 +131,24 @@ def train(data: str, out: Path, start: Path | None, device: str, extend: bool, a
         raise Interrupted(
             f"stopped; what was reached is kept in {out} and can be sampled; to go on, give the same command: {again}"
         ) from None
+    chosen = _best_sampled(chain, items, out)
     result, words = _report(chain, items)
-    result = {"run": str(out), "kernel": config.kernel, "calls": chain.levels.L, "bits_per_dim": None} | result
+    told = {"kernel": config.kernel, "calls": chain.levels.L, "sampling": asdict(chain.sampling), "bits_per_dim": None}
+    result = {"run": str(out), **told, **result}
     calls = ["--calls", "4"] if chain.any_step else []
     command = shlex.join(["saltus", "sample", str(out), "--n", "64", *calls, "--out", f"{out}-samples"])
-    say(as_json, result, "\n".join([*words, f"the run is in {out}; sample it with: {command}"]))
+    say(as_json, result, "\n".join([*words, *chosen, f"the run is in {out}; sample it with: {command}"]))
+
+
+def _best_sampled(chain: Chain, items: DataSet, out: Path) -> list[str]:
+    """Choose how the run is sampled from now on, and keep it; in words, what is not the default."""
+    from saltus.evaluation import METRICS, choose_sampling, chosen_by, in_words
+
+    chain.sampling = choose_sampling(chain, items, progress=lambda words: click.echo(words, err=True))
+    chain.save(out)
+    if not (words := in_words(chain.sampling)):
+        return []
+    return [f"sampled best with {words}, by the {METRICS[chosen_by(items)].title} on validation items; sample and evaluate do so"]
 
 
 def _report(chain: Chain, items: DataSet) -> tuple[dict[str, Any], list[str]]:
