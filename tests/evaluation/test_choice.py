@@ -12,7 +12,7 @@ from torch import Tensor
 
 from saltus import Chain
 from saltus.data import DataSet
-from saltus.evaluation import choice, choose_sampling, in_words
+from saltus.evaluation import choice, choose_sampling, words_of
 from saltus.kernels import DEFAULT, Sampling
 from saltus.training import Config, build_chain
 
@@ -82,5 +82,5 @@ def test_a_chain_is_sampled_as_it_was_kept(data: DataSet, tmp_path: Path) -> Non
 
 
 def test_words_of_what_is_not_the_default() -> None:
-    assert in_words(DEFAULT) == ""
-    assert in_words(Sampling("mode", temperature=0.85)) == "final mode, temperature 0.85"
+    assert words_of(DEFAULT) == ""
+    assert words_of(Sampling("mode", temperature=0.85)) == "final mode, temperature 0.85"

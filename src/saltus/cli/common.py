@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shlex
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,7 @@ __all__ = [
     "chain_of",
     "json_option",
     "parse_calls",
+    "same_command",
     "sampling_options",
     "say",
     "seed_option",
@@ -113,6 +116,11 @@ def parse_calls(_: click.Context, __: click.Parameter, value: str) -> tuple[int,
     if not calls or calls[0] < 1:
         raise click.BadParameter(f"{value!r} was given where numbers of calls from 1 up were expected; write them as 1,2,4,8")
     return calls
+
+
+def same_command() -> str:
+    """What was typed, as it can be pasted."""
+    return shlex.join(["saltus", *sys.argv[1:]])
 
 
 class Interrupted(Exception):

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
+import shutil
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import chain_of, json_option, sampling_options, say, seed_option
+from saltus.cli.common import Interrupted, chain_of, json_option, same_command, sampling_options, say, seed_option
+from saltus.cli.pieces import PIECES, digest, in_pieces
 from saltus.errors import SaltusError
 from saltus.pretrained import PRETRAINED, run_folder
 
@@ -21,11 +23,11 @@ if TYPE_CHECKING:
 
     from saltus.chain import Chain
     from saltus.data import Encoding
-    from saltus.kernels import Sampling
+    from saltus.data.layout import Array
 
 __all__ = ["sample"]
 
-_AT_ONCE = 2**22  # numbers held in memory
+_AT_ONCE = 2**20  # numbers held in memory, and lost where the work is ended
 _PICTURED = 400  # items in the picture, at most
 
 
@@ -50,7 +52,7 @@ def sample(
 
     RUN is its folder, or the name of a chain that comes with saltus: digits, fashion-mnist or mnist.
     """
-    from saltus.evaluation import in_words
+    from saltus.evaluation import words_of
     from saltus.training import encoding_of, usable_device
 
     if not (run := run_folder(run)).is_dir():
@@ -63,13 +65,27 @@ def sample(
     if taken := [file for file in files if file.exists()]:
         raise SaltusError(f"{taken[0]} is already there; give another folder with --out, or remove it first")
     told_items = chain.conditions_for(None if condition is None else _parsed(chain, condition, n), chain.noise(seed, 0, n))
-    parts = _parts(chain, n, seed, chosen, told_items)
-    first = next(parts)  # what the chain refuses, it refuses before there is a folder
-    out.mkdir(parents=True, exist_ok=True)
-    _write(itertools.chain([first], parts), n, encoding, files, _names(chain, told_items))
     told = {} if condition is None else {"condition": condition}
+    given = None if told_items is None else told_items.cpu().numpy().tobytes()
+    call = {"chain": digest((run / "chain.json").read_bytes()), "n": n, "seed": seed, "calls": chain.levels.L, "device": device, **told}
+    call |= {**asdict(chosen), "conditions": given and digest(given)}
+
+    def make(start: int, stop: int) -> Array:
+        condition = None if told_items is None else told_items[start:stop]
+        return encoding.decode(chain.sample(stop - start, seed=seed, first_item=start, sampling=chosen, condition=condition))
+
+    parts = in_pieces(make, n, max(1, _AT_ONCE // math.prod(chain.event_shape)), out / PIECES, call)
+    try:
+        _write(parts, n, encoding, files, _names(chain, told_items))
+    except KeyboardInterrupt:
+        if not (out / PIECES).exists():
+            raise
+        raise Interrupted(f"stopped; samples made so far are kept in {out}; to go on, give the same command: {same_command()}") from None
+    for left in out.glob(".samples.*.partial"):  # of a kill in mid-write
+        left.unlink(missing_ok=True)
+    shutil.rmtree(out / PIECES, ignore_errors=True)
     result = {"samples": n, "seed": seed, **asdict(chosen), **told, "calls": chain.levels.L, "files": [str(file) for file in files]}
-    how = f" ({words})" if (words := in_words(chosen)) else ""
+    how = f" ({words})" if (words := words_of(chosen)) else ""
     words = f"{_counted(n, 'sample')}, {_counted(chain.levels.L, 'network call')} each{how}: " + " and ".join(map(str, files))
     say(as_json, result, words)
 
@@ -93,15 +109,6 @@ def _parsed(chain: Chain, text: str, n: int) -> Tensor:
     return chain.condition.check(values, n)
 
 
-def _parts(chain: Chain, n: int, seed: int, sampling: Sampling, condition: Tensor | None) -> Iterator[Tensor]:
-    """The items, part by part."""
-    at_once = max(1, _AT_ONCE // math.prod(chain.event_shape))
-    for start in range(0, n, at_once):
-        rows = slice(start, min(start + at_once, n))
-        part = None if condition is None else condition[rows]
-        yield chain.sample(rows.stop - start, seed=seed, first_item=start, sampling=sampling, condition=part)
-
-
 def _names(chain: Chain, conditions: Tensor | None) -> Sequence[str] | None:
     """The class of each item, for a model of classes."""
     from saltus.networks import ClassCondition
@@ -111,26 +118,25 @@ def _names(chain: Chain, conditions: Tensor | None) -> Sequence[str] | None:
     return [chain.condition.names[c] if c >= 0 else "" for c in conditions.tolist()]
 
 
-def _write(parts: Iterable[Tensor], n: int, encoding: Encoding, files: list[Path], labels: Sequence[str] | None) -> None:
+def _write(parts: Iterator[Array], n: int, encoding: Encoding, files: list[Path], labels: Sequence[str] | None) -> None:
     """The n items as one array in an .npz file, part by part, their labels beside them, and the first of them as a picture."""
     import numpy as np
-    import torch
 
     from saltus.evaluation import save_grid
     from saltus.storage import atomically
 
-    pictured: list[Tensor] = []
+    first = next(parts)
+    files[0].parent.mkdir(parents=True, exist_ok=True)
+    pictured: list[Array] = []
     with atomically(files[0]) as place, zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open("samples.npy", "w", force_zip64=True) as array:
-            for y in parts:
-                raw = np.ascontiguousarray(encoding.decode(y))
-                if not pictured:
-                    header = {"descr": np.lib.format.dtype_to_descr(raw.dtype), "fortran_order": False, "shape": (n, *raw.shape[1:])}
-                    np.lib.format.write_array_header_2_0(array, header)
-                array.write(raw.tobytes())
-                pictured.append(y[: max(0, _PICTURED - sum(map(len, pictured)))].cpu())
+            header = {"descr": np.lib.format.dtype_to_descr(first.dtype), "fortran_order": False, "shape": (n, *first.shape[1:])}
+            np.lib.format.write_array_header_2_0(array, header)
+            for raw in itertools.chain([first], parts):
+                array.write(np.ascontiguousarray(raw).tobytes())
+                pictured.append(raw[: max(0, _PICTURED - sum(map(len, pictured)))])
         if labels is not None:
             with archive.open("labels.npy", "w") as array:
                 np.lib.format.write_array(array, np.array(labels), allow_pickle=False)
     if len(files) > 1:
-        save_grid(torch.cat(pictured), files[1], shown=encoding.shown)
+        save_grid(encoding.encode(np.concatenate(pictured)), files[1], shown=encoding.shown)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from saltus.cli.common import LATENT_ITEMS, Interrupted, json_option, say
+from saltus.cli.common import LATENT_ITEMS, Interrupted, json_option, same_command, say
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
 
@@ -127,9 +126,8 @@ def train(data: str, out: Path, start: Path | None, device: str, extend: bool, a
     except KeyboardInterrupt:
         if not (out / "config.json").exists():
             raise Interrupted("stopped before the first update; nothing is kept") from None
-        again = shlex.join(["saltus", *sys.argv[1:]])
         raise Interrupted(
-            f"stopped; what was reached is kept in {out} and can be sampled; to go on, give the same command: {again}"
+            f"stopped; what was reached is kept in {out} and can be sampled; to go on, give the same command: {same_command()}"
         ) from None
     chosen = _best_sampled(chain, items, out)
     result, words = _report(chain, items)
@@ -142,11 +140,11 @@ def train(data: str, out: Path, start: Path | None, device: str, extend: bool, a
 
 def _best_sampled(chain: Chain, items: DataSet, out: Path) -> list[str]:
     """Choose how the run is sampled from now on, and keep it; in words, what is not the default."""
-    from saltus.evaluation import METRICS, choose_sampling, chosen_by, in_words
+    from saltus.evaluation import METRICS, choose_sampling, chosen_by, words_of
 
     chain.sampling = choose_sampling(chain, items, progress=lambda words: click.echo(words, err=True))
     chain.save(out)
-    if not (words := in_words(chain.sampling)):
+    if not (words := words_of(chain.sampling)):
         return []
     return [f"sampled best with {words}, by the {METRICS[chosen_by(items)].title} on validation items; sample and evaluate do so"]
 

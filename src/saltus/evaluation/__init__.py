@@ -1,7 +1,7 @@
 """Measures of generated items: distances to real items with their floor, likelihood, diversity, memorisation, and collapse to the mean."""
 
 from saltus.evaluation.by_level import LEVEL_METRICS, LevelFigures, by_level, draw_by_level
-from saltus.evaluation.choice import CHOICE_ITEMS, CHOICE_SEED, TEMPERATURES, choose_sampling, chosen_by, in_words
+from saltus.evaluation.choice import CHOICE_ITEMS, CHOICE_SEED, TEMPERATURES, choose_sampling, chosen_by, words_of
 from saltus.evaluation.collapse import (
     Collapse,
     Step,
@@ -90,7 +90,6 @@ __all__ = [
     "fidelity",
     "fitted_gaussian",
     "frechet_distance",
-    "in_words",
     "inception_features",
     "inception_network",
     "kernel_distance",
@@ -114,4 +113,5 @@ __all__ = [
     "takes_gaussian",
     "two_sample_accuracy",
     "vendi_score",
+    "words_of",
 ]

@@ -19,7 +19,7 @@ from saltus.evaluation.metrics import METRICS
 from saltus.evaluation.report import ChainSampler
 from saltus.kernels import DEFAULT, Sampling
 
-__all__ = ["CHOICE_ITEMS", "CHOICE_SEED", "TEMPERATURES", "choose_sampling", "chosen_by", "in_words"]
+__all__ = ["CHOICE_ITEMS", "CHOICE_SEED", "TEMPERATURES", "choose_sampling", "chosen_by", "words_of"]
 
 CHOICE_ITEMS = 500
 """Samples of each figure that a choice is made by, at most."""
@@ -79,7 +79,7 @@ def _tried(chain: Chain) -> Iterator[list[dict[str, Any]]]:
     yield [{"eta": eta} for eta in _ETAS[1:] if reuses and chain.has_bound_at(eta)]
 
 
-def in_words(sampling: Sampling) -> str:
+def words_of(sampling: Sampling) -> str:
     """What is not the default: "final mode, temperature 0.85"; nothing where that is nothing."""
     changed = {name: value for name, value in asdict(sampling).items() if value != getattr(DEFAULT, name)}
     return ", ".join(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in changed.items())

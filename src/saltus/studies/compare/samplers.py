@@ -17,7 +17,7 @@ from torch import Tensor
 
 from saltus.chain import Chain, OraclePrior, Prior, StandardNormal
 from saltus.data import subsample
-from saltus.evaluation import TEMPERATURES, ChainSampler, Sampler, drawn_conditions, in_words
+from saltus.evaluation import TEMPERATURES, ChainSampler, Sampler, drawn_conditions, words_of
 from saltus.integrations import LATEST, SchedulerSampler, Solver
 from saltus.kernels import DEFAULT, Denoiser, Final, GaussianKernel, Kernel, OracleDenoiser, OracleKernel, Sampling
 from saltus.levels import Levels
@@ -126,7 +126,7 @@ class _Conditioned:
 
 def _changed(sampling: Sampling | None) -> str:
     """What is not the default."""
-    words = in_words(sampling or DEFAULT)
+    words = words_of(sampling or DEFAULT)
     return f", {words}" if words else ""
 
 
