@@ -37,6 +37,7 @@ from saltus.training.progress import Progress
 from saltus.training.start import choose_start, with_closed_forms
 from saltus.training.stopping import stopping
 from saltus.training.trainer import Trainer
+from saltus.training.trial import choose_speed
 from saltus.training.warm import warm_start
 
 __all__ = ["train", "usable_device"]
@@ -84,7 +85,10 @@ def train(
     check_condition(config, data)
     with contextlib.nullcontext() if home is None else _locked(home):
         found, began = home is not None and _begun(home), time.monotonic()
-        chain, config = _resumed(home, data, config, start, extend) if home and found else _made(home, data, config, start, quiet)
+        if home and found:
+            chain, config = _resumed(home, data, config, start, extend)
+        else:
+            chain, config = _made(home, data, config, start, quiet, place)
         trainer = Trainer(chain.to(place), data, config, level_sampling=level_sampling)
         trainer.schedule.resume(time.monotonic() - began)  # fitting what the chain starts from took time too
         if home is not None:
@@ -161,12 +165,17 @@ def _begun(home: Path) -> bool:
     return (home / "config.json").exists()
 
 
-def _made(home: Path | None, data: DataSet, config: Config, start: str | Path | None, quiet: bool) -> tuple[Chain, Config]:
+def _made(
+    home: Path | None, data: DataSet, config: Config, start: str | Path | None, quiet: bool, device: torch.device
+) -> tuple[Chain, Config]:
     """A new chain and its configuration, with what was left open decided; written down, which shows that there is room."""
-    config, fit, said = choose_start(config, data)
-    if said and not quiet:
-        print(said, file=sys.stderr)
+    config, fit, start_said = choose_start(config, data)
     chain, begun = build_chain(config, data, fit), None
+    speed, speed_said = choose_speed(chain, data, config, device)
+    config = config.model_copy(update=speed)
+    for said in (start_said, speed_said):
+        if said and not quiet:
+            print(said, file=sys.stderr)
     if start is not None:
         check_data(start, data)
         warm_start(chain, Chain.load(start))
