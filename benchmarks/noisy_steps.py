@@ -159,8 +159,7 @@ def run(name: str, data: DataSet, fit: MixtureFit, seed: int, kept: Path, update
     config = Config(**{**RECIPE, **experiment.options}, seed=seed).model_copy(update={"updates": updates})
     chain = build_chain(config, data, fit)
     experiment.change(chain)
-    trainer, begun = Trainer(chain, data, config), time.process_time()
-    trainer._loss = experiment.loss(chain)
+    trainer, begun = Trainer(chain, data, config, loss=experiment.loss(chain)), time.process_time()
     for _ in trainer:
         pass
     seconds, made = time.process_time() - begun, trainer.averaged()

@@ -89,7 +89,8 @@ def parts(bare: Bare, trainer: Trainer, turns: int) -> dict[str, float]:
     """CPU milliseconds of each part of an update, medians; each is timed alone."""
     chain, shape = trainer.chain, trainer.chain.event_shape
     batch = trainer._batch(0)
-    loss = ChainLoss(chain)(batch)
+    loss_of = ChainLoss(chain)
+    loss = loss_of(batch)
     assert trainer.level_sampling is not None
     level_sampling = trainer.level_sampling
 
@@ -109,7 +110,7 @@ def parts(bare: Bare, trainer: Trainer, turns: int) -> dict[str, float]:
 
     def whole_loss() -> None:
         bare.optimiser.zero_grad()
-        trainer._loss(batch).total.mean().backward()
+        loss_of(batch).total.mean().backward()
 
     def transition() -> Any:
         pair = bare.pair

@@ -201,7 +201,7 @@ def test_the_loss_of_an_any_step_kernel_is_the_weighted_loss_of_random_pairs() -
     chain, y = any_step_vae(), MIXTURE.sample(12, seed=3).float()
     loss = chain.loss(y, seed=4, first_item=24, weights={"kl": 0.5})
     noise = chain.noise(4, 24, 12)
-    s, t, weight = random_pairs(chain.levels.last, noise.uniform("level"), noise.uniform("pair"))
+    s, t, weight = random_pairs(chain.levels.last, (torch.arange(noise.n) + noise.uniform("level")) / noise.n, noise.uniform("pair"))
     z_s, z_t = (noise.normal(role, (2,), like=y) for role in ("z_s", "z_t"))
     z_s = (torch.exp(-s) * y.T + (-torch.expm1(-2 * s)).sqrt() * z_s.T).T.float()
     z_t = (torch.exp(s - t) * z_s.T + (-torch.expm1(2 * (s - t))).sqrt() * z_t.T).T.float()

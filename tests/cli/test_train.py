@@ -38,7 +38,7 @@ def test_a_training_is_reported_in_words_and_as_json(tmp_path: Path) -> None:
     assert len(found["active_units"]) == 4
     assert [use["level"] for use in found["latent_use"]] == [1, 2, 3, 4]
     assert found["nats"]["prior"] < found["nats"]["level 1/decoder"]
-    for words in ("digits: 1450 training", "the start is a mixture of", "nats on validation items", "8/8"):
+    for words in ("digits: 1450 training", "the start is a mixture of", "nats on validation items", "update 8 of 8"):
         assert words in done.stderr
 
 

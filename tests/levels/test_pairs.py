@@ -27,7 +27,7 @@ Loss = Callable[[Tensor, Tensor], Tensor]
 
 def pairs(size: int, seed: int = 0, last: float = LAST) -> tuple[Tensor, Tensor, Tensor]:
     noise = Noise(seed, 0, size)
-    return random_pairs(last, noise.uniform("end"), noise.uniform("length"))
+    return random_pairs(last, (torch.arange(size) + noise.uniform("end")) / size, noise.uniform("length"))
 
 
 def time_at(position: np.ndarray) -> np.ndarray:
@@ -100,9 +100,9 @@ def test_times_are_in_order_and_within_the_grid(last: float) -> None:
     smallest = 2.0**-53
     size = 4096
     extremes = [torch.full((size,), value, dtype=torch.float64) for value in (smallest, 0.5, 1 - smallest)]
-    for uniform in (*extremes, Noise(1, 0, size).uniform("end")):
-        for uniform2 in extremes:
-            s, t, weight = random_pairs(last, uniform, uniform2)
+    for within in (*extremes, Noise(1, 0, size).uniform("end")):
+        for uniform in extremes:
+            s, t, weight = random_pairs(last, ((torch.arange(size) + within) / size).clamp(max=1 - smallest), uniform)
             assert bool((s >= 0).all())
             assert bool((s < t).all())
             assert float(t.max()) <= last

@@ -27,7 +27,7 @@ def test_the_bar_shows_what_the_trainer_gives(
     out, err = capsys.readouterr()
     assert out == ""
     assert "a title" in err
-    assert "3/3" in err
+    assert "update 3 of 3" in err
     assert f"loss {shown[-1].loss:.3f}" in err
     assert "skipped" not in err
     bits = re.search(r"([0-9.]+) bits/dim", err)

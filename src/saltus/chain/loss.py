@@ -26,6 +26,7 @@ from saltus.process import Noise, OrnsteinUhlenbeck
 __all__ = ["Batch", "ChainLoss", "Loss"]
 
 _process = OrnsteinUhlenbeck()
+_BELOW_1 = 1 - 2**-53  # the last of many strata rounds to 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +42,7 @@ class Batch:
         importance_samples: with more than 1, the loss is the importance-weighted bound where kernels have a latent; its terms have no
             weights.
         eta: in (0, 1]; the loss is that of the bound of the chain that is sampled with it.
+        place: of a part of a batch, the number of its first item there, and the items of the whole.
     """
 
     y: Tensor
@@ -50,6 +52,7 @@ class Batch:
     level_probabilities: Sequence[float] | None = None
     importance_samples: int = 1
     eta: float = 1.0
+    place: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.importance_samples < 1 or (self.importance_samples > 1 and is_reweighted(self.weights)):
@@ -59,6 +62,25 @@ class Batch:
             )
         if not 0 < self.eta <= 1:
             raise ValueError(f"eta = {self.eta} of a loss; expected a number above 0 and at most 1")
+
+    def part(self, rows: slice) -> Batch:
+        """Some of the items, each with its own noise and at its own level."""
+        first, stop, _ = rows.indices(len(self.y))
+        before, whole = self.place or (0, len(self.y))
+        noise = replace(self.noise, first_item=self.noise.first_item + first, n=stop - first)
+        condition = None if self.condition is None else self.condition[rows]
+        return replace(self, y=self.y[rows], noise=noise, condition=condition, place=(before + first, whole))
+
+    def strata(self, jitter: Tensor | None = None) -> Tensor:
+        """Numbers in (0, 1), one in each of as many equal intervals as the whole has items, (B,) float64.
+
+        Args:
+            jitter: where in its interval each is, (B,) in (0, 1); unless given, all are where that of the whole's first item is.
+        """
+        before, whole = self.place or (0, len(self.y))
+        if jitter is None:
+            jitter = replace(self.noise, first_item=self.noise.first_item - before, n=1).uniform("level")
+        return ((torch.arange(before, before + len(self.y)) + jitter) / whole).clamp(max=_BELOW_1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,6 +101,13 @@ class Loss:
     def total(self) -> Tensor:
         """The sum of the terms, (B,); L times its mean over items estimates the sum over levels."""
         return torch.stack(list(self.terms.values())).sum(0)
+
+    @staticmethod
+    def joined(parts: Sequence[Loss]) -> Loss:
+        """The loss of the items of all parts, in their order; a term that some have not is 0 there."""
+        names = dict.fromkeys(name for part in parts for name in part.terms)
+        terms = {name: torch.cat([part.terms.get(name, torch.zeros_like(part.weight)) for part in parts]) for name in names}
+        return Loss(torch.cat([part.level for part in parts]), terms, torch.cat([part.weight for part in parts]))
 
 
 class ChainLoss(nn.Module):
@@ -108,7 +137,7 @@ class ChainLoss(nn.Module):
         probability = torch.full((L,), 1 / L, dtype=torch.float64) if given is None else torch.tensor(given, dtype=torch.float64)
         if given is not None and (len(probability) != L or not probability.min() > 0 or not math.isclose(probability.sum(), 1)):
             raise ValueError(f"level probabilities {list(given)} of {L} levels; expected {L} positive ones that sum to 1")
-        index = torch.searchsorted(probability.cumsum(0)[:-1], _strata(batch), right=True)
+        index = torch.searchsorted(probability.cumsum(0)[:-1], batch.strata(), right=True)
         s, t = chain.levels.times[index], chain.levels.times[index + 1]
         return _loss(index + 1, self._terms(index + 1, batch, s, t), (1 / (L * probability))[index].to(y))
 
@@ -117,10 +146,10 @@ class ChainLoss(nn.Module):
         if batch.level_probabilities is not None:
             raise ValueError(f"level probabilities {list(batch.level_probabilities)} of a kernel for any step; expected none")
         if kernel.trains_bound:
-            s, t, weight = random_pairs(levels.last, batch.noise.uniform("level"), batch.noise.uniform("pair"))
+            s, t, weight = random_pairs(levels.last, batch.strata(batch.noise.uniform("level")), batch.noise.uniform("pair"))
             weight = weight / levels.L  # so that its mean is the bound over L, as on a grid
         else:
-            t = levels.spread(_strata(batch))
+            t = levels.spread(batch.strata())
             s, weight = torch.zeros_like(t), torch.ones_like(t)
         level = torch.zeros(len(batch.y), dtype=torch.int64)
         return _loss(level, _of_kernel(kernel, batch, s, t), weight.to(batch.y))
@@ -135,18 +164,10 @@ class ChainLoss(nn.Module):
             served = list(numbers)
             places = torch.nonzero((level >= served[0]) & (level <= served[-1])).flatten()
             rows = slice(int(places[0]), int(places[-1]) + 1)
-            noise = replace(batch.noise, first_item=batch.noise.first_item + rows.start, n=len(places))
-            condition = None if batch.condition is None else batch.condition[rows]
-            part = replace(batch, y=y[rows], noise=noise, condition=condition)
-            for name, value in _of_kernel(kernel, part, s[rows], t[rows]).items():
+            for name, value in _of_kernel(kernel, batch.part(rows), s[rows], t[rows]).items():
                 padded = nn.functional.pad(value, (rows.start, len(y) - rows.stop))
                 terms[name] = terms[name] + padded if name in terms else padded
         return terms
-
-
-def _strata(batch: Batch) -> Tensor:
-    """Numbers in (0, 1), even along the batch from a random start, (B,) float64."""
-    return (torch.arange(len(batch.y)) + batch.noise.uniform("level")[0]) / len(batch.y)
 
 
 def _loss(level: Tensor, terms: Terms, weight: Tensor) -> Loss:

@@ -47,29 +47,29 @@ _FINAL = _CALLS[::-1].cumsum()[::-1]  # sum_n n [v <= 1/n] up to each edge
 _WEIGHT_FINAL, _WEIGHT_INNER = 2.0, 2 * float((_CALLS - 1).mean())
 
 
-def random_pairs(last: float, uniform: Tensor, uniform2: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def random_pairs(last: float, strata: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Steps (s, t) and their weights w, so that the mean of w f(s, t) estimates T of the module without bias.
 
     Args:
         last: t_L, the noisiest time; finite, > 0.
-        uniform: (B,), independent and uniform in (0, 1); places the end of each step within its stratum.
-        uniform2: (B,), independent and uniform in (0, 1); picks the length of each inner step.
+        strata: (B,), uniform in (0, 1), best stratified; places the end of each step.
+        uniform: (B,), independent and uniform in (0, 1); picks the length of each inner step.
 
     Returns:
-        s, t and w, each float64 (B,) on the CPU, 0 <= s < t <= last; s = 0 for the first half of the items.  w is 2 or 10.4.
+        s, t and w, each float64 (B,) on the CPU, 0 <= s < t <= last; s = 0 for strata in the lower half.  w is 2 or 10.4.
 
     Raises:
         SaltusError: if `last` is not finite or not above 0, or the numbers are not B each, between 0 and 1.
     """
-    for numbers in (uniform, uniform2):
-        if numbers.ndim != 1 or numbers.shape != uniform.shape or not bool(((numbers > 0) & (numbers < 1)).all()):
-            shapes = f"{tuple(uniform.shape)} and {tuple(uniform2.shape)}"
+    for numbers in (strata, uniform):
+        if numbers.ndim != 1 or numbers.shape != strata.shape or not bool(((numbers > 0) & (numbers < 1)).all()):
+            shapes = f"{tuple(strata.shape)} and {tuple(uniform.shape)}"
             raise SaltusError(f"uniform numbers have shapes {shapes}; expected (B,) twice, with numbers between 0 and 1")
-    strata = (np.arange(len(uniform)) + uniform.cpu().double().numpy()) / len(uniform)
-    final = strata < 0.5
-    end = np.where(final, _inverse_cdf(2 * strata, np.append(0, _EDGES), _FINAL), _inverse_cdf(2 * strata - 1, _EDGES, _INNER[:-1]))
+    place = strata.cpu().double().numpy()
+    final = place < 0.5
+    end = np.where(final, _inverse_cdf(2 * place, np.append(0, _EDGES), _FINAL), _inverse_cdf(2 * place - 1, _EDGES, _INNER[:-1]))
     possible = _INNER[np.searchsorted(_EDGES, end, side="right").clip(1, 4) - 1]  # the sum of all n > 1 with 1/n <= v
-    n = _CALLS[np.searchsorted(_INNER, uniform2.cpu().double().numpy() * possible)]
+    n = _CALLS[np.searchsorted(_INNER, uniform.cpu().double().numpy() * possible)]
     s, t = _time(end - 1 / n, last), _time(end, last)
     return torch.where(torch.from_numpy(final), 0.0, s), t, torch.from_numpy(np.where(final, _WEIGHT_FINAL, _WEIGHT_INNER))
 

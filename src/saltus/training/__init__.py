@@ -17,7 +17,8 @@ from saltus.training.folder import (
 from saltus.training.level_sampling import LevelSampling
 from saltus.training.progress import Progress, Validation
 from saltus.training.run import train, usable_device
-from saltus.training.trainer import VALIDATIONS, Trainer
+from saltus.training.schedule import VALIDATIONS
+from saltus.training.trainer import Trainer
 from saltus.training.warm import warm_start
 
 __all__ = [

@@ -14,12 +14,12 @@ from saltus.networks import NETWORKS, Preset
 from saltus.networks.groups import MOST_WIDTH
 from saltus.storage import write_atomically
 from saltus.training.choices import HeadKind, LevelWeighting, Objective, PriorKind
+from saltus.training.duration import Duration
+from saltus.training.older import todays
 
 __all__ = ["Config"]
 
 _MOST_LEVELS = 10_000
-_RENAMED = {"steps": "updates", "any_time": "any_step", "encodes": "encoder_input", "latents": "importance_samples"}
-"""Options of older runs."""
 _LAST = 3.0  # leaves about 0.002 bits/dim of the data in z_L at unit variance
 _STARTS = {1: 0.3, 2: 0.8}  # the last time of a grid of so many calls, where z_L is drawn from a mixture (docs/decisions/0034)
 _LATEST_START = 0.8  # of more calls
@@ -72,7 +72,16 @@ class Config(BaseModel):
         "rows mixture, of Gaussians in each column.  [default: autoregressive for 10,000 images or more, mixture for 5,000 rows or more]",
     )
     updates: int = Field(default=5000, ge=1, description="Updates of the optimiser.")
+    time: Duration | None = Field(
+        default=None, description="How long to train, such as 90s, 20m or 2h, in place of updates: as many as fit, and schedules follow."
+    )
     batch: int = Field(default=128, ge=1, description="Items in one update.")
+    micro_batch: int | None = Field(
+        default=None,
+        ge=1,
+        description="Items of an update that are computed at once, which changes its result by rounding alone.  [default: all, and halves, "
+        "quarters, ... of them once memory runs out]",
+    )
     seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of the weights, of the order of items and of all noise.")
     condition: str | None = Field(default=None, description="What to condition the model on: labels or attributes, if the data have them.")
     condition_dropout: float = Field(
@@ -143,6 +152,11 @@ class Config(BaseModel):
         except ValidationError as error:
             raise SaltusError(_sentence(error)) from None
 
+    @field_validator("micro_batch", mode="before")
+    @classmethod
+    def _as_fits(cls, items: Any) -> Any:
+        return None if items == "auto" else items
+
     @field_validator("times")
     @classmethod
     def _a_grid(cls, times: tuple[float, ...] | None) -> tuple[float, ...] | None:
@@ -196,6 +210,8 @@ class Config(BaseModel):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
+        if self.time is not None and self.updates != type(self).model_fields["updates"].default:
+            raise ValueError(f"updates = {self.updates} and time = {self.time:g} seconds were given; give one of the two")
         direct = self.parametrisation is Parametrisation.DIRECT
         extra = [name for name in EXTRA if self.loss_weights.get(name)]
         if self.level_weighting is LevelWeighting.EQUAL and (self.levels == 1 or self.any_step):
@@ -235,7 +251,7 @@ class Config(BaseModel):
             raise ValueError(f"importance_samples = {k} trains for a bound that knows no weights; leave objective and weights out")
         if self.latent == 0 and self.ladder is None:
             raise ValueError(f"importance_samples = {k} are of kernels with a latent, and latent is 0; leave one of them out")
-        if self.kl_warm_up * self.updates > self.updates - 1:
+        if self.kl_warm_up == 1 if self.time else self.kl_warm_up * self.updates > self.updates - 1:
             raise ValueError(f"kl_warm_up = {self.kl_warm_up} leaves no update to importance_samples = {k}; take a shorter one")
         return self
 
@@ -263,19 +279,7 @@ class Config(BaseModel):
         Raises:
             SaltusError: as the constructor.
         """
-        named = {_RENAMED.get(name, name): value for name, value in options.items()}
-        named = {"prior": PriorKind.NORMAL, "closed_forms": False, "head": HeadKind.GAUSSIAN} | named  # which older runs say nothing of
-        if "noisy_steps" not in named:
-            named |= {"noisy_steps": NoisySteps.VAE} if named.get("kernel", "vae") == "vae" else {}
-            if named.get("level_weighting") == LevelWeighting.NATS:  # which was the default of every kernel
-                del named["level_weighting"]
-        if named.pop("alike", False):  # as older runs call level_weighting
-            named["level_weighting"] = LevelWeighting.EQUAL
-        if isinstance(named.get("ladder"), bool):
-            named["ladder"] = Ladders.LAST if named["ladder"] else None
-        if "any_time" in options and named.get("kernel") == "vae":  # which it said nothing of
-            named["any_step"] = None
-        return cls(**named)
+        return cls(**todays(options))
 
 
 def _sentence(error: ValidationError) -> str:

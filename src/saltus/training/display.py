@@ -6,10 +6,11 @@ import time
 from collections.abc import Iterator
 
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, MofNCompleteColumn, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 from rich.text import Text
 
+from saltus.training.duration import in_words
 from saltus.training.progress import Progress
 from saltus.training.trainer import Trainer
 
@@ -18,9 +19,29 @@ __all__ = ["show"]
 _SECONDS = 30.0
 
 
-class _ItemsPerSecond(ProgressColumn):
-    def render(self, task: Task) -> Text:
-        return Text(f"{(task.speed or 0) * task.fields['batch']:,.0f} items/s")
+class _Pace:
+    """How fast a training goes, from here on."""
+
+    def __init__(self, trainer: Trainer) -> None:
+        self._trainer, self._first, self._begun = trainer, trainer.done, time.monotonic()
+        self._passed = self.share
+
+    @property
+    def share(self) -> float:
+        return self._trainer.schedule.share(self._trainer.done)
+
+    @property
+    def seconds(self) -> float:
+        return max(time.monotonic() - self._begun, 1e-9)
+
+    def __str__(self) -> str:
+        done = self._trainer.done - self._first
+        return f"{done * self._trainer.config.batch / self.seconds:,.0f} items/s"
+
+    @property
+    def left(self) -> float:
+        """Seconds, after at least one update."""
+        return (1 - self.share) * self.seconds / max(self.share - self._passed, 1e-9)
 
 
 class _TwoLines(Bar):
@@ -37,26 +58,25 @@ def show(trainer: Trainer, title: str) -> Iterator[Progress]:
     if not console.is_terminal:
         yield from _told(trainer, title, console)
         return
-    columns = [TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(), _ItemsPerSecond(), TimeRemainingColumn()]
-    config = trainer.config
-    with _TwoLines(*columns, console=console) as bar:
-        task = bar.add_task(title, total=config.updates, completed=trainer.done, batch=config.batch, numbers="")
+    pace = _Pace(trainer)
+    fields = ("reached", "pace")
+    columns = [TextColumn("{task.description}"), BarColumn(bar_width=20), *(TextColumn(f"{{task.fields[{name}]}}") for name in fields)]
+    with _TwoLines(*columns, TimeRemainingColumn(), console=console) as bar:
+        task = bar.add_task(title, total=1.0, reached="", pace="", numbers="")
         for progress in trainer:
-            bar.update(task, completed=progress.update, numbers=_numbers(progress))
+            reached = trainer.schedule.reached(progress.update)
+            bar.update(task, completed=pace.share, reached=reached, pace=str(pace), numbers=_numbers(progress))
             yield progress
 
 
 def _told(trainer: Trainer, title: str, console: Console) -> Iterator[Progress]:
     """A line every half minute, and one at the end."""
-    config, first, begun, due = trainer.config, trainer.done, time.monotonic(), time.monotonic() + _SECONDS
+    pace, due = _Pace(trainer), time.monotonic() + _SECONDS
     for progress in trainer:
         now = time.monotonic()
-        if now >= due or progress.update == config.updates:
-            due = now + _SECONDS
-            each = (now - begun) / (progress.update - first)
-            left = round((config.updates - progress.update) * each)
-            pace = f"{config.batch / max(each, 1e-9):,.0f} items/s  {left // 60} min {left % 60} s left"
-            console.print(f"{title} {progress.update}/{config.updates}  {pace}  {_numbers(progress)}", soft_wrap=True)
+        if now >= due or trainer.schedule.over(progress.update):
+            due, reached = now + _SECONDS, trainer.schedule.reached(progress.update)
+            console.print(f"{title} {reached}  {pace}  {in_words(pace.left)} left  {_numbers(progress)}", soft_wrap=True)
         yield progress
 
 

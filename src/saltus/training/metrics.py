@@ -22,10 +22,11 @@ def recorded(updates: Iterator[Progress], file: Path, trainer: Trainer) -> Itera
     """The updates, with a line of metrics now and then, after those up to where the training goes on."""
     config, kept = trainer.config, _lines_up_to(file, trainer.done)
     storage.write_atomically(file, "".join(f"{line}\n" for line in kept))
-    before, begun, every = (json.loads(kept[-1])["seconds"] if kept else 0.0), time.monotonic(), max(1, config.updates // _LINES)
-    first = trainer.done
+    before, begun, first, schedule = (json.loads(kept[-1])["seconds"] if kept else 0.0), time.monotonic(), trainer.done, trainer.schedule
+    lines_due = round(schedule.share(first) * _LINES)
     for progress in updates:
-        if progress.update % every == 0 or progress.update in (1, config.updates):
+        due, lines_due = lines_due, round(schedule.share(progress.update) * _LINES)
+        if lines_due > due or progress.update == 1 or schedule.over(progress.update):
             seconds = time.monotonic() - begun
             rate = (progress.update - first) * config.batch / max(seconds, 1e-9)
             told = {**asdict(progress), "seconds": round(before + seconds, 3), "items_per_second": round(rate, 1)}

@@ -8,6 +8,7 @@ weights, bit for bit, as one that was left alone.  Ctrl-C and SIGTERM let the up
 from __future__ import annotations
 
 import contextlib
+import math
 import shutil
 import sys
 import time
@@ -82,13 +83,14 @@ def train(
     place, home = usable_device(device), None if folder is None else Path(folder)
     check_condition(config, data)
     with contextlib.nullcontext() if home is None else _locked(home):
-        found = home is not None and _begun(home)
+        found, began = home is not None and _begun(home), time.monotonic()
         chain, config = _resumed(home, data, config, start, extend) if home and found else _made(home, data, config, start, quiet)
         trainer = Trainer(chain.to(place), data, config, level_sampling=level_sampling)
+        trainer.schedule.resume(time.monotonic() - began)  # fitting what the chain starts from took time too
         if home is not None:
             _restore(trainer, home)
         if found and not quiet:
-            print(f"the run in {home} goes on after update {trainer.done:,} of {config.updates:,}", file=sys.stderr)
+            print(f"the run in {home} goes on after {trainer.schedule.reached(trainer.done)}", file=sys.stderr)
         _run(trainer, home, quiet)
         if trainer.remark and not quiet:
             print(trainer.remark, file=sys.stderr)
@@ -191,9 +193,10 @@ def _resumed(home: Path, data: DataSet, asked: Config, start: str | Path | None,
         SaltusError: if the run was made otherwise than is asked for now.
     """
     config = load_config(home)
-    more = extend and asked.updates > config.updates
-    if differences := _differences(asked, config.model_copy(update={"updates": asked.updates}) if more else config):
-        hint = "; --extend goes on with more updates" if list(differences) == ["updates"] and asked.updates > config.updates else ""
+    length, more = ("updates", asked.updates > config.updates) if asked.time is None else ("time", asked.time > (config.time or math.inf))
+    extended = config.model_copy(update={length: getattr(asked, length)}) if extend and more else config
+    if differences := _differences(asked, extended):
+        hint = f"; --extend goes on with more {length}" if list(differences) == [length] and more else ""
         listed = ", ".join(f"{name} {given} instead of {kept}" for name, (given, kept) in differences.items())
         raise SaltusError(f"the run in {home} was made otherwise: {listed} is asked for now{hint}; give its own options, or a new folder")
     check_data(home, data)
@@ -202,12 +205,11 @@ def _resumed(home: Path, data: DataSet, asked: Config, start: str | Path | None,
         raise SaltusError(f"the run in {home} began from another network than is asked for now; give its own --start, or a new folder")
     if (versions := source_of(home).get("versions")) not in (None, _versions()):
         warnings.warn(f"the run in {home} was begun with {_listed(versions)}, and this is {_listed(_versions())}", stacklevel=2)
-    if more:
-        config = config.model_copy(update={"updates": asked.updates})
-        config.save(home)
+    if extended != config:
+        extended.save(home)
     chain = storage.read(home / CHECKPOINTS, _CHAIN)
     assert isinstance(chain, Chain)
-    return chain, config
+    return chain, extended
 
 
 def _differences(asked: Config, kept: Config) -> dict[str, tuple[Any, Any]]:

@@ -29,17 +29,17 @@ from saltus.process import Noise
 from saltus.training.checkpoint import Checkpoint
 from saltus.training.choices import LevelWeighting
 from saltus.training.config import Config
+from saltus.training.gradient import Gradient
 from saltus.training.level_sampling import LevelSampling
 from saltus.training.order import items_after
 from saltus.training.progress import Progress, Validation
+from saltus.training.schedule import ByTime, ByUpdates, Schedule
 from saltus.training.state import State
 
-__all__ = ["BETAS", "VALIDATIONS", "Trainer"]
+__all__ = ["BETAS", "Trainer"]
 
 BETAS = (0.9, 0.99)
 """Of AdamW."""
-VALIDATIONS = 20
-"""Of a run, at most, evenly spread over its updates."""
 
 _VALIDATION_ITEMS = 256
 _PATIENCE = 100  # updates that may be skipped in a row before the run is given up
@@ -54,6 +54,7 @@ class Trainer:
         data: updates use `data.train`; the variances and the progress `data.validation`.
         config: see `Config`.
         level_sampling: in place of the one that the configuration's `level_weighting` asks for.
+        loss: of a `Batch`, in place of `ChainLoss`.
 
     Attributes:
         level_sampling: how many items the levels get, and how much their losses count; None for kernels that are not trained for their
@@ -63,7 +64,15 @@ class Trainer:
         ValueError: if the chain's bound is importance-weighted otherwise than the configuration says.
     """
 
-    def __init__(self, chain: Chain, data: DataSet, config: Config, *, level_sampling: LevelSampling | None = None) -> None:
+    def __init__(
+        self,
+        chain: Chain,
+        data: DataSet,
+        config: Config,
+        *,
+        level_sampling: LevelSampling | None = None,
+        loss: nn.Module | None = None,
+    ) -> None:
         if chain.importance_samples != config.importance_samples:
             raise ValueError(
                 f"the chain has {chain.importance_samples} importance samples, the configuration {config.importance_samples}; give one"
@@ -72,7 +81,8 @@ class Trainer:
             have, lack = ("chain has", "data have none") if chain.condition else ("data have", "chain has none")
             raise SaltusError(f"the {have} a condition and the {lack}; give both the same")
         self.chain, self.data, self.config = chain, data, config
-        self._loss = ChainLoss(chain)
+        self.schedule: Schedule = ByUpdates(config.updates) if config.time is None else ByTime(config.time)
+        self._gradient = Gradient(loss or ChainLoss(chain), config.micro_batch, self._precision)
         if config.channels_last:
             for module in chain.modules():
                 if isinstance(module, nn.Conv2d):
@@ -137,15 +147,13 @@ class Trainer:
         return chain.eval()
 
     def __iter__(self) -> Iterator[Progress]:
-        """One `Progress` for each update that is left, `config.updates` in all.
+        """One `Progress` for each update that is left.
 
         Raises:
             SaltusError: when the loss or its gradient stays infinite or NaN.
         """
-        config = self.config
-        interval = math.ceil(config.updates / VALIDATIONS)
         self.chain.train()
-        for update in range(self._done, config.updates):
+        while not self.schedule.over(update := self._done):
             terms, norm, finite = self._update(update)
             self._skipped, self._in_a_row = self._skipped + (not finite), 0 if finite else self._in_a_row + 1
             if self._in_a_row == _PATIENCE:
@@ -154,7 +162,8 @@ class Trainer:
                     "try a smaller learning rate"
                 )
             self._done = update + 1
-            if self._done % interval == 0 or self._done == config.updates:
+            self.schedule.tick()
+            if self.schedule.validates(self._done):
                 self._validation = self.validate()
                 self._keep_if_best()
             yield Progress(self._done, sum(terms.values()), terms, norm, self._skipped, self._validation)
@@ -174,6 +183,7 @@ class Trainer:
         """All that is needed to go on after the last update; its tensors are those of the training, and change with the next one."""
         numbers = {
             "averaged": self._updates,
+            "seconds": self.schedule.seconds,
             "skipped": self._skipped,
             "in_a_row": self._in_a_row,
             "validation": asdict(self._validation),
@@ -190,32 +200,28 @@ class Trainer:
         numbers = checkpoint.numbers
         try:
             progress = [int(numbers[name]) for name in ("averaged", "skipped", "in_a_row")]
+            seconds = float(numbers.get("seconds", 0.0))  # which older ones say nothing of
             validation, best = Validation.from_json(numbers["validation"]), numbers["best"]
             self._best_update, self._best_bits = (0, math.inf) if best is None else (int(best[0]), float(best[1]))
         except (KeyError, TypeError, ValueError) as error:
             raise SaltusError("the checkpoint does not say how far its training was; remove it, or train anew") from error
         self._state.fill(checkpoint.tensors, best is not None)
         self._updates, self._skipped, self._in_a_row = progress
+        self.schedule.resume(seconds)
         self._done, self._validation = checkpoint.update, validation
 
     def _update(self, update: int) -> tuple[dict[str, float], float, bool]:
         """One step of the optimiser, unless loss or gradient is not finite: the terms of the loss, the gradient's norm, and whether."""
         batch = self._batch(update)
-        with self._precision():
-            loss: Loss = self._loss(batch)
-        total, d = loss.total, batch.y[0].numel()
-        if self.level_sampling and self._equal:
-            total = total * total.new_tensor(self.level_sampling.factors)[loss.level - 1]
-        self._optimiser.zero_grad()
-        (total.mean() / d).backward()
+        loss = self._gradient.add(batch, self.level_sampling.factors if self.level_sampling and self._equal else None)
         norm = self._clipped()
-        means = (torch.stack([value.detach().mean() for value in loss.terms.values()]) / d).tolist()
+        means = (torch.stack([value.mean() for value in loss.terms.values()]) / batch.y[0].numel()).tolist()
         finite = math.isfinite(norm) and math.isfinite(sum(means))
         if not finite:
             self._fault = _fault(loss)
         else:
             for group in self._optimiser.param_groups:
-                group["lr"] = self._learning_rate(update)
+                group["lr"] = self.config.learning_rate * self.schedule.learning_rate(update, self.config.warm_up)
             self._optimiser.step()
             if self.level_sampling:
                 self.level_sampling.update(loss)
@@ -235,8 +241,7 @@ class Trainer:
         config, first = self.config, update * self.config.batch
         index = items_after(len(self.data.train), first, config.batch, config.seed)
         noise = self.chain.noise(config.seed, first, config.batch)
-        ramp = config.kl_warm_up * config.updates
-        risen, weights = min(1.0, update / ramp) if ramp else 1.0, config.loss_weights
+        risen, weights = min(1.0, self.schedule.share(update) / config.kl_warm_up) if config.kl_warm_up else 1.0, config.loss_weights
         weights["kl"] = weights.get("kl", 1.0) * risen
         k = self.chain.importance_samples if risen == 1 else 1
         probabilities = self.level_sampling.probabilities if self.level_sampling else None
@@ -264,10 +269,6 @@ class Trainer:
     def _precision(self) -> torch.autocast:
         """Of updates, and of validations, whose figures are to watch alone."""
         return torch.autocast(self._device.type, torch.bfloat16, enabled=self.config.bf16)
-
-    def _learning_rate(self, update: int) -> float:
-        rise = max(1, round(self.config.warm_up * self.config.updates))
-        return self.config.learning_rate * min((update + 1) / rise, 0.5 * (1 + math.cos(math.pi * update / self.config.updates)))
 
 
 def _fault(loss: Loss) -> str:

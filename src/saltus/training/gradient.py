@@ -1,0 +1,84 @@
+r"""The gradient of a batch, computed of as many items at once as fit into memory.
+
+The loss of a batch is a mean over items, so its gradient is the sum of those of its pieces, each times its share of the items.  Items keep
+their noise and their levels, so that the pieces change the sum by rounding alone.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+
+import torch
+from torch import nn
+
+from saltus.chain import Batch, Loss
+from saltus.errors import SaltusError
+from saltus.registry import in_brief
+
+__all__ = ["Gradient"]
+
+_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
+"""What torch says on each kind of device where memory runs out."""
+
+
+class Gradient:
+    """Adds up gradients of a loss.
+
+    Args:
+        loss: of a batch; usually a `ChainLoss`.
+        micro_batch: items computed at once; None for whole batches, and for halves, quarters, ... of them once memory runs out.
+        precision: what the loss is computed in.
+    """
+
+    def __init__(self, loss: nn.Module, micro_batch: int | None, precision: Callable[[], AbstractContextManager[object]]) -> None:
+        self._loss, self._at_once, self._may_halve, self._precision = loss, micro_batch, micro_batch is None, precision
+
+    def add(self, batch: Batch, factors: Sequence[float] | None) -> Loss:
+        """Set the parameters' gradients to those of the mean loss, per dimension of an item.
+
+        Args:
+            batch: of items that are on the device.
+            factors: what the loss of each level is multiplied by; None for 1.
+
+        Returns:
+            The loss of each item, before factors, detached.
+
+        Raises:
+            SaltusError: if memory does not do.
+        """
+        n = len(batch.y)
+        while True:
+            at_once = min(n, self._at_once or n)
+            self._loss.zero_grad()
+            try:
+                return Loss.joined([self._piece(batch.part(slice(start, start + at_once)), n, factors) for start in range(0, n, at_once)])
+            except (RuntimeError, MemoryError) as error:
+                if not _ran_out(error):
+                    raise
+                said = in_brief(error)
+            self._at_once = self._halved(at_once, n, said)  # outside of the except clause, whose traceback holds what was computed
+
+    def _piece(self, piece: Batch, n: int, factors: Sequence[float] | None) -> Loss:
+        with self._precision():
+            loss: Loss = self._loss(piece)
+        total = loss.total
+        if factors:
+            total = total * total.new_tensor(factors)[loss.level - 1]
+        (total.mean() * (len(piece.y) / n) / piece.y[0].numel()).backward()
+        return Loss(loss.level, {name: value.detach() for name, value in loss.terms.items()}, loss.weight)
+
+    def _halved(self, at_once: int, n: int, said: str) -> int:
+        if not self._may_halve or at_once == 1:
+            remedy = "leave micro_batch out, or give a smaller one" if not self._may_halve else "take a smaller network or smaller items"
+            raise SaltusError(f"memory ran out with {at_once} of the {n} items of an update at once ({said}); {remedy}")
+        half = -(-at_once // 2)
+        warnings.warn(f"memory ran out with {at_once} items at once; the updates of {n} items go on with {half} at once", stacklevel=3)
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        return half
+
+
+def _ran_out(error: BaseException) -> bool:
+    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(sign in str(error) for sign in _SIGNS)
