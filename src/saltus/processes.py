@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-__all__ = ["Elsewhere", "Processes", "is_main", "run_of", "together"]
+__all__ = ["Elsewhere", "Lost", "Processes", "alone", "is_main", "run_of", "together"]
 
 T = TypeVar("T")
 _TOLD = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
@@ -41,6 +41,10 @@ _LOST = ("gloo", "Connection closed", "Connection reset", "Broken pipe", "NCCL")
 
 class Elsewhere(SaltusError):
     """Another process failed, and tells why."""
+
+
+class Lost(SaltusError):
+    """Another process is gone, and can tell nothing."""
 
 
 class Processes:
@@ -122,7 +126,7 @@ class Processes:
         """Wait until all are here."""
 
     def minding(self) -> AbstractContextManager[object]:
-        """A context in which the loss of another process is told in a sentence: it raises SaltusError."""
+        """A context that raises Lost where another process is gone, and in all but two of those that are left Elsewhere."""
         return contextlib.nullcontext()
 
 
@@ -140,7 +144,7 @@ def run_of(n: int, rank: int, world: int, unit: int = 1) -> range:
 
 def is_main() -> bool:
     """Whether this process is the one that speaks; it asks the environment alone."""
-    return not _several() or os.environ["RANK"] == "0"
+    return alone() or os.environ["RANK"] == "0"
 
 
 def together(device: torch.device) -> Processes:
@@ -149,11 +153,12 @@ def together(device: torch.device) -> Processes:
     Raises:
         SaltusError: if there are several, and accelerate is missing or cannot join them.
     """
-    return _joined(device.type) if _several() else Processes()
+    return Processes() if alone() else _joined(device.type)
 
 
-def _several() -> bool:
-    return all(name in os.environ for name in _TOLD) and os.environ["WORLD_SIZE"] != "1"
+def alone() -> bool:
+    """Whether this process was not started with others; it asks the environment alone."""
+    return not all(name in os.environ for name in _TOLD) or os.environ["WORLD_SIZE"] == "1"
 
 
 @functools.cache
@@ -194,7 +199,7 @@ class _Joined(Processes):
         prepared: nn.Module
         prepared, _ = self._accelerator.prepare(loss, optimiser)
         if hasattr(prepared, "broadcast_buffers"):  # which training leaves as they are
-            prepared.broadcast_buffers = False
+            setattr(prepared, "broadcast_buffers", False)  # noqa: B010 - of DDP alone
         return prepared
 
     def on_its_own(self, loss: nn.Module) -> AbstractContextManager[object]:
@@ -246,9 +251,11 @@ class _Joined(Processes):
         try:
             yield
         except RuntimeError as error:
-            if type(error).__name__.startswith("Dist") or any(sign in str(error) for sign in _LOST):
-                raise SaltusError(
-                    f"another of the {self.world} processes ended; to go on from the last checkpoint, give the same command again, "
-                    "with any number of processes"
-                ) from error
-            raise
+            if not type(error).__name__.startswith("Dist") and not any(sign in str(error) for sign in _LOST):
+                raise
+            if self.rank > 1:
+                raise Elsewhere("another process is gone, and others tell so") from error
+            raise Lost(
+                f"another of the {self.world} processes ended; to go on from what is kept, give the same command again, "
+                "with any number of them"
+            ) from error

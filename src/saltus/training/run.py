@@ -39,6 +39,7 @@ from saltus.training.metrics import recorded
 from saltus.training.progress import Progress
 from saltus.training.start import choose_start, with_closed_forms
 from saltus.training.stopping import stopping
+from saltus.training.tracking import check_tracker, tracker
 from saltus.training.trainer import Trainer
 from saltus.training.warm import warm_start
 
@@ -59,6 +60,7 @@ def train(
     quiet: bool = False,
     level_sampling: LevelSampling | None = None,
     extend: bool = False,
+    track: str | None = None,
 ) -> Chain:
     """Train a chain; with a folder, keep the run there, and go on with the run that is there.
 
@@ -71,6 +73,7 @@ def train(
         quiet: no progress bar.
         level_sampling: see `Trainer`.
         extend: whether the run that is there may get more updates than it was asked for.
+        track: "tensorboard" or "trackio", which gets the run's metrics too; the folder keeps them.
 
     Returns:
         The averaged, calibrated chain, on the CPU.
@@ -84,6 +87,8 @@ def train(
         config = config.model_copy(update={"condition": data.conditioned_on})
     place, home = usable_device(device), None if folder is None else Path(folder)
     check_condition(config, data)
+    if track is not None:
+        check_tracker(track, home)
     processes = together(place)
     quiet = quiet or not processes.is_main
     if processes.world > 1 and len(set(processes.everyones((config.model_dump_json(), data.fingerprint)))) > 1:
@@ -107,7 +112,7 @@ def train(
                 del checkpoint  # what it has mapped into memory is let go
         if found and not quiet:
             print(f"the run in {home} goes on after {trainer.schedule.reached(trainer.done)}", file=sys.stderr)
-        _run(trainer, home, quiet, processes)
+        _run(trainer, home, quiet, processes, track)
         if trainer.remark and not quiet:
             print(trainer.remark, file=sys.stderr)
         chain = _finished(trainer.best().cpu(), data, config, home if processes.is_main else None, quiet)
@@ -194,10 +199,10 @@ def _listed(versions: Mapping[str, str]) -> str:
     return " and ".join(f"{name} {number}" for name, number in versions.items())
 
 
-def _run(trainer: Trainer, home: Path | None, quiet: bool, processes: Processes) -> None:
+def _run(trainer: Trainer, home: Path | None, quiet: bool, processes: Processes, track: str | None) -> None:
     """The updates that are left; Ctrl-C and SIGTERM, to any process, end them after one."""
     updates: Iterator[Progress] = iter(trainer) if quiet else show(trainer, trainer.config.kernel)
-    with stopping() as stopped, contextlib.closing(_kept(updates, trainer, home, processes)) as kept:
+    with stopping() as stopped, contextlib.closing(_kept(updates, trainer, home, processes, track)) as kept:
         for _ in kept:
             if any(processes.any(stopped.is_set())):
                 kept.close()
@@ -205,7 +210,7 @@ def _run(trainer: Trainer, home: Path | None, quiet: bool, processes: Processes)
                 raise KeyboardInterrupt
 
 
-def _kept(updates: Iterator[Progress], trainer: Trainer, home: Path | None, processes: Processes) -> Generator[Progress]:
+def _kept(updates: Iterator[Progress], trainer: Trainer, home: Path | None, processes: Processes, track: str | None) -> Generator[Progress]:
     """The updates, with metrics and checkpoints in the folder.  Ended between two updates, the state is kept; within one, the averaged
     weights, and the state of the checkpoint before."""
     if home is None or not processes.is_main:
@@ -213,14 +218,15 @@ def _kept(updates: Iterator[Progress], trainer: Trainer, home: Path | None, proc
         return
     checkpoints, due, saved, whole = Checkpoints(home / CHECKPOINTS), time.monotonic() + _SECONDS, trainer.done, True
     try:
-        for progress in recorded(updates, home / METRICS, trainer):
+        with tracker(track, home, trainer.config, trainer.done) as tell:
+            for progress in recorded(updates, home / METRICS, trainer, tell):
+                whole = True
+                if time.monotonic() >= due:
+                    took, saved = _keep(trainer, checkpoints, home), trainer.done
+                    due = time.monotonic() + max(_SECONDS, _SHARE * took)
+                yield progress
+                whole = False  # until the next update is whole
             whole = True
-            if time.monotonic() >= due:
-                took, saved = _keep(trainer, checkpoints, home), trainer.done
-                due = time.monotonic() + max(_SECONDS, _SHARE * took)
-            yield progress
-            whole = False  # until the next update is whole
-        whole = True
     finally:
         if not whole:
             with contextlib.suppress(OSError):  # what ended the update is what is told
