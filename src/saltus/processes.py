@@ -13,30 +13,23 @@ whether W divides B or not.  What follows an order, items of a sample or of an e
 
 from __future__ import annotations
 
-import atexit
 import contextlib
-import functools
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from saltus.errors import SaltusError
-from saltus.extras import needs
 
 if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-__all__ = ["Elsewhere", "Lost", "Processes", "alone", "is_main", "run_of", "together"]
+__all__ = ["Elsewhere", "Lost", "Processes", "alone", "is_main", "run_of"]
 
 T = TypeVar("T")
 _TOLD = ("RANK", "WORLD_SIZE", "LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT")
 """What torchrun and accelerate tell each process."""
-_LONGEST = timedelta(hours=2)  # that processes wait for one, which fits a mixture or measures
-_LOST = ("gloo", "Connection closed", "Connection reset", "Broken pipe", "NCCL")
-"""Words of an error of communication, where it has no class of its own."""
 
 
 class Elsewhere(SaltusError):
@@ -53,9 +46,10 @@ class Processes:
     Attributes:
         rank: its number, from 0.
         world: how many there are.
+        sharded: whether each holds a part of every parameter alone, so that all are needed for the whole.
     """
 
-    rank, world = 0, 1
+    rank, world, sharded = 0, 1, False
 
     @property
     def is_main(self) -> bool:
@@ -88,15 +82,26 @@ class Processes:
         """A module that is called as `loss` is, and whose gradients are means over processes; the optimiser steps its parameters.
 
         Args:
-            loss: a module on this one's device; its parameters and buffers become those of the main process.
+            loss: a module on this one's device; its parameters become those of the main process, or parts of them.
             optimiser: of its parameters.
             uneven: whether a share may leave out parameters that another has.
+
+        Raises:
+            SaltusError: if parameters are sharded, and a share may leave out some.
         """
         return loss
 
     def on_its_own(self, loss: nn.Module) -> AbstractContextManager[object]:
         """A context whose backward passes add up gradients here, and leave the means to a later one."""
         return contextlib.nullcontext()
+
+    def whole(self, tensor: Tensor) -> Tensor:
+        """What all processes hold of a tensor."""
+        return tensor
+
+    def fill(self, slot: Tensor, whole: Tensor) -> None:
+        """Set what this one holds of a tensor, which is `slot`, in place."""
+        slot.copy_(whole)
 
     def summed(self, numbers: Tensor) -> Tensor:
         """Sums over processes, the same for all."""
@@ -109,6 +114,10 @@ class Processes:
     def mains(self, number: float) -> float:
         """A number of the main process, for all."""
         return number
+
+    def is_time(self, here: bool) -> bool:
+        """Whether it is so in the main process, where all are needed for what it does then; if not, no other is asked."""
+        return here
 
     def agreed(self, make: Callable[[], T]) -> T:
         """What the main process makes, for all.
@@ -147,115 +156,6 @@ def is_main() -> bool:
     return alone() or os.environ["RANK"] == "0"
 
 
-def together(device: torch.device) -> Processes:
-    """The processes that were started with this one, each of which computes on a device of this kind.
-
-    Raises:
-        SaltusError: if there are several, and accelerate is missing or cannot join them.
-    """
-    return Processes() if alone() else _joined(device.type)
-
-
 def alone() -> bool:
     """Whether this process was not started with others; it asks the environment alone."""
     return not all(name in os.environ for name in _TOLD) or os.environ["WORLD_SIZE"] == "1"
-
-
-@functools.cache
-def _joined(kind: str) -> Processes:
-    joined = _Joined(kind)
-    atexit.register(joined.part)
-    return joined
-
-
-class _Joined(Processes):
-    """Several processes, each of which runs this program."""
-
-    def __init__(self, kind: str) -> None:
-        accelerate = needs("accelerate", extra="scale")
-        options = [accelerate.InitProcessGroupKwargs(timeout=_LONGEST)]
-        self._accelerator = accelerate.Accelerator(cpu=kind == "cpu", mixed_precision="no", kwargs_handlers=options)
-        self._ddp = accelerate.DistributedDataParallelKwargs
-        self.rank, self.world = self._accelerator.process_index, self._accelerator.num_processes
-        if self.world != int(os.environ["WORLD_SIZE"]) or self._accelerator.device.type != kind:
-            raise SaltusError(f"{os.environ['WORLD_SIZE']} processes cannot work on device {kind} together; give cpu or cuda")
-        if os.environ.get("ACCELERATE_USE_FSDP") == "true" and not self._shards:
-            raise SaltusError("accelerate shards parameters on GPUs alone, and the device is cpu; leave FSDP out, or give --device cuda")
-
-    @property
-    def _shards(self) -> bool:
-        return bool(self._accelerator.is_fsdp2)
-
-    def part(self) -> None:
-        """Leave the others."""
-        self._accelerator.state.destroy_process_group()
-
-    def device(self, asked: torch.device) -> torch.device:
-        own: torch.device = self._accelerator.device
-        return own
-
-    def prepare(self, loss: nn.Module, optimiser: torch.optim.Optimizer, *, uneven: bool) -> nn.Module:
-        self._accelerator.ddp_handler = self._ddp(find_unused_parameters=uneven, gradient_as_bucket_view=True)
-        prepared: nn.Module
-        prepared, _ = self._accelerator.prepare(loss, optimiser)
-        if hasattr(prepared, "broadcast_buffers"):  # which training leaves as they are
-            setattr(prepared, "broadcast_buffers", False)  # noqa: B010 - of DDP alone
-        return prepared
-
-    def on_its_own(self, loss: nn.Module) -> AbstractContextManager[object]:
-        context: AbstractContextManager[object] = self._accelerator.no_sync(loss)
-        return context
-
-    def summed(self, numbers: Tensor) -> Tensor:
-        total: Tensor = self._accelerator.reduce(numbers.to(self._accelerator.device), "sum").to(numbers.device)
-        return total
-
-    def any(self, *here: bool) -> Sequence[bool]:
-        import torch
-
-        return [count > 0 for count in self.summed(torch.tensor(here, dtype=torch.float32)).tolist()]
-
-    def mains(self, number: float) -> float:
-        import torch
-
-        return float(self.summed(torch.tensor(number if self.is_main else 0.0, dtype=torch.float64)))
-
-    def agreed(self, make: Callable[[], T]) -> T:
-        made: list[Any] = [None]
-        if not self.is_main:
-            (made,) = self._from_main([made])
-            if not made:
-                raise Elsewhere("the main process failed, and tells why")
-            return made[0]  # type: ignore[no-any-return]
-        try:
-            made = [make()]
-        except BaseException:
-            self._from_main([[]])
-            raise
-        self._from_main([made])
-        return made[0]  # type: ignore[no-any-return]
-
-    def _from_main(self, things: list[Any]) -> list[Any]:
-        told: list[Any] = needs("accelerate.utils", extra="scale").broadcast_object_list(things)
-        return told
-
-    def everyones(self, thing: T) -> list[T]:
-        things: list[T] = needs("accelerate.utils", extra="scale").gather_object([thing])
-        return things
-
-    def meet(self) -> None:
-        self._accelerator.wait_for_everyone()
-
-    @contextlib.contextmanager
-    def minding(self) -> Iterator[None]:
-        try:
-            yield
-        except RuntimeError as error:
-            if not type(error).__name__.startswith("Dist") and not any(sign in str(error) for sign in _LOST):
-                raise
-            if self.rank > 1:
-                raise Elsewhere("another process is gone, and others tell so") from error
-            raise Lost(
-                f"another of the {self.world} processes ended; to go on from what is kept, give the same command again, "
-                "with any number of them"
-            ) from error

@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -85,9 +86,8 @@ class Batch:
         return ((torch.arange(before, before + step * len(self.y), step) + jitter) / whole).clamp(max=_BELOW_1)
 
 
-@dataclass(frozen=True, eq=False)
-class Loss:
-    """What training minimises, for each item at the step it was given.
+class Loss(NamedTuple):
+    """What training minimises, for each item at the step it was given; a tuple, in which FSDP finds the tensors.
 
     Attributes:
         level: the step of each item, 1 ... L, (B,), on the CPU; zeros for a kernel that serves any step.

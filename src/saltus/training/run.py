@@ -26,8 +26,9 @@ from saltus import storage
 from saltus.chain import Chain, OraclePrior
 from saltus.data import DataSet
 from saltus.errors import SaltusError
+from saltus.launched import together
 from saltus.oracles import LowRankMixture
-from saltus.processes import Processes, together
+from saltus.processes import Processes
 from saltus.training.build import build_chain, check_condition
 from saltus.training.checkpoint import Checkpoints
 from saltus.training.config import Config
@@ -213,34 +214,39 @@ def _run(trainer: Trainer, home: Path | None, quiet: bool, processes: Processes,
 def _kept(updates: Iterator[Progress], trainer: Trainer, home: Path | None, processes: Processes, track: str | None) -> Generator[Progress]:
     """The updates, with metrics and checkpoints in the folder.  Ended between two updates, the state is kept; within one, the averaged
     weights, and the state of the checkpoint before."""
-    if home is None or not processes.is_main:
+    if home is None or not (processes.is_main or processes.sharded):
         yield from updates
         return
     checkpoints, due, saved, whole = Checkpoints(home / CHECKPOINTS), time.monotonic() + _SECONDS, trainer.done, True
     try:
-        with tracker(track, home, trainer.config, trainer.done) as tell:
-            for progress in recorded(updates, home / METRICS, trainer, tell):
+        with tracker(track if processes.is_main else None, home, trainer.config, trainer.done) as tell:
+            for progress in recorded(updates, home / METRICS, trainer, tell) if processes.is_main else updates:
                 whole = True
-                if time.monotonic() >= due:
-                    took, saved = _keep(trainer, checkpoints, home), trainer.done
+                if processes.is_time(time.monotonic() >= due):
+                    took, saved = _keep(trainer, checkpoints, home, processes), trainer.done
                     due = time.monotonic() + max(_SECONDS, _SHARE * took)
                 yield progress
                 whole = False  # until the next update is whole
             whole = True
     finally:
-        if not whole:
+        if not whole and processes.sharded:
+            pass  # what is whole is in the last checkpoint
+        elif not whole:
             with contextlib.suppress(OSError):  # what ended the update is what is told
                 trainer.best().cpu().save(home)
         elif saved != trainer.done:
-            _keep(trainer, checkpoints, home)
+            _keep(trainer, checkpoints, home, processes)
 
 
-def _keep(trainer: Trainer, checkpoints: Checkpoints, home: Path) -> float:
+def _keep(trainer: Trainer, checkpoints: Checkpoints, home: Path, processes: Processes) -> float:
     """A checkpoint, and the chain as it is, for `saltus sample`; the seconds that it took.  Without room, the last ones stay."""
     begun = time.monotonic()
+    checkpoint, chain = trainer.checkpoint(), trainer.best().cpu()
+    if not processes.is_main:  # which was needed for its parts of them
+        return 0.0
     try:
-        checkpoints.save(trainer.checkpoint())
-        trainer.best().cpu().save(home)
+        checkpoints.save(checkpoint)
+        chain.save(home)
     except OSError as error:
         warnings.warn(f"no checkpoint was written after update {trainer.done} ({error}); make room, the training goes on", stacklevel=2)
     return time.monotonic() - begun

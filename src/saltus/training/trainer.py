@@ -111,9 +111,12 @@ class Trainer:
         few = least * config.batch < self._processes.world or config.micro_batch is not None
         uneven = len(chain.kernels) > 1 and few  # a share, or a piece of it, may have no item for a kernel
         loss = self._processes.prepare(loss or ChainLoss(chain), self._optimiser, uneven=uneven)
+        if self._processes.sharded:
+            self._parameters = list(chain.parameters())
+            self._averages = [parameter.detach().clone() for parameter in self._parameters]
         self._gradient = Gradient(loss, config.micro_batch, self._precision, self._processes)
         self._totals = Totals(self._processes, len(self.level_sampling.probabilities) if self.level_sampling else 0)
-        self._state = State(self._parameters, self._averages, self._buffers, self._optimiser, self.level_sampling)
+        self._state = State(self._parameters, self._averages, self._buffers, self._optimiser, self.level_sampling, self._processes)
 
     def averaged(self) -> Chain:
         """The chain to sample from, at any moment: a copy with averaged weights, calibrated on the validation items."""
@@ -153,7 +156,7 @@ class Trainer:
         chain = copy.deepcopy(self._average)
         with torch.no_grad():
             for parameter, weight in zip(chain.parameters(), weights or self._averages, strict=True):
-                parameter.copy_(weight)
+                parameter.copy_(self._processes.whole(weight))
         chain.calibrate(y, seed=self.config.seed, condition=condition)
         return chain.eval()
 
@@ -243,7 +246,7 @@ class Trainer:
     def _clipped(self) -> float:
         """The norm of the gradient, which is then no longer than allowed."""
         total = nn.utils.get_total_norm([parameter.grad for parameter in self._parameters if parameter.grad is not None])
-        norm = float(total)
+        norm = float(self._processes.whole(total))
         if norm > self.config.clip:
             nn.utils.clip_grads_with_norm_(self._parameters, self.config.clip, total)
         return norm
