@@ -18,12 +18,11 @@ from cases import GAUSSIAN, NOISY, RECIPES, SMALL, Case, Recipe, Work, best_samp
 from commands import command_line, in_miniature
 from saltus.chain import Chain, Loss
 from saltus.data import DataSet, load
-from saltus.evaluation import METRICS, ChainSampler, Evaluator, evaluate
+from saltus.evaluation import METRICS, ChainSampler, Evaluator, chosen_by, evaluate
 from saltus.kernels import DEFAULT, KERNELS, Pair, Terms, Trainable, VAEKernel, Weights
 from saltus.machine import describe_machine
 from saltus.process import Noise
 from saltus.storage import to_json
-from saltus.studies.compare.comparison import chosen_by
 from saltus.studies.compare.page import plus_minus
 from saltus.training import LevelSampling
 

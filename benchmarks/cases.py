@@ -25,9 +25,8 @@ import numpy as np
 from saltus.chain import Chain
 from saltus.cli.main import cli
 from saltus.data import DataSet, load
-from saltus.evaluation import Evaluator, Sampler
+from saltus.evaluation import Evaluator, Sampler, chosen_by
 from saltus.networks.groups import GROUPS
-from saltus.studies.compare.comparison import chosen_by
 from saltus.studies.compare.samplers import Choice, of_chain
 from saltus.training import VALIDATIONS, Config, LevelSampling, Trainer, build_chain, train
 

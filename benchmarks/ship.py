@@ -25,10 +25,9 @@ from cases import FROM_NOISE, best_sampler
 from saltus.chain import Chain
 from saltus.cli.main import cli
 from saltus.data import load
-from saltus.evaluation import Evaluator
+from saltus.evaluation import Evaluator, chosen_by
 from saltus.kernels import DEFAULT, Sampling
 from saltus.machine import describe_machine, keep_freed_memory
-from saltus.studies.compare.comparison import chosen_by
 from saltus.training import Config, load_config, train
 from started import LADDER as STARTED
 

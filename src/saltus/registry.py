@@ -43,7 +43,6 @@ _ROOMS = (
 """Where the classes are that files may name."""
 _PLUGINS = "saltus.plugins"
 _LONGEST = 200  # letters of another library's message
-
 _classes: dict[str, type[Configurable]] = {}
 
 
@@ -191,6 +190,8 @@ class _Writer:
                 return {"mapping": {key: self.plain(item) for key, item in value.items()}}
             case list() | tuple():
                 return [self.plain(item) for item in value]
+            case _ if hasattr(type(value), "__dataclass_fields__"):  # which the constructor takes as a dictionary too
+                return self.plain(vars(value))
             case float() if not math.isfinite(value):
                 return {"number": repr(float(value))}
             case None | bool() | int() | float() | str():
@@ -207,10 +208,9 @@ class _Writer:
 
 
 def build(description: Any, tensors: Tensors, *, meta: bool = False) -> Any:
-    """The inverse of `describe`.
+    """The inverse of `describe`, which gave `description` and `tensors`.
 
     Args:
-        description, tensors: what `describe` gave.
         meta: whether modules are made on torch's meta device, where their tensors have a shape and take no memory.
 
     Raises:

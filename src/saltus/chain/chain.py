@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -43,6 +43,7 @@ class Chain(ChainProcess):
         importance_samples: latents that each step of its bound is importance-weighted with, >= 1; 1 is the plain bound.
         encoding: how raw values become y and back; None for a chain that knows y alone.
         noise_version: of its random numbers, see `saltus.process.Noise`.
+        sampling: how it is sampled unless `sample` is told otherwise, or the same as a dictionary.
 
     Raises:
         ValueError: if the number of kernels is neither 1 nor L, or their event shapes differ, or for less than one importance sample.
@@ -58,11 +59,13 @@ class Chain(ChainProcess):
         importance_samples: int = 1,
         encoding: Encoded | None = None,
         noise_version: int = Noise.LATEST,
+        sampling: Sampling | Mapping[str, Any] = DEFAULT,
     ) -> None:
         super().__init__(prior, levels, kernels, noise_version=noise_version)
         if importance_samples < 1:
             raise ValueError(f"importance_samples = {importance_samples}; expected at least 1")
         self.importance_samples, self.encoding = importance_samples, encoding
+        self.sampling = sampling if isinstance(sampling, Sampling) else Sampling(**sampling)
         self.scaling = scaling if encoding is None else encoding.scaling
 
     @torch.no_grad()
@@ -73,7 +76,7 @@ class Chain(ChainProcess):
         seed: int,
         first_item: int = 0,
         return_path: bool = False,
-        sampling: Sampling = DEFAULT,
+        sampling: Sampling | None = None,
         condition: Any = None,
         batch: int = 256,
     ) -> Tensor:
@@ -84,7 +87,7 @@ class Chain(ChainProcess):
             seed: >= 0; item i of a seed is the same, within rounding, whatever n, `first_item` and `batch` are.
             first_item: number of the first item.
             return_path: whether to return z_0 ... z_L, (L + 1, n, *E); by default only z_0, (n, *E).
-            sampling: what the step to data returns, eta, the temperature of latents, guidance.
+            sampling: what the step to data returns, eta, the temperature of latents, guidance; the chain's own unless given.
             condition: one for all items, or one for each; unless given, classes are drawn as often as they came in the data.
             batch: how many items at a time.
 
@@ -92,6 +95,7 @@ class Chain(ChainProcess):
             SaltusError: for a condition or a way of sampling that the kernels do not know.
             ValueError: if n or batch is below 1, seed or first_item below 0.
         """
+        sampling = sampling or self.sampling
         self.check_sampling(sampling)
         if n < 1 or batch < 1:
             raise ValueError(f"n = {n}, batch = {batch}; expected at least 1")
@@ -230,7 +234,7 @@ class Chain(ChainProcess):
 
     @torch.no_grad()
     def vary(
-        self, y: Tensor, from_level: int, *, condition: Any = None, seed: int = 0, first_item: int = 0, sampling: Sampling = DEFAULT
+        self, y: Tensor, from_level: int, *, condition: Any = None, seed: int = 0, first_item: int = 0, sampling: Sampling | None = None
     ) -> Tensor:
         """Other items (B, *E) that share z_l with those given, l = `from_level`: the noisier the level, the less they share.
 
@@ -238,6 +242,7 @@ class Chain(ChainProcess):
             ValueError: for another level, or items as in `bound`.
         """
         self.check_items(y)
+        sampling = sampling or self.sampling
         self.check_sampling(sampling)
         if not 1 <= from_level <= self.levels.L:
             raise ValueError(f"from_level = {from_level}; expected a level from 1 to {self.levels.L}")
@@ -248,16 +253,6 @@ class Chain(ChainProcess):
             guidance, eta = sampling.guidance, sampling.eta
             *_, z_0 = descend(z, self.levels, draw, from_level=from_level, condition=given, guidance=guidance, eta=eta)
         return z_0
-
-    def calibrate(self, y: Tensor, *, condition: Any = None, seed: int = 0) -> None:
-        """Fit what kernels do not learn by gradient (the optimal variance) on data (N, *E) held out of the updates, with its conditions."""
-        given = self.given_condition(condition, len(y))
-        times: dict[Kernel, list[float]] = {}
-        for level, (_, t) in enumerate(self.levels.pairs(), 1):
-            times.setdefault(self.kernel(level), []).append(t)
-        with evaluating(self):
-            for kernel, served in times.items():
-                kernel.calibrate(y, served, seed=seed, condition=given, noise_version=self.noise_version)
 
     def on(self, levels: Levels) -> Chain:
         """This chain on another grid, with the same kernel.
@@ -272,7 +267,8 @@ class Chain(ChainProcess):
                 f"{levels.L} calls on another grid were asked for, and this model was trained for its own of {self.levels.L}; "
                 "leave the calls out, or train with --any-step"
             )
-        same: dict[str, Any] = {name: getattr(self, name) for name in ("scaling", "importance_samples", "encoding", "noise_version")}
+        kept = ("scaling", "importance_samples", "encoding", "noise_version", "sampling")
+        same: dict[str, Any] = {name: getattr(self, name) for name in kept}
         return Chain(self.prior, levels, self.kernel(1), **same).train(self.training)
 
     def save(self, folder: str | Path, *, compact: bool = False) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from saltus.chain.modes import like
+from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import Prior
 from saltus.errors import SaltusError
 from saltus.kernels import Kernel, Pair, Sampling, Transition
@@ -133,6 +133,16 @@ class ChainProcess(Configurable, nn.Module):
             raise SaltusError(f"guidance = {sampling.guidance} strengthens a condition, and this model has none; leave it at 1")
         if sampling.guidance != 1 and not any(kernel.guided for kernel in self.each_kernel()):
             raise SaltusError(f"guidance = {sampling.guidance} is of steps that predict data, and this model has none; leave it at 1")
+
+    def calibrate(self, y: Tensor, *, condition: Any = None, seed: int = 0) -> None:
+        """Fit what kernels do not learn by gradient (the optimal variance) on data (N, *E) held out of the updates, with its conditions."""
+        given = self.given_condition(condition, len(y))
+        times: dict[Kernel, list[float]] = {}
+        for level, (_, t) in enumerate(self.levels.pairs(), 1):
+            times.setdefault(self.kernel(level), []).append(t)
+        with evaluating(self):
+            for kernel, served in times.items():
+                kernel.calibrate(y, served, seed=seed, condition=given, noise_version=self.noise_version)
 
     def given_condition(self, condition: Any, n: int) -> Tensor | None:
         """A condition for each of n items, on the device of the parameters; None for a model without one, and where none is given."""

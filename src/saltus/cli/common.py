@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import shlex
+import sys
 from collections.abc import Callable
 from functools import wraps
 from typing import TYPE_CHECKING, Any
@@ -13,7 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from saltus.chain import Chain
-    from saltus.kernels import Final
 
 __all__ = [
     "LATENT_ITEMS",
@@ -22,6 +23,7 @@ __all__ = [
     "chain_of",
     "json_option",
     "parse_calls",
+    "same_command",
     "sampling_options",
     "say",
     "seed_option",
@@ -36,62 +38,55 @@ _MOST_SEEDS = 2**63
 def _within(noun: str, expected: str, fits: Callable[[Any], bool]) -> Callable[..., Any]:
     """A callback that checks an option's range: click's own ranges let NaN through."""
 
-    def checked(_: click.Context, __: click.Parameter, value: float) -> float:
-        if not fits(value):
+    def checked(_: click.Context, __: click.Parameter, value: float | None) -> float | None:
+        if value is not None and not fits(value):
             raise click.BadParameter(f"{value} is no {noun}; expected {expected}")
         return value
 
     return checked
 
 
+_CHOSEN = "[default: what was best on validation items at the end of training]"
 _FINALS = ("auto", "mode", "mean", "sample")
 _SAMPLING = (
     click.option(
         "--final",
         type=click.Choice(_FINALS),
-        default=_FINALS[0],
-        show_default=True,
-        help="What the last step returns of p(y | .); auto is the mode of grey values on their own, and a sample of everything else.",
+        help="What the last step returns of p(y | .); auto is the mode of grey values on their own, and a sample of everything else.  "
+        f"{_CHOSEN}",
     ),
     click.option(
         "--eta",
         type=float,
         metavar="NUMBER",
         callback=_within("share", "a number from 0 to 1", lambda share: 0 <= share <= 1),
-        default=1.0,
-        show_default=True,
-        help="Share of fresh noise, from 0 to 1: below 1, steps reuse the noise of z_t.",
+        help=f"Share of fresh noise, from 0 to 1: below 1, steps reuse the noise of z_t.  {_CHOSEN}",
     ),
     click.option(
         "--temperature",
         type=float,
         metavar="NUMBER",
         callback=_within("temperature", "a number above 0", lambda temperature: 0 < temperature < math.inf),
-        default=1.0,
-        show_default=True,
-        help="Standard deviation of latents: above 1 they vary more.",
+        help=f"Standard deviation of latents: above 1 they vary more.  {_CHOSEN}",
     ),
     click.option(
         "--guidance",
         type=float,
         metavar="NUMBER",
         callback=_within("weight", "a number from 0 up", lambda weight: 0 <= weight < math.inf),
-        default=1.0,
-        show_default=True,
-        help="Weight of the condition: above 1, samples follow it more closely.",
+        help="Weight of the condition: above 1, samples follow it more closely.  [default: 1]",
     ),
 )
 SAMPLING_OPTIONS = ("final", "eta", "temperature", "guidance")
 
 
 def sampling_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """--final, --eta, --temperature and --guidance, which the command receives as `sampling`."""
+    """--final, --eta, --temperature and --guidance; the command receives those that were given as the dictionary `sampling`."""
 
     @wraps(command)
-    def told(*args: Any, final: Final, eta: float, temperature: float, guidance: float, **options: Any) -> Any:
-        from saltus.kernels import Sampling
-
-        return command(*args, sampling=Sampling(final, eta, temperature, guidance), **options)
+    def told(*args: Any, **options: Any) -> Any:
+        given = {name: options.pop(name) for name in SAMPLING_OPTIONS}
+        return command(*args, sampling={name: value for name, value in given.items() if value is not None}, **options)
 
     result: Callable[..., Any] = told
     for option in reversed(_SAMPLING):
@@ -121,6 +116,11 @@ def parse_calls(_: click.Context, __: click.Parameter, value: str) -> tuple[int,
     if not calls or calls[0] < 1:
         raise click.BadParameter(f"{value!r} was given where numbers of calls from 1 up were expected; write them as 1,2,4,8")
     return calls
+
+
+def same_command() -> str:
+    """What was typed, as it can be pasted."""
+    return shlex.join(["saltus", *sys.argv[1:]])
 
 
 class Interrupted(Exception):

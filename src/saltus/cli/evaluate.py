@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from saltus.chain import Chain
     from saltus.data import DataSet
     from saltus.evaluation import Evaluator, Figures, Likelihood, Report
-    from saltus.kernels import Sampling
 
 __all__ = ["evaluate_command"]
 
@@ -69,7 +68,7 @@ def evaluate_command(
     n: int | None,
     seeds: tuple[int, ...],
     calls: int | None,
-    sampling: Sampling,
+    sampling: dict[str, Any],
     importance_samples: int | None,
     by_level: bool,
     inception: bool,
@@ -114,7 +113,7 @@ def _run(
     n: int | None,
     seeds: Sequence[int],
     calls: int | None,
-    sampling: Sampling,
+    sampling: dict[str, Any],
     importance_samples: int | None,
     inception: bool,
     *,
@@ -127,12 +126,13 @@ def _run(
     from saltus.training import load_data
 
     chain, items = chain_of(run, calls), load_data(run, data)
+    chosen = replace(chain.sampling, **sampling)
     evaluator = _evaluator(items, n or _default(items), inception)
     told = items.conditions_for(chain.condition, "test")
     condition = None if told is None else subsample(told, MOST_ITEMS, seed=evaluator.seed)
-    report = evaluate(ChainSampler(chain, sampling, condition), evaluator, seeds, progress=_progress)
+    report = evaluate(ChainSampler(chain, chosen, condition), evaluator, seeds, progress=_progress)
     _progress(f"the likelihood bound of {evaluator.n_real} {evaluator.part} items")
-    eta = sampling.eta if chain.has_bound_at(sampling.eta) else 1.0
+    eta = chosen.eta if chain.has_bound_at(chosen.eta) else 1.0
     bound = likelihood(chain, evaluator.real, items.encoding, condition=condition, importance_samples=importance_samples, eta=eta)
     few = None if condition is None else condition[:LATENT_ITEMS]
     weighted = bound.importance_samples if bound else None
@@ -141,10 +141,10 @@ def _run(
     _progress("the same of closed forms: one Gaussian, and a mixture")
     floors = closed_forms(chain, items, evaluator.real, condition=condition)
     measured = {name: evaluator.measure(closed_samples(floor.oracle, items, evaluator.n, seed=0)) for name, floor in floors.items()}
-    made = {"run": str(run), "calls": chain.levels.L, **asdict(sampling), "latent_use": [asdict(use) for use in uses], "classes": classes}
-    options = f"final {sampling.final}, eta {sampling.eta:g}, temperature {sampling.temperature:g}, guidance {sampling.guidance:g}"
+    made = {"run": str(run), "calls": chain.levels.L, **asdict(chosen), "latent_use": [asdict(use) for use in uses], "classes": classes}
+    options = f"final {chosen.final}, eta {chosen.eta:g}, temperature {chosen.temperature:g}, guidance {chosen.guidance:g}"
     steps = f"{chain.levels.L} network calls a sample, {options}"
-    if replace(sampling, final=DEFAULT.final, eta=eta) != replace(DEFAULT, eta=eta):
+    if replace(chosen, final=DEFAULT.final, eta=eta) != replace(DEFAULT, eta=eta):
         steps += f"; the bound is that of eta {eta:g}, temperature 1 and guidance 1"
     made["closed_forms"] = {
         name: {**{key: value for key, value in vars(floor).items() if key != "oracle"}, "metrics": measured[name]}
@@ -157,7 +157,7 @@ def _run(
         *few_of([str(use) for use in uses]),
     ]
     if by_level:
-        made["by_level"], text = measured_by_level(chain, items, n, sampling, out)
+        made["by_level"], text = measured_by_level(chain, items, n, chosen, out)
         words.append(text)
     return _result(made, report, bound), "\n".join(words)
 

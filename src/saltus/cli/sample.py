@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
+import shutil
 import zipfile
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import chain_of, json_option, sampling_options, say, seed_option
+from saltus.cli.common import Interrupted, chain_of, json_option, same_command, sampling_options, say, seed_option
+from saltus.cli.pieces import PIECES, digest, in_pieces, make_part
 from saltus.errors import SaltusError
 from saltus.pretrained import PRETRAINED, run_folder
 
@@ -21,12 +23,22 @@ if TYPE_CHECKING:
 
     from saltus.chain import Chain
     from saltus.data import Encoding
-    from saltus.kernels import Sampling
+    from saltus.data.layout import Array
 
 __all__ = ["sample"]
 
-_AT_ONCE = 2**22  # numbers held in memory
+_AT_ONCE = 2**20  # numbers held in memory, and lost where the work is ended
 _PICTURED = 400  # items in the picture, at most
+
+
+def _part(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """3/100 as (2, 100)."""
+    if value is None:
+        return None
+    number, _sign, parts = value.partition("/")
+    if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
+        raise click.BadParameter(f"{value!r} is no part; expected its number and how many there are, such as 3/100")
+    return int(number) - 1, int(parts)
 
 
 @click.command()
@@ -42,32 +54,79 @@ _PICTURED = 400  # items in the picture, at most
 @seed_option("Seed of all noise: the same one gives the same items.")
 @sampling_options
 @click.option("--device", default="cpu", show_default=True, help="Where to compute, as torch names it, such as cuda or cuda:1.")
+@click.option(
+    "--part",
+    metavar="K/PARTS",
+    callback=_part,
+    help="Make the K-th of so many parts of the items alone, for jobs that share --out; the same command without it joins them.",
+)
 @json_option
 def sample(
-    run: Path, n: int, out: Path, calls: int | None, condition: str | None, seed: int, sampling: Sampling, device: str, as_json: bool
+    run: Path,
+    n: int,
+    out: Path,
+    calls: int | None,
+    condition: str | None,
+    seed: int,
+    sampling: dict[str, Any],
+    device: str,
+    part: tuple[int, int] | None,
+    as_json: bool,
 ) -> None:
     """Generate items from a training run.
 
     RUN is its folder, or the name of a chain that comes with saltus: digits, fashion-mnist or mnist.
     """
+    from saltus.evaluation import words_of
+    from saltus.launched import together
     from saltus.training import encoding_of, usable_device
 
     if not (run := run_folder(run)).is_dir():
         found, known = "a file" if run.exists() else "not there", ", ".join(PRETRAINED)
         raise SaltusError(f"{run} is {found}; give the folder of a training run, or a chain that comes with saltus: {known}")
-    chain = chain_of(run, calls).to(usable_device(device))
+    place = usable_device(device)
+    processes = together(place)
+    chain = chain_of(run, calls).to(processes.device(place))
+    chosen = replace(chain.sampling, **sampling)
     encoding = encoding_of(chain, run)
     files = [out / "samples.npz"] + [out / "samples.png"] * encoding.layout.is_image
     if taken := [file for file in files if file.exists()]:
         raise SaltusError(f"{taken[0]} is already there; give another folder with --out, or remove it first")
     told_items = chain.conditions_for(None if condition is None else _parsed(chain, condition, n), chain.noise(seed, 0, n))
-    parts = _parts(chain, n, seed, sampling, told_items)
-    first = next(parts)  # what the chain refuses, it refuses before there is a folder
-    out.mkdir(parents=True, exist_ok=True)
-    _write(itertools.chain([first], parts), n, encoding, files, _names(chain, told_items))
     told = {} if condition is None else {"condition": condition}
-    result = {"samples": n, "seed": seed, **asdict(sampling), **told, "calls": chain.levels.L, "files": [str(file) for file in files]}
-    say(as_json, result, f"{_counted(n, 'sample')}, {_counted(chain.levels.L, 'network call')} each: " + " and ".join(map(str, files)))
+    given = None if told_items is None else told_items.cpu().numpy().tobytes()
+    call = {"chain": digest((run / "chain.json").read_bytes()), "n": n, "seed": seed, "calls": chain.levels.L, "device": device, **told}
+    call |= {**asdict(chosen), "conditions": given and digest(given)}
+
+    def make(start: int, stop: int) -> Array:
+        condition = None if told_items is None else told_items[start:stop]
+        return encoding.decode(chain.sample(stop - start, seed=seed, first_item=start, sampling=chosen, condition=condition))
+
+    work = make, n, max(1, _AT_ONCE // math.prod(chain.event_shape)), out / PIECES, call
+    result = {"samples": n, "seed": seed, **asdict(chosen), **told, "calls": chain.levels.L, "files": [str(file) for file in files]}
+    try:
+        if part is not None or processes.world > 1:
+            number, parts = part or (0, 1)
+            with processes.minding():
+                made = sum(processes.everyones(make_part(*work, (number * processes.world + processes.rank, parts * processes.world))))
+        if not processes.is_main:
+            return
+        if part is not None:
+            joined = "once all parts are there, the same command without --part joins them"
+            words = f"part {number + 1} of {parts}: {_counted(made, 'sample')} of {n} are in {out}; {joined}"
+            say(as_json, {**result, "samples": made, "part": [number + 1, parts], "files": []}, words)
+            return
+        _write(in_pieces(*work), n, encoding, files, _names(chain, told_items))
+    except KeyboardInterrupt:
+        if not (out / PIECES).exists():
+            raise
+        raise Interrupted(f"stopped; samples made so far are kept in {out}; to go on, give the same command: {same_command()}") from None
+    for left in out.glob(".samples.*.partial"):  # of a kill in mid-write
+        left.unlink(missing_ok=True)
+    shutil.rmtree(out / PIECES, ignore_errors=True)
+    how = f" ({words})" if (words := words_of(chosen)) else ""
+    words = f"{_counted(n, 'sample')}, {_counted(chain.levels.L, 'network call')} each{how}: " + " and ".join(map(str, files))
+    say(as_json, result, words)
 
 
 def _counted(n: int, what: str) -> str:
@@ -89,15 +148,6 @@ def _parsed(chain: Chain, text: str, n: int) -> Tensor:
     return chain.condition.check(values, n)
 
 
-def _parts(chain: Chain, n: int, seed: int, sampling: Sampling, condition: Tensor | None) -> Iterator[Tensor]:
-    """The items, part by part."""
-    at_once = max(1, _AT_ONCE // math.prod(chain.event_shape))
-    for start in range(0, n, at_once):
-        rows = slice(start, min(start + at_once, n))
-        part = None if condition is None else condition[rows]
-        yield chain.sample(rows.stop - start, seed=seed, first_item=start, sampling=sampling, condition=part)
-
-
 def _names(chain: Chain, conditions: Tensor | None) -> Sequence[str] | None:
     """The class of each item, for a model of classes."""
     from saltus.networks import ClassCondition
@@ -107,26 +157,25 @@ def _names(chain: Chain, conditions: Tensor | None) -> Sequence[str] | None:
     return [chain.condition.names[c] if c >= 0 else "" for c in conditions.tolist()]
 
 
-def _write(parts: Iterable[Tensor], n: int, encoding: Encoding, files: list[Path], labels: Sequence[str] | None) -> None:
+def _write(parts: Iterator[Array], n: int, encoding: Encoding, files: list[Path], labels: Sequence[str] | None) -> None:
     """The n items as one array in an .npz file, part by part, their labels beside them, and the first of them as a picture."""
     import numpy as np
-    import torch
 
     from saltus.evaluation import save_grid
     from saltus.storage import atomically
 
-    pictured: list[Tensor] = []
+    first = next(parts)
+    files[0].parent.mkdir(parents=True, exist_ok=True)
+    pictured: list[Array] = []
     with atomically(files[0]) as place, zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
         with archive.open("samples.npy", "w", force_zip64=True) as array:
-            for y in parts:
-                raw = np.ascontiguousarray(encoding.decode(y))
-                if not pictured:
-                    header = {"descr": np.lib.format.dtype_to_descr(raw.dtype), "fortran_order": False, "shape": (n, *raw.shape[1:])}
-                    np.lib.format.write_array_header_2_0(array, header)
-                array.write(raw.tobytes())
-                pictured.append(y[: max(0, _PICTURED - sum(map(len, pictured)))].cpu())
+            header = {"descr": np.lib.format.dtype_to_descr(first.dtype), "fortran_order": False, "shape": (n, *first.shape[1:])}
+            np.lib.format.write_array_header_2_0(array, header)
+            for raw in itertools.chain([first], parts):
+                array.write(np.ascontiguousarray(raw).tobytes())
+                pictured.append(raw[: max(0, _PICTURED - sum(map(len, pictured)))])
         if labels is not None:
             with archive.open("labels.npy", "w") as array:
                 np.lib.format.write_array(array, np.array(labels), allow_pickle=False)
     if len(files) > 1:
-        save_grid(torch.cat(pictured), files[1], shown=encoding.shown)
+        save_grid(encoding.encode(np.concatenate(pictured)), files[1], shown=encoding.shown)

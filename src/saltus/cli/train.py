@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shlex
-import sys
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -12,10 +11,10 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from saltus.cli.common import LATENT_ITEMS, Interrupted, json_option, say
+from saltus.cli.common import LATENT_ITEMS, Interrupted, json_option, same_command, say
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
-from saltus.processes import alone, is_main
+from saltus.processes import is_main
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -129,17 +128,29 @@ def train(data: str, out: Path, start: Path | None, device: str, extend: bool, t
     except KeyboardInterrupt:
         if not (out / "config.json").exists():
             raise Interrupted("stopped before the first update; nothing is kept") from None
-        again = ("" if alone() else ", with any number of processes") + f": {shlex.join(['saltus', *sys.argv[1:]])}"
         raise Interrupted(
-            f"stopped; what was reached is kept in {out} and can be sampled; to go on, give the same command{again}"
+            f"stopped; what was reached is kept in {out} and can be sampled; to go on, give the same command: {same_command()}"
         ) from None
     if not is_main():
         return
+    chosen = _best_sampled(chain, items, out)
     result, words = _report(chain, items)
-    result = {"run": str(out), "kernel": config.kernel, "calls": chain.levels.L, "bits_per_dim": None} | result
+    told = {"kernel": config.kernel, "calls": chain.levels.L, "sampling": asdict(chain.sampling), "bits_per_dim": None}
+    result = {"run": str(out), **told, **result}
     calls = ["--calls", "4"] if chain.any_step else []
     command = shlex.join(["saltus", "sample", str(out), "--n", "64", *calls, "--out", f"{out}-samples"])
-    say(as_json, result, "\n".join([*words, f"the run is in {out}; sample it with: {command}"]))
+    say(as_json, result, "\n".join([*words, *chosen, f"the run is in {out}; sample it with: {command}"]))
+
+
+def _best_sampled(chain: Chain, items: DataSet, out: Path) -> list[str]:
+    """Choose how the run is sampled from now on, and keep it; in words, what is not the default."""
+    from saltus.evaluation import METRICS, choose_sampling, chosen_by, words_of
+
+    chain.sampling = choose_sampling(chain, items, progress=lambda words: click.echo(words, err=True))
+    chain.save(out)
+    if not (words := words_of(chain.sampling)):
+        return []
+    return [f"sampled best with {words}, by the {METRICS[chosen_by(items)].title} on validation items; sample and evaluate do so"]
 
 
 def _report(chain: Chain, items: DataSet) -> tuple[dict[str, Any], list[str]]:

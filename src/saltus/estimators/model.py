@@ -12,7 +12,8 @@ from saltus.chain import Chain, like
 from saltus.data import DataSet, Encoding, load
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
-from saltus.kernels import DEFAULT, Sampling
+from saltus.evaluation import choose_sampling
+from saltus.kernels import Sampling
 from saltus.levels import Levels
 from saltus.networks import ClassCondition
 from saltus.pretrained import run_folder
@@ -51,7 +52,11 @@ class Model:
     def train(cls, data: DataSet | Array, config: Config | None = None, folder: str | Path | None = None, **options: Any) -> Model:
         """Train a model on a data set, or on an array of raw items; see `saltus.train` for the arguments."""
         items = data if isinstance(data, DataSet) else load(data)
-        return cls(train(items, config or Config(), folder, **options))._at(folder)
+        chain = train(items, config or Config(), folder, **options)
+        chain.sampling = choose_sampling(chain, items)
+        if folder is not None:
+            chain.save(folder)
+        return cls(chain)._at(folder)
 
     @classmethod
     def load(cls, place: str | Path) -> Model:
@@ -80,7 +85,7 @@ class Model:
         condition: Any = None,
         calls: int | None = None,
         seed: int | None = None,
-        sampling: Sampling = DEFAULT,
+        sampling: Sampling | None = None,
         batch: int = 256,
     ) -> Array:
         """n items (n, *shape) in the units and the type of the data.
@@ -91,7 +96,7 @@ class Model:
             calls: network calls of each item, of a model for any step; its own number unless given.  The grid is the one that
                 `saltus plan` found best for the folder that the model is from, or else the cosine schedule.
             seed: the same one gives the same items; unless given, torch's generator gives a new one.
-            sampling: what the last step returns, eta, temperature, guidance.
+            sampling: what the last step returns, eta, temperature, guidance; what was found best in training unless given.
             batch: how many items at a time.
         """
         chain = self._on(calls)

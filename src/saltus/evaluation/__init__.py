@@ -1,6 +1,7 @@
 """Measures of generated items: distances to real items with their floor, likelihood, diversity, memorisation, and collapse to the mean."""
 
 from saltus.evaluation.by_level import LEVEL_METRICS, LevelFigures, by_level, draw_by_level
+from saltus.evaluation.choice import CHOICE_ITEMS, CHOICE_SEED, TEMPERATURES, choose_sampling, chosen_by, words_of
 from saltus.evaluation.collapse import (
     Collapse,
     Step,
@@ -39,6 +40,8 @@ from saltus.evaluation.report import THIRDS, ChainSampler, Report, Result, Sampl
 from saltus.evaluation.two_sample import two_sample_accuracy
 
 __all__ = [
+    "CHOICE_ITEMS",
+    "CHOICE_SEED",
     "DEFAULT_METRICS",
     "FEATURE_METRICS",
     "GAUSSIAN",
@@ -47,6 +50,7 @@ __all__ = [
     "METRICS",
     "MIXTURE",
     "MOST_ITEMS",
+    "TEMPERATURES",
     "THIRDS",
     "ChainSampler",
     "ClosedForm",
@@ -66,6 +70,8 @@ __all__ = [
     "Step",
     "bound_beside",
     "by_level",
+    "choose_sampling",
+    "chosen_by",
     "closed_forms",
     "closed_laws",
     "closed_samples",
@@ -107,4 +113,5 @@ __all__ = [
     "takes_gaussian",
     "two_sample_accuracy",
     "vendi_score",
+    "words_of",
 ]

@@ -1,6 +1,6 @@
 """Every kernel and every rival at equal numbers of network calls, on the same networks, with the headroom of a perfect one.
 
-For each network, sampler and number of calls: the grid is chosen on validation items (by `chosen_by`
+For each network, sampler and number of calls: the grid is chosen on validation items (by `saltus.evaluation.chosen_by`
 distance for samples, by the bound for likelihoods), and the figures are then taken, at least three times, on test items.
 Network i is sampled with seed i, so a row's spread is of training and of sampling; where there are fewer than three
 networks of a kind, they take turns.
@@ -22,32 +22,21 @@ import torch
 from saltus.chain import Chain
 from saltus.data import DataSet, subsample
 from saltus.errors import SaltusError
-from saltus.evaluation import METRICS, Evaluator, Likelihood, Sampler, likelihood, multiply_adds
+from saltus.evaluation import CHOICE_ITEMS, CHOICE_SEED, METRICS, Evaluator, Likelihood, Sampler, chosen_by, likelihood, multiply_adds
 from saltus.machine import describe_machine
 from saltus.studies.cache import ResultCache
 from saltus.studies.compare.models import Model
 from saltus.studies.compare.samplers import Choice, NamedSampler
 
-__all__ = ["COMPARED", "Comparison", "chosen_by", "spread_of"]
+__all__ = ["COMPARED", "Comparison", "spread_of"]
 
 COMPARED = ("frechet", "kernel_mmd", "sliced_wasserstein", "energy", "precision", "recall", "density", "coverage", "vendi", "diversity")
 """What is measured: all that tells samplers apart; the two-sample test and memorisation are for single runs."""
 _FIGURES = 3  # of each row, at least
-_CHOICE_ITEMS = 500  # samples for the choice of a grid
-_CHOICE_SEED = 2**32  # no reported figure has it
 _BOUND_ITEMS = 2000  # test items whose bound is reported
 _BOUND_CHOICE_ITEMS = 200
 _PICTURED = 16
 _RECIPE = 2  # to be raised when the same key would give another figure
-
-
-def chosen_by(data: DataSet) -> str:
-    """The metric that grids and ways of sampling are chosen by, on validation items.
-
-    On images the sliced Wasserstein distance rewards latents that are too wide (docs/decisions/0038-choices.md).
-    """
-    is_images, enough = len(data.event_shape) == 3, len(data.validation) >= METRICS["frechet"].fewest
-    return "frechet" if is_images and enough else "sliced_wasserstein"
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +85,7 @@ class Comparison:
         self._names = samplers or known
         self.models, self.data, self.n, self.evaluator, self._progress = models, data, n, evaluator, progress
         self._cache = ResultCache(folder)
-        self._choice = Evaluator(data, min(_CHOICE_ITEMS, len(data.validation)), part="validation", metrics=(chosen_by(data),))
+        self._choice = Evaluator(data, min(CHOICE_ITEMS, len(data.validation)), part="validation", metrics=(chosen_by(data),))
         self._test, self._validation = _Part.of(data, "test", _BOUND_ITEMS), _Part.of(data, "validation", _BOUND_CHOICE_ITEMS)
         self._machines: set[str] = set()
 
@@ -177,10 +166,10 @@ class Comparison:
         return min(values, key=lambda name: math.inf if values[name] is None else values[name])
 
     def _distance(self, sampler: Sampler) -> float:
-        return _measure(self._choice, sampler.sample(self._choice.n, seed=_CHOICE_SEED).float())[chosen_by(self.data)]
+        return _measure(self._choice, sampler.sample(self._choice.n, seed=CHOICE_SEED).float())[chosen_by(self.data)]
 
     def _validation_bound(self, sampler: Sampler) -> float:
-        return self._likelihood(sampler, self._validation, _CHOICE_SEED).total
+        return self._likelihood(sampler, self._validation, CHOICE_SEED).total
 
     def _likelihood(self, sampler: Sampler, part: _Part, seed: int) -> Likelihood:
         assert isinstance(sampler, Chain)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from saltus.chain import Chain, OraclePrior, Prior, StandardNormal
 from saltus.data import subsample
-from saltus.evaluation import ChainSampler, Sampler, drawn_conditions
+from saltus.evaluation import TEMPERATURES, ChainSampler, Sampler, drawn_conditions, words_of
 from saltus.integrations import LATEST, SchedulerSampler, Solver
 from saltus.kernels import DEFAULT, Denoiser, Final, GaussianKernel, Kernel, OracleDenoiser, OracleKernel, Sampling
 from saltus.levels import Levels
@@ -45,7 +45,6 @@ _CALIBRATION_ITEMS = 512
 _LOG_SNR_STARTS = (4.0, 8.0)
 _ETAS = (1.0, 0.5, 0.0)
 _STARTS = (0.2, 0.3, 0.5, 0.8)  # times of mixture starts
-_TEMPERATURES = (1.0, 0.85, 1.25, 1.5, 1.75, 2.0)
 _CLOSED_STEPS = (0.05, 0.1, 0.2, 0.3)  # from where a closed form steps to data: all that its chain is not exact in
 _FREE = (DEFAULT,)  # ways to sample a closed form
 _FINALS: tuple[Final, ...] = ("auto", "mode")
@@ -127,8 +126,8 @@ class _Conditioned:
 
 def _changed(sampling: Sampling | None) -> str:
     """What is not the default."""
-    changed = {name: value for name, value in asdict(sampling or DEFAULT).items() if value != getattr(DEFAULT, name)}
-    return "".join(f", {name} {value:g}" if isinstance(value, float) else f", {name} {value}" for name, value in changed.items())
+    words = words_of(sampling or DEFAULT)
+    return f", {words}" if words else ""
 
 
 def grids(L: int, last: float) -> dict[str, Levels]:
@@ -154,14 +153,14 @@ def of_chain(
     finals = _finals(kernel.head)
     if not chain.any_step:
         etas = _ETAS if all(part.reuses_noise for part in chain.each_kernel()) and kernel.latent else _ETAS[:1]
-        temperatures = _TEMPERATURES if kernel.latent else _TEMPERATURES[:1]
+        temperatures = TEMPERATURES if kernel.latent else TEMPERATURES[:1]
         samplings = _samplings(etas, temperatures, finals)
         return [NamedSampler(kernel.label, chain.levels, last, lambda _: chain, chain.has_bound, samplings, conditions=condition)]
 
     def ours(step: Kernel, started: bool) -> NamedSampler:
         made, temperatures = (
             _calibrated(step, last, held_out, condition, chain.noise_version),
-            _TEMPERATURES if step.latent else _TEMPERATURES[:1],
+            TEMPERATURES if step.latent else TEMPERATURES[:1],
         )
         samplings = _samplings(_ETAS if step.reuses_noise else _ETAS[:1], temperatures, finals)
         on = partial(_on, chain, made, start if started else None)
@@ -228,7 +227,7 @@ def of_closed_forms(laws: Mapping[str, Callable[[], Oracle]], head: Head, last: 
 
 
 def _samplings(
-    etas: Sequence[float], temperatures: Sequence[float] = _TEMPERATURES[:1], finals: Sequence[Final] = _FINALS[:1]
+    etas: Sequence[float], temperatures: Sequence[float] = TEMPERATURES[:1], finals: Sequence[Final] = _FINALS[:1]
 ) -> list[Sampling]:
     """The default first."""
     return [Sampling(final, eta, temperature) for final in finals for eta in etas for temperature in temperatures]

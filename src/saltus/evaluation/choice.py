@@ -1,0 +1,85 @@
+"""How a chain is best sampled: what its last step returns, the temperature of latents and eta, by a distance to validation items.
+
+The choices are made one after the other, and another value is taken only where it is better than the one before it by more than twice
+the spread of figures that differ by their seed alone.  So chance changes nothing.
+"""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from typing import Any
+
+from saltus.chain import Chain
+from saltus.data import DataSet
+from saltus.evaluation.cost import multiply_adds
+from saltus.evaluation.evaluator import Evaluator, Progress, silent
+from saltus.evaluation.metrics import METRICS
+from saltus.evaluation.report import ChainSampler
+from saltus.kernels import DEFAULT, Sampling
+
+__all__ = ["CHOICE_ITEMS", "CHOICE_SEED", "TEMPERATURES", "choose_sampling", "chosen_by", "words_of"]
+
+CHOICE_ITEMS = 500
+"""Samples of each figure that a choice is made by, at most."""
+CHOICE_SEED = 2**32
+"""Of these samples; no reported figure has it."""
+TEMPERATURES = (1.0, 0.85, 1.25, 1.5, 1.75, 2.0)
+"""Of latents, the default first."""
+_ETAS = (1.0, 0.5)
+_SEEDS = 3
+_SPREADS = 2
+_MOST = 2**40  # multiply-adds of the samples of one figure: a minute of one core, or so
+
+
+def chosen_by(data: DataSet) -> str:
+    """The metric that grids and ways of sampling are chosen by, on validation items.
+
+    On images the sliced Wasserstein distance rewards latents that are too wide (docs/decisions/0038-choices.md).
+    """
+    is_images, enough = len(data.event_shape) == 3, len(data.validation) >= METRICS["frechet"].fewest
+    return "frechet" if is_images and enough else "sliced_wasserstein"
+
+
+def choose_sampling(chain: Chain, data: DataSet, *, progress: Progress = silent) -> Sampling:
+    """The best of a few ways to sample a chain, the default where none is clearly better.
+
+    Only such are tried as the chain has a bound for.  Guidance is left to the user.  A chain whose samples would take long, or data with
+    too few validation items, have the default.
+    """
+    metric, n = chosen_by(data), min(CHOICE_ITEMS, len(data.validation), len(data.train))
+    if n < METRICS[metric].fewest or n * multiply_adds(chain) > _MOST:
+        return DEFAULT
+    evaluator = Evaluator(data, n, part="validation", metrics=(metric,))
+    told = data.conditions_for(chain.condition, "validation")
+
+    def distance(sampling: Sampling, seed: int = 0) -> float:
+        return evaluator.measure(ChainSampler(chain, sampling, told).sample(n, seed=CHOICE_SEED + seed).float())[metric]
+
+    progress("how it is best sampled")
+    by_chance = [distance(DEFAULT, seed) for seed in range(_SEEDS)]
+    margin, best, chosen = _SPREADS * statistics.stdev(by_chance), by_chance[0], DEFAULT
+    for alternatives in _tried(chain):
+        figures = {sampling: distance(sampling) for sampling in (replace(chosen, **change) for change in alternatives)}
+        found = min(figures, key=lambda sampling: figures[sampling], default=chosen)
+        if figures and figures[found] < best - margin:
+            best, chosen = figures[found], found
+    return chosen
+
+
+def _tried(chain: Chain) -> Iterator[list[dict[str, Any]]]:
+    """What else each setting may be, one setting after the other."""
+    kernels = list(chain.each_kernel())
+    head = chain.kernel(1).head
+    yield [] if head is None or head.ends_in == "mode" else [{"final": "mode"}]
+    latent = any(kernel.latent for kernel in kernels)
+    yield [{"temperature": temperature} for temperature in TEMPERATURES[1:] if latent]
+    reuses = chain.levels.L > 1 and all(kernel.reuses_noise for kernel in kernels)
+    yield [{"eta": eta} for eta in _ETAS[1:] if reuses and chain.has_bound_at(eta)]
+
+
+def words_of(sampling: Sampling) -> str:
+    """What is not the default: "final mode, temperature 0.85"; nothing where that is nothing."""
+    changed = {name: value for name, value in asdict(sampling).items() if value != getattr(DEFAULT, name)}
+    return ", ".join(f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in changed.items())
