@@ -95,10 +95,8 @@ class Pieces:
             yield found
             fresh += not was_there
             if (now := time.monotonic()) >= due and fresh:
-                due, left = now + _SECONDS, numbers.stop - number - 1
-                click.echo(
-                    f"piece {number + 1 - numbers.start:,} of {len(numbers):,}  {left * (now - begun) / fresh / 60:.0f} min left", err=True
-                )
+                due, minutes = now + _SECONDS, (numbers.stop - number - 1) * (now - begun) / fresh / 60
+                click.echo(f"piece {number + 1 - numbers.start:,} of {len(numbers):,}  {minutes:.0f} min left", err=True)
 
     def get(self, number: int, make: Callable[[], Array]) -> tuple[Array, bool]:
         """The piece of this number, and whether it was there: from the disk if it is whole, or else made and kept."""
