@@ -5,6 +5,8 @@
     compare    the above, matplotlib and jinja2: other samplers on the same networks, and pages
     study      the same
     demo       matplotlib for pictures
+    scale      accelerate: several processes that train, sample or evaluate together
+    track      accelerate and tensorboard: a training's curves in another program's form
 
 Everything else, such as training, sampling and bounds, works without them.
 """

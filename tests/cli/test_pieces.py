@@ -10,7 +10,7 @@ import pytest
 
 from saltus import SaltusError
 from saltus.cli import sample as command
-from saltus.cli.pieces import Pieces, in_pieces
+from saltus.cli.pieces import Pieces, in_pieces, make_part
 from tests.helpers.checks import assert_one_sentence
 from tests.helpers.terminal import saltus
 
@@ -54,16 +54,54 @@ def test_a_piece_that_is_not_whole_is_made_again(damage: Callable[[bytes], bytes
 
 
 def test_pieces_of_another_call_are_refused_and_those_of_none_are_not_believed(tmp_path: Path) -> None:
-    Pieces(tmp_path / "pieces", CALL)
-    with pytest.raises(SaltusError, match=r"another call \(seed 1 instead of 0\)") as error:
-        Pieces(tmp_path / "pieces", CALL | {"seed": 1})
+    other = CALL | {"seed": 1}
+    list(in_pieces(counting([]), 10, 4, tmp_path / "pieces", other))
+    with pytest.raises(SaltusError, match=r"another call \(seed 0 instead of 1\)") as error:
+        Pieces(tmp_path / "pieces", CALL, 10, 4)
     assert_one_sentence(error)
     asked: list[tuple[int, int]] = []
-    whole(tmp_path / "pieces", asked)
-    (tmp_path / "pieces" / "call.json").write_text("{")
-    asked.clear()
-    whole(tmp_path / "pieces", asked)
-    assert asked == [(0, 4), (4, 8), (8, 10)]
+    for nobodys in ("{", "[]", "{}", '{"at_once": 0}'):
+        (tmp_path / "pieces" / "call.json").write_text(nobodys)
+        asked.clear()
+        assert whole(tmp_path / "pieces", asked) == list(range(10))
+        assert asked == ([(0, 4), (4, 8), (8, 10)] if nobodys == "{" else [])  # the first time they are of the other call
+
+
+@pytest.mark.parametrize("parts", [1, 3, 7])
+def test_parts_make_what_one_would_and_whoever_joins_makes_what_is_missing(
+    parts: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, asked = tmp_path / "pieces", list[tuple[int, int]]()
+    found = [make_part(counting([]), 100, 40, folder, CALL, (number, parts)) for number in range(parts)]
+    assert sum(found) == 100
+    assert max(found) - min(found) <= -(-100 // (4 * parts))  # by a piece
+    assert make_part(counting(asked, ended=0), 100, 40, folder, CALL, (0, parts)) == found[0]  # again, which is no work
+    joined = np.concatenate(list(in_pieces(counting(asked), 100, 40, folder, CALL)))
+    assert (joined.tolist(), asked, capsys.readouterr().err) == (list(range(100)), [], "")
+    lost = sorted(folder.glob("00000001-*"))[0]
+    lost.unlink()
+    assert np.concatenate(list(in_pieces(counting(asked), 100, 40, folder, CALL))).tolist() == list(range(100))
+    assert len(asked) == 1
+    assert "1 of " in capsys.readouterr().err
+
+
+def test_a_part_of_a_run_is_made_alone_and_joined(home: Path) -> None:
+    assert saltus("sample", "any", "--n", "30", "--out", "at-once", cwd=home).code == 0
+    for number in ("2/3", "1/3", "3/3"):
+        done = saltus("sample", "any", "--n", "30", "--out", "shared", "--part", number, "--json", cwd=home)
+        assert (done.json["part"], done.json["files"]) == ([int(number[0]), 3], [])
+        assert 8 <= done.json["samples"] <= 12
+        assert not (home / "shared" / "samples.npz").exists()
+    done = saltus("sample", "any", "--n", "30", "--out", "shared", cwd=home)
+    assert (done.code, done.stderr) == (0, "")
+    assert sorted(path.name for path in (home / "shared").iterdir()) == ["samples.npz", "samples.png"]
+    one, other = (np.load(home / out / "samples.npz") for out in ("at-once", "shared"))
+    assert np.array_equal(one["labels"], other["labels"])
+    assert np.abs(one["samples"].astype(int) - other["samples"]).max() <= 1  # other batches round otherwise
+    for wrong in ("0/3", "4/3", "x", "1/0", "/", "-1/3"):
+        done = saltus("sample", "any", "--n", "30", "--out", "none", f"--part={wrong}", cwd=home)
+        assert (done.code, (home / "none").exists()) == (2, False)
+        assert "is no part; expected its number and how many there are, such as 3/100" in " ".join(done.stderr.split())
 
 
 def test_little_work_leaves_no_folder(tmp_path: Path) -> None:

@@ -33,7 +33,7 @@ def on_cpu(version: int) -> Maker:
 
 def as_on_a_device(noise: Noise, each: int) -> Tensor:
     """What another device than the CPU does, on the CPU."""
-    return device_normals(key_of(noise.seed, noise.level, "a"), noise.first_item, noise.n, each, torch.device("cpu"))
+    return device_normals(key_of(noise.seed, noise.level, "a"), noise.first_item, noise.n, each, torch.device("cpu"), noise.step)
 
 
 WAYS: dict[str, Maker] = {"version 1": on_cpu(1), "version 2": on_cpu(2), "device": as_on_a_device}
@@ -49,6 +49,18 @@ def test_an_item_keeps_its_noise_whatever_the_batch(make: Maker, first: int, n: 
     parts = [Noise(5, first, split), Noise(5, first + split, n - split)]
     assert torch.equal(torch.cat([make(part, size) for part in parts]), whole)
     assert torch.equal(torch.cat([part.uniform("role") for part in parts]), Noise(5, 0, first + n).uniform("role")[first:])
+
+
+@ways
+@pytest.mark.parametrize("size", [1, 7, 300, 3000])  # made together, and one by one
+@pytest.mark.parametrize("step", [2, 3, 8])
+def test_an_item_keeps_its_noise_in_a_share(make: Maker, size: int, step: int) -> None:
+    whole = Noise(5, 7, 20)
+    for rank in range(step):
+        share = replace(whole, first_item=7 + rank, n=len(range(rank, 20, step)), step=step)
+        assert torch.equal(make(share, size), make(whole, size)[rank::step])
+        assert torch.equal(share.uniform("role", (size,)), whole.uniform("role", (size,))[rank::step])
+    assert make(replace(whole, n=0, step=step), size).shape == (0, size)
 
 
 @ways

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -44,8 +45,7 @@ class Bound:
         levels: the named terms of each step, cleanest first: `levels[l-1]` is the step t_l -> t_{l-1}; (B,) each.
         kl: KL of the latent's posterior to its prior at each step, cleanest first, (L, B); zero without a latent.
         scaling: ln of the scaling of the data, the same for all items.
-        active_units: for each step how many latent units the encoder uses on this batch; None without a latent.
-        aggregate_kl: for each step how far the latents of this batch, taken together, are from N(0, I), nats; None without a latent.
+        posteriors: of the latent at each step, cleanest first, over (B, latent).
         importance_samples: latents that each step's terms are importance-weighted with; 1 is the plain bound.
     """
 
@@ -54,9 +54,29 @@ class Bound:
     levels: list[Terms]
     kl: Tensor
     scaling: float
-    active_units: list[int | None]
-    aggregate_kl: list[float | None]
+    posteriors: list[Normal]
     importance_samples: int
+
+    @cached_property
+    def active_units(self) -> list[int | None]:
+        """For each step how many latent units the encoder uses on this batch; None without a latent."""
+        return list(map(active_units, self.posteriors))
+
+    @cached_property
+    def aggregate_kl(self) -> list[float | None]:
+        """For each step how far the latents of this batch, taken together, are from N(0, I), nats; None without a latent."""
+        return list(map(aggregate_kl, self.posteriors))
+
+    @staticmethod
+    def joined(parts: Sequence[Bound]) -> Bound:
+        """That of the items of all parts, in their order."""
+        return replace(
+            parts[0],
+            prior=torch.cat([part.prior for part in parts]),
+            levels=[_joined_terms(terms) for terms in zip(*(part.levels for part in parts), strict=True)],
+            kl=torch.cat([part.kl for part in parts], dim=1),
+            posteriors=[_joined(posteriors) for posteriors in zip(*(part.posteriors for part in parts), strict=True)],
+        )
 
     @property
     def per_level(self) -> Tensor:
@@ -114,11 +134,10 @@ def measured(
     terms, kls, posteriors = [], [], []
     for parts in found:
         named, kl, posterior = zip(*parts, strict=True)
-        terms.append({name: torch.cat([part[name] for part in named]) for name in named[0]})
+        terms.append(_joined_terms(named))
         kls.append(torch.cat(kl))
         posteriors.append(_joined(posterior))
-    units, aggregates = list(map(active_units, posteriors)), list(map(aggregate_kl, posteriors))
-    return Bound(tuple(chain.event_shape), torch.cat(prior), terms, torch.stack(kls), scaling, units, aggregates, importance_samples)
+    return Bound(tuple(chain.event_shape), torch.cat(prior), terms, torch.stack(kls), scaling, posteriors, importance_samples)
 
 
 def active_units(posterior: Normal) -> int | None:
@@ -138,6 +157,10 @@ def aggregate_kl(posterior: Normal) -> float | None:
     mean = posterior.loc.double().mean(0)
     variance = posterior.variance.double().mean(0) + posterior.loc.double().var(0, correction=0)
     return float(0.5 * (variance + mean.square() - 1 - variance.log()).sum())
+
+
+def _joined_terms(parts: Sequence[Terms]) -> Terms:
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
 def _joined(posteriors: Sequence[Normal]) -> Normal:

@@ -14,6 +14,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +43,7 @@ class Batch:
         importance_samples: with more than 1, the loss is the importance-weighted bound where kernels have a latent; its terms have no
             weights.
         eta: in (0, 1]; the loss is that of the bound of the chain that is sampled with it.
-        place: of a part of a batch, the number of its first item there, and the items of the whole.
+        place: of a part of a batch, the place of its first item there, and the items of the whole; the others follow as their noise does.
     """
 
     y: Tensor
@@ -64,12 +65,13 @@ class Batch:
             raise ValueError(f"eta = {self.eta} of a loss; expected a number above 0 and at most 1")
 
     def part(self, rows: slice) -> Batch:
-        """Some of the items, each with its own noise and at its own level."""
+        """Some neighbours of the items, each with its own noise and at its own level."""
         first, stop, _ = rows.indices(len(self.y))
         before, whole = self.place or (0, len(self.y))
-        noise = replace(self.noise, first_item=self.noise.first_item + first, n=stop - first)
+        skipped = first * self.noise.step
+        noise = replace(self.noise, first_item=self.noise.first_item + skipped, n=stop - first)
         condition = None if self.condition is None else self.condition[rows]
-        return replace(self, y=self.y[rows], noise=noise, condition=condition, place=(before + first, whole))
+        return replace(self, y=self.y[rows], noise=noise, condition=condition, place=(before + skipped, whole))
 
     def strata(self, jitter: Tensor | None = None) -> Tensor:
         """Numbers in (0, 1), one in each of as many equal intervals as the whole has items, (B,) float64.
@@ -80,12 +82,12 @@ class Batch:
         before, whole = self.place or (0, len(self.y))
         if jitter is None:
             jitter = replace(self.noise, first_item=self.noise.first_item - before, n=1).uniform("level")
-        return ((torch.arange(before, before + len(self.y)) + jitter) / whole).clamp(max=_BELOW_1)
+        step = self.noise.step
+        return ((torch.arange(before, before + step * len(self.y), step) + jitter) / whole).clamp(max=_BELOW_1)
 
 
-@dataclass(frozen=True, eq=False)
-class Loss:
-    """What training minimises, for each item at the step it was given.
+class Loss(NamedTuple):
+    """What training minimises, for each item at the step it was given; a tuple, in which FSDP finds the tensors.
 
     Attributes:
         level: the step of each item, 1 ... L, (B,), on the CPU; zeros for a kernel that serves any step.

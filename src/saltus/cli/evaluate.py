@@ -9,16 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from saltus.cli.by_class import class_figures
 from saltus.cli.by_level import measured_by_level
 from saltus.cli.common import LATENT_ITEMS, SAMPLING_OPTIONS, chain_of, json_option, sampling_options, say
 from saltus.cli.floors import drawn, few_of, floor_words
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
+from saltus.processes import is_main
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from saltus.chain import Chain
     from saltus.data import DataSet
     from saltus.evaluation import Evaluator, Figures, Likelihood, Report
 
@@ -27,7 +28,6 @@ __all__ = ["evaluate_command"]
 _FILE, _FEWEST = "evaluation.json", 2  # samples in a third
 _SAMPLES = "samples.npz"
 _RUN_OPTIONS = ("seeds", "calls", *SAMPLING_OPTIONS, "importance_samples", "by_level")
-_CLASS_ITEMS = 200  # whose bound is summed over classes: each takes two bounds a class
 
 
 def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
@@ -83,7 +83,7 @@ def evaluate_command(
     """
     from saltus.storage import to_json
 
-    if out is not None:  # before the work, not after it
+    if out is not None and is_main():  # before the work, not after it
         if (out / _FILE).exists():
             raise SaltusError(f"{out / _FILE} is already there; give another folder with --out, or remove it first")
         out.mkdir(parents=True, exist_ok=True)
@@ -93,6 +93,8 @@ def evaluate_command(
     else:
         _refuse(_RUN_OPTIONS, target)
         result, words = _samples(target, data, n, inception)
+    if not is_main():
+        return
     if out is not None:
         (out / _FILE).write_text(to_json(result, indent=1) + "\n")
         words += f"\nThe figures are in {out / _FILE}"
@@ -120,30 +122,36 @@ def _run(
     by_level: bool,
     out: Path | None,
 ) -> tuple[dict[str, Any], str]:
+    import torch
+
     from saltus.data import subsample
     from saltus.evaluation import MOST_ITEMS, ChainSampler, closed_forms, closed_samples, evaluate, latent_use, likelihood
     from saltus.kernels import DEFAULT
+    from saltus.launched import together
     from saltus.training import load_data
 
     chain, items = chain_of(run, calls), load_data(run, data)
     chosen = replace(chain.sampling, **sampling)
     evaluator = _evaluator(items, n or _default(items), inception)
+    processes = together(torch.device("cpu"))
+    processes.agreed(lambda: bool(evaluator.features))  # trained once, by one process
     told = items.conditions_for(chain.condition, "test")
     condition = None if told is None else subsample(told, MOST_ITEMS, seed=evaluator.seed)
-    report = evaluate(ChainSampler(chain, chosen, condition), evaluator, seeds, progress=_progress)
+    report = evaluate(ChainSampler(chain, chosen, condition, processes), evaluator, seeds, progress=_progress)
     _progress(f"the likelihood bound of {evaluator.n_real} {evaluator.part} items")
     eta = chosen.eta if chain.has_bound_at(chosen.eta) else 1.0
-    bound = likelihood(chain, evaluator.real, items.encoding, condition=condition, importance_samples=importance_samples, eta=eta)
+    options: dict[str, Any] = {"condition": condition, "importance_samples": importance_samples, "eta": eta, "processes": processes}
+    bound = likelihood(chain, evaluator.real, items.encoding, **options)
     few = None if condition is None else condition[:LATENT_ITEMS]
     weighted = bound.importance_samples if bound else None
     uses = latent_use(chain, evaluator.real[:LATENT_ITEMS], condition=few, importance_samples=weighted) if bound else []
-    classes = _classes(chain, evaluator.real, condition) if bound and condition is not None else None
+    classes = class_figures(chain, evaluator.real, condition, progress=_progress) if bound and condition is not None else None
     _progress("the same of closed forms: one Gaussian, and a mixture")
     floors = closed_forms(chain, items, evaluator.real, condition=condition)
     measured = {name: evaluator.measure(closed_samples(floor.oracle, items, evaluator.n, seed=0)) for name, floor in floors.items()}
     made = {"run": str(run), "calls": chain.levels.L, **asdict(chosen), "latent_use": [asdict(use) for use in uses], "classes": classes}
-    options = f"final {chosen.final}, eta {chosen.eta:g}, temperature {chosen.temperature:g}, guidance {chosen.guidance:g}"
-    steps = f"{chain.levels.L} network calls a sample, {options}"
+    how = f"final {chosen.final}, eta {chosen.eta:g}, temperature {chosen.temperature:g}, guidance {chosen.guidance:g}"
+    steps = f"{chain.levels.L} network calls a sample, {how}"
     if replace(chosen, final=DEFAULT.final, eta=eta) != replace(DEFAULT, eta=eta):
         steps += f"; the bound is that of eta {eta:g}, temperature 1 and guidance 1"
     made["closed_forms"] = {
@@ -160,25 +168,6 @@ def _run(
         made["by_level"], text = measured_by_level(chain, items, n, chosen, out)
         words.append(text)
     return _result(made, report, bound), "\n".join(words)
-
-
-def _classes(chain: Chain, real: Tensor, condition: Tensor) -> dict[str, Any] | None:
-    """The bound of items whose class is not told, and how often the bounds tell it."""
-    from saltus.chain import bits_per_dim, like
-    from saltus.networks import ClassCondition
-
-    if not isinstance(chain.condition, ClassCondition):
-        return None
-    n = min(_CLASS_ITEMS, len(real))
-    _progress(f"the bound of {n} items whose class is not told")
-    found = chain.class_bound(real[:n].to(like(chain)))
-    nats, right = found.total.double(), (found.posterior.argmax(1).cpu() == condition[:n]).double()
-    bits, error = bits_per_dim(nats.mean(), chain.event_shape), nats.std() / n**0.5
-    words = (
-        f"class not told: {float(nats.mean()):.4f} ± {float(error):.2g} nats, {float(bits):.4f} bits/dim, of {n} items; "
-        f"the bounds tell the class of {float(right.mean()):.1%} of them"
-    )
-    return {"items": n, "nats": float(nats.mean()), "standard_error": float(error), "accuracy": float(right.mean()), "words": words}
 
 
 def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> tuple[dict[str, Any], str]:
@@ -252,7 +241,8 @@ def _evaluator(items: DataSet, n: int, inception: bool) -> Evaluator:
 
 
 def _progress(words: str) -> None:
-    click.echo(words, err=True)
+    if is_main():
+        click.echo(words, err=True)
 
 
 def _result(made: dict[str, Any], report: Report, bound: Likelihood | None) -> dict[str, Any]:

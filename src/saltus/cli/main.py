@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from pathlib import Path
 from typing import NoReturn
 
@@ -19,10 +20,14 @@ from saltus.cli.study import study
 from saltus.cli.train import train
 from saltus.errors import SaltusError
 from saltus.machine import keep_freed_memory
+from saltus.processes import Elsewhere, Lost, alone, is_main
 
 __all__ = ["cli", "main"]
 
+_SECOND_WORD = 3.0  # seconds in which the main process says the same, and the launcher ends this one
 _FAILURE, _WRONG_CALL, _INTERRUPTED = 1, 2, 130
+_SHARED = ("train", "sample", "evaluate")
+"""Commands whose work is shared by the processes that a launcher starts."""
 _RENAMED = {
     "train": {"--any-time": "--any-step", "--encodes": "--encoder-input", "--latents": "--importance-samples", "--steps": "--updates"},
     "sample": {"--last": "--final"},
@@ -34,7 +39,8 @@ _RENAMED = {
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="saltus")
-def cli() -> None:
+@click.pass_context
+def cli(context: click.Context) -> None:
     """Diffusion models that need a handful of network calls, and say how good they are in nats.
 
     \b
@@ -42,6 +48,8 @@ def cli() -> None:
     then          saltus train --data FOLDER --out my-run
     and           saltus sample my-run --n 64 --out my-samples
     """
+    if not alone() and context.invoked_subcommand not in _SHARED:
+        raise SaltusError(f"{context.invoked_subcommand} works in one process, and there are several; start it without a launcher")
 
 
 for command in (train, sample, evaluate_command, compare, plan, study):
@@ -82,12 +90,18 @@ def main() -> NoReturn:
     except click.UsageError as error:
         if isinstance(error, click.NoSuchOption):
             error = _renamed(error)
-        error.show()
+        if is_main():
+            error.show()
         _end(error.format_message(), _WRONG_CALL)
-    except Interrupted as error:
-        _fail(str(error), _INTERRUPTED)
-    except click.exceptions.Abort:
-        _fail("stopped", _INTERRUPTED)
+    except (Interrupted, click.exceptions.Abort) as error:
+        if not is_main():  # all processes stop, and one says so
+            sys.exit(_INTERRUPTED)
+        _fail(str(error) or "stopped", _INTERRUPTED)
+    except Elsewhere:
+        sys.exit(_FAILURE)
+    except Lost as error:
+        click.echo(f"saltus: {error}", err=True)
+        _end(str(error), _FAILURE)
     except SaltusError as error:
         _fail(str(error), _FAILURE)
     except OSError as error:
@@ -105,12 +119,14 @@ def _renamed(error: click.NoSuchOption) -> click.UsageError:
 
 
 def _fail(words: str, code: int) -> NoReturn:
+    if not is_main():
+        time.sleep(_SECOND_WORD)
     click.echo(f"saltus: {words}", err=True)
     _end(words, code)
 
 
 def _end(words: str, code: int) -> NoReturn:
-    if "--json" in sys.argv:  # the call may be too wrong for click to say which options it had
+    if is_main() and "--json" in sys.argv:  # the call may be too wrong for click to say which options it had
         click.echo(json.dumps({"error": words}))
     sys.exit(code)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from saltus.cli.common import Interrupted, chain_of, json_option, same_command, sampling_options, say, seed_option
-from saltus.cli.pieces import PIECES, digest, in_pieces
+from saltus.cli.pieces import PIECES, digest, in_pieces, make_part
 from saltus.errors import SaltusError
 from saltus.pretrained import PRETRAINED, run_folder
 
@@ -31,6 +31,16 @@ _AT_ONCE = 2**20  # numbers held in memory, and lost where the work is ended
 _PICTURED = 400  # items in the picture, at most
 
 
+def _part(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """3/100 as (2, 100)."""
+    if value is None:
+        return None
+    number, _sign, parts = value.partition("/")
+    if not (number.isdecimal() and parts.isdecimal() and 1 <= int(number) <= int(parts)):
+        raise click.BadParameter(f"{value!r} is no part; expected its number and how many there are, such as 3/100")
+    return int(number) - 1, int(parts)
+
+
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--n", type=click.IntRange(min=1), required=True, help="How many items to generate.")
@@ -44,21 +54,39 @@ _PICTURED = 400  # items in the picture, at most
 @seed_option("Seed of all noise: the same one gives the same items.")
 @sampling_options
 @click.option("--device", default="cpu", show_default=True, help="Where to compute, as torch names it, such as cuda or cuda:1.")
+@click.option(
+    "--part",
+    metavar="K/PARTS",
+    callback=_part,
+    help="Make the K-th of so many parts of the items alone, for jobs that share --out; the same command without it joins them.",
+)
 @json_option
 def sample(
-    run: Path, n: int, out: Path, calls: int | None, condition: str | None, seed: int, sampling: dict[str, Any], device: str, as_json: bool
+    run: Path,
+    n: int,
+    out: Path,
+    calls: int | None,
+    condition: str | None,
+    seed: int,
+    sampling: dict[str, Any],
+    device: str,
+    part: tuple[int, int] | None,
+    as_json: bool,
 ) -> None:
     """Generate items from a training run.
 
     RUN is its folder, or the name of a chain that comes with saltus: digits, fashion-mnist or mnist.
     """
     from saltus.evaluation import words_of
+    from saltus.launched import together
     from saltus.training import encoding_of, usable_device
 
     if not (run := run_folder(run)).is_dir():
         found, known = "a file" if run.exists() else "not there", ", ".join(PRETRAINED)
         raise SaltusError(f"{run} is {found}; give the folder of a training run, or a chain that comes with saltus: {known}")
-    chain = chain_of(run, calls).to(usable_device(device))
+    place = usable_device(device)
+    processes = together(place)
+    chain = chain_of(run, calls).to(processes.device(place))
     chosen = replace(chain.sampling, **sampling)
     encoding = encoding_of(chain, run)
     files = [out / "samples.npz"] + [out / "samples.png"] * encoding.layout.is_image
@@ -74,9 +102,21 @@ def sample(
         condition = None if told_items is None else told_items[start:stop]
         return encoding.decode(chain.sample(stop - start, seed=seed, first_item=start, sampling=chosen, condition=condition))
 
-    parts = in_pieces(make, n, max(1, _AT_ONCE // math.prod(chain.event_shape)), out / PIECES, call)
+    work = make, n, max(1, _AT_ONCE // math.prod(chain.event_shape)), out / PIECES, call
+    result = {"samples": n, "seed": seed, **asdict(chosen), **told, "calls": chain.levels.L, "files": [str(file) for file in files]}
     try:
-        _write(parts, n, encoding, files, _names(chain, told_items))
+        if part is not None or processes.world > 1:
+            number, parts = part or (0, 1)
+            with processes.minding():
+                made = sum(processes.everyones(make_part(*work, (number * processes.world + processes.rank, parts * processes.world))))
+        if not processes.is_main:
+            return
+        if part is not None:
+            joined = "once all parts are there, the same command without --part joins them"
+            words = f"part {number + 1} of {parts}: {_counted(made, 'sample')} of {n} are in {out}; {joined}"
+            say(as_json, {**result, "samples": made, "part": [number + 1, parts], "files": []}, words)
+            return
+        _write(in_pieces(*work), n, encoding, files, _names(chain, told_items))
     except KeyboardInterrupt:
         if not (out / PIECES).exists():
             raise
@@ -84,7 +124,6 @@ def sample(
     for left in out.glob(".samples.*.partial"):  # of a kill in mid-write
         left.unlink(missing_ok=True)
     shutil.rmtree(out / PIECES, ignore_errors=True)
-    result = {"samples": n, "seed": seed, **asdict(chosen), **told, "calls": chain.levels.L, "files": [str(file) for file in files]}
     how = f" ({words})" if (words := words_of(chosen)) else ""
     words = f"{_counted(n, 'sample')}, {_counted(chain.levels.L, 'network call')} each{how}: " + " and ".join(map(str, files))
     say(as_json, result, words)

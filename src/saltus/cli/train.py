@@ -14,6 +14,7 @@ import click
 from saltus.cli.common import LATENT_ITEMS, Interrupted, json_option, same_command, say
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
+from saltus.processes import is_main
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -105,8 +106,9 @@ class _Train(click.Command):
 )
 @click.option("--device", default="cpu", show_default=True, help="Where to train, as torch names it, such as cuda or cuda:1.")
 @click.option("--extend", is_flag=True, help="Go on with a run that had fewer --updates.")
+@click.option("--track", type=click.Choice(("tensorboard", "trackio")), help="Keep the metrics in this program's form too, in --out.")
 @json_option
-def train(data: str, out: Path, start: Path | None, device: str, extend: bool, as_json: bool, **options: Any) -> None:
+def train(data: str, out: Path, start: Path | None, device: str, extend: bool, track: str | None, as_json: bool, **options: Any) -> None:
     """Learn from your images or table.
 
     The folder of --out then holds all that is needed to sample, and to go on: a training that was ended goes on by the same command.
@@ -119,16 +121,18 @@ def train(data: str, out: Path, start: Path | None, device: str, extend: bool, a
     except SaltusError as error:
         raise click.UsageError(str(error)) from None
     items = load(data, condition=config.condition)
-    for line in (items.describe(), *items.notes):
+    for line in (items.describe(), *items.notes) if is_main() else ():
         click.echo(line, err=True)
     try:
-        chain = training.train(items, config, out, start=start and run_folder(start), device=device, extend=extend)
+        chain = training.train(items, config, out, start=start and run_folder(start), device=device, extend=extend, track=track)
     except KeyboardInterrupt:
         if not (out / "config.json").exists():
             raise Interrupted("stopped before the first update; nothing is kept") from None
         raise Interrupted(
             f"stopped; what was reached is kept in {out} and can be sampled; to go on, give the same command: {same_command()}"
         ) from None
+    if not is_main():
+        return
     chosen = _best_sampled(chain, items, out)
     result, words = _report(chain, items)
     told = {"kernel": config.kernel, "calls": chain.levels.L, "sampling": asdict(chain.sampling), "bits_per_dim": None}

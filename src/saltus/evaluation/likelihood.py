@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -11,6 +12,8 @@ from torch import Tensor
 from saltus.chain import Bound, Chain, bits_per_dim, like
 from saltus.data import Encoding
 from saltus.errors import SaltusError
+from saltus.evaluation.shares import shared_bound
+from saltus.processes import Processes
 
 __all__ = ["Likelihood", "likelihood"]
 
@@ -69,6 +72,7 @@ def likelihood(
     seed: int = 0,
     importance_samples: int | None = None,
     eta: float = 1.0,
+    processes: Processes | None = None,
 ) -> Likelihood | None:
     """The bound of a chain on items (N, *E), N >= 2, one path each; None if the chain has no bound at this eta.
 
@@ -80,6 +84,7 @@ def likelihood(
         seed: of the paths and latents.
         importance_samples: with more than 1, each step is importance-weighted with so many latents; those of the chain unless given.
         eta: that the chain is sampled with.
+        processes: that share the items, and all get the figures; this one alone unless given.
 
     Raises:
         SaltusError: for fewer than 2 items.
@@ -88,7 +93,8 @@ def likelihood(
         raise SaltusError(f"{len(y)} items have no standard error; expected at least 2: give more")
     if not chain.has_bound_at(eta):
         return None
-    bound = chain.bound(y.to(like(chain)), condition=condition, seed=seed, importance_samples=importance_samples, eta=eta)
+    options: dict[str, Any] = {"condition": condition, "seed": seed, "importance_samples": importance_samples, "eta": eta}
+    bound = shared_bound(chain, y.to(like(chain)), processes or Processes(), **options)
     last = chain.kernel(1)
     head = last.head or encoding.head()
     return _summary(bound, head.discrete, last.convention or head.convention)

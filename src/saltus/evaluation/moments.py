@@ -27,6 +27,7 @@ from saltus.extras import needs
 __all__ = ["frechet_distance", "kernel_distance", "vendi_score"]
 
 _SUBSETS, _SUBSET_SIZE = 50, 1000
+_ALONE = {"sync_on_compute": False}  # or torchmetrics would add up the same items in all processes that share the sampling
 
 
 class _Identity(nn.Module):
@@ -45,7 +46,7 @@ def frechet_distance(x: Tensor, real: Tensor) -> float:
 
     Covariances of full rank need N > F and M > F.  The bias falls as 1/N: compare figures of equal N only.
     """
-    metric = needs("torchmetrics.image.fid", extra="evaluate").FrechetInceptionDistance(feature=_Identity(x.shape[1]))
+    metric = needs("torchmetrics.image.fid", extra="evaluate").FrechetInceptionDistance(feature=_Identity(x.shape[1]), **_ALONE)
     metric.update(real.double(), real=True)
     metric.update(x.double(), real=False)
     return float(metric.compute())
@@ -56,7 +57,11 @@ def kernel_distance(x: Tensor, real: Tensor, *, seed: int = 0) -> float:
     library = needs("torchmetrics.image.kid", extra="evaluate")
     with warnings.catch_warnings(action="ignore"):  # it warns that it keeps all features, as it should
         metric = library.KernelInceptionDistance(
-            feature=_Identity(x.shape[1]), subsets=_SUBSETS, subset_size=min(_SUBSET_SIZE, len(x), len(real)), gamma=1 / x.shape[1]
+            feature=_Identity(x.shape[1]),
+            subsets=_SUBSETS,
+            subset_size=min(_SUBSET_SIZE, len(x), len(real)),
+            gamma=1 / x.shape[1],
+            **_ALONE,
         )
     metric.update(real.double(), real=True)
     metric.update(x.double(), real=False)

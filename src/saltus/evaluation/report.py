@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 import numpy as np
@@ -15,7 +15,9 @@ from saltus.chain import Chain
 from saltus.errors import SaltusError
 from saltus.evaluation.evaluator import Evaluator, Figures, Part, Progress, silent
 from saltus.evaluation.metrics import METRICS
+from saltus.evaluation.shares import shared_samples
 from saltus.kernels import Sampling
+from saltus.processes import Processes
 
 __all__ = ["THIRDS", "ChainSampler", "Report", "Result", "Sampler", "drawn_conditions", "evaluate", "evaluate_items"]
 
@@ -39,15 +41,18 @@ class ChainSampler:
         chain: generates the items.
         sampling: the options of every step.
         conditions: of real items, among which those of the generated ones are drawn; None for a chain without a condition.
+        processes: that share the items, and all get them.
     """
 
     chain: Chain
     sampling: Sampling
     conditions: Tensor | None = None
+    processes: Processes = field(default_factory=Processes)
 
     def sample(self, n: int, *, seed: int) -> Tensor:
         """n items (n, *E) of a seed."""
-        return self.chain.sample(n, seed=seed, sampling=self.sampling, condition=drawn_conditions(self.conditions, n, seed=seed))
+        condition = drawn_conditions(self.conditions, n, seed=seed)
+        return shared_samples(self.chain, n, self.processes, seed=seed, sampling=self.sampling, condition=condition)
 
 
 def drawn_conditions(conditions: Tensor | None, n: int, *, seed: int) -> Tensor | None:

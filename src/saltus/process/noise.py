@@ -32,23 +32,25 @@ __all__ = ["Noise", "device_normals", "host_normals"]
 
 _VERSIONS = (1, 2)
 _WORDS = 4  # uniforms of an item start where Philox starts to count: a multiple of this
+_APART = 1000  # words that take as long as moving the generator: items further apart are made one by one
 _CHUNK = 2**14  # pairs of normals made at once: they stay in the processor's cache
 _SCALE, _HALF, _MINUS_TWO, _ANGLE = (np.array(value, np.float32) for value in (2.0**-32, 2.0**-33, -2.0, math.tau * 2.0**-32))
 
 
 @dataclass(frozen=True)
 class Noise:
-    """The noise of `n` consecutive items.
+    """The noise of `n` items, consecutive ones or every so many.
 
     Args:
         seed: >= 0.
-        first_item: number of the first item, >= 0; up to 2^63 - n on a device other than the CPU.
+        first_item: number of the first item, >= 0; the last is below 2^63 on a device other than the CPU.
         n: how many items.
         level: which step of a chain asks; `at` changes it.
         version: 2, or 1 for the normals of older files.
+        step: from the number of an item to that of the next, >= 1.
 
     Raises:
-        ValueError: for a negative seed, item, count or level.
+        ValueError: for a negative seed, item, count or level, or a step below 1.
         SaltusError: for an unknown version.
     """
 
@@ -57,12 +59,13 @@ class Noise:
     n: int
     level: int = 0
     version: int = 2
+    step: int = 1
 
     LATEST: ClassVar[int] = 2
 
     def __post_init__(self) -> None:
-        if min(self.seed, self.first_item, self.n, self.level) < 0:
-            raise ValueError(f"{self}; expected seed, first_item, n and level >= 0")
+        if min(self.seed, self.first_item, self.n, self.level, self.step - 1) < 0:
+            raise ValueError(f"{self}; expected seed, first_item, n and level >= 0, and step >= 1")
         if self.version not in _VERSIONS:
             raise SaltusError(f"noise of version {self.version} is not known here; give 1 or 2, or install a newer saltus")
 
@@ -74,7 +77,7 @@ class Noise:
         """Uniform in the open interval (0, 1), (n, *shape) float64: a shorter dtype would round some to 1."""
         each = math.prod(shape)
         padded = -(-each // _WORDS) * _WORDS
-        words = random_words(key_of(self.seed, self.level, role), self.first_item * padded, self.n * padded)
+        words = _words_of(key_of(self.seed, self.level, role), self.first_item, self.n, padded, self.step)
         unit = ((words.reshape(self.n, padded)[:, :each] >> 12) + 0.5) * 2.0**-52  # 53 bits would round the largest to 1
         return torch.from_numpy(unit).reshape(self.n, *shape)
 
@@ -88,22 +91,32 @@ class Noise:
             return draw if like is None else draw.to(like.device, like.dtype)
         key, each = key_of(self.seed, self.level, role), math.prod(shape)
         if like is None or like.is_cpu:
-            draw = torch.from_numpy(host_normals(key, self.first_item, self.n, each).reshape(self.n, *shape))
+            draw = torch.from_numpy(host_normals(key, self.first_item, self.n, each, self.step).reshape(self.n, *shape))
         else:
-            draw = device_normals(key, self.first_item, self.n, each, like.device).reshape(self.n, *shape)
+            draw = device_normals(key, self.first_item, self.n, each, like.device, self.step).reshape(self.n, *shape)
         dtype = torch.float64 if like is None else like.dtype
         return draw if draw.dtype == dtype else draw.to(dtype)
 
 
-def host_normals(key: Key, first_item: int, n: int, each: int) -> npt.NDArray[np.float32]:
+def host_normals(key: Key, first_item: int, n: int, each: int, step: int = 1) -> npt.NDArray[np.float32]:
     """Normals (n, each) of the items from `first_item` on; item i owns the words from i ceil(each / 2) on, one for a pair."""
     normals = np.empty((n, each), np.float32)
     pairs = -(-each // 2)
     items = max(1, _CHUNK // max(1, pairs))
     for start in range(0, n if each else 0, items):
         part = normals[start : start + items]
-        _box_muller(random_words(key, (first_item + start) * pairs, len(part) * pairs), part)
+        _box_muller(_words_of(key, first_item + start * step, len(part), pairs, step), part)
     return normals
+
+
+def _words_of(key: Key, first_item: int, n: int, each: int, step: int) -> Words:
+    """The words (n * each,) of items, of which item i owns those from i * each on."""
+    if step == 1 or n * each == 0:
+        return random_words(key, first_item * each, n * each)
+    if (step - 1) * each > _APART:
+        return np.concatenate([random_words(key, (first_item + i * step) * each, each) for i in range(n)])
+    between = random_words(key, first_item * each, ((n - 1) * step + 1) * each)
+    return between.reshape(-1, each)[::step].flatten()
 
 
 def _box_muller(words: Words, normals: npt.NDArray[np.float32]) -> None:
@@ -123,9 +136,9 @@ def _box_muller(words: Words, normals: npt.NDArray[np.float32]) -> None:
     np.multiply(radius[:, :rest], angle[:, :rest], normals[:, pairs:])
 
 
-def device_normals(key: Key, first_item: int, n: int, each: int, device: torch.device) -> Tensor:
+def device_normals(key: Key, first_item: int, n: int, each: int, device: torch.device, step: int = 1) -> Tensor:
     """Normals (n, each) float32 made on a device without waiting for it; a counter (block, item) makes four."""
-    item = torch.arange(first_item, first_item + n, device=device)[:, None]
+    item = torch.arange(first_item, first_item + n * step, step, device=device)[:, None]
     block = torch.arange(-(-each // 4), device=device)
     counter = block & LOW, item & LOW, item >> 32, block >> 32
     a, b, c, d = (word.float() for word in philox4x32(counter, (key[0] & LOW, key[0] >> 32)))

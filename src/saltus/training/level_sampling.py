@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 
 from saltus.chain import Loss
 
-__all__ = ["LevelSampling"]
+__all__ = ["LevelSampling", "level_sums"]
 
 _EVEN = 0.1
 _MEMORY = 0.98  # of the mean square, from one update to the next
@@ -53,14 +53,20 @@ class LevelSampling:
 
     def update(self, loss: Loss) -> None:
         """Take in the loss of a batch that had the current probabilities, before it was multiplied by factors."""
-        L = len(self.probabilities)
-        squares = (loss.total.detach() / loss.weight).double().square().cpu().numpy()
-        level = loss.level.numpy() - 1
+        self.take(level_sums(loss, len(self.probabilities)))
+
+    def take(self, sums: NDArray[np.float64]) -> None:
+        """The same of a batch whose `level_sums` are known."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            found = np.bincount(level, squares, L) / np.bincount(level, minlength=L)  # NaN for a level without an item
+            found = sums[0] / sums[1]  # NaN for a level without an item
         seen, new = np.isfinite(found), np.isnan(self._squares)
         followed = np.where(new, found, found + _MEMORY * (self._squares - found))
         self.follow(np.where(seen, followed, self._squares))
+
+    @property
+    def least(self) -> float:
+        """The smallest share of the items that a level ever gets."""
+        return (1 if self._equal else _EVEN) / len(self.probabilities)
 
     @property
     def squares(self) -> NDArray[np.float64]:
@@ -78,3 +84,11 @@ class LevelSampling:
             self.factors = (size.mean() / size).tolist()
         else:
             self.probabilities = (_EVEN / L + (1 - _EVEN) * rms / rms.sum()).tolist()
+
+
+def level_sums(loss: Loss, L: int) -> NDArray[np.float64]:
+    """Over the items of each of L levels the sum of the squared losses, before they were weighted for how often the level comes,
+    and their count, (2, L)."""
+    squares = (loss.total.detach() / loss.weight).double().square().cpu().numpy()
+    level = loss.level.numpy() - 1
+    return np.stack([np.bincount(level, squares, L), np.bincount(level, minlength=L)])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from saltus import storage
 from saltus.training.progress import Progress
+from saltus.training.tracking import Tell, untold
 from saltus.training.trainer import Trainer
 
 __all__ = ["recorded"]
@@ -18,8 +19,8 @@ __all__ = ["recorded"]
 _LINES = 200  # over a run
 
 
-def recorded(updates: Iterator[Progress], file: Path, trainer: Trainer) -> Iterator[Progress]:
-    """The updates, with a line of metrics now and then, after those up to where the training goes on."""
+def recorded(updates: Iterator[Progress], file: Path, trainer: Trainer, tell: Tell = untold) -> Iterator[Progress]:
+    """The updates, with a line of metrics now and then, which is told too, after those up to where the training goes on."""
     config, kept = trainer.config, _lines_up_to(file, trainer.done)
     storage.write_atomically(file, "".join(f"{line}\n" for line in kept))
     before, begun, first, schedule = (json.loads(kept[-1])["seconds"] if kept else 0.0), time.monotonic(), trainer.done, trainer.schedule
@@ -33,6 +34,7 @@ def recorded(updates: Iterator[Progress], file: Path, trainer: Trainer) -> Itera
             try:
                 with file.open("a") as lines:
                     lines.write(storage.to_json(told) + "\n")
+                tell(progress.update, told)
             except OSError as error:  # no reason to end a training
                 warnings.warn(f"no metrics were written after update {progress.update} ({error})", stacklevel=2)
         yield progress

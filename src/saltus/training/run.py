@@ -3,13 +3,15 @@
 Checkpoints are written every half minute, or more seldom where writing takes long.  A run that was killed goes on from its last one:
 which items an update sees, and their noise, follow from its number.  On the CPU of one machine, with as many threads, it ends with the same
 weights, bit for bit, as one that was left alone.  Ctrl-C and SIGTERM let the update end, keep the run and stop; a second one stops at once.
+
+Several processes that torchrun or `accelerate launch` started train one chain, each on its share of every batch.  The main one alone writes
+and speaks, and they all end after the same update; the next call goes on with any number of processes.
 """
 
 from __future__ import annotations
 
 import contextlib
 import math
-import shutil
 import sys
 import time
 import warnings
@@ -19,23 +21,26 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from filelock import FileLock, Timeout
 
 from saltus import storage
 from saltus.chain import Chain, OraclePrior
 from saltus.data import DataSet
 from saltus.errors import SaltusError
+from saltus.launched import together
 from saltus.oracles import LowRankMixture
+from saltus.processes import Processes
 from saltus.training.build import build_chain, check_condition
 from saltus.training.checkpoint import Checkpoints
 from saltus.training.config import Config
 from saltus.training.display import show
 from saltus.training.folder import CHECKPOINTS, METRICS, SOURCE, check_data, load_config, source_of, updates_done
 from saltus.training.level_sampling import LevelSampling
+from saltus.training.lock import begun, locked
 from saltus.training.metrics import recorded
 from saltus.training.progress import Progress
 from saltus.training.start import choose_start, with_closed_forms
 from saltus.training.stopping import stopping
+from saltus.training.tracking import check_tracker, tracker
 from saltus.training.trainer import Trainer
 from saltus.training.trial import choose_speed
 from saltus.training.warm import warm_start
@@ -44,7 +49,6 @@ __all__ = ["train", "usable_device"]
 
 _SECONDS = 30.0  # between checkpoints, at least
 _SHARE = 20  # times as long as writing one took, at least
-_LOCK = ".lock"
 _CHAIN = "chain"
 
 
@@ -58,6 +62,7 @@ def train(
     quiet: bool = False,
     level_sampling: LevelSampling | None = None,
     extend: bool = False,
+    track: str | None = None,
 ) -> Chain:
     """Train a chain; with a folder, keep the run there, and go on with the run that is there.
 
@@ -70,6 +75,7 @@ def train(
         quiet: no progress bar.
         level_sampling: see `Trainer`.
         extend: whether the run that is there may get more updates than it was asked for.
+        track: "tensorboard" or "trackio", which gets the run's metrics too; the folder keeps them.
 
     Returns:
         The averaged, calibrated chain, on the CPU.
@@ -83,22 +89,39 @@ def train(
         config = config.model_copy(update={"condition": data.conditioned_on})
     place, home = usable_device(device), None if folder is None else Path(folder)
     check_condition(config, data)
-    with contextlib.nullcontext() if home is None else _locked(home):
-        found, began = home is not None and _begun(home), time.monotonic()
-        if home and found:
-            chain, config = _resumed(home, data, config, start, extend)
-        else:
-            chain, config = _made(home, data, config, start, quiet, place)
-        trainer = Trainer(chain.to(place), data, config, level_sampling=level_sampling)
+    if track is not None:
+        check_tracker(track, home)
+    processes = together(place)
+    quiet = quiet or not processes.is_main
+    if processes.world > 1 and len(set(processes.everyones((config.model_dump_json(), data.fingerprint)))) > 1:
+        raise SaltusError("the processes were given different data or options; start all of them by one command, with the same data")
+    with processes.minding(), contextlib.ExitStack() as opened:
+
+        def opening() -> tuple[bool, Chain, Config]:
+            if home is not None:
+                opened.enter_context(locked(home))
+            found = home is not None and begun(home)
+            if home and found:
+                return found, *_resumed(home, data, config, start, extend)
+            return found, *_made(home, data, config, start, quiet, place)
+
+        began = time.monotonic()
+        found, chain, config = processes.agreed(opening)
+        trainer = Trainer(chain.to(processes.device(place)), data, config, level_sampling=level_sampling, processes=processes)
         trainer.schedule.resume(time.monotonic() - began)  # fitting what the chain starts from took time too
         if home is not None:
-            _restore(trainer, home)
+            checkpoint = processes.agreed(Checkpoints(home / CHECKPOINTS).latest)
+            if checkpoint is not None:
+                trainer.restore(checkpoint)
+                del checkpoint  # what it has mapped into memory is let go
         if found and not quiet:
             print(f"the run in {home} goes on after {trainer.schedule.reached(trainer.done)}", file=sys.stderr)
-        _run(trainer, home, quiet)
+        _run(trainer, home, quiet, processes, track)
         if trainer.remark and not quiet:
             print(trainer.remark, file=sys.stderr)
-        return _finished(trainer.best().cpu(), data, config, home, quiet)
+        chain = _finished(trainer.best().cpu(), data, config, home if processes.is_main else None, quiet)
+        processes.meet()  # or one reads what the main one still writes
+        return chain
 
 
 def usable_device(device: str) -> torch.device:
@@ -113,56 +136,6 @@ def usable_device(device: str) -> torch.device:
     except (RuntimeError, AssertionError):  # AssertionError: torch was built without it
         raise SaltusError(f"device {device} cannot be used here; give one that torch finds on this machine, or leave it at cpu") from None
     return number.device
-
-
-def _restore(trainer: Trainer, home: Path) -> None:
-    """Go on from the latest checkpoint, if there is one; what it has mapped into memory is let go."""
-    checkpoint = Checkpoints(home / CHECKPOINTS).latest()
-    if checkpoint is not None:
-        trainer.restore(checkpoint)
-
-
-@contextlib.contextmanager
-def _locked(home: Path) -> Iterator[None]:
-    """The folder, for one process at a time; what could not begin leaves nothing there.
-
-    Raises:
-        SaltusError: if another process trains there, or the folder holds something else than a run.
-    """
-    if home.exists() and not home.is_dir():
-        raise SaltusError(f"{home} is already there and not a folder; give the run a new one")
-    existed = home.exists()
-    if existed and any(home.iterdir()) and not _begun(home) and not (home / _LOCK).exists():
-        raise SaltusError(f"{home} is already there and holds no run that can go on; give the run a new folder, or remove it first")
-    if _begun(home) and not (home / CHECKPOINTS).is_dir():
-        raise SaltusError(f"the run in {home} has no checkpoints to go on from; give a new folder, or remove it first")
-    home.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(home / _LOCK, blocking=False):
-            for left in home.glob(".*.partial"):  # of a kill in mid-write
-                left.unlink(missing_ok=True)
-            try:
-                yield
-            finally:
-                if not _begun(home):
-                    _empty(home, existed)
-    except Timeout:
-        raise SaltusError(f"another process trains in {home}; wait for it, or give the run a new folder") from None
-
-
-def _empty(home: Path, existed: bool) -> None:
-    """Take away what a run that did not begin has written, and the folder if it made that."""
-    shutil.rmtree(home / CHECKPOINTS, ignore_errors=True)
-    for file in [home / SOURCE, *home.glob("chain.*"), home / _LOCK]:
-        file.unlink(missing_ok=True)
-    if not existed:
-        with contextlib.suppress(OSError):  # somebody else's file is there
-            home.rmdir()
-
-
-def _begun(home: Path) -> bool:
-    """Whether a run is there: its configuration is what is written last before the first update."""
-    return (home / "config.json").exists()
 
 
 def _made(
@@ -235,45 +208,53 @@ def _listed(versions: Mapping[str, str]) -> str:
     return " and ".join(f"{name} {number}" for name, number in versions.items())
 
 
-def _run(trainer: Trainer, home: Path | None, quiet: bool) -> None:
-    """The updates that are left; Ctrl-C and SIGTERM end them after one."""
+def _run(trainer: Trainer, home: Path | None, quiet: bool, processes: Processes, track: str | None) -> None:
+    """The updates that are left; Ctrl-C and SIGTERM, to any process, end them after one."""
     updates: Iterator[Progress] = iter(trainer) if quiet else show(trainer, trainer.config.kernel)
-    with stopping() as stopped, contextlib.closing(_kept(updates, trainer, home)) as kept:
+    with stopping() as stopped, contextlib.closing(_kept(updates, trainer, home, processes, track)) as kept:
         for _ in kept:
-            if stopped.is_set():
+            if any(processes.any(stopped.is_set())):
+                kept.close()
+                processes.meet()  # a process that is gone would end the others before the state is kept
                 raise KeyboardInterrupt
 
 
-def _kept(updates: Iterator[Progress], trainer: Trainer, home: Path | None) -> Generator[Progress]:
+def _kept(updates: Iterator[Progress], trainer: Trainer, home: Path | None, processes: Processes, track: str | None) -> Generator[Progress]:
     """The updates, with metrics and checkpoints in the folder.  Ended between two updates, the state is kept; within one, the averaged
     weights, and the state of the checkpoint before."""
-    if home is None:
+    if home is None or not (processes.is_main or processes.sharded):
         yield from updates
         return
     checkpoints, due, saved, whole = Checkpoints(home / CHECKPOINTS), time.monotonic() + _SECONDS, trainer.done, True
     try:
-        for progress in recorded(updates, home / METRICS, trainer):
+        with tracker(track if processes.is_main else None, home, trainer.config, trainer.done) as tell:
+            for progress in recorded(updates, home / METRICS, trainer, tell) if processes.is_main else updates:
+                whole = True
+                if processes.is_time(time.monotonic() >= due):
+                    took, saved = _keep(trainer, checkpoints, home, processes), trainer.done
+                    due = time.monotonic() + max(_SECONDS, _SHARE * took)
+                yield progress
+                whole = False  # until the next update is whole
             whole = True
-            if time.monotonic() >= due:
-                took, saved = _keep(trainer, checkpoints, home), trainer.done
-                due = time.monotonic() + max(_SECONDS, _SHARE * took)
-            yield progress
-            whole = False  # until the next update is whole
-        whole = True
     finally:
-        if not whole:
+        if not whole and processes.sharded:
+            pass  # what is whole is in the last checkpoint
+        elif not whole:
             with contextlib.suppress(OSError):  # what ended the update is what is told
                 trainer.best().cpu().save(home)
         elif saved != trainer.done:
-            _keep(trainer, checkpoints, home)
+            _keep(trainer, checkpoints, home, processes)
 
 
-def _keep(trainer: Trainer, checkpoints: Checkpoints, home: Path) -> float:
+def _keep(trainer: Trainer, checkpoints: Checkpoints, home: Path, processes: Processes) -> float:
     """A checkpoint, and the chain as it is, for `saltus sample`; the seconds that it took.  Without room, the last ones stay."""
     begun = time.monotonic()
+    checkpoint, chain = trainer.checkpoint(), trainer.best().cpu()
+    if not processes.is_main:  # which was needed for its parts of them
+        return 0.0
     try:
-        checkpoints.save(trainer.checkpoint())
-        trainer.best().cpu().save(home)
+        checkpoints.save(checkpoint)
+        chain.save(home)
     except OSError as error:
         warnings.warn(f"no checkpoint was written after update {trainer.done} ({error}); make room, the training goes on", stacklevel=2)
     return time.monotonic() - begun

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 
 from saltus.training.duration import in_words
 
@@ -36,10 +37,10 @@ class Schedule(ABC):
         self.seconds = self._earlier = seconds
         self._read = time.monotonic()
 
-    def tick(self) -> None:
-        """Read the clock; to be called once after each update."""
+    def tick(self, agreed: Callable[[float], float] = float) -> None:
+        """Read the clock; to be called once after each update, with what makes of the seconds of one process those of all."""
         now, self._earlier = time.monotonic(), self.seconds
-        self.seconds, self._read = self.seconds + now - self._read, now
+        self.seconds, self._read = agreed(self.seconds + now - self._read), now
 
     @abstractmethod
     def share(self, done: int) -> float:

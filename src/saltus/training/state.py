@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from saltus.errors import SaltusError
+from saltus.processes import Processes
 from saltus.registry import Tensors
 from saltus.training.level_sampling import LevelSampling
 
@@ -25,6 +26,7 @@ class State:
         buffers: pairs of the averaged chain's and the trained chain's.
         optimiser: AdamW of the parameters.
         level_sampling: None for none.
+        processes: each of which may hold parts of the tensors alone.
 
     Attributes:
         best: averages of the best validation; none before it.
@@ -37,13 +39,19 @@ class State:
         buffers: Sequence[tuple[Tensor, Tensor]],
         optimiser: torch.optim.Optimizer,
         level_sampling: LevelSampling | None,
+        processes: Processes,
     ) -> None:
+        self._processes = processes
         self._parameters, self._averages, self._buffers = parameters, averages, buffers
         self._optimiser, self._level_sampling = optimiser, level_sampling
         self.best: list[Tensor] = []
 
     def tensors(self) -> Tensors:
-        """All of them as they are now; they change with the next update."""
+        """All of them as they are now, whole; they change with the next update."""
+        return {name: self._processes.whole(tensor) for name, tensor in self._slots().items()}
+
+    def _slots(self) -> Tensors:
+        """What this process holds of them."""
         named: Tensors = {f"chain.{place}": tensor.detach() for place, tensor in enumerate(self._parameters)}
         named |= {f"average.{place}": tensor.detach() for place, tensor in enumerate(self._averages)}
         named |= {f"best.{place}": tensor for place, tensor in enumerate(self.best)}
@@ -68,13 +76,13 @@ class State:
             made = {name: torch.zeros_like(parameter) for name in names if name != _MOMENTS[0]}
             steps = {name: torch.zeros((), dtype=torch.float32, device=parameter.device) for name in names if name == _MOMENTS[0]}
             self._optimiser.state[parameter] = steps | made
-        slots = self.tensors()
+        slots = self._slots()
         one, other = ({name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()} for tensors in (slots, found))
         if one != other:
             raise SaltusError("the checkpoint is of another chain or configuration; give its own, or train anew")
         for name, slot in slots.items():
             if name != _LEVELS:
-                slot.copy_(found[name])
+                self._processes.fill(slot, found[name])
         for averaged, current in self._buffers:
             averaged.copy_(current)
         if self._level_sampling:

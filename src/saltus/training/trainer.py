@@ -16,7 +16,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,7 @@ from saltus.data import DataSet
 from saltus.errors import SaltusError
 from saltus.kernels import MixtureFlow, is_reweighted
 from saltus.process import Noise
+from saltus.processes import Processes
 from saltus.training.checkpoint import Checkpoint
 from saltus.training.choices import LevelWeighting
 from saltus.training.config import Config
@@ -35,6 +36,7 @@ from saltus.training.order import items_after
 from saltus.training.progress import Progress, Validation
 from saltus.training.schedule import ByTime, ByUpdates, Schedule
 from saltus.training.state import State
+from saltus.training.totals import Totals
 
 __all__ = ["BETAS", "Trainer"]
 
@@ -42,6 +44,7 @@ BETAS = (0.9, 0.99)
 """Of AdamW."""
 
 _VALIDATION_ITEMS = 256
+_GRADIENT = "the gradient"
 _PATIENCE = 100  # updates that may be skipped in a row before the run is given up
 
 
@@ -55,6 +58,7 @@ class Trainer:
         config: see `Config`.
         level_sampling: in place of the one that the configuration's `level_weighting` asks for.
         loss: of a `Batch`, in place of `ChainLoss`.
+        processes: that train together, each of them with such a trainer; this one alone unless given.
 
     Attributes:
         level_sampling: how many items the levels get, and how much their losses count; None for kernels that are not trained for their
@@ -72,6 +76,7 @@ class Trainer:
         *,
         level_sampling: LevelSampling | None = None,
         loss: nn.Module | None = None,
+        processes: Processes | None = None,
     ) -> None:
         if chain.importance_samples != config.importance_samples:
             raise ValueError(
@@ -82,7 +87,7 @@ class Trainer:
             raise SaltusError(f"the {have} a condition and the {lack}; give both the same")
         self.chain, self.data, self.config = chain, data, config
         self.schedule: Schedule = ByUpdates(config.updates) if config.time is None else ByTime(config.time)
-        self._gradient = Gradient(loss or ChainLoss(chain), config.micro_batch, self._precision)
+        self._processes = processes or Processes()
         if config.channels_last:
             for module in chain.modules():
                 if isinstance(module, nn.Conv2d):
@@ -102,7 +107,16 @@ class Trainer:
         self._equal = config.level_weighting is LevelWeighting.EQUAL or (config.level_weighting is None and flows)
         self.level_sampling = level_sampling or (LevelSampling(chain.levels.L, d, equal=self._equal) if bound else None)
         self._optimiser = torch.optim.AdamW(self._parameters, betas=BETAS, weight_decay=config.weight_decay, fused=True)
-        self._state = State(self._parameters, self._averages, self._buffers, self._optimiser, self.level_sampling)
+        least = self.level_sampling.least if self.level_sampling else 1 / chain.levels.L
+        few = least * config.batch < self._processes.world or config.micro_batch is not None
+        uneven = len(chain.kernels) > 1 and few  # a share, or a piece of it, may have no item for a kernel
+        loss = self._processes.prepare(loss or ChainLoss(chain), self._optimiser, uneven=uneven)
+        if self._processes.sharded:
+            self._parameters = list(chain.parameters())
+            self._averages = [parameter.detach().clone() for parameter in self._parameters]
+        self._gradient = Gradient(loss, config.micro_batch, self._precision, self._processes)
+        self._totals = Totals(self._processes, len(self.level_sampling.probabilities) if self.level_sampling else 0)
+        self._state = State(self._parameters, self._averages, self._buffers, self._optimiser, self.level_sampling, self._processes)
 
     def averaged(self) -> Chain:
         """The chain to sample from, at any moment: a copy with averaged weights, calibrated on the validation items."""
@@ -142,7 +156,7 @@ class Trainer:
         chain = copy.deepcopy(self._average)
         with torch.no_grad():
             for parameter, weight in zip(chain.parameters(), weights or self._averages, strict=True):
-                parameter.copy_(weight)
+                parameter.copy_(self._processes.whole(weight))
         chain.calibrate(y, seed=self.config.seed, condition=condition)
         return chain.eval()
 
@@ -162,10 +176,9 @@ class Trainer:
                     "try a smaller learning rate"
                 )
             self._done = update + 1
-            self.schedule.tick()
+            self.schedule.tick(self._processes.mains if self.config.time else float)
             if self.schedule.validates(self._done):
-                self._validation = self.validate()
-                self._keep_if_best()
+                self._keep_if_best(self.validate())
             yield Progress(self._done, sum(terms.values()), terms, norm, self._skipped, self._validation)
 
     @property
@@ -178,7 +191,8 @@ class Trainer:
         self.chain.train()
         self._update(0)
 
-    def _keep_if_best(self) -> None:
+    def _keep_if_best(self, validation: Validation) -> None:
+        self._validation = self._processes.agreed(lambda: validation)  # or processes might disagree by a rounding
         bits, bound = self._validation.bits_per_dim, all(kernel.trains_bound for kernel in self.chain.each_kernel())
         if bound and bits is not None and bits < self._best_bits and not is_reweighted(self.config.loss_weights):
             self._state.best = [average.detach().clone() for average in self._averages]
@@ -219,39 +233,41 @@ class Trainer:
         """One step of the optimiser, unless loss or gradient is not finite: the terms of the loss, the gradient's norm, and whether."""
         batch = self._batch(update)
         loss = self._gradient.add(batch, self.level_sampling.factors if self.level_sampling and self._equal else None)
-        norm = self._clipped()
-        means = (torch.stack([value.mean() for value in loss.terms.values()]) / batch.y[0].numel()).tolist()
-        finite = math.isfinite(norm) and math.isfinite(sum(means))
+        norm, (sums, levels) = self._clipped(), self._totals.of(loss)
+        means = {name: total / self.config.batch / batch.y[0].numel() for name, total in sums.items()}
+        finite = math.isfinite(norm) and math.isfinite(sum(means.values()))
         if not finite:
-            self._fault = _fault(loss)
+            faults = self._processes.everyones(_fault(loss))
+            self._fault = next((fault for fault in faults if fault != _GRADIENT), _GRADIENT)
         else:
             for group in self._optimiser.param_groups:
                 group["lr"] = self.config.learning_rate * self.schedule.learning_rate(update, self.config.warm_up)
             self._optimiser.step()
             if self.level_sampling:
-                self.level_sampling.update(loss)
+                self.level_sampling.take(levels)
             self._average_weights()
-        return dict(zip(loss.terms, means, strict=True)), norm, finite
+        return means, norm, finite
 
     def _clipped(self) -> float:
         """The norm of the gradient, which is then no longer than allowed."""
         total = nn.utils.get_total_norm([parameter.grad for parameter in self._parameters if parameter.grad is not None])
-        norm = float(total)
+        norm = float(self._processes.whole(total))
         if norm > self.config.clip:
             nn.utils.clip_grads_with_norm_(self._parameters, self.config.clip, total)
         return norm
 
     def _batch(self, update: int) -> Batch:
-        """What an update sees."""
+        """What this process sees of an update."""
         config, first = self.config, update * self.config.batch
-        index = items_after(len(self.data.train), first, config.batch, config.seed)
-        noise = self.chain.noise(config.seed, first, config.batch)
+        rows = self._processes.dealt(config.batch)
+        index = items_after(len(self.data.train), first, config.batch, config.seed)[rows]
+        noise = replace(self.chain.noise(config.seed, first + rows.start, len(index)), step=rows.step)
         risen, weights = min(1.0, self.schedule.share(update) / config.kl_warm_up) if config.kl_warm_up else 1.0, config.loss_weights
         weights["kl"] = weights.get("kl", 1.0) * risen
         k = self.chain.importance_samples if risen == 1 else 1
         probabilities = self.level_sampling.probabilities if self.level_sampling else None
         y = self.data.train[index].to(self._device)
-        return Batch(y, noise, self._condition(index, noise), weights, probabilities, k, config.eta)
+        return Batch(y, noise, self._condition(index, noise), weights, probabilities, k, config.eta, (rows.start, config.batch))
 
     def _condition(self, index: Tensor, noise: Noise) -> Tensor | None:
         """The conditions of items, some of them left out."""
@@ -281,4 +297,4 @@ def _fault(loss: Loss) -> str:
     for name, value in loss.terms.items():
         if (broken := ~value.detach().isfinite().cpu()).any():
             return f"the term {name} of level {int(loss.level[broken][0])}"
-    return "the gradient"
+    return _GRADIENT
