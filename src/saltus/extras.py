@@ -5,6 +5,7 @@
     compare    the above, matplotlib and jinja2: other samplers on the same networks, and pages
     study      the same
     demo       matplotlib for pictures
+    tables     pyarrow: CSV and Parquet files
 
 Everything else, such as training, sampling and bounds, works without them.
 """

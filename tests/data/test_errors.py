@@ -100,7 +100,7 @@ def pale(n: int = 60) -> np.ndarray:
 
 ERRORS: dict[str, tuple[Callable[[Path], str], str]] = {
     "missing": (lambda _: "none.npy", "no such file"),
-    "extension": (written("bad.csv", b"1,2"), ".csv"),
+    "extension": (written("bad.xlsx", b"1,2"), ".xlsx"),
     "no extension": (written("bad", b"1,2"), "type none"),
     "one image": (written("bad.png", b""), "one image"),
     "garbage": (written("bad.npy", b"garbage"), "cannot be read"),

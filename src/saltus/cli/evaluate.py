@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["evaluate_command"]
 
 _FILE, _FEWEST = "evaluation.json", 2  # samples in a third
-_SAMPLES = "samples.npz"
+_SAMPLES = "samples"
 _RUN_OPTIONS = ("seeds", "calls", *SAMPLING_OPTIONS, "importance_samples", "by_level")
 _CLASS_ITEMS = 200  # whose bound is summed over classes: each takes two bounds a class
 
@@ -184,15 +184,15 @@ def _classes(chain: Chain, real: Tensor, condition: Tensor) -> dict[str, Any] | 
 def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> tuple[dict[str, Any], str]:
     import torch
 
-    from saltus.data import load
+    from saltus.data import TABLES, load
     from saltus.evaluation import THIRDS, evaluate_items
 
     if not place.exists():
         raise SaltusError(f"{place} is not there; give a folder that train wrote, or a file or folder of samples")
     if not data:
         raise SaltusError(f"{place} holds no run, which would know its data; give what its samples are compared with as --data")
-    if (place / _SAMPLES).is_file():  # what `saltus sample` wrote, with a picture beside it
-        place = place / _SAMPLES
+    written = (place / f"{_SAMPLES}{ending}" for ending in (".npz", *TABLES))
+    place = next((file for file in written if file.is_file()), place)  # by `saltus sample`, with a picture beside it
     items = load(data)
     y = _encoded(place, items)
     if len(y) < THIRDS * _FEWEST:
@@ -207,7 +207,7 @@ def _encoded(place: Path, items: DataSet) -> Tensor:
     """The samples of a file or folder as items of a data set."""
     from saltus.data import read_items
 
-    raw, encoding = read_items(place), items.encoding
+    raw, encoding = read_items(place, columns=items.columns), items.encoding
     try:
         integers = encoding.dtype.name == "float64" and not encoding.layout.is_image  # as tables of integers are kept
         if encoding.dtype.kind == "f" and raw.dtype.kind != "f" and not integers:

@@ -32,7 +32,12 @@ _PICTURED = 400  # items in the picture, at most
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--n", type=click.IntRange(min=1), required=True, help="How many items to generate.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for samples.npz and, for images, samples.png.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder for samples.npz and, for images, samples.png; of a CSV or Parquet file, for samples in such a file.",
+)
 @click.option("--calls", type=click.IntRange(min=1), help="Network calls of each item; for a run that was trained with --any-step.")
 @click.option(
     "--condition",
@@ -50,21 +55,26 @@ def sample(
 
     RUN is its folder, or the name of a chain that comes with saltus: digits, fashion-mnist or mnist.
     """
-    from saltus.training import encoding_of, usable_device
+    from saltus.training import encoding_of, table_of, usable_device
 
     if not (run := run_folder(run)).is_dir():
         found, known = "a file" if run.exists() else "not there", ", ".join(PRETRAINED)
         raise SaltusError(f"{run} is {found}; give the folder of a training run, or a chain that comes with saltus: {known}")
     chain = chain_of(run, calls).to(usable_device(device))
     encoding = encoding_of(chain, run)
-    files = [out / "samples.npz"] + [out / "samples.png"] * encoding.layout.is_image
+    table = table_of(run, encoding)
+    files = [out / f"samples{table[0] if table else '.npz'}"] + [out / "samples.png"] * encoding.layout.is_image
     if taken := [file for file in files if file.exists()]:
         raise SaltusError(f"{taken[0]} is already there; give another folder with --out, or remove it first")
     told_items = chain.conditions_for(None if condition is None else _parsed(chain, condition, n), chain.noise(seed, 0, n))
     parts = _parts(chain, n, seed, sampling, told_items)
     first = next(parts)  # what the chain refuses, it refuses before there is a folder
     out.mkdir(parents=True, exist_ok=True)
-    _write(itertools.chain([first], parts), n, encoding, files, _names(chain, told_items))
+    labels, parts = _names(chain, told_items), itertools.chain([first], parts)
+    if table:
+        _write_table(parts, encoding, files[0], *table, labels)
+    else:
+        _write(parts, n, encoding, files, labels)
     told = {} if condition is None else {"condition": condition}
     result = {"samples": n, "seed": seed, **asdict(sampling), **told, "calls": chain.levels.L, "files": [str(file) for file in files]}
     say(as_json, result, f"{_counted(n, 'sample')}, {_counted(chain.levels.L, 'network call')} each: " + " and ".join(map(str, files)))
@@ -105,6 +115,26 @@ def _names(chain: Chain, conditions: Tensor | None) -> Sequence[str] | None:
     if conditions is None or not isinstance(chain.condition, ClassCondition):
         return None
     return [chain.condition.names[c] if c >= 0 else "" for c in conditions.tolist()]
+
+
+def _write_table(
+    parts: Iterable[Tensor],
+    encoding: Encoding,
+    file: Path,
+    ending: str,
+    names: Sequence[str],
+    dtypes: Sequence[str],
+    labels: Sequence[str] | None,
+) -> None:
+    """The items as a table like the one that was learned: its columns by their names, in their types."""
+    from saltus.data import table_writer
+    from saltus.storage import atomically
+
+    done = 0
+    with atomically(file) as place, table_writer(place, ending, names, dtypes, None if labels is None else "label") as write:
+        for y in parts:
+            write(encoding.decode(y), None if labels is None else labels[done : done + len(y)])
+            done += len(y)
 
 
 def _write(parts: Iterable[Tensor], n: int, encoding: Encoding, files: list[Path], labels: Sequence[str] | None) -> None:

@@ -5,9 +5,13 @@ from saltus.data.conditions import Conditions, Labels
 from saltus.data.dataset import DataSet, subsample
 from saltus.data.encoding import Encoding, Standardised
 from saltus.data.layout import Layout
+from saltus.data.preparation import AS_GIVEN, Preparation
 from saltus.data.sources import digits, load, read_items
+from saltus.data.table_files import TABLES, table_ending, table_writer
 
 __all__ = [
+    "AS_GIVEN",
+    "TABLES",
     "Binned",
     "Conditions",
     "DataSet",
@@ -15,9 +19,12 @@ __all__ = [
     "Labels",
     "Layout",
     "Listed",
+    "Preparation",
     "Standardised",
     "digits",
     "load",
     "read_items",
     "subsample",
+    "table_ending",
+    "table_writer",
 ]

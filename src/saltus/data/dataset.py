@@ -16,6 +16,7 @@ from saltus.data.conditions import Conditions, Labels, condition_on, read_attrib
 from saltus.data.encoding import Encoding
 from saltus.data.layout import Array
 from saltus.data.parts import PARTS, Parts, as_array, together
+from saltus.data.preparation import AS_GIVEN, Preparation
 from saltus.data.rule import check_items, encoding_for
 from saltus.data.split import places
 from saltus.errors import SaltusError
@@ -44,6 +45,8 @@ class DataSet:
         condition: what a model of the items is conditioned on, if on anything.
         conditions: its values for the items.
         notes: what a user should know about the file, one sentence each.
+        columns, dtypes: the names of a table's columns and the types that they have in its file, where it says.
+        preparation: how the items were made alike.
 
     Raises:
         SaltusError: if a part is empty, or is not of the encoding's event shape and float32; if its labels are not int64, one an
@@ -61,6 +64,9 @@ class DataSet:
     condition: Condition | None = None
     conditions: Conditions | None = None
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    preparation: Preparation = AS_GIVEN
 
     def __post_init__(self) -> None:
         for part in PARTS:
@@ -127,9 +133,16 @@ class DataSet:
 
     @classmethod
     def from_parts(
-        cls, parts: Parts, condition: str | None = None, *, name: str, source: str = "", encoding: Encoding | None = None
+        cls,
+        parts: Parts,
+        condition: str | None = None,
+        *,
+        name: str,
+        source: str = "",
+        encoding: Encoding | None = None,
+        preparation: Preparation = AS_GIVEN,
     ) -> DataSet:
-        """Split what is not divided, choose an encoding if none is given, and encode.
+        """Split what is not divided, choose an encoding if none is given, and encode; `preparation` is what the parts were read with.
 
         Raises:
             SaltusError: if the items, or the condition, cannot be used.
@@ -146,8 +159,21 @@ class DataSet:
         kind, values = condition_on(condition, labels, attributes)
         encoding = encoding or encoding_for(parts, raw[0])
         train, validation, test = (encoding.encode(part) for part in raw)
-        notes = parts.notes + divided.notes
-        return cls(name, encoding, train, validation, test, labels=labels, source=source, condition=kind, conditions=values, notes=notes)
+        return cls(
+            name,
+            encoding,
+            train,
+            validation,
+            test,
+            labels=labels,
+            source=source,
+            condition=kind,
+            conditions=values,
+            notes=parts.notes + divided.notes,
+            columns=parts.columns,
+            dtypes=parts.dtypes,
+            preparation=preparation,
+        )
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -195,6 +221,19 @@ class DataSet:
         for values in (self.conditions.train, self.conditions.validation, self.conditions.test):
             hashed.update(str((values.dtype, tuple(values.shape))).encode() + values.contiguous().numpy().tobytes())
         return hashed.hexdigest()
+
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Where they come from and how they were read, for JSON: what a run keeps of its data."""
+        return {
+            "source": self.source,
+            "fingerprint": self.fingerprint,
+            "conditions": self.condition_fingerprint,
+            "preparation": self.preparation.changed,
+            "columns": list(self.columns),
+            "dtypes": list(self.dtypes),
+            "notes": list(self.notes),
+        }
 
     def describe(self) -> str:
         """One line for humans."""

@@ -18,7 +18,7 @@ the file, also if it was standardised before.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,6 +33,9 @@ from saltus.data.images import EXTENSIONS, read_folder
 from saltus.data.layout import Array, Layout
 from saltus.data.mixture import DIGITS_MIXTURE, digits_mixture
 from saltus.data.parts import Parts
+from saltus.data.preparation import AS_GIVEN, Preparation
+from saltus.data.table_files import TABLES, table_ending
+from saltus.data.tables import read_table
 from saltus.errors import SaltusError
 
 __all__ = ["digits", "load", "read_items"]
@@ -57,8 +60,14 @@ def digits(condition: str | None = None) -> DataSet:
     return DataSet.from_parts(parts, condition, name=_DIGITS, source=_DIGITS, encoding=Binned(Layout.GRAY, (8, 8), 0, 16, "uint8"))
 
 
-def load(place: str | Path | Array | Tensor, *, condition: str | None = None, encoding: Encoding | None = None) -> DataSet:
-    """The data set of a .npy or .npz file, a folder of images, or an array of raw items, by the rules above.
+def load(
+    place: str | Path | Array | Tensor,
+    *,
+    condition: str | None = None,
+    encoding: Encoding | None = None,
+    preparation: Preparation = AS_GIVEN,
+) -> DataSet:
+    """The data set of a file, a folder of images, or an array of raw items, by the rules above.
 
     Two need no file: "digits", and "digits-mixture", which is drawn from a known distribution that looks like them.
 
@@ -66,6 +75,7 @@ def load(place: str | Path | Array | Tensor, *, condition: str | None = None, en
         place: a path, one of these names, or an array; `DataSet.from_arrays` takes arrays in parts, and labels.
         condition: "labels" or "attributes" to condition a model on them.
         encoding: of a file's or folder's values, in place of the one that the rules give.
+        preparation: how the items of a file or folder are made alike.
 
     Raises:
         SaltusError: if there is nothing there that can be used; the sentence names the file.
@@ -78,21 +88,26 @@ def load(place: str | Path | Array | Tensor, *, condition: str | None = None, en
         return digits_mixture(digits(), condition)
     path = Path(place).expanduser()
     with _naming(path):
-        parts = _read(path, condition)
+        parts = _read(path, condition, preparation)
         whole = path.resolve()
-        name = whole.name if whole.is_dir() else whole.stem
-        return DataSet.from_parts(parts, condition, name=name, source=str(whole), encoding=encoding)
+        name = whole.name if whole.is_dir() else whole.name[: -len(table_ending(whole))] if table_ending(whole) else whole.stem
+        return DataSet.from_parts(parts, condition, name=name, source=str(whole), encoding=encoding, preparation=preparation)
 
 
-def read_items(path: str | Path) -> Array:
-    """The raw items (N, ...) of a .npy or .npz file or a folder of images, such as samples: of a file in parts the first.
+def read_items(path: str | Path, *, preparation: Preparation = AS_GIVEN, columns: Sequence[str] = ()) -> Array:
+    """The raw items (N, ...) of a file or a folder of images, such as samples: of a file in parts the first.
+
+    Args:
+        path: of the file or folder.
+        preparation: how the items of a file or folder are made alike.
+        columns: of a table, by their names, in the order that they are wanted in; all in their own order unless given.
 
     Raises:
         SaltusError: as `load`, though any number of items and any values will do.
     """
     place = Path(path).expanduser()
     with _naming(place):
-        return _read(place).train
+        return read_table(place, wanted=columns).train if table_ending(place) else _read(place, None, preparation).train
 
 
 @contextmanager
@@ -103,18 +118,21 @@ def _naming(place: Path) -> Iterator[None]:
         raise SaltusError(f"{place}: {error}") from error
 
 
-def _read(place: Path, condition: str | None = None) -> Parts:
+def _read(place: Path, condition: str | None, preparation: Preparation) -> Parts:
     if os.path.isdir(place):  # of os.path: pathlib raises where a path cannot be
         return read_folder(place)
     if not os.path.exists(place):
         raise SaltusError(
-            f"there is no such file or folder; expected a .npy or .npz file, a folder of images, "
+            f"there is no such file or folder; expected a .npy, .npz, .csv or .parquet file, a folder of images, "
             f'"{_DIGITS}" or "{DIGITS_MIXTURE}": check the path'
         )
     if place.suffix.lower() in EXTENSIONS:
         raise SaltusError("one image is not a data set; expected the folder that holds many: give that folder")
+    if table_ending(place):
+        return read_table(place, condition)
     if place.suffix.lower() not in _ARRAYS:
         raise SaltusError(
-            f"files of the type {place.suffix or 'none'} are not read; expected a .npy or .npz file, or a folder of images: convert it"
+            f"files of the type {place.suffix or 'none'} are not read; expected one of {', '.join((*_ARRAYS, *TABLES))}, or a folder of "
+            "images: convert it"
         )
     return read_arrays(place, condition)
