@@ -4,6 +4,7 @@ from saltus.data.bins import Binned, Listed
 from saltus.data.conditions import Conditions, Labels
 from saltus.data.dataset import DataSet, subsample
 from saltus.data.encoding import Encoding, Standardised
+from saltus.data.inspection import Inspection, inspect
 from saltus.data.layout import Layout
 from saltus.data.preparation import AS_GIVEN, Preparation
 from saltus.data.sources import digits, load, read_items
@@ -16,12 +17,14 @@ __all__ = [
     "Conditions",
     "DataSet",
     "Encoding",
+    "Inspection",
     "Labels",
     "Layout",
     "Listed",
     "Preparation",
     "Standardised",
     "digits",
+    "inspect",
     "load",
     "read_items",
     "subsample",

@@ -7,7 +7,7 @@ import numpy as np
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 
-__all__ = ["checked", "not_finite", "reason"]
+__all__ = ["checked", "not_finite", "plain", "reason"]
 
 
 def checked(array: Array, what: str) -> Array:
@@ -31,6 +31,11 @@ def not_finite(values: Array) -> str:
         return ""
     bad = np.argwhere(~np.isfinite(values))
     return f"{len(bad)} NaN or infinite value{'s' if len(bad) > 1 else ''}, the first at [{', '.join(map(str, bad[0]))}],"
+
+
+def plain(text: str) -> str:
+    """A name as a terminal may show it: what it would act on is written out."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def reason(error: Exception) -> str:
