@@ -87,7 +87,7 @@ def _unit(low: float, high: float) -> tuple[float, float] | None:
 def _check_range(y: Tensor, items: DataSet) -> None:
     """Refuse samples that leave the range of the data by more than its width, or fill less than a hundredth of it: other units."""
     shape = (-1, 1) if items.encoding.layout.is_image else (-1, y.shape[1])  # images have one unit, a table one for each column
-    (low, high), (least, most) = ((part.reshape(shape).amin(0), part.reshape(shape).amax(0)) for part in (items.train, y))
+    (low, high), (least, most) = ((part.reshape(shape).amin(0), part.reshape(shape).amax(0)) for part in (items.fitting_items, y))
     width = high - low
     wrong = (least < low - width) | (most > high + width) | (most - least < width / 100)
     if bool(wrong.any()):

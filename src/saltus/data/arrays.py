@@ -10,8 +10,10 @@ import numpy as np
 
 from saltus.data.checks import reason
 from saltus.data.conditions import read_attributes, read_labels
+from saltus.data.kept import MOST_UNPACKED
 from saltus.data.layout import Array
 from saltus.data.parts import Parts, together
+from saltus.data.zipped import Zipped
 from saltus.errors import SaltusError
 
 __all__ = ["read_arrays"]
@@ -37,9 +39,11 @@ def read_arrays(path: Path, condition: str | None = None) -> Parts:
         SaltusError: if the file cannot be read, its names are not known, an array is none of numbers, or what has to be there is not.
     """
     try:
+        if path.suffix.lower() == ".npy" and path.stat().st_size > MOST_UNPACKED:
+            return together([np.load(path, mmap_mode="r", allow_pickle=False)], ["the array"])
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
-            return together([loaded], ["the array"]) if isinstance(loaded, np.ndarray) else _parts(loaded, condition)
+            return together([loaded], ["the array"]) if isinstance(loaded, np.ndarray) else _parts(Zipped(path, loaded), condition)
     except SaltusError:
         raise
     except Exception as error:  # numpy, zipfile, zlib and lzma each have their own
@@ -47,7 +51,7 @@ def read_arrays(path: Path, condition: str | None = None) -> Parts:
         raise SaltusError(f"this cannot be read as arrays of numbers ({why}); write it again with numpy.save or numpy.savez") from error
 
 
-def _parts(file: Mapping[str, Array], condition: str | None) -> Parts:
+def _parts(file: Zipped, condition: str | None) -> Parts:
     names, labels, attributes = _chosen(list(file))
     parts = together([None if name is None else file[name] for name in names], _told(names))
     columns = _columns(file, parts.train)
@@ -63,7 +67,7 @@ def _parts(file: Mapping[str, Array], condition: str | None) -> Parts:
     if condition == "attributes":
         parts = replace(parts, attributes=read_attributes(parts, _beside(file, attributes, names), _told(attributes)))
         used |= _used(attributes, names)
-    return replace(parts, notes=_note([name for name in file if name not in used]))
+    return replace(parts, notes=(*file.notes, *_note([name for name in file if name not in used])))
 
 
 def _chosen(names: list[str]) -> tuple[Names, Names, Names]:

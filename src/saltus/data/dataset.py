@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from saltus.data.conditions import Conditions, Labels, condition_on, read_attributes, read_labels
+from saltus.data.drawn import draw, fitted_number
 from saltus.data.encoding import Encoding
+from saltus.data.items import Examples, Items, subsample, variance_of
 from saltus.data.layout import Array
 from saltus.data.parts import PARTS, Parts, as_array, together
 from saltus.data.preparation import AS_GIVEN, Preparation
@@ -23,7 +24,7 @@ from saltus.errors import SaltusError
 from saltus.networks.conditions import ClassCondition, Condition
 from saltus.oracles import Oracle
 
-__all__ = ["DataSet", "subsample"]
+__all__ = ["DataSet"]
 
 _CHUNK = 1024  # items copied at a time
 _DIGEST = 8  # bytes of a fingerprint
@@ -36,7 +37,7 @@ class DataSet:
     Attributes:
         name: for humans.
         encoding: from raw values to y and back.
-        train: what parameters are learned from.
+        train: what parameters are learned from; `Items` where they are too many to be held in memory.
         validation: for choices, such as level grids, variances and presets.
         test: for what is reported, and nothing else.
         labels: the items' classes, where the data have them; used to measure, and learned only as the condition.
@@ -55,7 +56,7 @@ class DataSet:
 
     name: str
     encoding: Encoding
-    train: Tensor
+    train: Examples
     validation: Tensor
     test: Tensor
     labels: Labels | None = None
@@ -70,7 +71,7 @@ class DataSet:
 
     def __post_init__(self) -> None:
         for part in PARTS:
-            y: Tensor = getattr(self, part)
+            y: Examples = getattr(self, part)
             if not len(y) or y.shape[1:] != self.event_shape or y.dtype != torch.float32:
                 raise SaltusError(
                     f"the {part} part of {self.name} is {y.dtype} of shape {tuple(y.shape)}; "
@@ -149,27 +150,24 @@ class DataSet:
         """
         check_items(parts)
         divided = places(parts)
-        raw = divided.divide(parts)
+        drawn = draw(divided.rows(parts), parts.train[0].size)
         labels = attributes = None
         if parts.labels is not None:
-            train, validation, test = (torch.from_numpy(part) for part in divided.divide(parts.labels))
+            train, validation, test = (torch.from_numpy(part) for part in drawn.of(parts.labels))
             labels = Labels(train, validation, test, parts.classes)
         if parts.attributes is not None:
-            attributes = divided.divide(parts.attributes)
+            attributes = drawn.of(parts.attributes)
         kind, values = condition_on(condition, labels, attributes)
-        encoding = encoding or encoding_for(parts, raw[0])
-        train, validation, test = (encoding.encode(part) for part in raw)
+        encoding = encoding or encoding_for(parts, drawn.fitted)
         return cls(
             name,
             encoding,
-            train,
-            validation,
-            test,
+            *drawn.encoded(encoding),
             labels=labels,
             source=source,
             condition=kind,
             conditions=values,
-            notes=parts.notes + divided.notes,
+            notes=parts.notes + divided.notes + drawn.notes,
             columns=parts.columns,
             dtypes=parts.dtypes,
             preparation=preparation,
@@ -195,13 +193,31 @@ class DataSet:
     @cached_property
     def variance(self) -> float:
         """The variance of the training items, averaged over dimensions."""
-        return float(self.train.var(0, correction=0).mean())
+        return variance_of(self.train)
+
+    @property
+    def fitting_items(self) -> Tensor:
+        """The training items, for what needs all at once: a draw of them where they are not held in memory."""
+        return self.train if isinstance(self.train, Tensor) else subsample(self.train, self._fitted)
+
+    @property
+    def fitting_labels(self) -> Tensor | None:
+        """The classes of these items, if the data are conditioned on them."""
+        labels = self.class_labels
+        return labels if labels is None or isinstance(self.train, Tensor) else subsample(labels, self._fitted)
+
+    @property
+    def _fitted(self) -> int:
+        return fitted_number(self.event_shape)
 
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits, a hash of the encoding and of the bytes of all items in their order: equal for equal items."""
         hashed = hashlib.blake2b(self.encoding.key.encode(), digest_size=_DIGEST)
         for y in (self.train, self.validation, self.test):
+            if isinstance(y, Items):
+                y.add_to(hashed)
+                continue
             hashed.update(str(tuple(y.shape)).encode())
             for start in range(0, len(y), _CHUNK):
                 hashed.update(y[start : start + _CHUNK].contiguous().numpy().astype("<f4", copy=False).data)
@@ -245,16 +261,6 @@ class DataSet:
         kinds = self.labels.kinds if self.labels and not isinstance(self.condition, ClassCondition) else ()
         labels = f", labels of {len(kinds)} classes" if kinds else ""
         return f"<DataSet {self.describe()}{labels}, event shape {self.event_shape}>"
-
-
-def subsample(items: Tensor, n: int, *, seed: int = 0) -> Tensor:
-    """n items drawn without replacement, or all in their order if there are no more: files may be sorted.
-
-    The rows depend on the number of items, n and the seed alone, so that the conditions of the items are drawn in the same way.
-    """
-    if len(items) <= n:
-        return items
-    return items[torch.from_numpy(np.random.default_rng(seed).permutation(len(items))[:n])]
 
 
 def _three(values: Any) -> list[Array | None]:

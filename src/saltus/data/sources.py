@@ -86,7 +86,7 @@ def read_parts(place: str | Path, condition: str | None = None, preparation: Pre
     if place not in _BUILT_IN:
         return read_place(place, condition, preparation)
     data = _BUILT_IN[place](condition)
-    train, validation, test = (data.encoding.decode(part) for part in (data.train, data.validation, data.test))
+    train, validation, test = (data.encoding.decode(part) for part in (data.fitting_items, data.validation, data.test))
     assert data.labels is not None  # all that are built in have them
     labels = Parts(data.labels.train.numpy(), data.labels.validation.numpy(), data.labels.test.numpy())
     return Parts(train, validation, test, labels=labels, classes=data.labels.names)

@@ -47,6 +47,13 @@ class Places:
             raw[self.test] if test is None else test,
         )
 
+    def rows(self, parts: Parts) -> list[tuple[Array, Array]]:
+        """For training, validation and test items the array that holds them, and their places there (n,)."""
+        found = [(parts.train, np.flatnonzero(self.train))]
+        for part, mask in zip(parts.each[1:], (self.validation, self.test), strict=True):
+            found.append((parts.train, np.flatnonzero(mask)) if part is None else (part, np.arange(len(part))))
+        return found
+
 
 def places(parts: Parts) -> Places:
     """The split of raw items (N, ...): validation and test items are taken from the training items, if they are not given.
