@@ -102,18 +102,15 @@ def _write(folder: Path, parts: Parts) -> None:
 def _read(folder: Path) -> Parts:
     try:
         document = read_json(folder / _DOCUMENT)
-        items = [np.load(folder / f"{name}.npy", mmap_mode="r")[:n] for name, n in document["items"].items()]
-        labels = [np.load(file) for name in document["items"] if (file := folder / f"{name}.labels.npy").is_file()]
+        items = {name: np.load(folder / f"{name}.npy", mmap_mode="r")[:n] for name, n in document["items"].items()}
+        labels = {name: np.load(file) for name in items if (file := folder / f"{name}.labels.npy").is_file()}
+        return Parts(
+            items["train"],
+            items.get("validation"),
+            items.get("test"),
+            labels=Parts(labels["train"], labels.get("validation"), labels.get("test")) if labels else None,
+            classes=tuple(map(str, document["classes"])),
+            notes=(*map(str, document["notes"]), f"the items are kept, unpacked, in {folder}"),
+        )
     except (KeyError, TypeError, AttributeError, ValueError, OSError) as error:
         raise SaltusError(f"{folder} is damaged; remove it, and it is made again") from error
-    found = dict(zip(document["items"], items, strict=True))
-    beside = dict(zip(document["items"], labels, strict=False))
-    classes, note = tuple(document["classes"]), f"the items are kept, unpacked, in {folder}"
-    return Parts(
-        found["train"],
-        found.get("validation"),
-        found.get("test"),
-        labels=Parts(beside["train"], beside.get("validation"), beside.get("test")) if labels else None,
-        classes=classes,
-        notes=(*document["notes"], note),
-    )
