@@ -10,12 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from saltus.data import Binned, Layout, Listed, Standardised, digits, load, read_items
+from saltus.data import Binned, Layout, Listed, Preparation, Standardised, digits, load, read_items
 from saltus.data.parts import Parts
 from saltus.data.split import split
 from saltus.errors import SaltusError
 from saltus.likelihoods import DiscretisedHead
 from saltus.networks.conditions import ClassCondition
+from tests.helpers.checks import assert_one_sentence
 from tests.helpers.raw import classes_of, floats, integers, save_images
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -212,6 +213,49 @@ def test_what_a_file_holds_in_vain_is_told_once(tmp_path: Path, names: list[str]
         words = note.replace(",", "").split()
         assert [name for name in words if name in names] == unused
         assert ("and 5 more" in note) == (len(names) > 15)
+
+
+def test_of_several_arrays_the_user_says_which(tmp_path: Path) -> None:
+    raw, rows = integers(200), floats("vector", 200)
+    np.savez(tmp_path / "a.npz", images=raw, data=rows, target=classes_of(raw))
+    with pytest.raises(SaltusError) as caught:
+        load(tmp_path / "a.npz")
+    assert_one_sentence(caught.value, "the arrays images and data could all be the items", "--array images")
+    for name, items in (("images", raw), ("data", rows)):
+        data = load(tmp_path / "a.npz", preparation=Preparation(array=name))
+        np.testing.assert_allclose(data.encoding.decode(data.test), split(Parts(items))[2], rtol=1e-6)
+        assert data.labels is not None
+        assert data.notes == (f"the array {'data' if name == 'images' else 'images'} is not used",)
+        assert data.origin["preparation"] == {"array": name}
+    np.savez(tmp_path / "b.npz", train_images=raw[:150], test_images=raw[150:], x_train=rows)
+    data = load(tmp_path / "b.npz", preparation=Preparation(array="train_images"))
+    assert len(data.test) == 50  # the others of the same kind come along
+    np.savez(tmp_path / "c.npz", foo=raw, bar=rows)
+    assert load(tmp_path / "c.npz", preparation=Preparation(array="bar")).event_shape == (5,)
+
+
+@pytest.mark.parametrize("name", ["labels", "y", "train_labels"])
+def test_labels_are_never_items_unless_asked_for(tmp_path: Path, name: str) -> None:
+    one_hot = np.eye(10)[np.arange(200) % 10] + np.random.default_rng(0).normal(size=(200, 10))
+    np.savez(tmp_path / "a.npz", **{name: one_hot})
+    with pytest.raises(SaltusError) as caught:
+        load(tmp_path / "a.npz")
+    assert_one_sentence(caught.value, f"the only array is {name}", f"give --array {name}")
+    assert load(tmp_path / "a.npz", preparation=Preparation(array=name)).event_shape == (10,)
+
+
+def test_an_array_that_is_not_there_is_told(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=integers())
+    np.save(tmp_path / "a.npy", integers())
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    for place, words in (
+        ("a.npz", "there is no array x; expected one of images"),
+        ("a.npy", "one array without a name"),
+        ("a.csv", "--array"),
+    ):
+        with pytest.raises(SaltusError) as caught:
+            load(tmp_path / place, preparation=Preparation(array="x"))
+        assert_one_sentence(caught.value, place, words)
 
 
 def test_the_digits_have_labels() -> None:

@@ -9,6 +9,7 @@ Labels are taken along where each array has them, one integer or text an item: `
 its own, the folders inside are classes.  Attributes are `train_attributes`, `validation_attributes` and `test_attributes`,
 or `attributes` for a whole.  What labels and attributes may be is told in `saltus.data.conditions`.
 
+Where several arrays could be the items, `--array` says which; arrays of labels are never taken for items unless they are asked for.
 `columns` names the columns of a table in messages.  All other arrays are passed over, with a note.  Raw units are those of
 the file, also if it was standardised before.  Tables in CSV and Parquet are told of in `saltus.data.tables`.
 """
@@ -86,4 +87,4 @@ def _read(path: Path, condition: str | None, preparation: Preparation) -> Parts:
             f"files of the type {path.suffix or 'none'} are not read; expected one of {', '.join((*_ARRAYS, *TABLES))}, or a folder of "
             "images: convert it"
         )
-    return read_arrays(path, condition)
+    return read_arrays(path, condition, preparation.array)
