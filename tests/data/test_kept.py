@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saltus.data import Preparation, arrays, folders, kept, load, zipped
+from saltus.data import Preparation, arrays, kept, load, stacking, zipped
 from saltus.data.arrays import read_arrays
 from saltus.data.folders import read_folder
 from saltus.data.parts import Parts
@@ -22,7 +22,7 @@ from tests.helpers.raw import integers, save_images
 def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Of a process that holds hardly anything in memory."""
     monkeypatch.setenv("SALTUS_CACHE", str(tmp_path / "cache"))
-    for module in (arrays, folders, zipped):
+    for module in (arrays, stacking, zipped):
         monkeypatch.setattr(module, "MOST_UNPACKED", 1000)
     return tmp_path / "cache" / "items"
 
@@ -50,7 +50,7 @@ def test_a_folder_is_unpacked_once_and_mapped(tmp_path: Path, cache: Path, monke
     assert first.notes[1] == f"the items are kept, unpacked, in {folder}"
     (tmp_path / "pets" / "notes.txt").touch()
     with monkeypatch.context() as patched:
-        patched.setattr(folders, "_stacked", None)  # is not done again
+        patched.setattr(stacking, "_stacked", None)  # is not done again
         again = read_folder(tmp_path / "pets")
     assert same(again, first)
     assert again.notes == (*first.notes, "passed over in pets: 1 .txt")

@@ -13,21 +13,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from saltus.data.checks import checked, plain, reason
-from saltus.data.images import EXTENSIONS, ImageReader
-from saltus.data.kept import MOST_UNPACKED, Allocate, in_memory, kept, key_of
-from saltus.data.layout import Array
+from saltus.data.checks import plain, reason
+from saltus.data.images import EXTENSIONS
 from saltus.data.parts import Parts
 from saltus.data.preparation import AS_GIVEN, Preparation
+from saltus.data.stacking import Stream, stack
 from saltus.errors import SaltusError
 
 __all__ = ["read_folder"]
@@ -47,57 +42,21 @@ def read_folder(folder: Path, preparation: Preparation = AS_GIVEN) -> Parts:
     """
     listing = _Listing(folder)
     found = listing.parts(recursive=preparation.recursive)
-    make = partial(_unpacked, found, folder, preparation)
-    files = [(part, name, path) for part, images in found.items() for name, paths in images.items() for path in paths]
-    nbytes = len(files) * _size((path for *_, path in files), preparation)
-    parts = make(in_memory) if nbytes <= MOST_UNPACKED else kept(_key(files, folder, preparation), nbytes, make)
+    if any("" in images for images in found.values()) and len({name for images in found.values() for name in images}) > 1:
+        bare = next(part for part, images in found.items() if "" in images)
+        raise SaltusError(f"the {bare} images are in no folders by class and others are; expected classes in all parts or none: move them")
+    files = {part: [(path, name or None) for name, paths in images.items() for path in paths] for part, images in found.items()}
+
+    def made_of() -> Any:
+        stats = ((part, path, name, path.stat()) for part, images in files.items() for path, name in images)
+        return [(part, str(path.resolve()), name, stat.st_size, stat.st_mtime_ns) for part, path, name, stat in stats]
+
+    parts = stack({part: _stream(images, folder) for part, images in files.items()}, preparation, made_of)
     return replace(parts, notes=(*parts.notes, *listing.notes))
 
 
-def _size(paths: Iterable[Path], preparation: Preparation) -> int:
-    """The bytes of the first image that can be read."""
-    reader = ImageReader(preparation)
-    return next((pixels.nbytes for path in paths if (pixels := reader.read(path, path.name)) is not None), 0)
-
-
-def _key(files: Sequence[tuple[str, str, Path]], folder: Path, preparation: Preparation) -> str:
-    """What the items are made of: files by their names, sizes and times."""
-    stats = ((part, name, path.relative_to(folder).as_posix(), path.stat()) for part, name, path in files)
-    told = [(part, name, path, stat.st_size, stat.st_mtime_ns) for part, name, path, stat in stats]
-    return key_of("folder", str(folder.resolve()), preparation.changed, version("pillow"), told)
-
-
-def _unpacked(found: Mapping[str, Images], folder: Path, preparation: Preparation, allocate: Allocate) -> Parts:
-    """The images of all parts as arrays."""
-    reader = ImageReader(preparation)
-    names = sorted({name for images in found.values() for name in images})
-    if len(names) > 1 and "" in names:
-        bare = next(part for part, images in found.items() if "" in images)
-        raise SaltusError(f"the {bare} images are in no folders by class and others are; expected classes in all parts or none: move them")
-    arrays, labels = dict[str, Array](), dict[str, Array]()
-    for part, images in found.items():
-        arrays[part], labels[part] = _stacked(images, names, folder, reader, partial(allocate, part))
-    items = Parts(arrays["train"], arrays.get("validation"), arrays.get("test"), notes=reader.notes)
-    if names == [""]:
-        return items
-    return replace(items, labels=Parts(labels["train"], labels.get("validation"), labels.get("test")), classes=tuple(names))
-
-
-def _stacked(
-    images: Images, names: list[str], folder: Path, reader: ImageReader, room: Callable[[Sequence[int], np.dtype[Any]], Array]
-) -> tuple[Array, Array]:
-    """The images of a part as one array, and the numbers of their classes."""
-    paths = [(path, name) for name, paths in images.items() for path in paths]
-    items, labels, done = np.empty(0), np.empty(len(paths), np.int64), 0
-    for path, name in paths:
-        pixels = reader.read(path, path.relative_to(folder).as_posix())
-        if pixels is not None:
-            if not done:
-                items = room((len(paths), *pixels.shape), pixels.dtype)
-            items[done], labels[done] = pixels, names.index(name)
-            done += 1
-    reader.check()
-    return checked(items[:done], "the folder"), labels[:done]
+def _stream(files: Sequence[tuple[Path, str | None]], folder: Path) -> Stream:
+    return Stream(len(files), lambda: ((path.relative_to(folder).as_posix(), path, name) for path, name in files))
 
 
 class _Listing:
