@@ -6,6 +6,7 @@
     study      the same
     demo       matplotlib for pictures
     tables     pyarrow: CSV and Parquet files
+    hub        the same, and datasets: data sets of Hugging Face, in a folder or on the hub
 
 Everything else, such as training, sampling and bounds, works without them.
 """

@@ -128,7 +128,8 @@ class ImageReader:
             self._done["have colours of 16 bits (the upper 8 are read)"] += image.mode in ("RGB", "RGBA") and _is_deep(image)
             self._done["have several frames (the first is taken)"] += image.format != "MPO" and getattr(image, "n_frames", 1) > 1
             self._done["are turned as their camera says"] += image.getexif().get(_ORIENTATION, 1) in range(2, 9)
-            upright = self._of_mode(ImageOps.exif_transpose(image))
+            whole = _of_16_bits(image) if image.format == "PNG" and image.mode == "I" else ImageOps.exif_transpose(image)
+            upright = self._of_mode(whole)
         pixels = _array(upright if self._asked.size is None else self._resized(upright, *self._asked.size))
         if pixels.ndim == 3 and pixels.shape[2] in (2, 4):
             hidden = pixels[..., -1] == 0
@@ -195,6 +196,13 @@ class ImageReader:
 def _array(image: Image) -> Array:
     pixels: Array = np.asarray(image)
     return pixels.astype(pixels.dtype.newbyteorder("="), copy=False)
+
+
+def _of_16_bits(image: Image) -> Image:
+    """A grey PNG, which older versions of Pillow give 32 bits."""
+    from PIL import Image as Pillow
+
+    return Pillow.fromarray(np.asarray(image).astype(np.uint16))
 
 
 def _is_deep(image: Image) -> bool:

@@ -11,7 +11,8 @@ or `attributes` for a whole.  What labels and attributes may be is told in `salt
 
 Where several arrays could be the items, `--array` says which; arrays of labels are never taken for items unless they are asked for.
 `columns` names the columns of a table in messages.  All other arrays are passed over, with a note.  Raw units are those of
-the file, also if it was standardised before.  Tables in CSV and Parquet are told of in `saltus.data.tables`.
+the file, also if it was standardised before.  Tables in CSV and Parquet are told of in `saltus.data.tables`, folders of images in
+`saltus.data.folders`, tar files in `saltus.data.shards`, and data sets of Hugging Face in `saltus.data.hub`.
 """
 
 from __future__ import annotations
@@ -23,9 +24,11 @@ from pathlib import Path
 
 from saltus.data.arrays import read_arrays
 from saltus.data.folders import read_folder
+from saltus.data.hub import HUB, is_saved, read_hub
 from saltus.data.images import EXTENSIONS
 from saltus.data.parts import Parts
 from saltus.data.preparation import AS_GIVEN, Preparation
+from saltus.data.shards import read_shards, shards_at
 from saltus.data.table_files import TABLES, table_ending
 from saltus.data.tables import read_table
 from saltus.errors import SaltusError
@@ -57,9 +60,10 @@ def read_place(place: str | Path, condition: str | None = None, preparation: Pre
     Raises:
         SaltusError: if it cannot be read; the sentence names it.
     """
-    path = Path(place).expanduser()
-    with naming(path):
-        return _read(path, condition, preparation)
+    with naming(place):
+        if str(place).startswith(HUB):
+            return read_hub(str(place), preparation, condition)
+        return _read(Path(place).expanduser(), condition, preparation)
 
 
 def _refuse(wrong: bool, words: str) -> None:
@@ -68,13 +72,18 @@ def _refuse(wrong: bool, words: str) -> None:
 
 
 def _read(path: Path, condition: str | None, preparation: Preparation) -> Parts:
+    if is_saved(path):
+        return read_hub(path, preparation, condition)
+    if shards := shards_at(path):
+        _refuse(preparation.array is not None, "--array names an array of a file, and these are images")
+        return read_shards(shards, preparation)
     if os.path.isdir(path):  # of os.path: pathlib raises where a path cannot be
         _refuse(preparation.array is not None, "--array names an array of a file, and this is a folder")
         return read_folder(path, preparation)
     if not os.path.exists(path):
         raise SaltusError(
-            "there is no such file or folder; expected a .npy, .npz, .csv or .parquet file, a folder of images, digits or digits-mixture: "
-            "check the path"
+            "there is no such file or folder; expected a folder of images, a .npy, .npz, .csv, .parquet or .tar file, hf:NAME, digits or "
+            "digits-mixture: check the path"
         )
     if path.suffix.lower() in EXTENSIONS:
         raise SaltusError("one image is not a data set; expected the folder that holds many: give that folder")

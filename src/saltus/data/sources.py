@@ -14,6 +14,7 @@ from torch import Tensor
 from saltus.data.bins import Binned
 from saltus.data.dataset import DataSet
 from saltus.data.encoding import Encoding
+from saltus.data.hub import HUB
 from saltus.data.layout import Array, Layout
 from saltus.data.mixture import DIGITS_MIXTURE, digits_mixture
 from saltus.data.parts import Parts
@@ -107,8 +108,11 @@ def made(
     """
     if place in _BUILT_IN:
         return _BUILT_IN[place](condition)
-    path = Path(place).expanduser()
-    with naming(path):
+    with naming(place):
+        if str(place).startswith(HUB):
+            name = str(place).removeprefix(HUB).replace("/", "-")
+            return DataSet.from_parts(parts, condition, name=name, source=str(place), encoding=encoding, preparation=preparation)
+        path = Path(place).expanduser()
         whole, ending = path.resolve(), table_ending(path)
         name = whole.name if whole.is_dir() else whole.name[: -len(ending)] if ending else whole.stem
         return DataSet.from_parts(parts, condition, name=name, source=str(whole), encoding=encoding, preparation=preparation)

@@ -19,9 +19,10 @@ from saltus.data.layout import Array
 from saltus.data.parts import PARTS, Parts
 from saltus.data.preparation import Preparation
 
-__all__ = ["Stream", "stack"]
+__all__ = ["Label", "Stream", "stack"]
 
 Label = str | int | None
+"""The class of an image, by its name or its number."""
 
 
 @dataclass(frozen=True)
