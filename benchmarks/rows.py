@@ -82,7 +82,7 @@ def of_chain(chain: Chain, data: DataSet, seconds: float) -> Made:
 def mixture(data: DataSet, seed: int, _: float) -> Made:
     """The closed form alone: exact kernels on a grid of one step have the exact likelihood."""
     begun = time.process_time()
-    law = choose_mixture(data.train, data.validation, _CLEAN, seed=seed).mixture
+    law = choose_mixture(data.fitting_items, data.validation, _CLEAN, seed=seed).mixture
     chain = Chain(OraclePrior(law), Levels((0.0, _CLEAN)), OracleKernel(law), encoding=data.encoding)
     return of_chain(chain, data, time.process_time() - begun)
 

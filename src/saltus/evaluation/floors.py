@@ -154,7 +154,7 @@ def fitted_gaussian(data: DataSet) -> GaussianMixture:
     """One Gaussian whose covariance is shrunk where items are few (Ledoit and Wolf 2004, https://doi.org/10.1016/S0047-259X(03)00096-4)."""
     from sklearn.covariance import LedoitWolf
 
-    x = data.train.flatten(1).double().numpy()
+    x = data.fitting_items.flatten(1).double().numpy()
     fitted = LedoitWolf().fit(x)
     covariance = torch.from_numpy(fitted.covariance_)
     covariance += torch.eye(len(covariance)) * _LEAST * covariance.diagonal().mean()
@@ -172,7 +172,9 @@ def _mixture(chain: Chain, data: DataSet) -> LowRankMixture:
 def start_mixture(data: DataSet, t: float) -> LowRankMixture:
     """The mixture for a time, with components of each class where the data are conditioned on classes; fitted once for each data set and
     kept in the user's cache."""
-    labels = data.class_labels
+    labels = data.fitting_labels
     told = "" if labels is None else f" {data.condition_fingerprint}"
     key = hashlib.blake2b(f"{_RECIPE} {data.fingerprint} {t:.6g}{told}".encode(), digest_size=_DIGEST).hexdigest()
-    return cached(LowRankMixture, "mixture", key, lambda: choose_mixture(data.train, data.validation, t, labels=labels).mixture.compact())
+    return cached(
+        LowRankMixture, "mixture", key, lambda: choose_mixture(data.fitting_items, data.validation, t, labels=labels).mixture.compact()
+    )

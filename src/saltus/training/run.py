@@ -155,8 +155,7 @@ def _made(
         begun = _beginning(start)
     if home is not None:
         storage.write(chain, home / CHECKPOINTS, _CHAIN)
-        told = {"fingerprint": data.fingerprint, "conditions": data.condition_fingerprint}
-        source = {"source": data.source, **told, "start": begun, "versions": _versions()}
+        source = {**data.origin, "start": begun, "versions": _versions()}
         storage.write_atomically(home / SOURCE, storage.to_json(source) + "\n")
         chain.save(home)
         config.save(home)
