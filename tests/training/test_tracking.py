@@ -63,7 +63,7 @@ class Trackio(ModuleType):
 
     def init(self, project: str, **options: Any) -> Trackio:
         self.told.append((project, options, os.environ["TRACKIO_DIR"]))
-        self.config = type("Config", (dict,), {"update": lambda config, values, allow_val_change: dict.update(config, values)})()
+        self.config = type("Config", (dict,), {"update": lambda config, values, **_: dict.update(config, values)})()
         return self
 
     def log(self, values: dict[str, float], step: int) -> None:
