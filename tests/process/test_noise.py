@@ -219,7 +219,7 @@ def test_threads_make_the_same_numbers() -> None:
         assert torch.equal(torch.cat(list(pool.map(work, items))), Noise(4, 0, 400).normal("a", (501,)))
 
 
-@pytest.mark.parametrize("wrong", [{"seed": -1}, {"first_item": -2}, {"n": -3}, {"level": -4}])
+@pytest.mark.parametrize("wrong", [{"seed": -1}, {"first_item": -2}, {"n": -3}, {"level": -4}, {"step": 0}])
 def test_negative_keys_are_refused(wrong: dict[str, int]) -> None:
     name, value = next(iter(wrong.items()))
     with pytest.raises(ValueError, match=f"{name}={value}"):

@@ -13,6 +13,7 @@ from saltus import SaltusError
 from saltus.chain import Batch, ChainLoss, Loss
 from saltus.data import DataSet, digits
 from saltus.process import Noise
+from saltus.processes import Processes
 from saltus.training import Config, Trainer, build_chain
 from saltus.training.gradient import Gradient
 from tests.helpers.checks import assert_one_sentence
@@ -66,6 +67,18 @@ def test_a_piece_knows_its_place_in_the_whole(data: DataSet) -> None:
     assert not torch.equal(Batch(part.y, part.noise).strata(), part.strata())  # the twin: a batch of its own
 
 
+@pytest.mark.parametrize("rank", [0, 1, 2])
+def test_every_third_item_is_at_its_level_of_the_whole(rank: int, data: DataSet) -> None:
+    whole = Batch(data.train[:10], Noise(0, 40, 10))
+    rows = slice(rank, 10, 3)
+    n = len(data.train[:10][rows])
+    share = Batch(whole.y[rows], Noise(0, 40 + rank, n, step=3), place=(rank, 10))
+    assert torch.equal(share.strata(), whole.strata()[rows])
+    later = share.part(slice(1, n))
+    assert torch.equal(later.strata(), whole.strata()[rows][1:])
+    assert torch.equal(later.noise.normal("z", (5,)), whole.noise.normal("z", (5,))[rows][1:])
+
+
 class Limited(nn.Module):
     """A loss for which memory does for so many items."""
 
@@ -111,6 +124,13 @@ def test_memory_that_never_does_is_told_in_a_sentence() -> None:
     assert_one_sentence(error)
     with pytest.raises(SaltusError, match=r"with 2 of the 4 .* leave micro_batch out"):
         Gradient(Limited(1, ERRORS[0]), 2, nullcontext).add(some(4), None)
+
+
+def test_of_several_processes_each_is_told_what_would_do() -> None:
+    several = Processes()
+    several.world = 2
+    with pytest.raises(SaltusError, match=r"memory ran out with 4 of the 4 .*; give micro_batch 2"):
+        Gradient(Limited(3, ERRORS[0]), None, nullcontext, several).add(some(4), None)
 
 
 def test_other_errors_are_not_taken_for_memory() -> None:

@@ -18,7 +18,6 @@ import click
 
 from saltus.errors import SaltusError
 from saltus.processes import run_of
-from saltus.storage import read_json, to_json, write_atomically
 
 if TYPE_CHECKING:
     from saltus.data.layout import Array
@@ -52,6 +51,8 @@ class Pieces:
     """
 
     def __init__(self, folder: Path, call: Mapping[str, Any], n: int, at_once: int) -> None:
+        from saltus.storage import to_json, write_atomically
+
         self._folder, self._n, self._text = folder, n, to_json(call).encode()
         before = self._call()
         if before is None:
@@ -76,6 +77,8 @@ class Pieces:
 
     def _call(self) -> dict[str, Any] | None:
         """What the pieces that are there are of; None where nobody says so."""
+        from saltus.storage import read_json
+
         try:
             found = read_json(self._folder / _CALL)
         except (OSError, SaltusError):
@@ -101,6 +104,8 @@ class Pieces:
     def get(self, number: int, make: Callable[[], Array]) -> tuple[Array, bool]:
         """The piece of this number, and whether it was there: from the disk if it is whole, or else made and kept."""
         import numpy as np
+
+        from saltus.storage import write_atomically
 
         for file in sorted(self._folder.glob(f"{number:08d}-*.npy")):
             content = file.read_bytes()
