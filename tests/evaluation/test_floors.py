@@ -34,7 +34,7 @@ def test_on_gaussian_data_the_gaussian_costs_the_entropy_and_every_step_its_info
     entropy = float(0.5 * torch.logdet(2 * torch.pi * torch.e * covariance.double()))
     error = (3 / 2 / found.items) ** 0.5 + (3 / 2 / len(data.train)) ** 0.5  # of a mean of chi squares, and of the fit
     assert abs(found.total - entropy) < 5 * error
-    assert found.total == pytest.approx(found.prior + sum(found.per_level) + chain.scaling)
+    assert found.total == pytest.approx(found.prior + sum(found.per_level) + float(data.encoding.log_jacobian(data.test).mean()))
     assert found.what == "one Gaussian, full covariance"
 
 
@@ -84,6 +84,6 @@ def test_samples_of_closed_forms_are_items() -> None:
     law = fitted_gaussian(data)
     assert isinstance(law, GaussianMixture)
     rows = closed_samples(law, data, 4000, seed=0)
-    scale = data.encoding._std  # type: ignore[attr-defined]
-    expected = covariance / torch.from_numpy(scale[:, None] * scale)
+    scale = torch.tensor([column.number.std for column in data.encoding.columns], dtype=torch.float64)  # type: ignore[attr-defined]
+    expected = covariance.double() / (scale[:, None] * scale)
     assert torch.allclose(torch.cov(rows.T), expected, atol=5 * (2 / 3000) ** 0.5)

@@ -42,7 +42,6 @@ def test_a_kernel_is_of_its_kind_and_serves_any_step_where_it_was_asked_to(
     assert type(chain.kernel(1)) is kind
     assert chain.any_step is any_step
     assert chain.encoding is data.encoding
-    assert chain.scaling == data.encoding.scaling
 
 
 def test_chains_start_from_their_seed_alone(data: DataSet) -> None:
