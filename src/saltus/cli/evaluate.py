@@ -209,7 +209,8 @@ def _encoded(place: Path, items: DataSet) -> Tensor:
 
     raw, encoding = read_items(place), items.encoding
     try:
-        if encoding.layout.is_image and encoding.dtype.kind == "f" and raw.dtype.kind != "f":
+        whole = encoding.dtype.name == "float64" and not encoding.layout.is_image  # floats may be whole numbers
+        if encoding.dtype.kind == "f" and raw.dtype.kind != "f" and not whole:
             raise SaltusError(f"the array is of type {raw.dtype} where {encoding.dtype} was expected; convert it to the units of the data")
         y = encoding.encode(encoding.layout.like(raw, encoding.shape))
         if encoding.dtype.kind == "f" or not encoding.layout.is_image:  # of integers in images the encoding knows the range

@@ -14,7 +14,7 @@ from saltus.likelihoods import GaussianHead, Number, Numbers
 __all__ = ["bend"]
 
 _SKEWNESS, _KURTOSIS = 1.0, 3.0  # beyond either a column has long tails: an exponential's are 2 and 6, a Laplacian's 0 and 3 (in excess)
-_GAIN = 0.1  # nats a value that bending must win
+_GAIN = 0.05  # nats a value that bending must win
 _ITEMS = 2000  # looked at
 _FEWEST = 40
 _SCALES = 12  # tried around each centre

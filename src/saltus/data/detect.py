@@ -33,7 +33,8 @@ _MOST_LISTED = 256
 _RARE, _RARE_ROWS = 5, 0.01  # values that come less often than this many times, and the share of rows that may have one in a list
 _EXACT = 2**53  # the integers that float64 holds exactly
 _DIGITS = 6  # decimal places that are looked for
-_EVEN = 0.01  # of a step: how far off a multiple a value may be
+_EVEN = 0.01  # of a step: how far off a multiple rounding may move a value
+_ROUNDING, _CLOSE = 8.0, 1e-6  # how many times it may happen, as where values were standardised; and what is always forgiven, of a step
 _MOST_PLACES = 2**16  # of evenly spaced values that are no decimals: rounding hides more
 _SPIKE, _SPIKE_ROWS = 0.05, 10  # the share and the number of rows of a value with room of its own
 _OFTEN = 4.0  # times as often as a Gaussian would let it
@@ -84,12 +85,12 @@ def _steps(values: Array, counts: Array, eps: float) -> tuple[float, int | None]
         return 0.0, None
     for digits in range(1, _DIGITS + 1):
         scaled = values * 10.0**digits
-        rounding = 2 * eps * largest * 10**digits
+        rounding = eps * largest * 10**digits
         if rounding > _EVEN:
             break
         if (np.abs(scaled - np.rint(scaled)) <= rounding).all():
             return _common(np.rint(scaled)) / 10**digits, digits
-    return _spacing(values), None
+    return _spacing(values, eps), None
 
 
 def _common(whole: Array) -> int:
@@ -97,8 +98,9 @@ def _common(whole: Array) -> int:
     return int(np.gcd.reduce(np.diff(whole).astype(np.int64)))
 
 
-def _spacing(values: Array) -> float:
-    """The distance of evenly spaced values, of which some may be missing; 0 if they are not, or lie too far apart to tell."""
+def _spacing(values: Array, eps: float) -> float:
+    """The distance of evenly spaced values of a relative precision, of which some may be missing; 0 if they are not, or lie too far apart
+    to tell."""
     gaps = np.diff(values)
     multiples = np.rint(gaps / gaps.min())
     places = multiples.sum()
@@ -106,7 +108,8 @@ def _spacing(values: Array) -> float:
         return 0.0
     step = float((values[-1] - values[0]) / places)
     off = (values - values[0]) / step
-    return step if np.abs(off - np.rint(off)).max() <= _EVEN else 0.0
+    rounding = max(_ROUNDING * eps * np.abs(values).max() / step, _CLOSE)
+    return step if rounding <= _EVEN and np.abs(off - np.rint(off)).max() <= rounding else 0.0
 
 
 def _number(low: float, high: float, step: float, train: Array) -> Number:
@@ -134,7 +137,7 @@ def _spikes(number: Number, train: Array) -> list[float]:
     if number.step:
         numbers = Numbers([number])
         y = numbers.forward(torch.from_numpy(values)[:, None])
-        cells = numbers.cells(y)
+        cells = numbers.cells(y, closed=True)
         mass = GaussianHead(1.0).log_mass(cells.below, cells.above, torch.zeros_like(y), torch.ones_like(y)).exp().numpy()[:, 0]
         more = counts > _OFTEN * mass * len(train)
         values, counts = values[more], counts[more]

@@ -114,11 +114,10 @@ class Numbers:
         atoms = [[*number.atoms, *[math.inf] * (most - len(number.atoms))] for number in numbers]
         none = torch.zeros(len(numbers), 0, dtype=torch.float64)
         columns = _Columns(**plain, atoms=torch.tensor(atoms, dtype=torch.float64).reshape(len(numbers), most), starts=none, ends=none)
-        before = columns.gap[:, None] * torch.arange(most)
-        starts, ends = (
-            _bent(columns.atoms + side * columns.step[:, None] / 2, columns.centre[:, None], columns.bend[:, None]) for side in (-1, 1)
-        )
-        self._on = {torch.device("cpu"): columns._replace(starts=starts + before, ends=ends + before + columns.gap[:, None])}
+        self._curved = bool(columns.bend.isfinite().any())
+        before = torch.arange(most)[:, None] * columns.gap
+        starts, ends = (self._bent(columns.atoms.T + side * columns.step / 2, columns) for side in (-1, 1))
+        self._on = {torch.device("cpu"): columns._replace(starts=(starts + before).T, ends=(ends + before + columns.gap).T)}
 
     def columns(self, device: torch.device) -> _Columns:
         """Copied to a device once."""
@@ -164,25 +163,23 @@ class Numbers:
         return torch.where((on.step > 0) | inside.any(-1), 0.0, on.std.log() + log_cosh)
 
     def off(self, y: Tensor) -> Tensor:
-        """Where y is of a counted column and not in the middle of what a value owns, beyond rounding: (B, d) bool."""
-        below, above, counted = self.cells(y, closed=True)
+        """Where y is of a column in steps and not in the middle of what a value owns, beyond rounding: (B, d) bool."""
+        below, above, _ = self.cells(y, closed=True)
         rounding = 2 * torch.finfo(torch.float32).eps * (1 + y.abs())
-        return counted & ~((y - (below + above) / 2).abs() <= _OFF * (above - below) + rounding)
+        return (self.columns(y.device).step > 0) & ~((y - (below + above) / 2).abs() <= _OFF * (above - below) + rounding)
 
     def least(self) -> Tensor:
         """The least standard deviation of a likelihood, in units of y, (d,)."""
         on = self.columns(torch.device("cpu"))
-        widths = []
-        for end in (on.low, on.high):  # where the axis is bent most, values own least
-            below, above = self._ends(end[None])
-            widths.append((above - below)[0])
-        counted = (torch.minimum(*widths) / _WHOLE).clamp_min(_LEAST_COUNTED)
+        low, high = (self._bent(end + on.step / 2, on) - self._bent(end - on.step / 2, on) for end in (on.low, on.high))
+        narrowest = torch.minimum(low, high) / on.std  # far from the centre of a bent axis
+        counted = (narrowest / _WHOLE).clamp_min(_LEAST_COUNTED)
         return torch.where(on.step > 0, counted, _LEAST)
 
     def _ends(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Where what numbers own begins and ends, without the openness of the range."""
         on = self.columns(x.device)
-        below, above = (_bent(x + side * on.step / 2, on.centre, on.bend) for side in (-1, 1))
+        below, above = (self._bent(x + side * on.step / 2, on) for side in (-1, 1))
         if on.atoms.shape[1]:
             near = on.step[:, None] / 4  # so that rounding tells no value from itself
             below = below + on.gap * (on.atoms < x[..., None] - near).sum(-1)
@@ -200,17 +197,24 @@ class Numbers:
         """The numbers of y, the counted ones on their values, and which these are."""
         on = self.columns(y.device)
         u, inside = self._without_atoms(y)
-        straight = torch.isinf(on.bend)
-        bend = torch.where(straight, 1.0, on.bend)
-        x = on.centre + torch.where(straight, u, bend * torch.sinh(u / bend))
+        x = on.centre + self._straight(u, on)
         if inside.shape[-1]:
             x = torch.where(inside.any(-1), torch.where(inside, on.atoms, 0.0).sum(-1), x)
         step = torch.where(on.step > 0, on.step, 1.0)
         return torch.where(on.step > 0, on.low + step * ((x - on.low) / step).round(), x), (on.step > 0) | inside.any(-1)
 
+    def _bent(self, x: Tensor, on: _Columns) -> Tensor:
+        """T(x)."""
+        if not self._curved:
+            return x - on.centre
+        straight = torch.isinf(on.bend)
+        scale = torch.where(straight, 1.0, on.bend)
+        return torch.where(straight, x - on.centre, scale * torch.asinh((x - on.centre) / scale))
 
-def _bent(x: Tensor, centre: Tensor, bend: Tensor) -> Tensor:
-    """T(x)."""
-    straight = torch.isinf(bend)
-    scale = torch.where(straight, 1.0, bend)
-    return torch.where(straight, x - centre, scale * torch.asinh((x - centre) / scale))
+    def _straight(self, u: Tensor, on: _Columns) -> Tensor:
+        """The distance from the centre, of T."""
+        if not self._curved:
+            return u
+        straight = torch.isinf(on.bend)
+        scale = torch.where(straight, 1.0, on.bend)
+        return torch.where(straight, u, scale * torch.sinh(u / scale))
