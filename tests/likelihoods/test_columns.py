@@ -86,8 +86,8 @@ def test_a_rounded_gaussian_costs_its_cross_entropy(width: float) -> None:
 def test_a_density_in_place_of_a_mass_falls_below_the_entropy() -> None:
     """A mixture that knows all values of a flag: its masses cost the entropy, and its density less than nothing."""
     flag, share = Number(0, 1, step=1.0, mean=0.3, std=0.46), torch.tensor([0.7, 0.3], dtype=torch.float64)
-    law, y = MixtureHead(1.0, components=2), whole(flag)
-    head, least = ColumnsHead(law, [flag]), Numbers([flag]).least()
+    y = whole(flag)
+    head, least = ColumnsHead(MixtureHead(1.0, components=2), [flag]), Numbers([flag]).columns(y.device).least
     extra = torch.zeros(2, 6, 1, dtype=torch.float64)
     extra[:, :2, 0] = share.log()
     extra[:, 2:4, 0] = (y.flatten() - torch.tensor([-1.0, 1.0])) * 1.0

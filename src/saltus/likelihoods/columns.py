@@ -20,7 +20,7 @@ import torch
 from torch import Tensor
 
 from saltus.likelihoods.heads import ContinuousHead, GaussianHead, Head
-from saltus.likelihoods.numbers import Number, Numbers
+from saltus.likelihoods.numbers import AxisTensors, Number, Numbers
 from saltus.process import sum_items
 
 __all__ = ["ColumnsHead"]
@@ -48,7 +48,6 @@ class ColumnsHead(Head):
             raise ValueError(f"outliers {outliers}; expected a share in (0, 1)")
         self.law, self.numbers, self.outliers = law, list(numbers), outliers
         self._numbers = Numbers(numbers)
-        self._least = self._numbers.least()
         self._marginal = GaussianHead(1.0)
 
     @property
@@ -66,7 +65,7 @@ class ColumnsHead(Head):
 
     @property
     def convention(self) -> str:
-        counted = len(self._numbers.counted)
+        counted = sum(number.counted for number in self.numbers)
         columns = "each column" if counted == len(self.numbers) else f"{counted} of {len(self.numbers)} columns"
         others = "" if counted == len(self.numbers) else ", and density of other numbers in the units of the file"
         return f"probability of the counted values of {columns}{others}, by {self.law.label}"
@@ -78,25 +77,25 @@ class ColumnsHead(Head):
 
     def mean(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         """Of the law before its values are counted, within the range."""
-        scaled, least = self._scaled(mean, variance), self._least.to(mean.device)
+        scaled, least = self._scaled(mean, variance), self._on(mean).least
         found = (1 - self.outliers) * least * self.law.mean(*scaled, extra)
-        on = self._numbers.columns(mean.device)
+        on = self._on(mean)
         return torch.clamp(found, *(self._numbers.forward(end[None]) for end in (on.low, on.high))).to(mean.dtype)
 
     def mode(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         """That of the law, where a value is."""
-        found = self._least.to(mean.device) * self.law.mode(*self._scaled(mean, variance), extra)
+        found = self._on(mean).least * self.law.mode(*self._scaled(mean, variance), extra)
         return self._numbers.settled(found).to(mean.dtype)
 
     def sample(self, mean: Tensor, variance: Tensor, eps: Tensor, extra: Tensor | None = None) -> Tensor:
         """One uniform number serves for both: its lowest share is an outlier's, the rest the law's."""
         uniform, share = torch.special.ndtr(eps.double()), self.outliers
         inner, odd = (torch.special.ndtri(place.clamp(*_INSIDE)) for place in ((uniform - share) / (1 - share), uniform / share))
-        own = self._least.to(mean.device) * self.law.sample(*self._scaled(mean, variance), inner, extra)
+        own = self._on(mean).least * self.law.sample(*self._scaled(mean, variance), inner, extra)
         return self._numbers.settled(torch.where(uniform < share, odd, own)).to(mean.dtype)
 
     def eps(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        y64, scaled, least = y.double(), self._scaled(mean, variance), self._least.to(y.device)
+        y64, scaled, least = y.double(), self._scaled(mean, variance), self._on(y).least
         cells = self._numbers.cells(y64)
         within = self.law.eps_within(cells.below / least, cells.above / least, *scaled, extra)
         inner = torch.where(cells.counted, within, self.law.eps(y64 / least, *scaled, extra))
@@ -119,13 +118,14 @@ class ColumnsHead(Head):
 
     def _each(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None) -> tuple[Tensor, Tensor]:
         """ln of the mass or density of each number under the law, and under N(0, 1), (B, d) float64."""
-        least, cells = self._least.to(y.device), self._numbers.cells(y)
-        own, marginal = torch.zeros_like(mean), torch.zeros_like(y)
-        if dense := self._numbers.dense:
+        on, cells = self._on(y), self._numbers.cells(y)
+        own, marginal, least = torch.zeros_like(mean), torch.zeros_like(y), on.least
+        dense, counted = on.dense, on.counted
+        if len(dense):
             given, units = _columns(dense, mean, variance, extra), least[dense]
             own[:, dense] = self.law.log_density(y[:, dense] / units, *given) - units.log()
             marginal[:, dense] = self._marginal.log_density(y[:, dense], *_standard(y[:, dense]))
-        if counted := self._numbers.counted:
+        if len(counted):
             given, where = _columns(counted, mean, variance, extra), cells.counted[:, counted]
             ends = [torch.where(where, end[:, counted], side) for end, side in ((cells.below, -1.0), (cells.above, 1.0))]
             mass = self.law.log_mass(ends[0] / least[counted], ends[1] / least[counted], *given)
@@ -134,13 +134,16 @@ class ColumnsHead(Head):
             marginal[:, counted] = torch.where(where, by_marginal, marginal[:, counted])
         return own, marginal
 
+    def _on(self, like: Tensor) -> AxisTensors:
+        return self._numbers.columns(like.device)
+
     def _scaled(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
         """In the units of the law, float64."""
-        least = self._least.to(mean.device)
+        least = self._on(mean).least
         return mean.double() / least, variance.double() / least.square()
 
 
-def _columns(which: list[int], mean: Tensor, variance: Tensor, extra: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+def _columns(which: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
     return mean[:, which], variance[:, which], None if extra is None else extra[..., which]
 
 

@@ -26,7 +26,7 @@ from torch import Tensor
 
 from saltus.registry import Configurable
 
-__all__ = ["Cells", "Number", "Numbers"]
+__all__ = ["AxisTensors", "Cells", "Number", "Numbers"]
 
 _LEAST = 0.01  # of a standard deviation of the likelihood, in units of y: columns with ties would else win density without limit
 _LEAST_COUNTED = 1e-3  # the same of counted values, which have masses: for the sake of gradients
@@ -86,8 +86,14 @@ class Cells(NamedTuple):
     counted: Tensor
 
 
-class _Columns(NamedTuple):
-    """The arguments of all columns, (d,), and their atoms and where they begin and end on the bent axis, (d, A), float64."""
+class AxisTensors(NamedTuple):
+    """The arguments of all columns, (d,), float64.
+
+    Attributes:
+        atoms, starts, ends: the atoms of each column, and where they begin and end on the bent axis, (d, A).
+        least: the least standard deviation of a likelihood, in units of y, (d,).
+        counted, dense: the columns that have values with a mass, and numbers with a density.
+    """
 
     low: Tensor
     high: Tensor
@@ -100,29 +106,33 @@ class _Columns(NamedTuple):
     atoms: Tensor
     starts: Tensor
     ends: Tensor
+    least: Tensor
+    counted: Tensor
+    dense: Tensor
 
 
 class Numbers:
     """The numbers of d columns, and their axes, all at once: float64 (B, d) in and out."""
 
     def __init__(self, numbers: Sequence[Number]) -> None:
-        self.numbers = tuple(numbers)
-        self.counted = [j for j, number in enumerate(numbers) if number.counted]
-        self.dense = [j for j, number in enumerate(numbers) if not number.step]
-        plain = {name: torch.tensor([getattr(n, name) for n in numbers], dtype=torch.float64) for name in _Columns._fields[:8]}
         most = max((len(number.atoms) for number in numbers), default=0)
-        atoms = [[*number.atoms, *[math.inf] * (most - len(number.atoms))] for number in numbers]
-        none = torch.zeros(len(numbers), 0, dtype=torch.float64)
-        columns = _Columns(**plain, atoms=torch.tensor(atoms, dtype=torch.float64).reshape(len(numbers), most), starts=none, ends=none)
-        self._curved = bool(columns.bend.isfinite().any())
-        before = torch.arange(most)[:, None] * columns.gap
-        starts, ends = (self._bent(columns.atoms.T + side * columns.step / 2, columns) for side in (-1, 1))
-        self._on = {torch.device("cpu"): columns._replace(starts=(starts + before).T, ends=(ends + before + columns.gap).T)}
+        plain = {name: _tensor([getattr(n, name) for n in numbers]) for name in AxisTensors._fields[:8]}
+        atoms = _tensor([[*number.atoms, *[math.inf] * (most - len(number.atoms))] for number in numbers]).reshape(len(numbers), most)
+        which = {
+            "counted": torch.tensor([j for j, number in enumerate(numbers) if number.counted], dtype=torch.int64),
+            "dense": torch.tensor([j for j, number in enumerate(numbers) if not number.step], dtype=torch.int64),
+        }
+        on = AxisTensors(**plain, atoms=atoms, starts=atoms, ends=atoms, least=atoms, **which)
+        self._curved = bool(on.bend.isfinite().any())
+        before = torch.arange(most)[:, None] * on.gap
+        starts, ends = (self._bent(atoms.T + side * on.step / 2, on) for side in (-1, 1))
+        on = on._replace(starts=(starts + before).T, ends=(ends + before + on.gap).T, least=self._least(on))
+        self._on = {torch.device("cpu"): on}
 
-    def columns(self, device: torch.device) -> _Columns:
+    def columns(self, device: torch.device) -> AxisTensors:
         """Copied to a device once."""
         if device not in self._on:
-            self._on[device] = _Columns(*(value.to(device) for value in self._on[torch.device("cpu")]))
+            self._on[device] = AxisTensors(*(value.to(device) for value in self._on[torch.device("cpu")]))
         return self._on[device]
 
     def forward(self, x: Tensor) -> Tensor:
@@ -168,9 +178,7 @@ class Numbers:
         rounding = 2 * torch.finfo(torch.float32).eps * (1 + y.abs())
         return (self.columns(y.device).step > 0) & ~((y - (below + above) / 2).abs() <= _OFF * (above - below) + rounding)
 
-    def least(self) -> Tensor:
-        """The least standard deviation of a likelihood, in units of y, (d,)."""
-        on = self.columns(torch.device("cpu"))
+    def _least(self, on: AxisTensors) -> Tensor:
         low, high = (self._bent(end + on.step / 2, on) - self._bent(end - on.step / 2, on) for end in (on.low, on.high))
         narrowest = torch.minimum(low, high) / on.std  # far from the centre of a bent axis
         counted = (narrowest / _WHOLE).clamp_min(_LEAST_COUNTED)
@@ -203,7 +211,7 @@ class Numbers:
         step = torch.where(on.step > 0, on.step, 1.0)
         return torch.where(on.step > 0, on.low + step * ((x - on.low) / step).round(), x), (on.step > 0) | inside.any(-1)
 
-    def _bent(self, x: Tensor, on: _Columns) -> Tensor:
+    def _bent(self, x: Tensor, on: AxisTensors) -> Tensor:
         """T(x)."""
         if not self._curved:
             return x - on.centre
@@ -211,10 +219,14 @@ class Numbers:
         scale = torch.where(straight, 1.0, on.bend)
         return torch.where(straight, x - on.centre, scale * torch.asinh((x - on.centre) / scale))
 
-    def _straight(self, u: Tensor, on: _Columns) -> Tensor:
+    def _straight(self, u: Tensor, on: AxisTensors) -> Tensor:
         """The distance from the centre, of T."""
         if not self._curved:
             return u
         straight = torch.isinf(on.bend)
         scale = torch.where(straight, 1.0, on.bend)
         return torch.where(straight, u, scale * torch.sinh(u / scale))
+
+
+def _tensor(values: Sequence[float] | Sequence[list[float]]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)
