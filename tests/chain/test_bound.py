@@ -105,9 +105,9 @@ def test_terms_of_a_bound_are_named_and_sum_to_it() -> None:
     chain, y = chain_of("vae"), MIXTURE.sample(7, seed=5).float()
     bound = chain.bound(y)
     names = {f"level {l}/{term}" for l in (1, 2, 3) for term in ("kl", "decoder", "entropy")}
-    assert bound.terms.keys() == names | {"prior", "scaling"}
+    assert bound.terms.keys() == names | {"prior", "log_jacobian"}
     assert torch.allclose(sum(bound.terms.values()), bound.total)
-    assert torch.equal(bound.total, bound.prior + bound.per_level.sum(0) + bound.scaling)
+    assert torch.equal(bound.total, bound.prior + bound.per_level.sum(0) + bound.log_jacobian)
     assert torch.equal(bound.kl[1], bound.terms["level 2/kl"])
     assert torch.allclose(bound.bits_per_dim, bound.total / (2 * math.log(2)))
     assert [0 <= units <= 3 for units in bound.active_units] == [True] * 3

@@ -149,7 +149,7 @@ def test_samples_that_do_not_fit_are_refused(home: Path, raw: np.ndarray, says: 
         (["table.npz"], "table.npz holds no run, which would know its data; give"),
         (["run", "--n", "501"], "501 generated items are more than the 500 training items"),
         (["run", "--data", "pictures.npz"], "other data"),
-        (["run", "--inception"], "table holds rows of 2 columns, standardised, and Inception distances are of images"),
+        (["run", "--inception"], "table holds rows of 2 columns: 2 continuous, and Inception distances are of images"),
         (["table.npz", "--data", "table.npz", "--n", "170"], "500 samples make no 3 sets of 170; expected at least 510"),
     ],
 )

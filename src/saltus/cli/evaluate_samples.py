@@ -62,7 +62,7 @@ def _encoded(place: Path, items: DataSet) -> Tensor:
         if encoding.dtype.kind == "f" and raw.dtype.kind != "f" and not integers:
             raise SaltusError(f"the array is of type {raw.dtype} where {encoding.dtype} was expected; convert it to the units of the data")
         y = encoding.encode(encoding.layout.like(raw, encoding.shape))
-        if encoding.dtype.kind == "f":  # of integers the encoding knows the range
+        if encoding.dtype.kind == "f" or not encoding.layout.is_image:  # of integers in images the encoding knows the range
             _check_range(y, items)
     except SaltusError as error:
         raise SaltusError(f"{place} does not fit the data set {items.name}: {error}") from error

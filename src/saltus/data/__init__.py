@@ -1,6 +1,7 @@
 """Data: files, folders and arrays become float32 tensors y, split once, and samples become files' values again."""
 
 from saltus.data.bins import Binned, Listed
+from saltus.data.columns import Column, ListedColumn, NumberColumn
 from saltus.data.conditions import Conditions, Labels
 from saltus.data.dataset import DataSet
 from saltus.data.encoding import Encoding, Standardised
@@ -9,12 +10,15 @@ from saltus.data.items import Examples, Items, subsample
 from saltus.data.layout import Layout
 from saltus.data.preparation import AS_GIVEN, Preparation
 from saltus.data.sources import digits, load, read_items
+from saltus.data.table import Columns
 from saltus.data.table_files import TABLES, table_ending, table_writer
 
 __all__ = [
     "AS_GIVEN",
     "TABLES",
     "Binned",
+    "Column",
+    "Columns",
     "Conditions",
     "DataSet",
     "Encoding",
@@ -24,6 +28,8 @@ __all__ = [
     "Labels",
     "Layout",
     "Listed",
+    "ListedColumn",
+    "NumberColumn",
     "Preparation",
     "Standardised",
     "digits",
