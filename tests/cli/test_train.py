@@ -159,7 +159,7 @@ def test_images_of_any_size_are_made_alike_and_so_again_by_the_run(tmp_path: Pat
     notes = json.loads((tmp_path / "run" / "source.json").read_text())["notes"]
     assert "cut to the proportions of 8x8 around its centre, resized to 8x8 pixels (bicubic) and made grey of 8 bits" in notes[0]
     assert "1 of 120 images cannot be read and are left out: 040.png" in notes[-1]
-    assert done.stderr.index(notes[0]) < done.stderr.index(notes[-1]) < done.stderr.index("2/2")  # stated before training
+    assert done.stderr.index(notes[0]) < done.stderr.index(notes[-1]) < done.stderr.index("update 2 of 2")  # stated before training
     done = saltus(*train, "--size", "9", cwd=tmp_path)
     assert "holds other data than those that run was trained on" in done.stderr
     assert saltus(*train, "--extend", "--updates", "3", cwd=tmp_path).code == 0
