@@ -12,7 +12,7 @@ from scipy import integrate, stats
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from saltus.chain import ACTIVE_VARIANCE, Bound, Chain, OraclePrior, StandardNormal, bits_per_dim
+from saltus.chain import ACTIVE_VARIANCE, Bound, Chain, OraclePrior, StandardNormal, bits_per_dim, bound
 from saltus.chain.bound import active_units, aggregate_kl
 from saltus.errors import SaltusError
 from saltus.kernels import Explanation, GaussianKernel, OracleKernel, Pair, Preconditioned
@@ -203,3 +203,18 @@ def test_data_off_the_bins_have_no_bound() -> None:
     chain = Chain(StandardNormal(), grid(1), GaussianKernel(Preconditioned(backbone((2,))), DiscretisedHead(17)))
     with pytest.raises(ValueError, match="17 bins"):
         chain.bound(torch.full((1, 2), 0.01))
+
+
+def test_large_items_are_bounded_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many numbers as memory should hold, whatever batch is asked for."""
+    chain, y = oracle_chain(MIXTURE, 2), MIXTURE.sample(20, seed=3)
+    expected, seen, whole = chain.bound(y, seed=0), list[int](), OracleKernel.explain
+
+    def counted(self: OracleKernel, pair: Pair, *options: object) -> Explanation:
+        seen.append(len(pair.y))
+        return whole(self, pair, *options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(OracleKernel, "explain", counted)
+    monkeypatch.setattr(bound, "_AT_ONCE", 8 * y[0].numel())
+    assert torch.allclose(chain.bound(y, seed=0).total, expected.total, atol=EXACT)
+    assert seen == [8, 8, 8, 8, 4, 4]

@@ -36,12 +36,13 @@ def test_images_are_told_in_words_and_shown(tmp_path: Path) -> None:
 
 def test_tables_are_told_column_by_column_and_as_json(tmp_path: Path) -> None:
     rows = [f"{k % 5},{k * 0.25},x" for k in range(80)]
-    (tmp_path / "a.csv").write_text("\n".join(["[red]age,mass,name", *rows]))
+    (tmp_path / "a.csv").write_text("\n".join(["[red]age,mass,na\x1b[31mme", *rows]))
     done = saltus("data", "a.csv", cwd=tmp_path)
     assert done.code == 0, done.stderr
     (age,) = [line for line in done.stdout.splitlines() if "[red]age" in line]
     assert age.replace("│", " ").split() == ["[red]age", "int64", "0", "2", "4", "5"]
-    assert "1 of 3 columns is left out: 1 of text (name)" in done.stdout
+    assert "1 of 3 columns is left out: 1 of text (na\\x1b[31mme)" in done.stdout
+    assert "\x1b" not in done.stdout
     found = saltus("data", "a.csv", "--json", cwd=tmp_path).json
     assert found["columns"][1] == {"name": "mass", "dtype": "float64", "least": 0.0, "mean": 9.875, "greatest": 19.75, "different": 80}
     assert sum(found["items"].values()) == 80

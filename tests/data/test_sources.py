@@ -370,6 +370,14 @@ def test_a_program_in_an_image_is_not_run(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+@pytest.mark.parametrize("name", ["a.csv", "a.npy", "a.tar", "a.png"])
+def test_a_pipe_is_no_file(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(SaltusError, match="this is a pipe or a device"):
+        load(tmp_path / name)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
 def test_a_pipe_is_no_image(tmp_path: Path) -> None:
     save_images(tmp_path, integers(60), "png")
     os.mkfifo(tmp_path / "pipe.png")

@@ -29,6 +29,8 @@ __all__ = ["ACTIVE_VARIANCE", "Bound", "active_units", "aggregate_kl", "bits_per
 ACTIVE_VARIANCE = 0.01
 """A latent unit is active when its posterior mean varies by more than this over the data (https://arxiv.org/abs/1509.00519)."""
 
+_AT_ONCE = 2**22  # numbers of y at a time, for which a step has a dozen arrays in float64
+
 
 def bits_per_dim(nats: Tensor, event_shape: Sequence[int]) -> Tensor:
     """Nats per item to bits per dimension."""
@@ -123,6 +125,7 @@ def measured(
 ) -> Bound:
     """The bound of data (N, *E), see `Chain.bound`: each encoder and decoder runs once a step."""
     prior: list[Tensor] = []
+    batch = min(batch, max(1, _AT_ONCE // math.prod(chain.event_shape)))
     found: list[list[tuple[Terms, Tensor, Normal]]] = [[] for _ in range(chain.levels.L)]
     with evaluating(chain):
         for start in range(0, len(y), batch):

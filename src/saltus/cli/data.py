@@ -33,7 +33,8 @@ _SHOWN = 40  # columns, or classes
 def data_command(place: str, condition: str | None, preparation: Preparation, out: Path | None, as_json: bool) -> None:
     """Look at data before learning from them.
 
-    PATH is a folder of images, or a file of images or rows, as for `saltus train`.
+    PATH is what `saltus train` takes as --data: a folder of images, a file of images or rows (.npz, .npy, .csv, .parquet, .tar), hf:NAME,
+    or digits.
     """
     from saltus.data import inspect
 
@@ -89,6 +90,8 @@ def _table(columns: Sequence[Column]) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
+    from saltus.data.checks import plain
+
     caption = f"{len(columns) - _SHOWN} columns more" if len(columns) > _SHOWN else None
     table = Table(caption=caption, caption_style="")
     table.add_column("column")
@@ -96,5 +99,5 @@ def _table(columns: Sequence[Column]) -> Table:
         table.add_column(heading, justify="right")
     for column in columns[:_SHOWN]:
         numbers = (f"{value:.6g}" for value in (column.least, column.mean, column.greatest))
-        table.add_row(escape(column.name), column.dtype, *numbers, f"{column.different:,}")
+        table.add_row(escape(plain(column.name)), column.dtype, *numbers, f"{column.different:,}")
     return table

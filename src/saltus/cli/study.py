@@ -31,7 +31,7 @@ def study() -> None:
     "--data",
     default="digits",
     show_default=True,
-    help="A folder of images, a file of images or rows (.npz, .npy, .csv, .parquet), or digits.",
+    help="A folder of images, a file of images or rows (.npz, .npy, .csv, .parquet, .tar), hf:NAME, or digits.",
 )
 @data_options
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for index.html and collapse.json; new or empty.")

@@ -100,7 +100,9 @@ class _Train(click.Command):
 
 
 @click.command(cls=_Train)
-@click.option("--data", required=True, help="A folder of images, a file of images or rows (.npz, .npy, .csv, .parquet), or digits.")
+@click.option(
+    "--data", required=True, help="A folder of images, a file of images or rows (.npz, .npy, .csv, .parquet, .tar), hf:NAME, or digits."
+)
 @data_options
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run; new or empty, or of a run that goes on.")
 @click.option(

@@ -76,6 +76,7 @@ def _read(path: Path, condition: str | None, preparation: Preparation) -> Parts:
         return read_hub(path, preparation, condition)
     if shards := shards_at(path):
         _refuse(preparation.array is not None, "--array names an array of a file, and these are images")
+        _refuse(preparation.recursive, "--recursive is for folders of images, and these are shards")
         return read_shards(shards, preparation)
     if os.path.isdir(path):  # of os.path: pathlib raises where a path cannot be
         _refuse(preparation.array is not None, "--array names an array of a file, and this is a folder")
@@ -85,6 +86,8 @@ def _read(path: Path, condition: str | None, preparation: Preparation) -> Parts:
             "there is no such file or folder; expected a folder of images, a .npy, .npz, .csv, .parquet or .tar file, hf:NAME, digits or "
             "digits-mixture: check the path"
         )
+    if not os.path.isfile(path):
+        raise SaltusError("this is a pipe or a device where a file was expected; write what it gives into a file")
     if path.suffix.lower() in EXTENSIONS:
         raise SaltusError("one image is not a data set; expected the folder that holds many: give that folder")
     _refuse(preparation.of_images, "--size, --crop, --channels and --recursive are for images in a folder, and this is none")

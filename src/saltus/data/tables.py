@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from saltus.data.checks import plain
 from saltus.data.conditions import read_labels
 from saltus.data.layout import Array
 from saltus.data.parts import Parts, together
@@ -84,13 +85,17 @@ def table_parts(tables: Sequence[Any], what: Sequence[str], condition: str | Non
 def _check(tables: Sequence[Any], names: Sequence[str], wanted: Sequence[str] | None) -> None:
     repeated = [name for name in dict.fromkeys(names) if name and list(names).count(name) > 1]
     if repeated:
-        raise SaltusError(f"{names.count(repeated[0])} columns are named {repeated[0]}; expected names that differ: rename all but one")
+        raise SaltusError(
+            f"{names.count(repeated[0])} columns are named {plain(repeated[0])}; expected names that differ: rename all but one"
+        )
     if any(table.column_names != names for table in tables):
         raise SaltusError("the parts have other columns than each other; expected the same: give them the same")
     if not tables[0].num_rows:
         raise SaltusError("there are no rows below the names of the columns; expected one for each item: write the file again")
     if missing := [name for name in wanted or () if name not in names]:
-        raise SaltusError(f"there is no column {missing[0]}; expected {', '.join(wanted or ())}: give samples of the same table")
+        raise SaltusError(
+            f"there is no column {plain(missing[0])}; expected {plain(', '.join(wanted or ()))}: give samples of the same table"
+        )
 
 
 def _label(names: list[str], condition: str | None) -> int | None:
@@ -144,7 +149,7 @@ def _said(left_out: Mapping[int, tuple[str, str]], n: int) -> str:
     """One line that counts and names the columns that are left out, each of which has its name and its kind."""
     kinds: dict[str, list[str]] = {}
     for name, kind in left_out.values():
-        kinds.setdefault(kind, []).append(name)
+        kinds.setdefault(kind, []).append(plain(name))
     words = []
     for kind, names in kinds.items():
         more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
