@@ -98,12 +98,13 @@ def test_refuses_what_it_cannot_be() -> None:
         kernel().sample(Transition(torch.zeros(1, 1).double(), 0.1, 0.5, eta=0.5), Noise(0, 0, 1))
 
 
-def test_a_saved_chain_of_it_is_the_same(tmp_path: Path) -> None:
-    chain = Chain(StandardNormal(), Levels((0.0, 0.5)), kernel(3).float())
+@pytest.mark.parametrize("numbers", [[], [Number(-9.0, 9.0), Number(0, 3, step=1.0), Number(-9.0, 9.0, bend=2.0, atoms=(0.0,), gap=1.0)]])
+def test_a_saved_chain_of_it_is_the_same(tmp_path: Path, numbers: list[Number]) -> None:
+    chain = Chain(StandardNormal(), Levels((0.0, 0.5)), kernel(3, numbers=numbers).float())
     chain.save(tmp_path)
     again = Chain.load(tmp_path)
     assert torch.equal(again.sample(5, seed=0), chain.eval().sample(5, seed=0))
-    y = torch.randn(5, 3)
+    y = chain.sample(5, seed=1)
     assert torch.equal(again.bound(y).total, chain.bound(y).total)
 
 

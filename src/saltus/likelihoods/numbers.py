@@ -31,6 +31,7 @@ __all__ = ["AxisTensors", "Cells", "Number", "Numbers"]
 _LEAST = 0.01  # of a standard deviation of the likelihood, in units of y: columns with ties would else win density without limit
 _LEAST_COUNTED = 1e-3  # the same of counted values, which have masses: for the sake of gradients
 _WHOLE = 10  # of these in an interval, a Gaussian in its middle has all but 6e-7 of its mass there: nothing is left to gain below
+_PLAIN = ("low", "high", "step", "centre", "bend", "gap", "mean", "std")
 _OFF = 0.01  # of an interval: how far from its middle y may be
 
 
@@ -115,19 +116,9 @@ class Numbers:
     """The numbers of d columns, and their axes, all at once: float64 (B, d) in and out."""
 
     def __init__(self, numbers: Sequence[Number]) -> None:
-        most = max((len(number.atoms) for number in numbers), default=0)
-        plain = {name: _tensor([getattr(n, name) for n in numbers]) for name in AxisTensors._fields[:8]}
-        atoms = _tensor([[*number.atoms, *[math.inf] * (most - len(number.atoms))] for number in numbers]).reshape(len(numbers), most)
-        which = {
-            "counted": torch.tensor([j for j, number in enumerate(numbers) if number.counted], dtype=torch.int64),
-            "dense": torch.tensor([j for j, number in enumerate(numbers) if not number.step], dtype=torch.int64),
-        }
-        on = AxisTensors(**plain, atoms=atoms, starts=atoms, ends=atoms, least=atoms, **which)
-        self._curved = bool(on.bend.isfinite().any())
-        before = torch.arange(most)[:, None] * on.gap
-        starts, ends = (self._bent(atoms.T + side * on.step / 2, on) for side in (-1, 1))
-        on = on._replace(starts=(starts + before).T, ends=(ends + before + on.gap).T, least=self._least(on))
-        self._on = {torch.device("cpu"): on}
+        self._curved = any(math.isfinite(number.bend) for number in numbers)
+        with torch.device("cpu"):  # also where a module is made without memory
+            self._on = {torch.device("cpu"): self._made(numbers)}
 
     def columns(self, device: torch.device) -> AxisTensors:
         """Copied to a device once."""
@@ -177,6 +168,19 @@ class Numbers:
         below, above, _ = self.cells(y, closed=True)
         rounding = 2 * torch.finfo(torch.float32).eps * (1 + y.abs())
         return (self.columns(y.device).step > 0) & ~((y - (below + above) / 2).abs() <= _OFF * (above - below) + rounding)
+
+    def _made(self, numbers: Sequence[Number]) -> AxisTensors:
+        most = max((len(number.atoms) for number in numbers), default=0)
+        plain = {name: _tensor([getattr(number, name) for number in numbers]) for name in _PLAIN}
+        atoms = _tensor([[*number.atoms, *[math.inf] * (most - len(number.atoms))] for number in numbers]).reshape(len(numbers), most)
+        which = {
+            "counted": torch.tensor([j for j, number in enumerate(numbers) if number.counted], dtype=torch.int64),
+            "dense": torch.tensor([j for j, number in enumerate(numbers) if not number.step], dtype=torch.int64),
+        }
+        on = AxisTensors(**plain, atoms=atoms, starts=atoms, ends=atoms, least=atoms, **which)
+        before = torch.arange(most)[:, None] * on.gap
+        starts, ends = (self._bent(atoms.T + side * on.step / 2, on) for side in (-1, 1))
+        return on._replace(starts=(starts + before).T, ends=(ends + before + on.gap).T, least=self._least(on))
 
     def _least(self, on: AxisTensors) -> Tensor:
         low, high = (self._bent(end + on.step / 2, on) - self._bent(end - on.step / 2, on) for end in (on.low, on.high))
