@@ -172,7 +172,7 @@ def _read_format2(folder: Path, name: str, raw: bytes) -> Configurable:
     state_file, arguments_file = _files(name)
     document, files = read_document(folder / f"{name}.json", raw, {state_file, arguments_file})
     if failed := document.get("failed"):
-        raise SaltusError(f"its training failed, {failed!s:.200}")
+        raise SaltusError(f"{failed!s:.300}")
     places = (folder / file if file in files else None for file in (arguments_file, state_file))
     with _opened(next(places)) as arguments, _opened(next(places)) as state:
         thing = _built(document.get(name), arguments, state)

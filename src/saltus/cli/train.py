@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import sys
 from dataclasses import asdict
@@ -132,6 +133,10 @@ def train(data: str, out: Path, start: Path | None, device: str, extend: bool, a
             f"stopped; what was reached is kept in {out} and can be sampled; to go on, give the same command: {again}"
         ) from None
     result, words = _report(chain, items)
+    if not math.isfinite(result.get("bits_per_dim") or 0):
+        failed = f"the training diverged: {words[0]}; {training.REMEDY}"
+        training.mark_failed(chain, out, failed)
+        raise SaltusError(failed)
     result = {"run": str(out), "kernel": config.kernel, "calls": chain.levels.L, "bits_per_dim": None} | result
     calls = ["--calls", "4"] if chain.any_step else []
     command = shlex.join(["saltus", "sample", str(out), "--n", "64", *calls, "--out", f"{out}-samples"])

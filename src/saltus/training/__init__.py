@@ -15,6 +15,7 @@ from saltus.training.folder import (
     updates_done,
 )
 from saltus.training.level_sampling import LevelSampling
+from saltus.training.outcome import REMEDY, mark_failed
 from saltus.training.progress import Progress, Validation
 from saltus.training.run import train, usable_device
 from saltus.training.trainer import VALIDATIONS, Trainer
@@ -22,6 +23,7 @@ from saltus.training.warm import warm_start
 
 __all__ = [
     "PLAN",
+    "REMEDY",
     "VALIDATIONS",
     "Config",
     "HeadKind",
@@ -38,6 +40,7 @@ __all__ = [
     "load_config",
     "load_data",
     "load_encoding",
+    "mark_failed",
     "planned_levels",
     "recipe",
     "train",

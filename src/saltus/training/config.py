@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from saltus.chain import MOST_SAMPLES
 from saltus.errors import SaltusError
 from saltus.kernels import EXTRA, KERNELS, EncoderInput, Ladders, NoisySteps, Parametrisation, Variance, is_reweighted
-from saltus.levels import Levels
+from saltus.levels import MOST_LEVELS, Levels
 from saltus.networks import NETWORKS, Preset
 from saltus.networks.groups import MOST_WIDTH
 from saltus.storage import write_atomically
@@ -17,7 +18,8 @@ from saltus.training.choices import HeadKind, LevelWeighting, Objective, PriorKi
 
 __all__ = ["Config"]
 
-_MOST_LEVELS = 10_000
+_LEAST_STEP = 1e-10  # whose noise float32 still tells from items of order one
+_MOST_BATCH, _MOST_UPDATES = 2**20, 10**9 - 1  # what is larger is mistyped: it would take memory and years
 _RENAMED = {"steps": "updates", "any_time": "any_step", "encodes": "encoder_input", "latents": "importance_samples"}
 """Options of older runs."""
 _LAST = 3.0  # leaves about 0.002 bits/dim of the data in z_L at unit variance
@@ -48,7 +50,7 @@ class Config(BaseModel):
         default="vae",
         description="How a step is taken: vae, gaussian, deterministic, or flow (rows only), or a kernel that a package registers.",
     )
-    levels: int = Field(default=4, ge=1, le=_MOST_LEVELS, description="Steps from noise to data: the network calls of one sample.")
+    levels: int = Field(default=4, ge=1, le=MOST_LEVELS, description="Steps from noise to data: the network calls of one sample.")
     times: tuple[float, ...] | None = Field(
         default=None, description="The times of the grid, 0 = t_0 < ... < t_L, in place of a number of levels."
     )
@@ -71,8 +73,8 @@ class Config(BaseModel):
         description="Likelihood of the step to data: gaussian; of images logistic, or autoregressive, whose pixels are in sequence; of "
         "rows mixture, of Gaussians in each column.  [default: autoregressive for 10,000 images or more, mixture for 5,000 rows or more]",
     )
-    updates: int = Field(default=5000, ge=1, description="Updates of the optimiser.")
-    batch: int = Field(default=128, ge=1, description="Items in one update.")
+    updates: int = Field(default=5000, ge=1, le=_MOST_UPDATES, description="Updates of the optimiser.")
+    batch: int = Field(default=128, ge=1, le=_MOST_BATCH, description="Items in one update.")
     seed: int = Field(default=0, ge=0, lt=2**63, description="Seed of the weights, of the order of items and of all noise.")
     condition: str | None = Field(default=None, description="What to condition the model on: labels or attributes, if the data have them.")
     condition_dropout: float = Field(
@@ -91,12 +93,13 @@ class Config(BaseModel):
         description="unet or mlp, or a network that an installed package registers.  [default: unet for images from 16 x 16 up, else mlp]",
     )
     width: int | None = Field(default=None, ge=1, le=MOST_WIDTH, description="Neurons in a layer of an MLP, in place of the preset's.")
-    channels: tuple[int, ...] | None = Field(
+    channels: tuple[Annotated[int, Field(ge=1, le=MOST_WIDTH)], ...] | None = Field(
         default=None, description="Channels of each resolution of a U-Net or ladder, in place of the preset's."
     )
     latent: int | None = Field(
         default=None,
         ge=0,
+        le=MOST_WIDTH,
         description="Size of the latent.  [default: that of a vector, a quarter of other items, at most 128]",
     )
     ladder: Ladders | None = Field(
@@ -125,6 +128,7 @@ class Config(BaseModel):
     importance_samples: int = Field(
         default=1,
         ge=1,
+        le=MOST_SAMPLES,
         description="Latents that importance-weight each step of the loss once the KL's weight has risen; each costs about an update.",
     )
     learning_rate: float = Field(default=1e-3, gt=0, description="Learning rate of AdamW after warm-up; it falls to 0 along a half cosine.")
@@ -146,8 +150,8 @@ class Config(BaseModel):
     @field_validator("times")
     @classmethod
     def _a_grid(cls, times: tuple[float, ...] | None) -> tuple[float, ...] | None:
-        if times is not None:
-            Levels(times)
+        if times is not None and min(t - s for s, t in Levels(times).pairs()) < _LEAST_STEP:
+            raise ValueError(f"expected times that are at least {_LEAST_STEP:g} apart, or noise is lost in rounding")
         return times
 
     @field_validator("weights")

@@ -32,6 +32,7 @@ from saltus.training.display import show
 from saltus.training.folder import CHECKPOINTS, METRICS, SOURCE, check_data, load_config, source_of, updates_done
 from saltus.training.level_sampling import LevelSampling
 from saltus.training.metrics import recorded
+from saltus.training.outcome import failing, finite
 from saltus.training.progress import Progress
 from saltus.training.start import choose_start, with_closed_forms
 from saltus.training.stopping import stopping
@@ -74,7 +75,7 @@ def train(
 
     Raises:
         SaltusError: if there is no such device or condition, the folder holds something else or another process trains there, the chain
-            cannot start from that one, or the loss stays infinite.
+            cannot start from that one, or the training diverges, which marks the folder.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once the run is kept.
     """
     if config.condition is None:  # the data say what they are conditioned on
@@ -89,10 +90,12 @@ def train(
             _restore(trainer, home)
         if found and not quiet:
             print(f"the run in {home} goes on after update {trainer.done:,} of {config.updates:,}", file=sys.stderr)
-        _run(trainer, home, quiet)
+        with failing(trainer, home):
+            _run(trainer, home, quiet)
+            kept = finite(trainer)
         if trainer.remark and not quiet:
             print(trainer.remark, file=sys.stderr)
-        return _finished(trainer.best().cpu(), data, config, home, quiet)
+        return _finished(kept, data, config, home, quiet)
 
 
 def usable_device(device: str) -> torch.device:

@@ -164,6 +164,11 @@ class Trainer:
         """Updates made."""
         return self._done
 
+    @property
+    def bits_per_dim(self) -> float | None:
+        """Of the validation whose weights are kept; None without a bound, or before the first."""
+        return self._best_bits if self._state.best else self._validation.bits_per_dim
+
     def _keep_if_best(self) -> None:
         bits, bound = self._validation.bits_per_dim, all(kernel.trains_bound for kernel in self.chain.each_kernel())
         if bound and bits is not None and bits < self._best_bits and not is_reweighted(self.config.loss_weights):
@@ -192,7 +197,9 @@ class Trainer:
             progress = [int(numbers[name]) for name in ("averaged", "skipped", "in_a_row")]
             validation, best = Validation.from_json(numbers["validation"]), numbers["best"]
             self._best_update, self._best_bits = (0, math.inf) if best is None else (int(best[0]), float(best[1]))
-        except (KeyError, TypeError, ValueError) as error:
+            if not 0 <= min(progress) <= max(progress) <= checkpoint.update <= self.config.updates:
+                raise ValueError(f"updates {progress} of {checkpoint.update}")
+        except (IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise SaltusError("the checkpoint does not say how far its training was; remove it, or train anew") from error
         self._state.fill(checkpoint.tensors, best is not None)
         self._updates, self._skipped, self._in_a_row = progress
