@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from saltus.errors import SaltusError
@@ -14,7 +13,7 @@ from saltus.errors import SaltusError
 __all__ = ["Budget"]
 
 _FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.full, torch.arange, torch.linspace, torch.eye, torch.rand, torch.randn}
-"""Where tensors come from; of those of `empty`, as layers use it, no memory is taken until they are filled."""
+"""Where large tensors come from."""
 
 
 class Budget(TorchFunctionMode):
@@ -25,23 +24,30 @@ class Budget(TorchFunctionMode):
     Args:
         calls: None for any number of them.
         numbers: of all new tensors together.
+        told: what is said of more numbers than that.
 
     Raises:
         SaltusError: within it, at the first call that is too much.
     """
 
-    def __init__(self, *, calls: int | None = None, numbers: int) -> None:
+    def __init__(self, *, calls: int | None = None, numbers: float, told: str = "") -> None:
         super().__init__()
         self._calls, self._numbers = calls, numbers
+        self._told = told or f"its sizes make more than {numbers:,} numbers; give smaller ones"
         self._called, self._made = 0, 0
 
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None) -> Any:
         self._called += 1
         if self._calls is not None and self._called > self._calls:
             raise SaltusError(f"its sizes take more than {self._calls:,} steps to build; give smaller ones")
-        made = func(*args, **(kwargs or {}))
-        if func in _FACTORIES and isinstance(made, Tensor) and not made.is_meta:
-            self._made += made.numel()
+        given = kwargs or {}
+        if func in _FACTORIES and torch.device(given.get("device") or "cpu").type != "meta":
+            self._made += _size(func, args, given)
             if self._made > self._numbers:
-                raise SaltusError(f"its sizes make more than {self._numbers:,} numbers; give smaller ones")
-        return made
+                raise SaltusError(self._told)
+        return func(*args, **given)
+
+
+def _size(func: Callable[..., Any], args: Any, given: dict[str, Any]) -> int:
+    """How many numbers a factory would make, found where they take no memory."""
+    return int(func(*args, **{name: value for name, value in given.items() if name != "generator"} | {"device": "meta"}).numel())

@@ -30,7 +30,7 @@ from saltus.errors import SaltusError
 from saltus.files import AGAIN, atomically, check_regular, parse_json, read_bytes, read_json, to_json, write_atomically
 from saltus.registry import Configurable, build, describe, in_brief
 
-__all__ = ["atomically", "read", "read_document", "read_json", "to_json", "write", "write_atomically", "write_document"]
+__all__ = ["atomically", "mark_failed", "read", "read_document", "read_json", "to_json", "write", "write_atomically", "write_document"]
 
 _FORMAT = 2
 _FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
@@ -39,24 +39,19 @@ _DTYPES = {**_FLOATS, "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int
 _CALLS, _FEW, _NUMBERS = 100, 100, 2**22
 """Calls of torch for each tensor of the files, and so many more tensors; numbers besides those of the files: what may be built at most,
 which is ten times what our constructors do."""
+_FAILED = "failed"
 _DIVERGED = "train again with a smaller learning rate"
 _blake2b = partial(hashlib.blake2b, digest_size=16)
 
 
-def write(thing: Configurable, folder: Path, name: str, *, failed: str = "") -> None:
+def write(thing: Configurable, folder: Path, name: str) -> None:
     """Write a thing and how it is made; it is the old one or the new one that is read, or the reader is told.
-
-    Args:
-        thing, folder, name: see above.
-        failed: why it is not to be used, and what to do; whoever reads it is told so.
 
     Raises:
         TypeError: if an argument of its constructor is none that can be written down.
     """
     description, tensors = describe(thing)
     document: dict[str, Any] = {"format": _FORMAT, "saltus": version("saltus"), name: description}
-    if failed:
-        document["failed"] = failed
     state_file, arguments_file = _files(name)
     parts: dict[str, Mapping[str, Tensor]] = {arguments_file: tensors} if tensors else {}
     if isinstance(thing, nn.Module):
@@ -72,8 +67,19 @@ def write_document(folder: Path, name: str, document: Mapping[str, Any], parts: 
     """Write files of tensors, and then NAME.json: a document, with the digest of each file and of itself."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {file: _write_tensors(folder / file, content) for file, content in parts.items()}
-    head, _, tail = (to_json({**document, "files": files, "digest": ""}, indent=1) + "\n").encode().rpartition(b'""')
-    write_atomically(folder / f"{name}.json", head + f'"{_digest_of(head, tail)}"'.encode() + tail)
+    _write_digested(folder / f"{name}.json", {**document, "files": files})
+
+
+def mark_failed(folder: Path, name: str, words: str) -> None:
+    """Say in NAME.json why what is written there is not to be used, and what to do: whoever reads it is told so."""
+    file = folder / f"{name}.json"
+    _write_digested(file, {key: value for key, value in read_json(file).items() if key != "digest"} | {_FAILED: words})
+
+
+def _write_digested(file: Path, document: Mapping[str, Any]) -> None:
+    """Write a document with a digest of itself."""
+    head, _, tail = (to_json({**document, "digest": ""}, indent=1) + "\n").encode().rpartition(b'""')
+    write_atomically(file, head + f'"{_digest_of(head, tail)}"'.encode() + tail)
 
 
 def read_document(file: Path, raw: bytes, names: set[str]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -171,7 +177,7 @@ def _read(folder: Path, name: str) -> Configurable:
 def _read_format2(folder: Path, name: str, raw: bytes) -> Configurable:
     state_file, arguments_file = _files(name)
     document, files = read_document(folder / f"{name}.json", raw, {state_file, arguments_file})
-    if failed := document.get("failed"):
+    if failed := document.get(_FAILED):
         raise SaltusError(f"{failed!s:.300}")
     places = (folder / file if file in files else None for file in (arguments_file, state_file))
     with _opened(next(places)) as arguments, _opened(next(places)) as state:

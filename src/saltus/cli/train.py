@@ -134,9 +134,8 @@ def train(data: str, out: Path, start: Path | None, device: str, extend: bool, a
         ) from None
     result, words = _report(chain, items)
     if not math.isfinite(result.get("bits_per_dim") or 0):
-        failed = f"the training diverged: {words[0]}; {training.REMEDY}"
-        training.mark_failed(chain, out, failed)
-        raise SaltusError(failed)
+        with training.failing(out):
+            raise SaltusError(f"the training diverged: {words[0]}; {training.REMEDY}")
     result = {"run": str(out), "kernel": config.kernel, "calls": chain.levels.L, "bits_per_dim": None} | result
     calls = ["--calls", "4"] if chain.any_step else []
     command = shlex.join(["saltus", "sample", str(out), "--n", "64", *calls, "--out", f"{out}-samples"])

@@ -15,7 +15,7 @@ from saltus.training.folder import (
     updates_done,
 )
 from saltus.training.level_sampling import LevelSampling
-from saltus.training.outcome import REMEDY, mark_failed
+from saltus.training.outcome import REMEDY, failing
 from saltus.training.progress import Progress, Validation
 from saltus.training.run import train, usable_device
 from saltus.training.trainer import VALIDATIONS, Trainer
@@ -37,10 +37,10 @@ __all__ = [
     "build_chain",
     "check_data",
     "encoding_of",
+    "failing",
     "load_config",
     "load_data",
     "load_encoding",
-    "mark_failed",
     "planned_levels",
     "recipe",
     "train",

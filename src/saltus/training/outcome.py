@@ -12,21 +12,21 @@ from saltus.chain import Chain
 from saltus.errors import SaltusError
 from saltus.training.trainer import Trainer
 
-__all__ = ["REMEDY", "failing", "finite", "mark_failed"]
+__all__ = ["REMEDY", "failing", "finite"]
 
 REMEDY = "train again with a smaller learning rate, in a new folder"
 _SAMPLES = 4
 
 
 @contextlib.contextmanager
-def failing(trainer: Trainer, home: Path | None) -> Iterator[None]:
-    """Mark the folder where a training fails in what is done within."""
+def failing(home: Path | None) -> Iterator[None]:
+    """Mark the chain in a folder where a training fails in what is done within."""
     try:
         yield
     except SaltusError as error:
         if home is not None:
-            with contextlib.suppress(OSError):  # the error is what is told
-                mark_failed(trainer.best().cpu(), home, str(error))
+            with contextlib.suppress(OSError, SaltusError):  # the error is what is told
+                storage.mark_failed(home, "chain", str(error))
         raise
 
 
@@ -45,8 +45,3 @@ def finite(trainer: Trainer) -> Chain:
     if fault:
         raise SaltusError(f"the training diverged: {fault} after update {trainer.done:,}; {REMEDY}")
     return chain
-
-
-def mark_failed(chain: Chain, home: Path, words: str) -> None:
-    """Write the chain of a run so that whoever reads it is told why it is not to be used."""
-    storage.write(chain, home, "chain", failed=words)

@@ -90,7 +90,7 @@ def train(
             _restore(trainer, home)
         if found and not quiet:
             print(f"the run in {home} goes on after update {trainer.done:,} of {config.updates:,}", file=sys.stderr)
-        with failing(trainer, home):
+        with failing(home):
             _run(trainer, home, quiet)
             kept = finite(trainer)
         if trainer.remark and not quiet:
