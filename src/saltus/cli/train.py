@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from dataclasses import asdict
 from enum import StrEnum
@@ -152,6 +153,9 @@ def train(
         return
     chosen = _best_sampled(chain, items, out)
     result, words = _report(chain, items)
+    if not math.isfinite(result.get("bits_per_dim") or 0):
+        with training.failing(out):
+            raise SaltusError(f"the training diverged: {words[0]}; {training.REMEDY}")
     told = {"kernel": config.kernel, "calls": chain.levels.L, "sampling": asdict(chain.sampling), "bits_per_dim": None}
     result = {"run": str(out), **told, **result}
     calls = ["--calls", "4"] if chain.any_step else []

@@ -37,6 +37,7 @@ from saltus.training.folder import CHECKPOINTS, METRICS, SOURCE, check_data, loa
 from saltus.training.level_sampling import LevelSampling
 from saltus.training.lock import begun, locked
 from saltus.training.metrics import recorded
+from saltus.training.outcome import failing, finite
 from saltus.training.progress import Progress
 from saltus.training.start import choose_start, with_closed_forms
 from saltus.training.stopping import stopping
@@ -82,7 +83,7 @@ def train(
 
     Raises:
         SaltusError: if there is no such device or condition, the folder holds something else or another process trains there, the chain
-            cannot start from that one, or the loss stays infinite.
+            cannot start from that one, or the training diverges, which marks the folder.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once the run is kept.
     """
     if config.condition is None:  # the data say what they are conditioned on
@@ -116,10 +117,12 @@ def train(
                 del checkpoint  # what it has mapped into memory is let go
         if found and not quiet:
             print(f"the run in {home} goes on after {trainer.schedule.reached(trainer.done)}", file=sys.stderr)
-        _run(trainer, home, quiet, processes, track)
+        with failing(home if processes.is_main else None):
+            _run(trainer, home, quiet, processes, track)
+            kept = finite(trainer)
         if trainer.remark and not quiet:
             print(trainer.remark, file=sys.stderr)
-        chain = _finished(trainer.best().cpu(), data, config, home if processes.is_main else None, quiet)
+        chain = _finished(kept, data, config, home if processes.is_main else None, quiet)
         processes.meet()  # or one reads what the main one still writes
         return chain
 

@@ -191,6 +191,11 @@ class Trainer:
         self.chain.train()
         self._update(0)
 
+    @property
+    def bits_per_dim(self) -> float | None:
+        """Of the validation whose weights are kept; None without a bound, or before the first."""
+        return self._best_bits if self._state.best else self._validation.bits_per_dim
+
     def _keep_if_best(self, validation: Validation) -> None:
         self._validation = self._processes.agreed(lambda: validation)  # or processes might disagree by a rounding
         bits, bound = self._validation.bits_per_dim, all(kernel.trains_bound for kernel in self.chain.each_kernel())
@@ -222,7 +227,10 @@ class Trainer:
             seconds = float(numbers.get("seconds", 0.0))  # which older ones say nothing of
             validation, best = Validation.from_json(numbers["validation"]), numbers["best"]
             self._best_update, self._best_bits = (0, math.inf) if best is None else (int(best[0]), float(best[1]))
-        except (KeyError, TypeError, ValueError) as error:
+            most = self.config.updates if self.config.time is None else checkpoint.update
+            if not 0 <= min(progress) <= max(progress) <= checkpoint.update <= most:
+                raise ValueError(f"updates {progress} of {checkpoint.update}")
+        except (IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise SaltusError("the checkpoint does not say how far its training was; remove it, or train anew") from error
         self._state.fill(checkpoint.tensors, best is not None)
         self._updates, self._skipped, self._in_a_row = progress
