@@ -5,7 +5,7 @@ BIN := .venv/bin
 OLDEST := tests/test_storage.py tests/test_extras.py tests/test_dependencies.py tests/kernels tests/chain tests/networks \
 	tests/integrations tests/evaluation/test_metrics.py tests/evaluation/test_cache.py tests/evaluation/test_pictures.py tests/cli
 
-.PHONY: help venv demo test slow oldest check format bench strong clean
+.PHONY: help venv demo test slow oldest peers check format bench strong clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -36,6 +36,11 @@ oldest: .venv-oldest/ready ## the fast tests with the oldest versions that pypro
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --constraint .venv-oldest/constraints.txt --editable '.[test]'
 	@touch $@
 
+peers: venv ## .venv-peers, with the other libraries that benchmarks/speed.py compares with
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all]' accelerate
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement benchmarks/peers.txt
+
 check: venv ## lint, format, types, import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -55,4 +60,4 @@ strong: venv ## kernels and rivals on MNIST and Fashion-MNIST (hours, continues;
 	$(BIN)/python benchmarks/strong.py report
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-oldest demo build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-peers demo build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

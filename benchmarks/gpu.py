@@ -189,7 +189,7 @@ def run_case(
     name: str, case: Case, data: DataSet, device: torch.device, seconds: float, out: Path
 ) -> tuple[list[Row], dict[str, Any], Measured]:
     """Everything of one data set but the figures that its thread still measures."""
-    items, rows, told = data.train.to(device), list[Row](), dict[str, Any]()
+    items, rows, told = data.fitting_items.to(device), list[Row](), dict[str, Any]()
     measured = Measured(data, case.samples)
     start = time.perf_counter()
     cleanest = min(grid[-1] for grid in case.grids.values())

@@ -115,7 +115,7 @@ def run(arm: str, seed: int, updates: int, data: DataSet, folder: Path) -> dict[
         "per_level": bound.per_level.mean(1).tolist(),
         "kl": bound.kl.mean(1).tolist(),
         "active_units": bound.active_units,
-        "floor": sliced_wasserstein(data.train, data.test, seed=seed),
+        "floor": sliced_wasserstein(data.fitting_items, data.test, seed=seed),
         **{f"sliced_wasserstein_{final}": sliced_wasserstein(y, data.test, seed=seed) for final, y in samples.items()},
         **{f"diversity_{final}": diversity(y, data.test) for final, y in samples.items()},
     }

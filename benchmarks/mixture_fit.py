@@ -54,7 +54,7 @@ def memory() -> float:
 
 def measured(data: DataSet, *, multiplied: bool = False) -> dict[str, Any]:
     """One row."""
-    train = many(data.train) if multiplied else data.train
+    train = many(data.fitting_items) if multiplied else data.fitting_items
     before, begun, cpu = memory(), time.perf_counter(), time.process_time()
     fit = choose_mixture(train, data.validation, TIMES[0])
     row: dict[str, Any] = {

@@ -177,7 +177,7 @@ def train(source: Path | str, seed: int, kept: Path, updates: int, names: list[s
     """Every experiment that is not there yet."""
     data = load(source)
     kept.mkdir(parents=True, exist_ok=True)
-    fit = choose_mixture(data.train, data.validation, T, seed=seed)
+    fit = choose_mixture(data.fitting_items, data.validation, T, seed=seed)
     for name in names:
         run(name, data, fit, seed, kept, updates)
 

@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from saltus.data.hub import read_hub
+from saltus.data.preparation import AS_GIVEN
+from saltus.data.table_files import read_file
 from saltus.errors import SaltusError
 from saltus.evaluation import (
     draw_levels,
@@ -36,6 +39,8 @@ SITES: dict[str, tuple[Callable[[], object], str, str]] = {
     "kernel": (lambda: kernel_distance(X, X), "torchmetrics", "evaluate"),
     "inception": (inception_network, "torchmetrics", "evaluate"),
     "rows of images": (lambda: draw_rows({"a": torch.zeros(1, 1, 8, 8)}, Path("a.png"), shown=(-1, 1)), "matplotlib", "demo"),
+    "tables": (lambda: read_file(Path("a.parquet")), "pyarrow", "tables"),
+    "hub": (lambda: read_hub("hf:any", AS_GIVEN), "datasets", "hub"),
     "levels": (lambda: draw_levels([0.0, 1.0], {}, {}, Path("a.png")), "matplotlib", "demo"),
 }
 
@@ -44,7 +49,7 @@ SITES: dict[str, tuple[Callable[[], object], str, str]] = {
 def test_a_missing_library_is_named_with_its_extra(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SALTUS_CACHE", raising=False)
     use, package, extra = SITES[site]
-    with hidden("torchmetrics", "matplotlib"), pytest.raises(SaltusError) as caught:
+    with hidden("torchmetrics", "matplotlib", "pyarrow", "datasets"), pytest.raises(SaltusError) as caught:
         use()
     expected = f"this needs {package}, which is not installed; install it with: pip install 'saltus[{extra}]'"
     assert str(caught.value) == expected
@@ -83,7 +88,7 @@ print("done")
 
 def test_the_core_needs_no_extra(tmp_path: Path) -> None:
     """A table is read, learned, saved, sampled and bounded, in Python and on the command line."""
-    libraries = ["diffusers", "jinja2", "matplotlib", "torchmetrics"]
+    libraries = ["datasets", "diffusers", "jinja2", "matplotlib", "pyarrow", "torchmetrics"]
     code = CORE.format(libraries=libraries)
     here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=here, capture_output=True, text=True, check=False)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from saltus.chain import Bound, Chain, ChainLoss, Loss, OraclePrior, StandardNormal, bits_per_dim
-    from saltus.data import DataSet, digits, load
+    from saltus.data import DataSet, Preparation, digits, load
     from saltus.errors import SaltusError
     from saltus.estimators import Model
     from saltus.kernels import (
@@ -80,6 +80,7 @@ _rooms = {
     ),
     "data": (
         "DataSet",
+        "Preparation",
         "digits",
         "load",
     ),
@@ -119,6 +120,7 @@ __all__ = [
     "OraclePrior",
     "OrnsteinUhlenbeck",
     "PairCosts",
+    "Preparation",
     "SaltusError",
     "Sampling",
     "StandardNormal",

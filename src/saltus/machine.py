@@ -1,11 +1,20 @@
-"""The machine: what a figure was measured on, in words, and how it is asked to keep memory."""
+"""The machine: what a figure was measured on, in words, how it is asked to keep memory, and where what can be made again is kept."""
 
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
+from pathlib import Path
 
-__all__ = ["describe_machine", "keep_freed_memory"]
+__all__ = ["cache_folder", "describe_machine", "keep_freed_memory"]
+
+
+def cache_folder() -> Path:
+    """The folder that the environment variable SALTUS_CACHE names, or the user's own."""
+    from platformdirs import user_cache_path
+
+    return Path(os.environ.get("SALTUS_CACHE") or user_cache_path("saltus", appauthor=False))
 
 
 def describe_machine() -> str:

@@ -12,7 +12,7 @@ from scipy import integrate, stats
 from torch import Tensor
 from torch.distributions import Normal, kl_divergence
 
-from saltus.chain import ACTIVE_VARIANCE, Bound, Chain, OraclePrior, StandardNormal, bits_per_dim
+from saltus.chain import ACTIVE_VARIANCE, Bound, Chain, OraclePrior, StandardNormal, bits_per_dim, bound
 from saltus.chain.bound import active_units, aggregate_kl
 from saltus.errors import SaltusError
 from saltus.kernels import Explanation, GaussianKernel, OracleKernel, Pair, Preconditioned
@@ -105,9 +105,9 @@ def test_terms_of_a_bound_are_named_and_sum_to_it() -> None:
     chain, y = chain_of("vae"), MIXTURE.sample(7, seed=5).float()
     bound = chain.bound(y)
     names = {f"level {l}/{term}" for l in (1, 2, 3) for term in ("kl", "decoder", "entropy")}
-    assert bound.terms.keys() == names | {"prior", "scaling"}
+    assert bound.terms.keys() == names | {"prior", "log_jacobian"}
     assert torch.allclose(sum(bound.terms.values()), bound.total)
-    assert torch.equal(bound.total, bound.prior + bound.per_level.sum(0) + bound.scaling)
+    assert torch.equal(bound.total, bound.prior + bound.per_level.sum(0) + bound.log_jacobian)
     assert torch.equal(bound.kl[1], bound.terms["level 2/kl"])
     assert torch.allclose(bound.bits_per_dim, bound.total / (2 * math.log(2)))
     assert [0 <= units <= 3 for units in bound.active_units] == [True] * 3
@@ -203,3 +203,18 @@ def test_data_off_the_bins_have_no_bound() -> None:
     chain = Chain(StandardNormal(), grid(1), GaussianKernel(Preconditioned(backbone((2,))), DiscretisedHead(17)))
     with pytest.raises(ValueError, match="17 bins"):
         chain.bound(torch.full((1, 2), 0.01))
+
+
+def test_large_items_are_bounded_few_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many numbers as memory should hold, whatever batch is asked for."""
+    chain, y = oracle_chain(MIXTURE, 2), MIXTURE.sample(20, seed=3)
+    expected, seen, whole = chain.bound(y, seed=0), list[int](), OracleKernel.explain
+
+    def counted(self: OracleKernel, pair: Pair, *options: object) -> Explanation:
+        seen.append(len(pair.y))
+        return whole(self, pair, *options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(OracleKernel, "explain", counted)
+    monkeypatch.setattr(bound, "_AT_ONCE", 8 * y[0].numel())
+    assert torch.allclose(chain.bound(y, seed=0).total, expected.total, atol=EXACT)
+    assert seen == [8, 8, 8, 8, 4, 4]

@@ -13,9 +13,11 @@ from PIL import Image
 
 from saltus.chain import Chain
 from saltus.cli.evaluate import evaluate_command
-from saltus.data import load
+from saltus.cli.evaluate_samples import read_samples
+from saltus.data import AS_GIVEN, load
 from saltus.errors import SaltusError
 from saltus.training import Config, planned_levels, train
+from tests.helpers.checks import assert_one_sentence
 
 QUICK = ("frechet", "energy", "memorisation")
 
@@ -127,7 +129,7 @@ def test_samples_in_files_and_folders(home: Path) -> None:
         (pictures(600, 0)[:, :7], r"bad\.npy does not fit the data set pictures: the array has shape \(600, 7, 9\) where \(N, 8, 9\)"),
         (np.zeros((600, 9, 9), dtype=np.uint8), r"shape \(600, 9, 9\) where \(N, 8, 9\) was expected"),
         (pictures(600, 0)[..., None].repeat(3, -1), r"shape \(600, 8, 9, 3\) where \(N, 8, 9\) was expected"),
-        (pictures(600, 0) / 255, r"bad\.npy does not fit the data set pictures: the array is of type float64 where uint8 was expected"),
+        (pictures(600, 0) / 77, r"bad\.npy does not fit the data set pictures: the array is of type float64 where uint8 was expected"),
         (np.full((600, 8, 9), np.nan), r"bad\.npy: the array holds 43200 NaN"),
         (table(600, 0), r"shape \(600, 2\) where \(N, 8, 9\) was expected"),
         (pictures(5, 0), r"bad\.npy holds 5 samples, which are measured in thirds; expected at least 6"),
@@ -147,7 +149,7 @@ def test_samples_that_do_not_fit_are_refused(home: Path, raw: np.ndarray, says: 
         (["table.npz"], "table.npz holds no run, which would know its data; give"),
         (["run", "--n", "501"], "501 generated items are more than the 500 training items"),
         (["run", "--data", "pictures.npz"], "other data"),
-        (["run", "--inception"], "table holds rows of 2 columns, standardised, and Inception distances are of images"),
+        (["run", "--inception"], "table holds rows of 2 columns: 2 continuous, and Inception distances are of images"),
         (["table.npz", "--data", "table.npz", "--n", "170"], "500 samples make no 3 sets of 170; expected at least 510"),
     ],
 )
@@ -170,6 +172,38 @@ def test_samples_in_other_units_are_refused(home: Path, raw: np.ndarray, says: s
     np.save(home / "other.npy", raw)
     with pytest.raises(SaltusError, match=says):
         raise evaluate("other.npy", "--data", "table.npz").exception or AssertionError
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+@pytest.mark.parametrize(
+    ("samples", "data", "says"),
+    [
+        ((-1, 1), (0, 1), "the samples lie between -1 and 1 and the data between 0 and 1; convert"),
+        ((0, 1), (-1, 1), "the samples lie between 0 and 1 and the data between -1 and 1; convert"),
+        ((0, 1), (0, 255), "the samples lie between 0 and 1 and the data between 0 and 255; convert"),
+        ((0, 255), (0, 1), "the samples lie between 0 and 255 and the data between 0 and 1; convert"),
+        ((0, 1), (0, 1), ""),
+        ((0, 0.5), (0, 1), ""),  # pale samples are measured, and not refused
+    ],
+)
+def test_images_in_another_range_are_refused(
+    tmp_path: Path, samples: tuple[float, float], data: tuple[float, float], says: str, dtype: type
+) -> None:
+    """Pixels of many values that are no multiples of each other, and of 256 bytes."""
+    chance = np.random.default_rng(0)
+
+    def drawn(low: float, high: float) -> np.ndarray:
+        unit = chance.random((200, 8, 8)) if dtype is np.float32 else chance.integers(0, 256, (200, 8, 8)) / 255
+        return (low + (high - low) * unit).astype(np.float32)
+
+    np.save(tmp_path / "data.npy", drawn(*data))
+    np.save(tmp_path / "samples.npy", drawn(*samples))
+    if says:
+        with pytest.raises(SaltusError, match=says) as caught:
+            read_samples(tmp_path / "samples.npy", str(tmp_path / "data.npy"), AS_GIVEN)
+        assert_one_sentence(caught.value)
+    elif dtype is np.float32 or samples == data:
+        assert len(read_samples(tmp_path / "samples.npy", str(tmp_path / "data.npy"), AS_GIVEN)[0]) == 200
 
 
 @pytest.mark.usefixtures("home", "quick")

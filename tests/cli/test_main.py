@@ -13,7 +13,7 @@ import pytest
 from saltus.training import Config
 from tests.helpers.terminal import saltus
 
-COMMANDS = ["", "compare", "demo", "evaluate", "plan", "sample", "study", "study collapse", "train"]
+COMMANDS = ["", "compare", "data", "demo", "evaluate", "plan", "sample", "study", "study collapse", "train"]
 
 
 @pytest.mark.parametrize("columns", [80, 110])
@@ -39,7 +39,9 @@ def test_every_option_is_described(command: str, tmp_path: Path) -> None:
 
 def test_the_help_of_train_lists_every_option_of_a_training_once_by_kernel(tmp_path: Path) -> None:
     text = saltus("train", "--help", cwd=tmp_path, columns=110).stdout
-    assert [text.count(f"  --{name.replace('_', '-')} ") for name in Config.model_fields] == [1] * len(Config.model_fields)
+    flags = [{"channels": "network-channels"}.get(name, name.replace("_", "-")) for name in Config.model_fields]
+    assert [text.count(f"  --{flag} ") for flag in flags] == [1] * len(flags)
+    assert text.count("  --channels [1|3|4] ") == 1  # of images
     common, _, kernels = text.partition("Training with the vae kernel:")
     vae, _, gaussian = kernels.partition("Training with the gaussian kernel:")
     assert "--updates INTEGER" in common
@@ -54,6 +56,12 @@ def test_the_help_of_train_lists_every_option_of_a_training_once_by_kernel(tmp_p
         ("nonsense", 2, "No such command 'nonsense'"),
         ("train --data digits --out x --steps 3", 2, "the option --steps is now --updates; give that one"),
         ("sample any --n 1 --out x --last mean", 2, "the option --last is now --final; give that one"),
+        (
+            "train --data digits --out x --channels 32,64",
+            2,
+            "32,64 channels were given where 1, 3 or 4 were expected; those of a network are",
+        ),
+        ("train --data digits --out x --size 0", 2, "the size '0' was given where pixels from 1 to 8192 were expected"),
         ("evaluate any --latents 4", 2, "the option --latents is now --importance-samples; give that one"),
         ("train --data digits --out x --update 3", 2, "No such option"),
         ("sample any --n 1 --out x --eta nan", 2, "nan is no share; expected a number from 0 to 1"),

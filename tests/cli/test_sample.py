@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from PIL import Image
 
 from saltus.chain import Chain
 from saltus.cli import sample as command
+from saltus.cli import sample_files
 from saltus.kernels import Sampling
 from saltus.training import planned_levels
 from tests.helpers.terminal import saltus
@@ -53,7 +55,7 @@ def test_memory_does_not_grow_with_their_number(home: Path, monkeypatch: pytest.
 
     expected = sampled(home, "any", "whole", "--calls", "1", n=11)
     monkeypatch.setattr(command, "_AT_ONCE", 4 * 64)
-    monkeypatch.setattr(command, "_PICTURED", 6)
+    monkeypatch.setattr(sample_files, "_PICTURED", 6)
     monkeypatch.setattr(Chain, "sample", counted)
     found = sampled(home, "any", "parts", "--calls", "1", n=11)
     assert asked == [(0, 4), (4, 4), (8, 3)]
@@ -150,3 +152,31 @@ def test_samples_are_never_overwritten(home: Path) -> None:
     assert done.code == 1
     assert "samples.npz is already there; give another folder with --out" in done.stderr
     assert np.array_equal(samples(home, "kept"), first)
+
+
+def test_samples_of_a_table_are_a_table_like_it(tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    rows = zip(chance.integers(17, 90, 200), chance.random(200) < 0.4, chance.normal(size=200), ["cat", "dog"] * 100, strict=True)
+    lines = [f"{age},{flag},{mass},n{age},{kind}" for age, flag, mass, kind in rows]
+    (tmp_path / "pets.csv").write_text("\n".join(["age,flag,mass,name,class", *lines]))
+    quick = ("train", "--data", "pets.csv", "--levels", "2", "--updates", "3", "--batch", "16", "--width", "8")
+    done = saltus(*quick, "--condition", "labels", "--out", "run", cwd=tmp_path)
+    assert "1 of 4 columns is left out: 1 of text (name)" in done.stderr
+    done = saltus("sample", "run", "--n", "40", "--out", "more", "--json", cwd=tmp_path)
+    assert done.json["files"] == ["more/samples.csv"]
+    header, *found = csv.reader((tmp_path / "more" / "samples.csv").read_text().splitlines())
+    assert header == ["age", "flag", "mass", "label"]
+    assert len(found) == 40
+    for age, flag, mass, kind in found:
+        assert int(age) == float(age)
+        assert flag in ("true", "false")
+        assert float(mass) != round(float(mass))
+        assert kind in ("cat", "dog")
+    assert "40 samples" in saltus("sample", "run", "--n", "40", "--seed", "1", "--out", "others", cwd=tmp_path).stdout
+    assert (tmp_path / "others" / "samples.csv").read_text() != (tmp_path / "more" / "samples.csv").read_text()
+    assert saltus("evaluate", "more", "--data", "pets.csv", cwd=tmp_path).code == 0
+    document = tmp_path / "run" / "source.json"
+    document.write_text(document.read_text().replace('"int64"', '"object"'))
+    done = saltus("sample", "run", "--n", "4", "--out", "x", cwd=tmp_path)
+    assert (done.code, (tmp_path / "x").exists()) == (1, False)
+    assert "source.json is damaged" in done.stderr

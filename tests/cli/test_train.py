@@ -7,10 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from saltus.chain import Chain
+from saltus.cli.evaluate_samples import read_samples
+from saltus.data import Preparation
 from saltus.pretrained import PRETRAINED
-from saltus.training import Trainer, load_config
+from saltus.training import Trainer, load_config, load_data
 from tests.helpers.terminal import saltus
 
 QUICK = ("--width", "16", "--batch", "16")
@@ -138,3 +141,33 @@ def test_a_long_chain_is_told_in_few_lines_and_a_folder_with_a_space_can_be_past
 def test_help_names_every_chain_that_comes_with_saltus(tmp_path: Path) -> None:
     text = saltus("sample", "--help", cwd=tmp_path).stdout
     assert all(name in text for name in PRETRAINED)
+
+
+def test_images_of_any_size_are_made_alike_and_so_again_by_the_run(tmp_path: Path) -> None:
+    """By a run that goes on, by evaluate, and for samples in a folder."""
+    chance = np.random.default_rng(0)
+    for folder, n in (("odd", 120), ("others", 12)):
+        (tmp_path / folder).mkdir()
+        for k in range(n):
+            pixels = chance.integers(0, 256, (12 + k % 3, 12 + k % 5, *[3] * (k % 2)), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / folder / f"{k:03}.png")
+    (tmp_path / "odd" / "040.png").write_bytes(b"text")
+    asked = ("--data", "odd", "--size", "8", "--crop", "--channels", "1")
+    train = ("train", *asked, "--levels", "2", "--updates", "2", *QUICK, "--out", "run")
+    done = saltus(*train, cwd=tmp_path)
+    assert done.code == 0, done.stderr
+    notes = json.loads((tmp_path / "run" / "source.json").read_text())["notes"]
+    assert "cut to the proportions of 8x8 around its centre, resized to 8x8 pixels (bicubic) and made grey of 8 bits" in notes[0]
+    assert "1 of 120 images cannot be read and are left out: 040.png" in notes[-1]
+    assert done.stderr.index(notes[0]) < done.stderr.index(notes[-1]) < done.stderr.index("update 2 of 2")  # stated before training
+    done = saltus(*train, "--size", "9", cwd=tmp_path)
+    assert "holds other data than those that run was trained on" in done.stderr
+    assert saltus(*train, "--extend", "--updates", "3", cwd=tmp_path).code == 0
+    assert load_data(tmp_path / "run").event_shape == (1, 8, 8)
+    done = saltus("evaluate", "run", "--size", "8", cwd=tmp_path)
+    assert (done.code, "--size is for samples, and the run in run knows how its data are read" in done.stderr) == (2, True)
+    samples, data = read_samples(tmp_path / "others", str(tmp_path / "odd"), Preparation(size=8, crop=True, channels=1))  # type: ignore[arg-type]
+    assert samples.shape == (12, 1, 8, 8)
+    assert data.fingerprint == load_data(tmp_path / "run").fingerprint
+    done = saltus("train", "--data", "odd", "--crop", "--out", "x", cwd=tmp_path)
+    assert (done.code, "such as --size 32" in done.stderr) == (2, True)

@@ -70,9 +70,8 @@ def class_folders(*names: str, shapes: tuple[tuple[int, ...], ...]) -> Callable[
     return write
 
 
-def cut_short(folder: Path) -> None:
-    content = (folder / "0007.png").read_bytes()
-    (folder / "0007.png").write_bytes(content[: len(content) // 2])
+def broken(k: int) -> Callable[[Path], None]:
+    return lambda folder: (folder / f"{k:04}.png").write_bytes(b"text") and None
 
 
 def flipped(make: Callable[[Path], str], at: float) -> Callable[[Path], str]:
@@ -92,15 +91,9 @@ def holed(n: int = 60) -> np.ndarray:
     return raw
 
 
-def pale(n: int = 60) -> np.ndarray:
-    raw = floats("vector", n)
-    raw[:, 2] = 0.1
-    return raw
-
-
 ERRORS: dict[str, tuple[Callable[[Path], str], str]] = {
     "missing": (lambda _: "none.npy", "no such file"),
-    "extension": (written("bad.csv", b"1,2"), ".csv"),
+    "extension": (written("bad.xlsx", b"1,2"), ".xlsx"),
     "no extension": (written("bad", b"1,2"), "type none"),
     "one image": (written("bad.png", b""), "one image"),
     "garbage": (written("bad.npy", b"garbage"), "cannot be read"),
@@ -124,28 +117,24 @@ ERRORS: dict[str, tuple[Callable[[Path], str], str]] = {
     "few": (saved(floats("vector", 49)), "49 items"),
     "NaN": (saved(holed()), "2 NaN or infinite values, the first at [3, 1]"),
     "NaN in test": (zipped(train=floats("vector"), test=holed()), "the array test holds 2 NaN"),
-    "a constant column": (saved(pale()), "column 2 is the same"),
-    "a named constant column": (zipped(train=pale(), columns=list("abcde")), "column c is the same"),
     "all the same": (saved(np.full((60, 8, 8), 7, dtype=np.uint8)), "every value of the training items is 7"),
-    "huge": (saved(floats("vector").astype(np.float64) * 1e300), "huge"),
+    "huge": (saved(floats("vector").astype(np.float64) * 1e300), "column 0 are too huge"),
+    "a huge named column": (zipped(train=floats("vector").astype(np.float64) * 1e300, columns=list("abcde")), "column a are too huge"),
     "shapes": (zipped(train=integers(), test=integers(60, (8, 9))), "(8, 8) and uint8 items of shape (8, 9)"),
     "types": (zipped(train=integers(), test=integers().astype(float)), "uint8 items of shape (8, 8) and float64"),
     "an empty folder": (lambda folder: (folder / "bad").mkdir() or "bad", "no image"),
-    "half a PNG": (pictures(cut_short), "0007.png cannot be read"),
-    "no PNG": (pictures(lambda folder: (folder / "0007.png").write_bytes(b"text") and None), "0007.png is no image"),
+    "four bad files": (pictures(*map(broken, range(4))), "4 of 60 images cannot be read, such as 0000.png (of no known format)"),
     "sizes": (
         pictures(lambda folder: Image.new("L", (8, 10)).save(folder / "0007.png")),
         "0000.png is 8x9 in 1 channel of uint8 and 0007.png is 8x10",
     ),
     "kinds": (pictures(lambda folder: Image.new("RGB", (8, 9)).save(folder / "0007.png")), "0007.png is 8x9 in 3 channels"),
-    "mode": (pictures(lambda folder: Image.new("CMYK", (8, 9)).save(folder / "0007.jpg")), "mode CMYK"),
-    "frames": (
-        pictures(lambda folder: Image.new("L", (8, 9)).save(folder / "a.gif", save_all=True, append_images=[Image.new("L", (8, 9), 255)])),
-        "a.gif has 2 frames",
-    ),
     "small pictures": (pictures(shape=(7, 9)), "8x8"),
     "classes of two sizes": (class_folders("apes", "bees", shapes=((9, 8), (8, 9))), "apes/0000.png is 8x9"),
-    "parts for classes": (class_folders("train", "test", shapes=((9, 8), (9, 8))), "the folders inside are named test, train"),
+    "parts and classes": (class_folders("train", "apes", shapes=((9, 8), (9, 8))), "the folders inside are named apes, train"),
+    "no training part": (class_folders("val", "test", shapes=((9, 8), (9, 8))), "the folders inside are named test, val"),
+    "one part twice": (class_folders("train", "Train", shapes=((9, 8), (9, 8))), "the folders inside are named Train, train"),
+    "classes in one part": (class_folders("train", "test/apes", shapes=((9, 8), (9, 8))), "the train images are in no folders by class"),
 }
 
 

@@ -10,12 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
-from saltus.data import Binned, Layout, Listed, Standardised, digits, load, read_items
+from saltus.data import Binned, Columns, Layout, Listed, Preparation, Standardised, digits, load, read_items
 from saltus.data.parts import Parts
 from saltus.data.split import split
 from saltus.errors import SaltusError
 from saltus.likelihoods import DiscretisedHead
 from saltus.networks.conditions import ClassCondition
+from tests.helpers.checks import assert_one_sentence
 from tests.helpers.raw import classes_of, floats, integers, save_images
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -41,7 +42,7 @@ def test_the_digits() -> None:
         (integers(90, (8, 9)), Binned, (1, 8, 9), "256 values"),
         (integers(90, (8, 9, 1)), Binned, (1, 8, 9), "256 values"),
         (integers(90, (3, 8, 9)), Binned, (3, 8, 9), "256 values"),
-        (integers(90, (20,)), Binned, (20,), "256 values"),
+        (integers(90, (20,)), Columns, (20,), "20 counted"),
         (integers(90) > 99, Binned, (1, 8, 8), "2 values"),
         (integers(90).astype(np.int64) // 16 - 3, Binned, (1, 8, 8), "16 values"),
         (integers(90).astype(np.int64) * 2, Listed, (1, 8, 8), "256 values from 0 to 510"),
@@ -54,10 +55,10 @@ def test_the_digits() -> None:
         ((integers(90) / 255).astype(np.float32), Listed, (1, 8, 8), "256 values from 0 to 1"),
         (integers(90) / 127.5 - 1, Listed, (1, 8, 8), "256 values from -1 to 1"),
         (integers(90) ** 1.5, Standardised, (1, 8, 8), "standardised"),
-        (integers(90, (4,)) / 255, Standardised, (4,), "standardised"),
-        (integers(90, (4,)).astype(np.int64), Standardised, (4,), "standardised"),
-        (floats("vector", 90), Standardised, (5,), "standardised"),
-        (floats("vector", 90).astype(">f8"), Standardised, (5,), "standardised"),
+        (integers(900, (4,)) / 255, Columns, (4,), "4 counted"),
+        (integers(90, (4,)).astype(np.int64), Columns, (4,), "4 counted"),
+        (floats("vector", 90), Columns, (5,), "5 continuous"),
+        (floats("vector", 90).astype(">f8"), Columns, (5,), "5 continuous"),
         (floats("channels_last", 90), Standardised, (3, 9, 8), "standardised"),
     ],
 )
@@ -100,6 +101,8 @@ def test_the_names_in_an_npz(tmp_path: Path, names: dict[str, int], sizes: tuple
 @pytest.mark.parametrize("ending", ["png", "tif"])
 def test_a_folder_of_images_is_the_array_of_its_pixels(tmp_path: Path, shape: tuple[int, ...], ending: str) -> None:
     raw = integers(60, shape)
+    if shape[2:] in ((2,), (4,)):
+        raw[..., -1] |= 1  # colours under alpha 0 would not be kept
     save_images(tmp_path / "pets.v2", raw, ending)
     (tmp_path / "pets.v2" / ".hidden.png").write_bytes(b"no image")
     (tmp_path / "pets.v2" / "notes.txt").write_text("no image")
@@ -128,9 +131,8 @@ def test_transparent_palettes_and_turned_photographs(tmp_path: Path) -> None:
     raw = integers(60, (9, 8))
     for index, item in enumerate(raw):
         Image.fromarray(item).convert("P").save(tmp_path / f"{index:02}.png", transparency=bytes(range(256)))
-    np.testing.assert_array_equal(
-        load(tmp_path).encoding.decode(load(tmp_path).test)[..., 0], split(Parts(np.stack([raw] * 3, -1)))[2][..., 0]
-    )
+    colours = np.stack([raw] * 4, -1)  # alpha is the grey value too
+    np.testing.assert_array_equal(load(tmp_path).encoding.decode(load(tmp_path).test), split(Parts(colours))[2])
     turned = tmp_path / "turned"
     turned.mkdir()
     for index, item in enumerate(raw):
@@ -211,6 +213,49 @@ def test_what_a_file_holds_in_vain_is_told_once(tmp_path: Path, names: list[str]
         words = note.replace(",", "").split()
         assert [name for name in words if name in names] == unused
         assert ("and 5 more" in note) == (len(names) > 15)
+
+
+def test_of_several_arrays_the_user_says_which(tmp_path: Path) -> None:
+    raw, rows = integers(200), floats("vector", 200)
+    np.savez(tmp_path / "a.npz", images=raw, data=rows, target=classes_of(raw))
+    with pytest.raises(SaltusError) as caught:
+        load(tmp_path / "a.npz")
+    assert_one_sentence(caught.value, "the arrays images and data could all be the items", "--array images")
+    for name, items in (("images", raw), ("data", rows)):
+        data = load(tmp_path / "a.npz", preparation=Preparation(array=name))
+        np.testing.assert_allclose(data.encoding.decode(data.test), split(Parts(items))[2], rtol=1e-6)
+        assert data.labels is not None
+        assert data.notes == (f"the array {'data' if name == 'images' else 'images'} is not used",)
+        assert data.origin["preparation"] == {"array": name}
+    np.savez(tmp_path / "b.npz", train_images=raw[:150], test_images=raw[150:], x_train=rows)
+    data = load(tmp_path / "b.npz", preparation=Preparation(array="train_images"))
+    assert len(data.test) == 50  # the others of the same kind come along
+    np.savez(tmp_path / "c.npz", foo=raw, bar=rows)
+    assert load(tmp_path / "c.npz", preparation=Preparation(array="bar")).event_shape == (5,)
+
+
+@pytest.mark.parametrize("name", ["labels", "y", "train_labels"])
+def test_labels_are_never_items_unless_asked_for(tmp_path: Path, name: str) -> None:
+    one_hot = np.eye(10)[np.arange(200) % 10] + np.random.default_rng(0).normal(size=(200, 10))
+    np.savez(tmp_path / "a.npz", **{name: one_hot})
+    with pytest.raises(SaltusError) as caught:
+        load(tmp_path / "a.npz")
+    assert_one_sentence(caught.value, f"the only array is {name}", f"give --array {name}")
+    assert load(tmp_path / "a.npz", preparation=Preparation(array=name)).event_shape == (10,)
+
+
+def test_an_array_that_is_not_there_is_told(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", images=integers())
+    np.save(tmp_path / "a.npy", integers())
+    (tmp_path / "a.csv").write_text("a,b\n1,2\n")
+    for place, words in (
+        ("a.npz", "there is no array x; expected one of images"),
+        ("a.npy", "one array without a name"),
+        ("a.csv", "--array"),
+    ):
+        with pytest.raises(SaltusError) as caught:
+            load(tmp_path / place, preparation=Preparation(array="x"))
+        assert_one_sentence(caught.value, place, words)
 
 
 def test_the_digits_have_labels() -> None:
@@ -300,7 +345,6 @@ def test_real_images() -> None:
 def test_real_tables(name: str, columns: int) -> None:
     data = load(REAL / f"tabular_{name}.npz")
     assert data.event_shape == (columns,)
-    assert abs(data.encoding.scaling) < 1e-4  # standardised before
     with np.load(REAL / f"tabular_{name}.npz") as file:
         assert (len(data.train), len(data.validation), len(data.test)) == tuple(len(file[part]) for part in ("train", "validation", "test"))
         np.testing.assert_allclose(data.encoding.decode(data.test), file["test"], atol=1e-5)
@@ -315,14 +359,22 @@ def test_what_a_folder_holds_in_vain_is_counted(tmp_path: Path) -> None:
     save_images(tmp_path / "more", integers(10, seed=2), "png")
     (note,) = load(tmp_path).notes
     assert note.startswith(f"passed over in {tmp_path.name}: 2 .txt, 1 .webm, 1 a folder inside, 1 hidden, 1 without an ending")
-    assert note.endswith("the images in more too: give that folder, or put all images into folders by class")
+    assert note.endswith("there are images in more too: --recursive takes all along, and folders of their own make all classes")
 
 
 def test_a_program_in_an_image_is_not_run(tmp_path: Path) -> None:
     """Pillow gives PostScript to another program, whatever the file is named."""
     (tmp_path / "a.png").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n")
-    with pytest.raises(SaltusError, match=r"a\.png is no image of a known format"):
+    with pytest.raises(SaltusError, match=r"a\.png \(of no known format\)"):
         load(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")
+@pytest.mark.parametrize("name", ["a.csv", "a.npy", "a.tar", "a.png"])
+def test_a_pipe_is_no_file(tmp_path: Path, name: str) -> None:
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(SaltusError, match="this is a pipe or a device"):
+        load(tmp_path / name)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes here")

@@ -43,13 +43,11 @@ def data() -> DataSet:
 
 
 def test_exact_steps_add_nothing_and_a_wrong_one_adds_its_own(data: DataSet) -> None:
+    std = torch.tensor([column.number.std for column in data.encoding.columns], dtype=torch.float64)  # type: ignore[attr-defined]
     scaled = GaussianMixture(
         torch.ones(2),
         data.encoding.encode(LAW._means.numpy()).double(),
-        LAW._basis
-        @ torch.diag_embed(LAW._eigenvalues)
-        @ LAW._basis.mT
-        / torch.from_numpy(data.encoding._std[:, None] * data.encoding._std),  # type: ignore[attr-defined]
+        LAW._basis @ torch.diag_embed(LAW._eigenvalues) @ LAW._basis.mT / (std[:, None] * std),
     )
     exact = OracleKernel(scaled)
     right = Chain(OraclePrior(scaled), Levels((0.0, 0.3, 1.0)), exact)

@@ -156,7 +156,7 @@ def test_a_cache_that_cannot_be_read_is_gone_without(monkeypatch: pytest.MonkeyP
 
 def test_without_a_setting_the_cache_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("SALTUS_CACHE")
-    monkeypatch.setattr(module, "user_cache_path", lambda *_, **__: tmp_path / "home")
+    monkeypatch.setattr("platformdirs.user_cache_path", lambda *_, **__: tmp_path / "home")
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fetch(Maker())

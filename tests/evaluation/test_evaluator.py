@@ -19,6 +19,7 @@ from saltus.evaluation import (
     DEFAULT_METRICS,
     METRICS,
     Evaluator,
+    Figures,
     Report,
     evaluate,
     sliced_wasserstein,
@@ -221,3 +222,10 @@ def test_its_repr_says_what_is_measured() -> None:
     assert repr(Evaluator(table(), N, metrics=QUICK, seed=4)) == (
         "Evaluator('table', n=150, part='test', seed=4: 3 metrics against 160 real items)"
     )
+
+
+def test_values_that_are_not_finite_have_no_spread() -> None:
+    """As a ratio to held-out items that all are copies of training items, such as rows of a few small integers."""
+    assert Figures.of([1.0, 3.0]).spread == pytest.approx(2**0.5)
+    for values in ([1.0], [1.0, math.nan], [math.inf, 2.0]):
+        assert math.isnan(Figures.of(values).spread)

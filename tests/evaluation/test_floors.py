@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
 import torch
 
-from saltus import Chain, DataSet, OraclePrior, digits
+from saltus import Chain, DataSet, OraclePrior, StandardNormal, digits
 from saltus.evaluation import GAUSSIAN, MIXTURE, closed_forms, closed_laws, closed_samples, fitted_gaussian, remarks
 from saltus.kernels import OracleKernel
 from saltus.levels import Levels
@@ -34,7 +35,7 @@ def test_on_gaussian_data_the_gaussian_costs_the_entropy_and_every_step_its_info
     entropy = float(0.5 * torch.logdet(2 * torch.pi * torch.e * covariance.double()))
     error = (3 / 2 / found.items) ** 0.5 + (3 / 2 / len(data.train)) ** 0.5  # of a mean of chi squares, and of the fit
     assert abs(found.total - entropy) < 5 * error
-    assert found.total == pytest.approx(found.prior + sum(found.per_level) + chain.scaling)
+    assert found.total == pytest.approx(found.prior + sum(found.per_level) + float(data.encoding.log_jacobian(data.test).mean()))
     assert found.what == "one Gaussian, full covariance"
 
 
@@ -54,6 +55,22 @@ def test_nats_of_grey_values_are_masses() -> None:
     assert torch.allclose((alone - alone[:1]), log_mass, atol=1e-9)
     assert float(alone.exp().sum()) == pytest.approx(1)
     assert kernel.head is not None
+
+
+def test_counted_columns_have_floors_that_are_masses() -> None:
+    """Of two fair coins a mixture knows all four rows: its masses cost about the entropy, its density is a bound of nothing."""
+    coins = torch.randint(0, 2, (4000, 2), generator=torch.Generator().manual_seed(0))
+    data = DataSet.from_arrays(coins.numpy())
+    law = closed_laws(Chain(StandardNormal(), Levels((0.0, 0.05)), OracleKernel(fitted_gaussian(data)), encoding=data.encoding), data)[
+        MIXTURE
+    ]
+    chain = Chain(OraclePrior(law), Levels((0.0, 0.05)), OracleKernel(law), encoding=data.encoding)
+    entropy, found = 2 * math.log(2), closed_forms(chain, data, data.test, laws={MIXTURE: law})[MIXTURE]
+    assert entropy - 0.05 < found.total < entropy + 0.2
+    assert float(chain.bound(data.test.double()).total.mean()) < entropy - 0.5  # the twin: the chain itself has a density
+    drawn = closed_samples(law, data, 500, seed=0)
+    data.encoding.head().check(drawn)
+    assert abs(float(drawn.mean())) < 0.2
 
 
 def test_what_a_closed_form_is_better_at_is_said() -> None:
@@ -84,6 +101,6 @@ def test_samples_of_closed_forms_are_items() -> None:
     law = fitted_gaussian(data)
     assert isinstance(law, GaussianMixture)
     rows = closed_samples(law, data, 4000, seed=0)
-    scale = data.encoding._std  # type: ignore[attr-defined]
-    expected = covariance / torch.from_numpy(scale[:, None] * scale)
+    scale = torch.tensor([column.number.std for column in data.encoding.columns], dtype=torch.float64)  # type: ignore[attr-defined]
+    expected = covariance.double() / (scale[:, None] * scale)
     assert torch.allclose(torch.cov(rows.T), expected, atol=5 * (2 / 3000) ** 0.5)

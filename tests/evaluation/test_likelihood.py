@@ -24,7 +24,7 @@ def test_the_likelihood_is_the_chains_bound(name: str) -> None:
     assert found.standard_error == pytest.approx(float(bound.bits_per_dim.double().std()) / math.sqrt(len(y)), rel=1e-6)
     assert sum(found.nats.values()) == pytest.approx(found.bits_per_dim * 2 * math.log(2), rel=1e-5)
     assert len(found.per_level) == len(found.active_units) == chain.levels.L
-    assert sum(found.per_level) + found.nats["prior"] + found.nats["scaling"] == pytest.approx(sum(found.nats.values()), rel=1e-5)
+    assert sum(found.per_level) + found.nats["prior"] + found.nats["log_jacobian"] == pytest.approx(sum(found.nats.values()), rel=1e-5)
     assert found.per_item == pytest.approx(bound.total.tolist())
     assert found.figure == (found.total, found.total_error, "nats an item")
     assert found.total_error == pytest.approx(found.standard_error * 2 * math.log(2))

@@ -19,12 +19,13 @@ from saltus.kernels import (
     Transition,
     VAEKernel,
 )
-from saltus.likelihoods import AutoregressiveHead, DiscretisedHead, GaussianHead, Head, LogisticMixtureHead
+from saltus.likelihoods import AutoregressiveHead, ColumnsHead, DiscretisedHead, GaussianHead, Head, LogisticMixtureHead, Number
 from saltus.networks import ClassCondition, Condition, Ladder, LadderEncoder, MLPEncoder, VectorCondition
 from saltus.process import Noise
 from tests.helpers.stubs import GivenNoise, network, randomise, set_error, small_vae
 
 HEAD, BINS = GaussianHead(0.05), DiscretisedHead(256, outliers=1e-4)
+TABLE = ColumnsHead(GaussianHead(1.0), [Number(0, 99, step=1.0, bend=2.0, std=0.5), Number(0.0, 9.0, atoms=(0.0,), gap=1.0)])
 IMAGE = (1, 8, 8)
 CLASSES = ClassCondition("abc", [1, 1, 1])
 T = 1.0
@@ -71,6 +72,7 @@ def ladder(condition: Condition | None = None, head: Head = BINS) -> LadderKerne
 
 KERNELS: dict[str, Callable[[Condition | None], Kernel]] = {
     "vae": lambda c: small_vae((2,), MLPEncoder((2,), latent=3), HEAD, condition=c),
+    "vae of a table": lambda c: small_vae((2,), MLPEncoder((2,), latent=3), TABLE, condition=c),
     "direct vae": lambda c: small_vae((2,), MLPEncoder((2,), latent=3), HEAD, condition=c, parametrisation="direct"),
     "vae of images": lambda c: VAEKernel(
         network(IMAGE, architecture="unet", channels=(8, 16), outputs=2, latent=3, condition=c), MLPEncoder(IMAGE, latent=3), BINS

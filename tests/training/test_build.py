@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from saltus import SaltusError
 from saltus.chain import Chain
 from saltus.data import DataSet, digits
 from saltus.kernels import DeterministicKernel, GaussianKernel, LadderKernel, VAEKernel
+from saltus.likelihoods import ColumnsHead, MixtureHead
 from saltus.networks import NETWORKS
 from saltus.training import Config, build_chain, train
-from tests.helpers.checks import assert_one_sentence
+from tests.helpers.checks import assert_one_sentence, standard_error
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +46,6 @@ def test_a_kernel_is_of_its_kind_and_serves_any_step_where_it_was_asked_to(
     assert type(chain.kernel(1)) is kind
     assert chain.any_step is any_step
     assert chain.encoding is data.encoding
-    assert chain.scaling == data.encoding.scaling
 
 
 def test_chains_start_from_their_seed_alone(data: DataSet) -> None:
@@ -65,6 +68,36 @@ def test_sizes_can_be_given(data: DataSet) -> None:
     with pytest.raises(SaltusError, match=r"channels are \(10, 20\); expected multiples of 8") as error:
         build_chain(Config(architecture="unet", channels=(10, 20)), data)
     assert_one_sentence(error.value)
+
+
+def test_many_rows_get_a_mixture_in_each_column_and_counted_ones_masses() -> None:
+    rng = np.random.default_rng(0)
+    counted, plain = rng.integers(0, 9, (7000, 2)), rng.normal(size=(7000, 2))
+    for rows, kind in ((counted, ColumnsHead), (plain, MixtureHead)):
+        data = DataSet.from_arrays(rows)
+        head = build_chain(Config(), data).kernel(1).head
+        assert isinstance(head, kind)
+        assert head.arrays == MixtureHead(1.0).arrays
+        few = build_chain(Config(), DataSet.from_arrays(rows[:900])).kernel(1).head
+        assert few is not None
+        assert few.arrays == 0
+    assert build_chain(Config(head="mixture"), DataSet.from_arrays(counted[:900])).kernel(1).head.arrays == 15  # type: ignore[union-attr]
+
+
+def test_a_table_of_counts_learns_masses_and_draws_its_values() -> None:
+    """A few updates: a bound that no density on a lattice keeps, spreads and types of the data."""
+    rng = np.random.default_rng(0)
+    counts = np.stack([rng.binomial(60, 0.6, 3000), rng.integers(0, 2, 3000)], 1).astype(np.uint8)
+    data = DataSet.from_arrays(counts)
+    chain = train(data, Config(updates=150, levels=2, width=32, batch=128, prior="normal"), quiet=True)
+    bound = chain.bound(data.test).total
+    entropy = float(stats.binom(60, 0.6).entropy()) + math.log(2)
+    assert float(bound.mean()) > entropy - 5 * standard_error(bound)
+    assert float(bound.mean()) < entropy + 1
+    drawn = data.encoding.decode(chain.sample(3000, seed=0))
+    assert drawn.dtype == np.uint8
+    assert np.abs(drawn.std(0) / counts.std(0) - 1).max() < 0.15
+    assert np.abs(drawn.mean(0) - counts.mean(0)).max() < 0.5
 
 
 def test_an_architecture_of_ones_own_is_a_name(data: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:

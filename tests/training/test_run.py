@@ -45,7 +45,6 @@ def test_a_run_folder_is_all_that_is_needed_to_sample(tmp_path: Path, data: Data
     assert torch.equal(again.sample(3, seed=1), chain.sample(3, seed=1))
     raw = load_encoding(home).decode(again.sample(3, seed=1))
     assert (raw.shape, raw.dtype.name) == ((3, 8, 8), "uint8")
-    assert again.scaling == data.encoding.scaling
     lines = [json.loads(line) for line in (home / "metrics.jsonl").read_text().splitlines()]
     assert (lines[0]["update"], lines[-1]["update"]) == (1, UPDATES)
     assert len(lines[-1]["validation"]["active_units"]) == 4

@@ -3,8 +3,8 @@ r"""The chain bound, kept in its terms.
 .. math::
     -\ln p(y) \le \mathrm{KL}(q(z_L \mid y) \,\|\, p(z_L)) + E_q \sum_l [\text{terms of step } l]
 
-and ln of the data's scaling is added to it.  Each eta in (0, 1] has its own: with q_eta(z_s | z_t, y) in place of the bridge, in q and in
-the steps, it bounds the chain that is sampled with that eta.
+and the log-Jacobian of the data's encoding is added to it.  Each eta in (0, 1] has its own: with q_eta(z_s | z_t, y) in place of the
+bridge, in q and in the steps, it bounds the chain that is sampled with that eta.
 
 It bounds -ln p of the *model* for every item; against the truth only its average over data is larger.
 """
@@ -29,6 +29,8 @@ __all__ = ["ACTIVE_VARIANCE", "Bound", "active_units", "aggregate_kl", "bits_per
 ACTIVE_VARIANCE = 0.01
 """A latent unit is active when its posterior mean varies by more than this over the data (https://arxiv.org/abs/1509.00519)."""
 
+_AT_ONCE = 2**22  # numbers of y at a time, for which a step has a dozen arrays in float64
+
 
 def bits_per_dim(nats: Tensor, event_shape: Sequence[int]) -> Tensor:
     """Nats per item to bits per dimension."""
@@ -44,7 +46,7 @@ class Bound:
         prior: KL(q(z_L | y) || p(z_L)), (B,).
         levels: the named terms of each step, cleanest first: `levels[l-1]` is the step t_l -> t_{l-1}; (B,) each.
         kl: KL of the latent's posterior to its prior at each step, cleanest first, (L, B); zero without a latent.
-        scaling: ln of the scaling of the data, the same for all items.
+        log_jacobian: what -ln p of raw values has more than that of y, (B,).
         posteriors: of the latent at each step, cleanest first, over (B, latent).
         importance_samples: latents that each step's terms are importance-weighted with; 1 is the plain bound.
     """
@@ -53,7 +55,7 @@ class Bound:
     prior: Tensor
     levels: list[Terms]
     kl: Tensor
-    scaling: float
+    log_jacobian: Tensor
     posteriors: list[Normal]
     importance_samples: int
 
@@ -73,6 +75,7 @@ class Bound:
         return replace(
             parts[0],
             prior=torch.cat([part.prior for part in parts]),
+            log_jacobian=torch.cat([part.log_jacobian for part in parts]),
             levels=[_joined_terms(terms) for terms in zip(*(part.levels for part in parts), strict=True)],
             kl=torch.cat([part.kl for part in parts], dim=1),
             posteriors=[_joined(posteriors) for posteriors in zip(*(part.posteriors for part in parts), strict=True)],
@@ -85,14 +88,14 @@ class Bound:
 
     @property
     def terms(self) -> Terms:
-        """Every term under its own name: "prior", "scaling", and "level l/name"."""
+        """Every term under its own name: "prior", "log_jacobian", and "level l/name"."""
         named = {f"level {l}/{name}": value for l, terms in enumerate(self.levels, 1) for name, value in terms.items()}
-        return {"prior": self.prior, **named, "scaling": torch.full_like(self.prior, self.scaling)}
+        return {"prior": self.prior, **named, "log_jacobian": self.log_jacobian}
 
     @property
     def total(self) -> Tensor:
         """The bound on -ln p(y), (B,) nats."""
-        return self.prior + self.per_level.sum(0) + self.scaling
+        return self.prior + self.per_level.sum(0) + self.log_jacobian
 
     @property
     def bits_per_dim(self) -> Tensor:
@@ -116,12 +119,13 @@ def measured(
     first_item: int,
     importance_samples: int,
     batch: int,
-    scaling: float,
+    log_jacobian: Tensor,
     condition: Tensor | None = None,
     eta: float = 1.0,
 ) -> Bound:
     """The bound of data (N, *E), see `Chain.bound`: each encoder and decoder runs once a step."""
     prior: list[Tensor] = []
+    batch = min(batch, max(1, _AT_ONCE // math.prod(chain.event_shape)))
     found: list[list[tuple[Terms, Tensor, Normal]]] = [[] for _ in range(chain.levels.L)]
     with evaluating(chain):
         for start in range(0, len(y), batch):
@@ -137,7 +141,8 @@ def measured(
         terms.append(_joined_terms(named))
         kls.append(torch.cat(kl))
         posteriors.append(_joined(posterior))
-    return Bound(tuple(chain.event_shape), torch.cat(prior), terms, torch.stack(kls), scaling, posteriors, importance_samples)
+    costs = torch.cat(prior)
+    return Bound(tuple(chain.event_shape), costs, terms, torch.stack(kls), log_jacobian.to(costs), posteriors, importance_samples)
 
 
 def active_units(posterior: Normal) -> int | None:

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from saltus.chain.bound import Bound, measured
 from saltus.chain.classes import ClassBound, class_bound
-from saltus.chain.encoded import Encoded
+from saltus.chain.encoded import Encoded, log_jacobian
 from saltus.chain.latents import Code, between, decode, encode, reconstruct
 from saltus.chain.loss import Batch, ChainLoss, Loss
 from saltus.chain.modes import cast_parameters, evaluating, like
@@ -39,7 +39,7 @@ class Chain(ChainProcess):
         prior: p(z_L).
         levels: the grid.
         kernels: one kernel for all levels, or a list of L, cleanest step first.
-        scaling: ln of the scaling of the data, added to the bound; that of the encoding where there is one.
+        scaling: ln of the scaling of the data, added to the bound of a chain without an encoding.
         importance_samples: latents that each step of its bound is importance-weighted with, >= 1; 1 is the plain bound.
         encoding: how raw values become y and back; None for a chain that knows y alone.
         noise_version: of its random numbers, see `saltus.process.Noise`.
@@ -64,9 +64,8 @@ class Chain(ChainProcess):
         super().__init__(prior, levels, kernels, noise_version=noise_version)
         if importance_samples < 1:
             raise ValueError(f"importance_samples = {importance_samples}; expected at least 1")
-        self.importance_samples, self.encoding = importance_samples, encoding
+        self.importance_samples, self.encoding, self.scaling = importance_samples, encoding, scaling
         self.sampling = sampling if isinstance(sampling, Sampling) else Sampling(**sampling)
-        self.scaling = scaling if encoding is None else encoding.scaling
 
     @torch.no_grad()
     def sample(
@@ -179,7 +178,8 @@ class Chain(ChainProcess):
         if not 0 < eta <= 1:
             raise SaltusError(f"eta = {eta} was given for a bound; expected a share above 0 up to 1: without fresh noise there is none")
         given = self.given_condition(condition, len(y))
-        options: dict[str, Any] = {"importance_samples": k, "scaling": self.scaling, "condition": given, "eta": eta}
+        added = log_jacobian(y, self.encoding, self.scaling)
+        options: dict[str, Any] = {"importance_samples": k, "log_jacobian": added, "condition": given, "eta": eta}
         return measured(self, y, seed=seed, first_item=first_item, batch=batch, **options)
 
     @torch.no_grad()

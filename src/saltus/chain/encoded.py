@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from saltus.likelihoods import Head
 
-__all__ = ["Encoded"]
+__all__ = ["Encoded", "log_jacobian"]
 
 
 class Encoded(Protocol):
     """A map from raw items to y and back, with what it does to a density."""
 
-    @property
-    def scaling(self) -> float:
-        """What -ln p(raw) has more than -ln p(y): nats per item."""
+    def log_jacobian(self, y: Tensor) -> Tensor:
+        """What -ln p(raw) has more than -ln p(y) at items y (N, *E): nats, (N,)."""
         ...
 
     def encode(self, raw: Any) -> Tensor:
@@ -30,3 +30,8 @@ class Encoded(Protocol):
     def head(self) -> Head:
         """The likelihood that fits y."""
         ...
+
+
+def log_jacobian(y: Tensor, encoding: Encoded | None, scaling: float) -> Tensor:
+    """That of an encoding at items y (N, *E), or where there is none a scaling that is the same for all items: nats, (N,)."""
+    return torch.full((len(y),), scaling, device=y.device) if encoding is None else encoding.log_jacobian(y)

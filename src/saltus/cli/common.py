@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from saltus.errors import SaltusError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -18,9 +20,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LATENT_ITEMS",
+    "PREPARATION_OPTIONS",
     "SAMPLING_OPTIONS",
     "Interrupted",
     "chain_of",
+    "data_options",
     "json_option",
     "parse_calls",
     "same_command",
@@ -90,6 +94,50 @@ def sampling_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
     result: Callable[..., Any] = told
     for option in reversed(_SAMPLING):
+        result = option(result)
+    return result
+
+
+def _image_channels(_: click.Context, __: click.Parameter, given: str | None) -> int | None:
+    """The channels of every image; a training's network has an option of its own."""
+    if given is not None and given not in ("1", "3", "4"):
+        raise click.BadParameter(f"{given} channels were given where 1, 3 or 4 were expected; those of a network are --network-channels")
+    return None if given is None else int(given)
+
+
+_PREPARATION = (
+    click.option("--size", metavar="PIXELS", help="Resize every image to 32x32 with 32, or to height and width with 48x32."),
+    click.option("--crop", is_flag=True, help="Cut images to the proportions of --size around their centre first, or they are stretched."),
+    click.option(
+        "--channels",
+        "image_channels",
+        metavar="[1|3|4]",
+        callback=_image_channels,
+        help="Make every image grey, in colours, or in colours and alpha.",
+    ),
+    click.option("--recursive", is_flag=True, help="Take the images in folders inside along, all without classes."),
+    click.option("--array", metavar="NAME", help="The array of an .npz file that holds the items."),
+)
+
+
+PREPARATION_OPTIONS = ("size", "crop", "image_channels", "recursive", "array")
+
+
+def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How the items of files are made alike, which the command receives as `preparation`."""
+
+    @wraps(command)
+    def told(*args: Any, size: Any, crop: bool, image_channels: int | None, recursive: bool, array: str | None, **options: Any) -> Any:
+        from saltus.data import Preparation
+
+        try:
+            preparation = Preparation(size, crop, image_channels, recursive, array)
+        except SaltusError as error:
+            raise click.UsageError(str(error)) from None
+        return command(*args, preparation=preparation, **options)
+
+    result: Callable[..., Any] = told
+    for option in reversed(_PREPARATION):
         result = option(result)
     return result
 

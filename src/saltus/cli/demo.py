@@ -49,17 +49,17 @@ def run_demo(out: Path, *, quick: bool, seed: int) -> tuple[dict[str, Any], str]
     out.mkdir(parents=True, exist_ok=True)
     console.print(data.describe())
     real, n = data.test, len(data.train)
-    floor = sliced_wasserstein(data.train, real, seed=seed)
+    floor = sliced_wasserstein(data.fitting_items, real, seed=seed)
     kernels, chains = {}, {}
     for name in _TITLES:
         chain, kernels[_TITLES[name]] = _one(name, data, quick=quick, seed=seed, n=n)
         chains[name] = chain
     started, report = _measured(Config(levels=1, prior="mixture", **_budget(quick, seed)), data, n)
     kernels |= {_CLOSED: _closed(started, data, n, seed), _STARTED: report}
-    exact = exact_decoder_path(FiniteData(data.train), Levels.cosine(_LEVELS, _COLLAPSED_LAST), _SHOWN, seed=seed)
+    exact = exact_decoder_path(FiniteData(data.fitting_items), Levels.cosine(_LEVELS, _COLLAPSED_LAST), _SHOWN, seed=seed)
     trained = chains["deterministic"].sample(n, seed=seed, return_path=True)
     collapse = {
-        "exact_decoder": asdict(measure_collapse(exact, data.train.double().mean(0))),
+        "exact_decoder": asdict(measure_collapse(exact, data.fitting_items.double().mean(0))),
         "trained_decoder_spread": spread(trained),
     }
     summary = {

@@ -11,7 +11,17 @@ import click
 
 from saltus.cli.by_class import class_figures
 from saltus.cli.by_level import measured_by_level
-from saltus.cli.common import LATENT_ITEMS, SAMPLING_OPTIONS, chain_of, json_option, sampling_options, say
+from saltus.cli.common import (
+    LATENT_ITEMS,
+    PREPARATION_OPTIONS,
+    SAMPLING_OPTIONS,
+    chain_of,
+    data_options,
+    json_option,
+    sampling_options,
+    say,
+)
+from saltus.cli.evaluate_samples import read_samples
 from saltus.cli.floors import drawn, few_of, floor_words
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
@@ -20,13 +30,12 @@ from saltus.processes import is_main
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from saltus.data import DataSet
+    from saltus.data import DataSet, Preparation
     from saltus.evaluation import Evaluator, Figures, Likelihood, Report
 
 __all__ = ["evaluate_command"]
 
-_FILE, _FEWEST = "evaluation.json", 2  # samples in a third
-_SAMPLES = "samples.npz"
+_FILE = "evaluation.json"
 _RUN_OPTIONS = ("seeds", "calls", *SAMPLING_OPTIONS, "importance_samples", "by_level")
 
 
@@ -43,6 +52,7 @@ def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
 @click.command("evaluate")
 @click.argument("target", metavar="RUN_OR_SAMPLES", type=click.Path(path_type=Path))
 @click.option("--data", help="The data to compare with, as for `saltus train`; a run knows its own.")
+@data_options
 @click.option("--n", type=click.IntRange(min=1), help="Items to generate for each seed.  [default: as many as there are test items]")
 @click.option(
     "--seeds",
@@ -65,6 +75,7 @@ def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
 def evaluate_command(
     target: Path,
     data: str | None,
+    preparation: Preparation,
     n: int | None,
     seeds: tuple[int, ...],
     calls: int | None,
@@ -79,7 +90,7 @@ def evaluate_command(
 
     Samples are measured against test items, and so are real items in their place: that is the floor.
     RUN_OR_SAMPLES is a folder that `saltus train` wrote, a .npz or .npy file, or a folder of images.
-    Samples in files and folders are measured in three thirds.
+    Samples in files and folders are measured in three thirds; --size and the like hold for them too.
     """
     from saltus.storage import to_json
 
@@ -89,10 +100,12 @@ def evaluate_command(
         out.mkdir(parents=True, exist_ok=True)
     target = run_folder(target)
     if (target / "chain.json").exists():
+        _refuse(PREPARATION_OPTIONS, target, "is for samples, and the run in {} knows how its data are read")
         result, words = _run(target, data, n, seeds, calls, sampling, importance_samples, inception, by_level=by_level, out=out)
     else:
-        _refuse(_RUN_OPTIONS, target)
-        result, words = _samples(target, data, n, inception)
+        _refuse(_RUN_OPTIONS, target, "is for a training run, and {} holds none")
+        y, items = read_samples(target, data, preparation)
+        result, words = _samples(target, y, items, n, inception)
     if not is_main():
         return
     if out is not None:
@@ -101,12 +114,13 @@ def evaluate_command(
     say(as_json, result, words)
 
 
-def _refuse(options: Sequence[str], target: Path) -> None:
-    """Say so when an option was given that samples cannot follow: they are made already."""
+def _refuse(options: Sequence[str], target: Path, why: str) -> None:
+    """Say so when an option was given that a run, or samples that are made already, cannot follow."""
     context = click.get_current_context()
     for option in options:
         if context.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
-            raise click.UsageError(f"--{option.replace('_', '-')} is for a training run, and {target} holds none; leave it out")
+            flag = next(parameter.opts[0] for parameter in context.command.params if parameter.name == option)
+            raise click.UsageError(f"{flag} {why.format(target)}; leave it out")
 
 
 def _run(
@@ -170,58 +184,12 @@ def _run(
     return _result(made, report, bound), "\n".join(words)
 
 
-def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> tuple[dict[str, Any], str]:
-    import torch
-
-    from saltus.data import load
+def _samples(place: Path, y: Tensor, items: DataSet, n: int | None, inception: bool) -> tuple[dict[str, Any], str]:
     from saltus.evaluation import THIRDS, evaluate_items
 
-    if not place.exists():
-        raise SaltusError(f"{place} is not there; give a folder that train wrote, or a file or folder of samples")
-    if not data:
-        raise SaltusError(f"{place} holds no run, which would know its data; give what its samples are compared with as --data")
-    if (place / _SAMPLES).is_file():  # what `saltus sample` wrote, with a picture beside it
-        place = place / _SAMPLES
-    items = load(data)
-    y = _encoded(place, items)
-    if len(y) < THIRDS * _FEWEST:
-        raise SaltusError(f"{place} holds {len(y)} samples, which are measured in thirds; expected at least {THIRDS * _FEWEST}: give more")
-    y = y[torch.randperm(len(y), generator=torch.Generator().manual_seed(0))]  # files may be sorted by class, and thirds are not to be
     evaluator = _evaluator(items, n or min(len(y) // THIRDS, _default(items)), inception)
     report = evaluate_items(y, evaluator, progress=_progress)
     return _result({"samples": str(place)}, report, None), _words(f"samples of {place}, in thirds", report, None, {})
-
-
-def _encoded(place: Path, items: DataSet) -> Tensor:
-    """The samples of a file or folder as items of a data set."""
-    from saltus.data import read_items
-
-    raw, encoding = read_items(place), items.encoding
-    try:
-        integers = encoding.dtype.name == "float64" and not encoding.layout.is_image  # as tables of integers are kept
-        if encoding.dtype.kind == "f" and raw.dtype.kind != "f" and not integers:
-            raise SaltusError(f"the array is of type {raw.dtype} where {encoding.dtype} was expected; convert it to the units of the data")
-        y = encoding.encode(encoding.layout.like(raw, encoding.shape))
-        if encoding.dtype.kind == "f":  # of integers the encoding knows the range
-            _check_range(y, items)
-    except SaltusError as error:
-        raise SaltusError(f"{place} does not fit the data set {items.name}: {error}") from error
-    return y
-
-
-def _check_range(y: Tensor, items: DataSet) -> None:
-    """Refuse samples that leave the range of the data by more than its width, or fill less than a hundredth of it: other units."""
-    shape = (-1, 1) if items.encoding.layout.is_image else (-1, y.shape[1])  # images have one unit, a table one for each column
-    (low, high), (least, most) = ((part.reshape(shape).amin(0), part.reshape(shape).amax(0)) for part in (items.train, y))
-    width = high - low
-    wrong = (least < low - width) | (most > high + width) | (most - least < width / 100)
-    if bool(wrong.any()):
-        at = int(wrong.nonzero()[0])
-        where = "the samples" if items.encoding.layout.is_image else f"the values of column {at}"
-        raise SaltusError(
-            f"{where} go from {float(least[at]):.4g} to {float(most[at]):.4g} where the data go from {float(low[at]):.4g} to "
-            f"{float(high[at]):.4g}, both in standard deviations of the data; convert them to the units of the data"
-        )
 
 
 def _default(items: DataSet) -> int:

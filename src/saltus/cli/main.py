@@ -13,6 +13,7 @@ import click
 
 from saltus.cli.common import Interrupted, json_option, say, seed_option
 from saltus.cli.compare import compare
+from saltus.cli.data import data_command
 from saltus.cli.evaluate import evaluate_command
 from saltus.cli.plan import plan
 from saltus.cli.sample import sample
@@ -52,7 +53,7 @@ def cli(context: click.Context) -> None:
         raise SaltusError(f"{context.invoked_subcommand} works in one process, and there are several; start it without a launcher")
 
 
-for command in (train, sample, evaluate_command, compare, plan, study):
+for command in (data_command, train, sample, evaluate_command, compare, plan, study):
     cli.add_command(command)
 
 

@@ -83,7 +83,7 @@ def _floors(chain: Chain, items: DataSet, y: Tensor, condition: Tensor | None, p
     for number, plan in plans.items():
         floors = closed_forms(chain.on(Levels(plan.times)), items, y, condition=condition, laws=laws)
         found[str(number)] = {name: {"total": floor.total, "per_level": floor.per_level} for name, floor in floors.items()}
-        totals = ", ".join(f"{name} {floor.total - chain.scaling:.4g}" for name, floor in floors.items())
+        totals = ", ".join(f"{name} {floor.prior + sum(floor.per_level):.4g}" for name, floor in floors.items())
         lines.append(f"closed forms on the grid of {number}: {totals} nats")
         lines += [f"  {line}" for line in remarks(list(plan.steps), floors)]
     return lines, found

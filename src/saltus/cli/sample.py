@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import shutil
-import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +13,7 @@ import click
 
 from saltus.cli.common import Interrupted, chain_of, json_option, same_command, sampling_options, say, seed_option
 from saltus.cli.pieces import PIECES, digest, in_pieces, make_part
+from saltus.cli.sample_files import write_arrays, write_table
 from saltus.errors import SaltusError
 from saltus.pretrained import PRETRAINED, run_folder
 
@@ -22,13 +21,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from saltus.chain import Chain
-    from saltus.data import Encoding
     from saltus.data.layout import Array
 
 __all__ = ["sample"]
 
 _AT_ONCE = 2**20  # numbers held in memory, and lost where the work is ended
-_PICTURED = 400  # items in the picture, at most
 
 
 def _part(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -44,7 +41,12 @@ def _part(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int
 @click.command()
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--n", type=click.IntRange(min=1), required=True, help="How many items to generate.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for samples.npz and, for images, samples.png.")
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="Folder for samples.npz and, for images, samples.png; of a CSV or Parquet file, for samples in such a file.",
+)
 @click.option("--calls", type=click.IntRange(min=1), help="Network calls of each item; for a run that was trained with --any-step.")
 @click.option(
     "--condition",
@@ -79,7 +81,7 @@ def sample(
     """
     from saltus.evaluation import words_of
     from saltus.launched import together
-    from saltus.training import encoding_of, usable_device
+    from saltus.training import encoding_of, table_of, usable_device
 
     if not (run := run_folder(run)).is_dir():
         found, known = "a file" if run.exists() else "not there", ", ".join(PRETRAINED)
@@ -89,7 +91,8 @@ def sample(
     chain = chain_of(run, calls).to(processes.device(place))
     chosen = replace(chain.sampling, **sampling)
     encoding = encoding_of(chain, run)
-    files = [out / "samples.npz"] + [out / "samples.png"] * encoding.layout.is_image
+    table = table_of(run, encoding)
+    files = [out / f"samples{table[0] if table else '.npz'}"] + [out / "samples.png"] * encoding.layout.is_image
     if taken := [file for file in files if file.exists()]:
         raise SaltusError(f"{taken[0]} is already there; give another folder with --out, or remove it first")
     told_items = chain.conditions_for(None if condition is None else _parsed(chain, condition, n), chain.noise(seed, 0, n))
@@ -116,7 +119,11 @@ def sample(
             words = f"part {number + 1} of {parts}: {_counted(made, 'sample')} of {n} are in {out}; {joined}"
             say(as_json, {**result, "samples": made, "part": [number + 1, parts], "files": []}, words)
             return
-        _write(in_pieces(*work), n, encoding, files, _names(chain, told_items))
+        items, labels = in_pieces(*work), _names(chain, told_items)
+        if table:
+            write_table(items, files[0], table, labels)
+        else:
+            write_arrays(items, n, encoding, files, labels)
     except KeyboardInterrupt:
         if not (out / PIECES).exists():
             raise
@@ -155,27 +162,3 @@ def _names(chain: Chain, conditions: Tensor | None) -> Sequence[str] | None:
     if conditions is None or not isinstance(chain.condition, ClassCondition):
         return None
     return [chain.condition.names[c] if c >= 0 else "" for c in conditions.tolist()]
-
-
-def _write(parts: Iterator[Array], n: int, encoding: Encoding, files: list[Path], labels: Sequence[str] | None) -> None:
-    """The n items as one array in an .npz file, part by part, their labels beside them, and the first of them as a picture."""
-    import numpy as np
-
-    from saltus.evaluation import save_grid
-    from saltus.storage import atomically
-
-    first = next(parts)
-    files[0].parent.mkdir(parents=True, exist_ok=True)
-    pictured: list[Array] = []
-    with atomically(files[0]) as place, zipfile.ZipFile(place, "w", zipfile.ZIP_DEFLATED) as archive:
-        with archive.open("samples.npy", "w", force_zip64=True) as array:
-            header = {"descr": np.lib.format.dtype_to_descr(first.dtype), "fortran_order": False, "shape": (n, *first.shape[1:])}
-            np.lib.format.write_array_header_2_0(array, header)
-            for raw in itertools.chain([first], parts):
-                array.write(np.ascontiguousarray(raw).tobytes())
-                pictured.append(raw[: max(0, _PICTURED - sum(map(len, pictured)))])
-        if labels is not None:
-            with archive.open("labels.npy", "w") as array:
-                np.lib.format.write_array(array, np.array(labels), allow_pickle=False)
-    if len(files) > 1:
-        save_grid(encoding.encode(np.concatenate(pictured)), files[1], shown=encoding.shown)

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import Interrupted, json_option, say, seed_option
+from saltus.cli.common import Interrupted, data_options, json_option, say, seed_option
 from saltus.errors import SaltusError
 
 if TYPE_CHECKING:
+    from saltus.data import Preparation
     from saltus.studies.collapse.experiment import Job, Record
 
 __all__ = ["study"]
@@ -30,13 +31,14 @@ def study() -> None:
     "--data",
     default="digits",
     show_default=True,
-    help="A folder of images, an .npz or .npy file of images or rows, or digits, which is built in.",
+    help="A folder of images, a file of images or rows (.npz, .npy, .csv, .parquet, .tar), hf:NAME, or digits.",
 )
+@data_options
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for index.html and collapse.json; new or empty.")
 @click.option("--quick", is_flag=True, help="Take half a minute and one small run of everything; what it says of networks means little.")
 @seed_option("Seed of the first training, and of all noise.")
 @json_option
-def collapse(data: str, out: Path, quick: bool, seed: int, as_json: bool) -> None:
+def collapse(data: str, preparation: Preparation, out: Path, quick: bool, seed: int, as_json: bool) -> None:
     """Why does a deterministic decoder collapse?
 
     Why does it give one image, why do trained networks not, and what brings diversity back?
@@ -49,7 +51,7 @@ def collapse(data: str, out: Path, quick: bool, seed: int, as_json: bool) -> Non
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SaltusError(f"{out} is already there and not an empty folder; give the study a new one, or remove it first")
-    items = load(data)
+    items = load(data, preparation=preparation)
     click.echo(items.describe(), err=True)
     plan, start, records = Plan.quick() if quick else Plan(), time.monotonic(), list[Record]()
     listed, file = jobs(items, plan, seed=seed), out / "collapse.json"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from saltus.cli.common import LATENT_ITEMS, Interrupted, json_option, same_command, say
+from saltus.cli.common import LATENT_ITEMS, Interrupted, data_options, json_option, same_command, say
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
 from saltus.processes import is_main
@@ -20,10 +20,14 @@ if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
 
     from saltus.chain import Chain
-    from saltus.data import DataSet
+    from saltus.data import DataSet, Preparation
     from saltus.evaluation import Likelihood
 
 __all__ = ["train"]
+
+
+_FLAGS = {"channels": "--network-channels"}
+"""Of fields whose names are those of other options."""
 
 
 def _mapping(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, Any] | None:
@@ -46,7 +50,7 @@ def _numbers(_: click.Context, __: click.Parameter, given: str | None) -> list[s
 
 def _option(name: str, field: FieldInfo) -> click.Option:
     """The option of one field of the configuration; what it is given is checked there."""
-    flag, default = "--" + name.replace("_", "-"), field.get_default(call_default_factory=True)
+    flag, default = _FLAGS.get(name, "--" + name.replace("_", "-")), field.get_default(call_default_factory=True)
     kinds, words = {field.annotation, *get_args(field.annotation)}, field.description or ""
     if isinstance(default, dict):
         return click.Option([flag, name], multiple=True, callback=_mapping, metavar="NAME=VALUE", help=f"{words}  May be given again.")
@@ -55,7 +59,7 @@ def _option(name: str, field: FieldInfo) -> click.Option:
     if bool in kinds:
         return click.Option([f"{flag}/--no-{flag[2:]}"], default=None, help=words)
     if any(str(kind).startswith("tuple") for kind in kinds):
-        return click.Option([flag], callback=_numbers, metavar="NUMBER,NUMBER,...", help=words)
+        return click.Option([flag, name], callback=_numbers, metavar="NUMBER,NUMBER,...", help=words)
     return click.Option([flag], metavar=_metavar(kinds), help=words)
 
 
@@ -96,7 +100,10 @@ class _Train(click.Command):
 
 
 @click.command(cls=_Train)
-@click.option("--data", required=True, help="A folder of images, an .npz or .npy file of images or rows, or digits, which is built in.")
+@click.option(
+    "--data", required=True, help="A folder of images, a file of images or rows (.npz, .npy, .csv, .parquet, .tar), hf:NAME, or digits."
+)
+@data_options
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run; new or empty, or of a run that goes on.")
 @click.option(
     "--start",
@@ -108,7 +115,17 @@ class _Train(click.Command):
 @click.option("--extend", is_flag=True, help="Go on with a run that had fewer --updates.")
 @click.option("--track", type=click.Choice(("tensorboard", "trackio")), help="Keep the metrics in this program's form too, in --out.")
 @json_option
-def train(data: str, out: Path, start: Path | None, device: str, extend: bool, track: str | None, as_json: bool, **options: Any) -> None:
+def train(
+    data: str,
+    preparation: Preparation,
+    out: Path,
+    start: Path | None,
+    device: str,
+    extend: bool,
+    track: str | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Learn from your images or table.
 
     The folder of --out then holds all that is needed to sample, and to go on: a training that was ended goes on by the same command.
@@ -120,7 +137,7 @@ def train(data: str, out: Path, start: Path | None, device: str, extend: bool, t
         config = training.Config(**{name: value for name, value in options.items() if value is not None})
     except SaltusError as error:
         raise click.UsageError(str(error)) from None
-    items = load(data, condition=config.condition)
+    items = load(data, condition=config.condition, preparation=preparation)
     for line in (items.describe(), *items.notes) if is_main() else ():
         click.echo(line, err=True)
     try:

@@ -1,23 +1,42 @@
 """Data: files, folders and arrays become float32 tensors y, split once, and samples become files' values again."""
 
 from saltus.data.bins import Binned, Listed
+from saltus.data.columns import Column, ListedColumn, NumberColumn
 from saltus.data.conditions import Conditions, Labels
-from saltus.data.dataset import DataSet, subsample
+from saltus.data.dataset import DataSet
 from saltus.data.encoding import Encoding, Standardised
+from saltus.data.inspection import Inspection, inspect
+from saltus.data.items import Examples, Items, subsample
 from saltus.data.layout import Layout
+from saltus.data.preparation import AS_GIVEN, Preparation
 from saltus.data.sources import digits, load, read_items
+from saltus.data.table import Columns
+from saltus.data.table_files import TABLES, table_ending, table_writer
 
 __all__ = [
+    "AS_GIVEN",
+    "TABLES",
     "Binned",
+    "Column",
+    "Columns",
     "Conditions",
     "DataSet",
     "Encoding",
+    "Examples",
+    "Inspection",
+    "Items",
     "Labels",
     "Layout",
     "Listed",
+    "ListedColumn",
+    "NumberColumn",
+    "Preparation",
     "Standardised",
     "digits",
+    "inspect",
     "load",
     "read_items",
     "subsample",
+    "table_ending",
+    "table_writer",
 ]

@@ -10,8 +10,10 @@ import numpy as np
 
 from saltus.data.checks import reason
 from saltus.data.conditions import read_attributes, read_labels
+from saltus.data.kept import MOST_UNPACKED
 from saltus.data.layout import Array
 from saltus.data.parts import Parts, together
+from saltus.data.zipped import Zipped
 from saltus.errors import SaltusError
 
 __all__ = ["read_arrays"]
@@ -26,20 +28,26 @@ _TARGETS = ("labels", "label", "targets", "target", "y")
 _SHOWN = 10  # names in a note
 
 
-def read_arrays(path: Path, condition: str | None = None) -> Parts:
+def read_arrays(path: Path, condition: str | None = None, array: str | None = None) -> Parts:
     """The parts in a .npy or .npz file.
 
     Args:
         path: of the file.
         condition: "labels" or "attributes" if the file has to hold them; labels are taken along anyway, if they fit.
+        array: the name of the items in an .npz file, or of the training items; needed where several could be meant.
 
     Raises:
-        SaltusError: if the file cannot be read, its names are not known, an array is none of numbers, or what has to be there is not.
+        SaltusError: if the file cannot be read, its names are not known or several could be meant, an array is none of numbers, or what
+            has to be there is not.
     """
     try:
+        if array is not None and path.suffix.lower() == ".npy":
+            raise SaltusError(f"the array {array} was asked for, and this file holds one array without a name; leave --array out")
+        if path.suffix.lower() == ".npy" and path.stat().st_size > MOST_UNPACKED:
+            return together([np.load(path, mmap_mode="r", allow_pickle=False)], ["the array"])
         with path.open("rb") as file:
             loaded = np.load(file, allow_pickle=False)
-            return together([loaded], ["the array"]) if isinstance(loaded, np.ndarray) else _parts(loaded, condition)
+            return together([loaded], ["the array"]) if isinstance(loaded, np.ndarray) else _parts(Zipped(path, loaded), condition, array)
     except SaltusError:
         raise
     except Exception as error:  # numpy, zipfile, zlib and lzma each have their own
@@ -47,8 +55,8 @@ def read_arrays(path: Path, condition: str | None = None) -> Parts:
         raise SaltusError(f"this cannot be read as arrays of numbers ({why}); write it again with numpy.save or numpy.savez") from error
 
 
-def _parts(file: Mapping[str, Array], condition: str | None) -> Parts:
-    names, labels, attributes = _chosen(list(file))
+def _parts(file: Zipped, condition: str | None, array: str | None) -> Parts:
+    names, labels, attributes = _chosen(list(file), array)
     parts = together([None if name is None else file[name] for name in names], _told(names))
     columns = _columns(file, parts.train)
     parts = replace(parts, columns=columns)
@@ -63,22 +71,34 @@ def _parts(file: Mapping[str, Array], condition: str | None) -> Parts:
     if condition == "attributes":
         parts = replace(parts, attributes=read_attributes(parts, _beside(file, attributes, names), _told(attributes)))
         used |= _used(attributes, names)
-    return replace(parts, notes=_note([name for name in file if name not in used]))
+    return replace(parts, notes=(*file.notes, *_note([name for name in file if name not in used])))
 
 
-def _chosen(names: list[str]) -> tuple[Names, Names, Names]:
+def _chosen(names: list[str], asked: str | None) -> tuple[Names, Names, Names]:
     """The names of the items' arrays, and what those of their labels and their attributes are called."""
-    for items, labels in _FAMILIES:
-        if items.format("train") in names:
-            return _divided(items, labels, names)
-    wholes = [name for name in _WHOLES if name in names] or (names if len(names) == 1 else [])
-    if wholes:
-        labels = next((name for name in _TARGETS if name in names and name != wholes[0]), _TARGETS[0])
-        return (wholes[0], None, None), (labels, None, None), ("attributes", None, None)
-    expected = ", ".join([items.format("train") for items, _ in _FAMILIES] + list(_WHOLES))
-    raise SaltusError(
-        f"the names of the arrays are {', '.join(names) or 'missing'}; expected one of {expected}, or a single array: rename yours"
-    )
+    if asked is not None and asked not in names:
+        raise SaltusError(f"there is no array {asked}; expected one of {_listed(names)}: give that with --array")
+    families = {items.format("train"): (items, labels) for items, labels in _FAMILIES if items.format("train") in names}
+    known = [*families, *(name for name in _WHOLES if name in names)]
+    if asked is None and len(known) > 1:
+        raise SaltusError(f"the arrays {' and '.join(known)} could all be the items; say which with --array, such as --array {known[0]}")
+    chosen = asked or next(iter(known or (names if len(names) == 1 else [])), None)
+    if chosen is None:
+        expected = ", ".join([items.format("train") for items, _ in _FAMILIES] + list(_WHOLES))
+        raise SaltusError(
+            f"the names of the arrays are {_listed(names)}; expected {expected}, or a single array: say which with --array NAME"
+        )
+    if asked is None and not known and (chosen in _TARGETS or "label" in chosen):
+        raise SaltusError(f"the only array is {chosen}, as labels are named; if these are the items, give --array {chosen}")
+    if chosen in families:
+        return _divided(*families[chosen], names)
+    labels = next((name for name in _TARGETS if name in names and name != chosen), _TARGETS[0])
+    return (chosen, None, None), (labels, None, None), ("attributes", None, None)
+
+
+def _listed(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return (", ".join(names[:_SHOWN]) or "missing") + more
 
 
 def _divided(items: str, labels: str, names: list[str]) -> tuple[Names, Names, Names]:
@@ -130,5 +150,4 @@ def _columns(file: Mapping[str, Array], train: Array) -> tuple[str, ...]:
 def _note(unused: Sequence[str]) -> tuple[str, ...]:
     if not unused:
         return ()
-    shown = ", ".join(unused[:_SHOWN]) + (f" and {len(unused) - _SHOWN} more" if len(unused) > _SHOWN else "")
-    return (f"the array {shown} is not used",) if len(unused) == 1 else (f"the arrays {shown} are not used",)
+    return (f"the array {unused[0]} is not used",) if len(unused) == 1 else (f"the arrays {_listed(unused)} are not used",)

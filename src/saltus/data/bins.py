@@ -39,9 +39,8 @@ class OnBins(Encoding):
     def _value(self, number: Array) -> Array:
         """The raw values, in this dtype, of whole numbers in float64."""
 
-    @property
-    def scaling(self) -> float:
-        return 0.0
+    def log_jacobian(self, y: Tensor) -> Tensor:
+        return torch.zeros(len(y), dtype=torch.float64, device=y.device)
 
     @property
     def shown(self) -> tuple[float, float]:

@@ -7,7 +7,10 @@ import numpy as np
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 
-__all__ = ["checked", "not_finite", "reason"]
+__all__ = ["checked", "not_finite", "plain", "reason"]
+
+
+_AT_ONCE = 2**22  # numbers looked at in one go
 
 
 def checked(array: Array, what: str) -> Array:
@@ -27,10 +30,21 @@ def checked(array: Array, what: str) -> Array:
 
 def not_finite(values: Array) -> str:
     """How many values are NaN or infinite and where the first one is, or "" if none."""
-    if values.dtype.kind != "f" or np.isfinite(values).all():
-        return ""
-    bad = np.argwhere(~np.isfinite(values))
-    return f"{len(bad)} NaN or infinite value{'s' if len(bad) > 1 else ''}, the first at [{', '.join(map(str, bad[0]))}],"
+    if values.dtype.kind != "f" or not values.ndim:
+        return "" if values.dtype.kind != "f" or np.isfinite(values) else "a NaN or infinite value,"
+    rows, count, first = max(1, _AT_ONCE // max(1, values[:1].size)), 0, ""
+    for start in range(0, len(values), rows):
+        bad = ~np.isfinite(values[start : start + rows])
+        if bad.any():
+            place = np.argwhere(bad)[0]
+            first = first or f"[{', '.join(map(str, [start + int(place[0]), *place[1:].tolist()]))}]"
+            count += int(bad.sum())
+    return f"{count} NaN or infinite value{'s' if count > 1 else ''}, the first at {first}," if count else ""
+
+
+def plain(text: str) -> str:
+    """A name as a terminal may show it: what it would act on is written out."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def reason(error: Exception) -> str:

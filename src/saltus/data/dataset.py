@@ -8,21 +8,23 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from saltus.data.conditions import Conditions, Labels, condition_on, read_attributes, read_labels
+from saltus.data.drawn import draw, fitted_number
 from saltus.data.encoding import Encoding
+from saltus.data.items import Examples, Items, subsample, variance_of
 from saltus.data.layout import Array
 from saltus.data.parts import PARTS, Parts, as_array, together
+from saltus.data.preparation import AS_GIVEN, Preparation
 from saltus.data.rule import check_items, encoding_for
 from saltus.data.split import places
 from saltus.errors import SaltusError
 from saltus.networks.conditions import ClassCondition, Condition
 from saltus.oracles import Oracle
 
-__all__ = ["DataSet", "subsample"]
+__all__ = ["DataSet"]
 
 _CHUNK = 1024  # items copied at a time
 _DIGEST = 8  # bytes of a fingerprint
@@ -35,7 +37,7 @@ class DataSet:
     Attributes:
         name: for humans.
         encoding: from raw values to y and back.
-        train: what parameters are learned from.
+        train: what parameters are learned from; `Items` where they are too many to be held in memory.
         validation: for choices, such as level grids, variances and presets.
         test: for what is reported, and nothing else.
         labels: the items' classes, where the data have them; used to measure, and learned only as the condition.
@@ -44,6 +46,8 @@ class DataSet:
         condition: what a model of the items is conditioned on, if on anything.
         conditions: its values for the items.
         notes: what a user should know about the file, one sentence each.
+        columns, dtypes: the names of a table's columns and the types that they have in its file, where it says.
+        preparation: how the items were made alike.
 
     Raises:
         SaltusError: if a part is empty, or is not of the encoding's event shape and float32; if its labels are not int64, one an
@@ -52,7 +56,7 @@ class DataSet:
 
     name: str
     encoding: Encoding
-    train: Tensor
+    train: Examples
     validation: Tensor
     test: Tensor
     labels: Labels | None = None
@@ -61,10 +65,13 @@ class DataSet:
     condition: Condition | None = None
     conditions: Conditions | None = None
     notes: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
+    preparation: Preparation = AS_GIVEN
 
     def __post_init__(self) -> None:
         for part in PARTS:
-            y: Tensor = getattr(self, part)
+            y: Examples = getattr(self, part)
             if not len(y) or y.shape[1:] != self.event_shape or y.dtype != torch.float32:
                 raise SaltusError(
                     f"the {part} part of {self.name} is {y.dtype} of shape {tuple(y.shape)}; "
@@ -127,27 +134,44 @@ class DataSet:
 
     @classmethod
     def from_parts(
-        cls, parts: Parts, condition: str | None = None, *, name: str, source: str = "", encoding: Encoding | None = None
+        cls,
+        parts: Parts,
+        condition: str | None = None,
+        *,
+        name: str,
+        source: str = "",
+        encoding: Encoding | None = None,
+        preparation: Preparation = AS_GIVEN,
     ) -> DataSet:
-        """Split what is not divided, choose an encoding if none is given, and encode.
+        """Split what is not divided, choose an encoding if none is given, and encode; `preparation` is what the parts were read with.
 
         Raises:
             SaltusError: if the items, or the condition, cannot be used.
         """
         check_items(parts)
         divided = places(parts)
-        raw = divided.divide(parts)
+        drawn = draw(divided.rows(parts), parts.train[0].size)
         labels = attributes = None
         if parts.labels is not None:
-            train, validation, test = (torch.from_numpy(part) for part in divided.divide(parts.labels))
+            train, validation, test = (torch.from_numpy(part) for part in drawn.of(parts.labels))
             labels = Labels(train, validation, test, parts.classes)
         if parts.attributes is not None:
-            attributes = divided.divide(parts.attributes)
+            attributes = drawn.of(parts.attributes)
         kind, values = condition_on(condition, labels, attributes)
-        encoding = encoding or encoding_for(parts, raw[0])
-        train, validation, test = (encoding.encode(part) for part in raw)
-        notes = parts.notes + divided.notes
-        return cls(name, encoding, train, validation, test, labels=labels, source=source, condition=kind, conditions=values, notes=notes)
+        encoding = encoding or encoding_for(parts, drawn.fitted)
+        return cls(
+            name,
+            encoding,
+            *drawn.encoded(encoding),
+            labels=labels,
+            source=source,
+            condition=kind,
+            conditions=values,
+            notes=parts.notes + divided.notes + drawn.notes,
+            columns=parts.columns,
+            dtypes=parts.dtypes,
+            preparation=preparation,
+        )
 
     @property
     def event_shape(self) -> tuple[int, ...]:
@@ -169,13 +193,31 @@ class DataSet:
     @cached_property
     def variance(self) -> float:
         """The variance of the training items, averaged over dimensions."""
-        return float(self.train.var(0, correction=0).mean())
+        return variance_of(self.train)
+
+    @property
+    def fitting_items(self) -> Tensor:
+        """The training items, for what needs all at once: a draw of them where they are not held in memory."""
+        return self.train if isinstance(self.train, Tensor) else subsample(self.train, self._fitted)
+
+    @property
+    def fitting_labels(self) -> Tensor | None:
+        """The classes of these items, if the data are conditioned on them."""
+        labels = self.class_labels
+        return labels if labels is None or isinstance(self.train, Tensor) else subsample(labels, self._fitted)
+
+    @property
+    def _fitted(self) -> int:
+        return fitted_number(self.event_shape)
 
     @cached_property
     def fingerprint(self) -> str:
         """16 hexadecimal digits, a hash of the encoding and of the bytes of all items in their order: equal for equal items."""
         hashed = hashlib.blake2b(self.encoding.key.encode(), digest_size=_DIGEST)
         for y in (self.train, self.validation, self.test):
+            if isinstance(y, Items):
+                y.add_to(hashed)
+                continue
             hashed.update(str(tuple(y.shape)).encode())
             for start in range(0, len(y), _CHUNK):
                 hashed.update(y[start : start + _CHUNK].contiguous().numpy().astype("<f4", copy=False).data)
@@ -196,6 +238,19 @@ class DataSet:
             hashed.update(str((values.dtype, tuple(values.shape))).encode() + values.contiguous().numpy().tobytes())
         return hashed.hexdigest()
 
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Where they come from and how they were read, for JSON: what a run keeps of its data."""
+        return {
+            "source": self.source,
+            "fingerprint": self.fingerprint,
+            "conditions": self.condition_fingerprint,
+            "preparation": self.preparation.changed,
+            "columns": list(self.columns),
+            "dtypes": list(self.dtypes),
+            "notes": list(self.notes),
+        }
+
     def describe(self) -> str:
         """One line for humans."""
         sizes = f"{len(self.train)} training, {len(self.validation)} validation and {len(self.test)} test"
@@ -206,16 +261,6 @@ class DataSet:
         kinds = self.labels.kinds if self.labels and not isinstance(self.condition, ClassCondition) else ()
         labels = f", labels of {len(kinds)} classes" if kinds else ""
         return f"<DataSet {self.describe()}{labels}, event shape {self.event_shape}>"
-
-
-def subsample(items: Tensor, n: int, *, seed: int = 0) -> Tensor:
-    """n items drawn without replacement, or all in their order if there are no more: files may be sorted.
-
-    The rows depend on the number of items, n and the seed alone, so that the conditions of the items are drawn in the same way.
-    """
-    if len(items) <= n:
-        return items
-    return items[torch.from_numpy(np.random.default_rng(seed).permutation(len(items))[:n])]
 
 
 def _three(values: Any) -> list[Array | None]:

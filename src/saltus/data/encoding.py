@@ -1,11 +1,12 @@
 r"""How raw values become y, and y raw values again.
 
 `Binned` puts the integers low ... high on equal bins of [-1, 1], where a likelihood is a probability and needs no
-Jacobian.  `Standardised` gives floats mean 0 and variance 1; a density then changes by the scaling,
+Jacobian.  `Standardised` gives floats mean 0 and variance 1; a density then changes by
 
-    -ln p(raw) = -ln p(y) + sum over dimensions of ln(std),
+    -ln p(raw) = -ln p(y) - ln |dy/draw| = -ln p(y) + sum over dimensions of ln(std),
 
-and that sum, in nats, is `scaling`: without it likelihoods in two scalings cannot be compared.
+which is `log_jacobian` in nats: without it likelihoods in two scalings cannot be compared.  `Columns` gives each column of a
+table an axis of its own.
 """
 
 from __future__ import annotations
@@ -57,10 +58,9 @@ class Encoding(Configurable, ABC):
         """A text that is equal for equal encodings; how `Binned` and `Standardised` write theirs stays, as fingerprints hash it."""
         return json.dumps(describe(self)[0], sort_keys=True)
 
-    @property
     @abstractmethod
-    def scaling(self) -> float:
-        """What -ln p(raw) has more than -ln p(y): nats per item, summed over dimensions."""
+    def log_jacobian(self, y: Tensor) -> Tensor:
+        """What -ln p(raw) has more than -ln p(y) at items y (N, *E): nats (N,), float64, summed over dimensions."""
 
     @property
     @abstractmethod
@@ -133,7 +133,7 @@ class Encoding(Configurable, ABC):
 
 
 class Standardised(Encoding):
-    """Floats, less their mean and divided by their standard deviation: columns each by its own, images by one.
+    """Floats, less their mean and divided by their standard deviation: images by one; columns each by its own, in older files.
 
     Args:
         layout, shape, dtype: as for `Encoding`; a float type. Integers are taken too, and come back as floats.
@@ -181,10 +181,9 @@ class Standardised(Encoding):
     def key(self) -> str:
         return self._key(mean={"tensor": "argument.0"}, std={"tensor": "argument.1"}, floor=self._floor)
 
-    @property
-    def scaling(self) -> float:
+    def log_jacobian(self, y: Tensor) -> Tensor:
         repeats = math.prod(self.event_shape) // self._std.size
-        return repeats * float(np.log(self._std).sum())
+        return torch.full((len(y),), repeats * float(np.log(self._std).sum()), dtype=torch.float64, device=y.device)
 
     @property
     def shown(self) -> tuple[float, float]:

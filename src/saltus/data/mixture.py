@@ -33,7 +33,7 @@ def digits_mixture(digits: DataSet, condition: str | None = None) -> DataSet:
     Raises:
         SaltusError: if the condition is not None or "labels".
     """
-    y = digits.train.flatten(1).double().numpy()
+    y = digits.fitting_items.flatten(1).double().numpy()
     from sklearn.mixture import GaussianMixture as FullMixture
 
     fit = FullMixture(_COMPONENTS, covariance_type="full", reg_covar=_LEAST_VARIANCE, random_state=0).fit(y)

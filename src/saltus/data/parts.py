@@ -25,6 +25,7 @@ class Parts:
 
     Attributes:
         columns: the names of a table's columns.
+        dtypes: the types that they have in its file, as numpy names them.
         labels: the classes of the items, int64 (N,), divided as they are.
         classes: the names of the classes 0, 1, ..., if they have names.
         attributes: what else belongs to each item, (N, ...), divided as they are.
@@ -35,6 +36,7 @@ class Parts:
     validation: Array | None = None
     test: Array | None = None
     columns: tuple[str, ...] = ()
+    dtypes: tuple[str, ...] = ()
     labels: Parts | None = None
     classes: tuple[str, ...] = ()
     attributes: Parts | None = None

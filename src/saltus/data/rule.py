@@ -2,11 +2,12 @@
 
 | the raw values | become |
 |---|---|
-| bool | `Binned` 0 to 1 |
-| uint8 images of more than 128 different values, and uint8 tables | `Binned` 0 to 255 |
+| a table | `Columns`, each column by its own values (`saltus.data.detect`) |
+| images of bool | `Binned` 0 to 1 |
+| uint8 images of more than 128 different values | `Binned` 0 to 255 |
 | other integer images of at most 256 different values | `Binned` from the least to the greatest, `Listed` where half of these never occur |
 | float images of at most 256 evenly spaced values, such as pixels over 255 | `Listed` |
-| other integers, and floats | `Standardised` by the training items: a table by columns, images by one mean |
+| images of other integers, and floats | `Standardised` by one mean and one deviation of the training items |
 
 An array of two axes (N, d) is a table, one of three is grey images (N, H, W), one of four is images with 1 to 4
 channels, last or first.  Images have at least 8x8 pixels.
@@ -18,6 +19,7 @@ import numpy as np
 import torch
 
 from saltus.data.bins import Binned, Listed
+from saltus.data.detect import columns_of
 from saltus.data.encoding import Encoding, Standardised
 from saltus.data.layout import Array, Layout
 from saltus.data.parts import Parts
@@ -50,12 +52,14 @@ def encoding_for(parts: Parts, train: Array) -> Encoding:
         train: the items to train on, which alone set the scaling.
 
     Raises:
-        SaltusError: if no layout fits, or a column does not vary.
+        SaltusError: if no layout fits, or values are too huge.
     """
     layout, shape, dtype = Layout.of(train.shape), train.shape[1:], train.dtype
+    if not layout.is_image:
+        return columns_of(parts.given, train, parts.columns)
     if dtype == np.bool_:
         return Binned(layout, shape, 0, 1, dtype.name)
-    values = _values(parts) if layout.is_image else None
+    values = _values(parts)
     if dtype == np.uint8 and (values is None or len(values) > _MOST_LEVELS // 2):
         return Binned(layout, shape, 0, 255, dtype.name)
     if values is not None and dtype.kind in "iu":
@@ -66,7 +70,7 @@ def encoding_for(parts: Parts, train: Array) -> Encoding:
             return Listed(layout, shape, torch.from_numpy(values), dtype.name)
     if values is not None and dtype.kind == "f" and (even := _evenly_spaced(values)) is not None:
         return Listed(layout, shape, torch.from_numpy(even), dtype.name)
-    return Standardised.fit(layout, train, parts.columns)
+    return Standardised.fit(layout, train)
 
 
 def _values(parts: Parts) -> Array | None:

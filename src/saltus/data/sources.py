@@ -1,44 +1,31 @@
-"""Where data come from: arrays, array files, folders of images, and the embedded digits.
+"""Where data come from: arrays, files, folders of images, and the embedded digits.
 
-How values are encoded is told in `saltus.data.rule`.
-
-An .npz file gives `train_images`, `validation_images` and `test_images`; or `x_train`, `x_val` and `x_test`; or
-`train`, `validation` and `test`; or everything in `images`, `data` or `x`, or in its only array.  `val` and `valid` are
-validation too.  What it does not divide is divided by `saltus.data.split`.  `samples` is a whole too, as `saltus sample` writes it.
-
-Labels are taken along where each array has them, one integer or text an item: `train_labels`, `validation_labels` and
-`test_labels`; or `y_train`, `y_val` and `y_test` for `x_train`; or `labels`, `targets` or `y` for a whole.  Of a folder without images of
-its own, the folders inside are classes.  Attributes are `train_attributes`, `validation_attributes` and `test_attributes`,
-or `attributes` for a whole.  What labels and attributes may be is told in `saltus.data.conditions`.
-
-`columns` names the columns of a table in messages.  All other arrays are passed over, with a note.  Raw units are those of
-the file, also if it was standardised before.
+How files are read is told in `saltus.data.readers`, and how values are encoded in `saltus.data.rule`.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from torch import Tensor
 
-from saltus.data.arrays import read_arrays
 from saltus.data.bins import Binned
 from saltus.data.dataset import DataSet
 from saltus.data.encoding import Encoding
-from saltus.data.images import EXTENSIONS, read_folder
+from saltus.data.hub import HUB
 from saltus.data.layout import Array, Layout
 from saltus.data.mixture import DIGITS_MIXTURE, digits_mixture
 from saltus.data.parts import Parts
-from saltus.errors import SaltusError
+from saltus.data.preparation import AS_GIVEN, Preparation
+from saltus.data.readers import naming, read_place
+from saltus.data.table_files import table_ending
+from saltus.data.tables import read_table
 
-__all__ = ["digits", "load", "read_items"]
+__all__ = ["digits", "load", "made", "read_items", "read_parts"]
 
 _DIGITS = "digits"
-_ARRAYS = (".npy", ".npz")
 
 
 def digits(condition: str | None = None) -> DataSet:
@@ -57,8 +44,21 @@ def digits(condition: str | None = None) -> DataSet:
     return DataSet.from_parts(parts, condition, name=_DIGITS, source=_DIGITS, encoding=Binned(Layout.GRAY, (8, 8), 0, 16, "uint8"))
 
 
-def load(place: str | Path | Array | Tensor, *, condition: str | None = None, encoding: Encoding | None = None) -> DataSet:
-    """The data set of a .npy or .npz file, a folder of images, or an array of raw items, by the rules above.
+_BUILT_IN: Mapping[str | Path, Callable[[str | None], DataSet]] = {
+    _DIGITS: digits,
+    DIGITS_MIXTURE: lambda condition: digits_mixture(digits(), condition),
+}
+"""Data that need no file."""
+
+
+def load(
+    place: str | Path | Array | Tensor,
+    *,
+    condition: str | None = None,
+    encoding: Encoding | None = None,
+    preparation: Preparation = AS_GIVEN,
+) -> DataSet:
+    """The data set of a file, a folder of images, or an array of raw items, by the rules above.
 
     Two need no file: "digits", and "digits-mixture", which is drawn from a known distribution that looks like them.
 
@@ -66,55 +66,71 @@ def load(place: str | Path | Array | Tensor, *, condition: str | None = None, en
         place: a path, one of these names, or an array; `DataSet.from_arrays` takes arrays in parts, and labels.
         condition: "labels" or "attributes" to condition a model on them.
         encoding: of a file's or folder's values, in place of the one that the rules give.
+        preparation: how the items of a file or folder are made alike.
 
     Raises:
         SaltusError: if there is nothing there that can be used; the sentence names the file.
     """
     if isinstance(place, np.ndarray | Tensor):
         return DataSet.from_arrays(place, condition=condition)
-    if place == _DIGITS:
-        return digits(condition)
-    if place == DIGITS_MIXTURE:
-        return digits_mixture(digits(), condition)
-    path = Path(place).expanduser()
-    with _naming(path):
-        parts = _read(path, condition)
-        whole = path.resolve()
-        name = whole.name if whole.is_dir() else whole.stem
-        return DataSet.from_parts(parts, condition, name=name, source=str(whole), encoding=encoding)
+    if place in _BUILT_IN:
+        return _BUILT_IN[place](condition)
+    return made(read_place(place, condition, preparation), place, condition, encoding=encoding, preparation=preparation)
 
 
-def read_items(path: str | Path) -> Array:
-    """The raw items (N, ...) of a .npy or .npz file or a folder of images, such as samples: of a file in parts the first.
+def read_parts(place: str | Path, condition: str | None = None, preparation: Preparation = AS_GIVEN) -> Parts:
+    """The raw items of a place, as it divides them, with what comes with them; arguments as for `load`.
+
+    Raises:
+        SaltusError: if it cannot be read.
+    """
+    if place not in _BUILT_IN:
+        return read_place(place, condition, preparation)
+    data = _BUILT_IN[place](condition)
+    train, validation, test = (data.encoding.decode(part) for part in (data.fitting_items, data.validation, data.test))
+    assert data.labels is not None  # all that are built in have them
+    labels = Parts(data.labels.train.numpy(), data.labels.validation.numpy(), data.labels.test.numpy())
+    return Parts(train, validation, test, labels=labels, classes=data.labels.names)
+
+
+def made(
+    parts: Parts,
+    place: str | Path,
+    condition: str | None = None,
+    *,
+    encoding: Encoding | None = None,
+    preparation: Preparation = AS_GIVEN,
+) -> DataSet:
+    """The data set of the parts of a place; arguments as for `load`.
+
+    Raises:
+        SaltusError: if they cannot be learned from.
+    """
+    if place in _BUILT_IN:
+        return _BUILT_IN[place](condition)
+    with naming(place):
+        if str(place).startswith(HUB):
+            name = str(place).removeprefix(HUB).replace("/", "-")
+            return DataSet.from_parts(parts, condition, name=name, source=str(place), encoding=encoding, preparation=preparation)
+        path = Path(place).expanduser()
+        whole, ending = path.resolve(), table_ending(path)
+        name = whole.name if whole.is_dir() else whole.name[: -len(ending)] if ending else whole.stem
+        return DataSet.from_parts(parts, condition, name=name, source=str(whole), encoding=encoding, preparation=preparation)
+
+
+def read_items(path: str | Path, *, preparation: Preparation = AS_GIVEN, columns: Sequence[str] = ()) -> Array:
+    """The raw items (N, ...) of a file or a folder of images, such as samples: of a file in parts the first.
+
+    Args:
+        path: of the file or folder.
+        preparation: how the items of a file or folder are made alike.
+        columns: of a table, by their names, in the order that they are wanted in; all in their own order unless given.
 
     Raises:
         SaltusError: as `load`, though any number of items and any values will do.
     """
     place = Path(path).expanduser()
-    with _naming(place):
-        return _read(place).train
-
-
-@contextmanager
-def _naming(place: Path) -> Iterator[None]:
-    try:
-        yield
-    except SaltusError as error:
-        raise SaltusError(f"{place}: {error}") from error
-
-
-def _read(place: Path, condition: str | None = None) -> Parts:
-    if os.path.isdir(place):  # of os.path: pathlib raises where a path cannot be
-        return read_folder(place)
-    if not os.path.exists(place):
-        raise SaltusError(
-            f"there is no such file or folder; expected a .npy or .npz file, a folder of images, "
-            f'"{_DIGITS}" or "{DIGITS_MIXTURE}": check the path'
-        )
-    if place.suffix.lower() in EXTENSIONS:
-        raise SaltusError("one image is not a data set; expected the folder that holds many: give that folder")
-    if place.suffix.lower() not in _ARRAYS:
-        raise SaltusError(
-            f"files of the type {place.suffix or 'none'} are not read; expected a .npy or .npz file, or a folder of images: convert it"
-        )
-    return read_arrays(place, condition)
+    if place.is_file() and table_ending(place):
+        with naming(place):
+            return read_table(place, wanted=columns).train
+    return read_place(place, None, preparation).train

@@ -20,12 +20,12 @@ from saltus.data.layout import Array
 from saltus.data.parts import Parts
 from saltus.errors import SaltusError
 
-__all__ = ["Places", "places", "split"]
+__all__ = ["Places", "item_bytes", "places", "split"]
 
 _FEWEST = 50  # items: with fewer, a tenth of them is too often nothing
 _TENTH = 2**64 // 10
 _MANY = 0.5  # of the items that are copies: more than a file that was joined to itself has
-_CHUNK = 1024  # items copied at a time
+_AT_ONCE = 2**22  # numbers copied at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +46,13 @@ class Places:
             raw[self.validation] if validation is None else validation,
             raw[self.test] if test is None else test,
         )
+
+    def rows(self, parts: Parts) -> list[tuple[Array, Array]]:
+        """For training, validation and test items the array that holds them, and their places there (n,)."""
+        found = [(parts.train, np.flatnonzero(self.train))]
+        for part, mask in zip(parts.each[1:], (self.validation, self.test), strict=True):
+            found.append((parts.train, np.flatnonzero(mask)) if part is None else (part, np.arange(len(part))))
+        return found
 
 
 def places(parts: Parts) -> Places:
@@ -82,7 +89,7 @@ def split(parts: Parts) -> tuple[Array, Array, Array]:
 
 def _draws(raw: Array) -> tuple[Array, Array, int]:
     """Two draws of a tenth for each item, of independent bits of its hash, (N,) booleans; and the number of copies, if they are many."""
-    hashes = [hashlib.blake2b(item, digest_size=16).digest() for item in _bytes(raw)]
+    hashes = [hashlib.blake2b(item, digest_size=16).digest() for item in item_bytes(raw)]
     copies = len(hashes) - len(set(hashes))
     if copies == len(hashes) - 1:
         raise SaltusError("all items are equal; expected items that differ: give others")
@@ -96,11 +103,11 @@ def _draws(raw: Array) -> tuple[Array, Array, int]:
     return numbers[:, 0] < _TENTH, numbers[:, 1] < _TENTH, copies if many else 0
 
 
-def _bytes(raw: Array) -> Iterator[bytes]:
-    """The bytes of each item, equal for equal items on every machine."""
-    little = raw.dtype.newbyteorder("<")
-    for start in range(0, len(raw), _CHUNK):
-        chunk = raw[start : start + _CHUNK].astype(little)
+def item_bytes(raw: Array) -> Iterator[bytes]:
+    """The bytes of each item (N, ...), equal for equal items on every machine."""
+    little, rows = raw.dtype.newbyteorder("<"), max(1, _AT_ONCE // max(1, raw[:1].size))
+    for start in range(0, len(raw), rows):
+        chunk = raw[start : start + rows].astype(little)
         if chunk.dtype.kind == "f":
             chunk += 0  # makes 0.0 of -0.0
         yield from (item.tobytes() for item in chunk)

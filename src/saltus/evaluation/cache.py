@@ -6,16 +6,15 @@ warning and the time to make the thing: it never stops or changes a measurement.
 
 from __future__ import annotations
 
-import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from platformdirs import user_cache_path
 from safetensors import SafetensorError
 
 from saltus.errors import SaltusError
+from saltus.machine import cache_folder
 from saltus.registry import Configurable
 from saltus.storage import read, write
 
@@ -26,7 +25,7 @@ T = TypeVar("T", bound=Configurable)
 
 def cached(kind: type[T], name: str, key: str, make: Callable[[], T]) -> T:
     """The thing of this kind that is kept under a name and a key; if there is none, `make` makes it and it is kept."""
-    folder, problem = _cache() / name / key, None
+    folder, problem = cache_folder() / name / key, None
     try:
         if (folder / f"{name}.json").exists():
             return _read(kind, name, folder)
@@ -40,11 +39,6 @@ def cached(kind: type[T], name: str, key: str, make: Callable[[], T]) -> T:
     if problem:
         warnings.warn(problem, stacklevel=3)
     return thing
-
-
-def _cache() -> Path:
-    given = os.environ.get("SALTUS_CACHE")
-    return Path(given or user_cache_path("saltus", appauthor=False))
 
 
 def _read(kind: type[T], name: str, folder: Path) -> T:

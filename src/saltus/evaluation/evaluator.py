@@ -10,6 +10,7 @@ thirds of the validation items if the real items are test items, and the other w
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -47,7 +48,7 @@ class Figures:
 
     Attributes:
         mean: of the values.
-        spread: their standard deviation; nan for one value.
+        spread: their standard deviation; nan for one value, or if one is not finite.
         values: one for each set of items.
     """
 
@@ -58,7 +59,8 @@ class Figures:
     @classmethod
     def of(cls, values: Sequence[float]) -> Figures:
         """From one value or more."""
-        return cls(statistics.fmean(values), statistics.stdev(values) if len(values) > 1 else float("nan"), tuple(values))
+        spread = statistics.stdev(values) if len(values) > 1 and all(map(math.isfinite, values)) else math.nan
+        return cls(statistics.fmean(values), spread, tuple(values))
 
 
 def measurable(data: DataSet, n: int, metrics: Sequence[str]) -> tuple[tuple[str, ...], str]:

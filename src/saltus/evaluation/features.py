@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from saltus.data import DataSet
+from saltus.data import DataSet, Examples, Items
 from saltus.evaluation.cache import cached
 from saltus.registry import Configurable
 
@@ -60,10 +60,11 @@ class Features(Configurable, nn.Module):
         return logits
 
     @torch.no_grad()
-    def extract(self, y: Tensor) -> Tensor:
+    def extract(self, y: Examples) -> Tensor:
         """The features of items (N, *E): float32 (N, 64), scaled so that their mean variance over the training items is 1."""
         parts = []
-        for part in y.detach().cpu().float().split(_CHUNK):
+        for items in y.split(_CHUNK):
+            part = items.detach().cpu().float()
             padding = part.new_zeros(_CHUNK - len(part), *self.event_shape)
             parts.append(self.body(torch.cat([part, padding]))[: len(part)])
         return torch.cat(parts) / self.scale
@@ -162,6 +163,8 @@ def _clusters(data: DataSet, seed: int) -> tuple[Tensor, Tensor]:
 
     number = max(2, min(_CLUSTERS, len(data.train) // _CLUSTER_SIZE))
     means = MiniBatchKMeans(number, random_state=seed % 2**32, n_init=3)
-    train = means.fit(data.train.flatten(1).numpy()).labels_
+    train = means.fit(data.fitting_items.flatten(1).numpy()).labels_
+    if isinstance(data.train, Items):  # which were not all looked at
+        train = np.concatenate([means.predict(part.flatten(1).numpy()) for part in data.train.blocks()])
     test = means.predict(data.test.flatten(1).numpy())
     return torch.from_numpy(train).long(), torch.from_numpy(test).long()

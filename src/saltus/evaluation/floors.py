@@ -55,7 +55,7 @@ class ClosedForm:
         what: it, in words.
         prior: of z_L, nats an item.
         per_level: of each step, cleanest first, nats an item.
-        total: the sum with that of the data's scaling, nats an item.
+        total: the sum with the log-Jacobian of the data's encoding, nats an item.
         bits_per_dim: the total.
         items: how many items the nats are of.
     """
@@ -110,7 +110,7 @@ def closed_forms(
 
 
 def closed_samples(oracle: Oracle, data: DataSet, n: int, *, seed: int) -> Tensor:
-    """n items (n, *E) of a closed form, each the mode of the data's values where these are discrete."""
+    """n items (n, *E) of a closed form, which end as a chain of the data does where these are discrete."""
     head = _head(data)
     if head is None:
         return oracle.sample(n, seed=seed)
@@ -138,9 +138,8 @@ def _few(condition: Tensor | None) -> Tensor | None:
 
 
 def _measured(oracle: Oracle, chain: Chain, data: DataSet, y: Tensor, condition: Tensor | None, seed: int) -> ClosedForm:
-    floor = Chain(
-        OraclePrior(oracle), chain.levels, OracleKernel(oracle, _head(data)), scaling=chain.scaling, noise_version=chain.noise_version
-    )
+    told = {name: getattr(chain, name) for name in ("scaling", "encoding", "noise_version")}
+    floor = Chain(OraclePrior(oracle), chain.levels, OracleKernel(oracle, _head(data)), **told)
     bound: Bound = floor.bound(y.double(), condition=condition, seed=seed)
     total = float(bound.total.mean())
     what = f"{GAUSSIAN}, full covariance" if isinstance(oracle, GaussianMixture) else "a mixture"
@@ -154,7 +153,7 @@ def fitted_gaussian(data: DataSet) -> GaussianMixture:
     """One Gaussian whose covariance is shrunk where items are few (Ledoit and Wolf 2004, https://doi.org/10.1016/S0047-259X(03)00096-4)."""
     from sklearn.covariance import LedoitWolf
 
-    x = data.train.flatten(1).double().numpy()
+    x = data.fitting_items.flatten(1).double().numpy()
     fitted = LedoitWolf().fit(x)
     covariance = torch.from_numpy(fitted.covariance_)
     covariance += torch.eye(len(covariance)) * _LEAST * covariance.diagonal().mean()
@@ -172,7 +171,9 @@ def _mixture(chain: Chain, data: DataSet) -> LowRankMixture:
 def start_mixture(data: DataSet, t: float) -> LowRankMixture:
     """The mixture for a time, with components of each class where the data are conditioned on classes; fitted once for each data set and
     kept in the user's cache."""
-    labels = data.class_labels
+    labels = data.fitting_labels
     told = "" if labels is None else f" {data.condition_fingerprint}"
     key = hashlib.blake2b(f"{_RECIPE} {data.fingerprint} {t:.6g}{told}".encode(), digest_size=_DIGEST).hexdigest()
-    return cached(LowRankMixture, "mixture", key, lambda: choose_mixture(data.train, data.validation, t, labels=labels).mixture.compact())
+    return cached(
+        LowRankMixture, "mixture", key, lambda: choose_mixture(data.fitting_items, data.validation, t, labels=labels).mixture.compact()
+    )

@@ -26,7 +26,7 @@ class Likelihood:
         items: how many.
         bits_per_dim: the mean, and `standard_error` that of it, over items.
         total: the mean in nats per item, and `total_error` the standard error of it.
-        discrete: whether it is of a probability, whose unit is bits/dim; if not, of a density, whose unit is nats.
+        discrete: whether its unit is bits/dim, as that of probabilities on one scale is; that of a density, and of a table, is nats.
         per_item: nats of each item, in their order.
         nats: the mean of every term, by its name.
         per_level: nats of each step, cleanest first.
@@ -57,7 +57,7 @@ class Likelihood:
 
     @property
     def figure(self) -> tuple[float, float, str]:
-        """The mean, its standard error, and their unit: bits/dim of a probability, nats of a density."""
+        """The mean, its standard error, and their unit: bits/dim of pixels, nats of densities and tables."""
         if self.discrete:
             return self.bits_per_dim, self.standard_error, "bits/dim"
         return self.total, self.total_error, "nats an item"
@@ -97,7 +97,7 @@ def likelihood(
     bound = shared_bound(chain, y.to(like(chain)), processes or Processes(), **options)
     last = chain.kernel(1)
     head = last.head or encoding.head()
-    return _summary(bound, head.discrete, last.convention or head.convention)
+    return _summary(bound, head.in_bits, last.convention or head.convention)
 
 
 def _summary(bound: Bound, discrete: bool, convention: str) -> Likelihood:

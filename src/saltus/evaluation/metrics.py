@@ -8,6 +8,7 @@ from functools import cached_property
 
 from torch import Tensor
 
+from saltus.data import Examples
 from saltus.evaluation.distances import energy_distance, mean_pairwise_distance, sliced_wasserstein
 from saltus.evaluation.features import FEATURES
 from saltus.evaluation.inception import INCEPTION_FEATURES
@@ -78,7 +79,7 @@ class SampleSet:
         extract_inception: gives their features in Inception.
     """
 
-    def __init__(self, items: Tensor, train: Tensor, extract: Extractor, extract_inception: Extractor) -> None:
+    def __init__(self, items: Tensor, train: Examples, extract: Extractor, extract_inception: Extractor) -> None:
         self.items = items
         self._train, self._extract, self._extract_inception = train, extract, extract_inception
 

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from saltus.data import Examples
 from saltus.evaluation.distances import distance_blocks
 
 __all__ = ["NEIGHBOURS", "Fidelity", "Memorisation", "fidelity", "memorisation", "nearest_distances", "neighbour_radii"]
@@ -74,9 +75,14 @@ def fidelity(x: Tensor, real: Tensor, *, radii: tuple[Tensor, Tensor] | None = N
     return Fidelity(precise / len(x), float(recalled.double().mean()), balls / (k * len(x)), float(covered.double().mean()))
 
 
-def nearest_distances(x: Tensor, train: Tensor) -> Tensor:
+def nearest_distances(x: Tensor, train: Examples) -> Tensor:
     """The distance of each item of (N, *E) to the nearest of (M, *E): float64 (N,), 0 for a copy."""
-    return _to_neighbour(train, x, k=1)
+    if isinstance(train, Tensor):
+        return _to_neighbour(train, x, k=1)
+    found = torch.full((len(x),), math.inf, dtype=torch.float64)
+    for block in train.blocks():
+        found = torch.minimum(found, _to_neighbour(block, x, k=1))
+    return found
 
 
 def _to_neighbour(table: Tensor, x: Tensor | None, *, k: int) -> Tensor:

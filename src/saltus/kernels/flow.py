@@ -8,12 +8,19 @@ one pass of each transform, a draw takes one pass a column.
 With no latent, p(z_s | z_t) is the density itself, and the terms are
 
 .. math:: E[-\ln p(z_s \mid z_t)] \text{ and, for } s > 0, \text{ minus the entropy of the bridge.}
+
+Counted values of rows have a probability, the flow's mass of what they own of the axis of y (`saltus.likelihoods.numbers`).  Its
+logarithm is bounded from below by Jensen's inequality, with u uniform in that interval (Theis et al. 2016,
+https://arxiv.org/abs/1511.01844):
+
+.. math:: \ln P(y \mid z_t) \ge E_u[\ln p(u \mid z_t)] + \ln |\text{interval}|.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -25,6 +32,7 @@ from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.setup import Setup
 from saltus.kernels.transition import Pair, Transition
 from saltus.kernels.vae import minus_entropy
+from saltus.likelihoods import ColumnsHead, Number, Numbers
 from saltus.networks import Condition, ImageCondition
 from saltus.networks.conditioning import ConditionEmbedding, log_snr_features
 from saltus.process import Noise
@@ -45,13 +53,13 @@ class FlowKernel(Kernel):
         transforms: how many.
         condition: what it is conditioned on, a class or a vector.
         any_step: whether it is trained on all pairs s < t.
+        numbers: of each column, if any holds counted values.
 
     Raises:
         SaltusError: for items that are no vectors.
     """
 
     trains_bound = True
-    convention = "density in the units of the file, by a spline flow"
 
     def __init__(
         self,
@@ -62,6 +70,7 @@ class FlowKernel(Kernel):
         transforms: int = _TRANSFORMS,
         condition: Condition | None = None,
         any_step: bool = False,
+        numbers: Sequence[Number] = (),
     ) -> None:
         import zuko  # takes a while to import
 
@@ -72,6 +81,8 @@ class FlowKernel(Kernel):
             raise SaltusError("rows are conditioned on images, and a flow takes classes or vectors; take the vae kernel")
         (d,) = event_shape
         self.event_shape, self.variance, self.condition, self.any_step = (d,), variance, condition, any_step
+        self.numbers = list(numbers)
+        self._numbers = Numbers(numbers) if numbers else None
         told = 2 * _TIMES + (width if condition is not None else 0)
         self.embedding = ConditionEmbedding(condition, width)
         self.width = width
@@ -83,16 +94,23 @@ class FlowKernel(Kernel):
         """As a training is configured.
 
         Raises:
-            SaltusError: for values that are counted, whose masses a density is no bound of.
+            SaltusError: for values that are counted otherwise than those of a table's columns.
         """
-        if setup.head.discrete:
-            raise SaltusError("the rows hold counted values, and a flow gives a density; take the vae kernel, or give floats")
+        numbers = setup.head.numbers if isinstance(setup.head, ColumnsHead) else []
+        if setup.head.discrete and not numbers:
+            raise SaltusError("the items hold counted values on one scale, and a flow gives a density; take the vae kernel")
         width = setup.options["width"] or {"tiny": 128, "small": 256}[setup.options["preset"]]
-        return cls(setup.event_shape, setup.variance, width=width, condition=setup.condition, any_step=setup.any_step(False))
+        options: dict[str, Any] = {"condition": setup.condition, "any_step": setup.any_step(False), "numbers": numbers}
+        return cls(setup.event_shape, setup.variance, width=width, **options)
 
     @property
     def label(self) -> str:
         return "flow step"
+
+    @property
+    def convention(self) -> str:  # type: ignore[override]
+        counted = "probability of counted values, by uniform noise in them, and " if self._numbers else ""
+        return f"{counted}density in the units of the file, by a spline flow"
 
     @property
     def guided(self) -> bool:
@@ -112,14 +130,29 @@ class FlowKernel(Kernel):
         residual, out, given = self._given(transition)
         eps = noise.normal("decoder", self.event_shape, like=transition.z_t)
         u: Tensor = self.flow(given).transform.inv(eps)
-        return residual + out * u
+        z_s = residual + out * u
+        if self._numbers is None or transition.is_final is False:
+            return z_s
+        return torch.where(_each(transition.is_final, z_s), self._numbers.settled(z_s.double()).to(z_s), z_s)
 
     def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:
         """{"decoder": -ln p(z_s | z_t), "entropy": minus that of the bridge}, (B,) nats."""
         residual, out, given = self._given(pair)
-        log_prob = self.flow(given).log_prob((pair.z_s - residual) / out)
-        decoder = self.event_shape[0] * out.log().flatten() - log_prob
+        z_s, log_width = self._spread(pair, noise)
+        log_prob = self.flow(given).log_prob((z_s - residual) / out)
+        decoder = self.event_shape[0] * out.log().flatten() - log_prob - log_width
         return Explanation.without_latent({"decoder": decoder, "entropy": minus_entropy(pair)}, pair.z_t)
+
+    def _spread(self, pair: Pair, noise: Noise) -> tuple[Tensor, Tensor]:
+        """z_s with counted values of data anywhere in what they own, and ln of the size of that, (B,)."""
+        z_s = pair.z_s
+        if self._numbers is None or pair.is_final is False:
+            return z_s, z_s.new_zeros(len(z_s))
+        below, above, counted = self._numbers.cells(z_s.double(), closed=True)
+        counted = counted & _each(pair.is_final, z_s)
+        anywhere = below + noise.uniform("counted", z_s.shape[1:]).to(z_s.device) * (above - below)
+        log_width = torch.where(counted, (above - below).log(), 0.0).sum(1)
+        return torch.where(counted, anywhere.to(z_s), z_s), log_width.to(z_s)
 
     def _given(self, transition: Transition) -> tuple[Tensor, Tensor, Tensor]:
         """r(z_t) (B, d), c_out (B, 1) and the context of the flow (B, n)."""
@@ -131,3 +164,8 @@ class FlowKernel(Kernel):
         if self.condition is not None:
             parts.append(self.embedding(z.new_zeros(len(z), self.width), transition.condition))
         return c_skip * z, c_out, torch.cat(parts, 1)
+
+
+def _each(is_final: bool | Tensor, like: Tensor) -> Tensor:
+    """Whether s = 0, for each number of (B, d)."""
+    return torch.as_tensor(is_final, device=like.device).reshape(-1, 1).expand_as(like)

@@ -1,8 +1,21 @@
 """p(y | .) of the last step: what kind of data y is, and the mass or density of its values."""
 
 from saltus.likelihoods.autoregressive import AutoregressiveHead
-from saltus.likelihoods.heads import DiscretisedHead, GaussianHead, Head
+from saltus.likelihoods.columns import ColumnsHead
+from saltus.likelihoods.heads import ContinuousHead, DiscretisedHead, GaussianHead, Head
 from saltus.likelihoods.logistic import LogisticMixtureHead
 from saltus.likelihoods.mixture import MixtureHead
+from saltus.likelihoods.numbers import Number, Numbers
 
-__all__ = ["AutoregressiveHead", "DiscretisedHead", "GaussianHead", "Head", "LogisticMixtureHead", "MixtureHead"]
+__all__ = [
+    "AutoregressiveHead",
+    "ColumnsHead",
+    "ContinuousHead",
+    "DiscretisedHead",
+    "GaussianHead",
+    "Head",
+    "LogisticMixtureHead",
+    "MixtureHead",
+    "Number",
+    "Numbers",
+]

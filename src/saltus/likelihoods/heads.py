@@ -19,22 +19,28 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
+from saltus.likelihoods.normal import log_interval_mass, log_mass, middle, standard
 from saltus.process import sum_items
 from saltus.registry import Configurable
 
-__all__ = ["BinnedHead", "DiscretisedHead", "GaussianHead", "Head"]
+__all__ = ["BinnedHead", "ContinuousHead", "DiscretisedHead", "GaussianHead", "Head"]
 
 
 class Head(Configurable, ABC):
     """p(y | mean, variance, extra), where `extra` are arrays (B, arrays, *E) that the network gives for this head alone.
 
     Attributes:
-        discrete: whether it gives masses, whose unit is bits/dim; otherwise densities, whose unit is nats.
+        discrete: whether it gives masses; otherwise a density, which that of a closed form may take the place of.
         arrays: how many arrays it asks for; a head that is given None takes them to be 0.
     """
 
     discrete: bool = False
     arrays: int = 0
+
+    @property
+    def in_bits(self) -> bool:
+        """Whether its nats are told as bits/dim: those of values that all lie on one scale."""
+        return self.discrete
 
     @property
     def ends_in(self) -> Literal["mode", "sample"]:
@@ -132,7 +138,7 @@ class DiscretisedHead(BinnedHead):
         return torch.linspace(self.low, self.high, self.bins, dtype=torch.float64)
 
     def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        mass: Tensor = _log_mass(*self._borders(y, mean, variance))
+        mass: Tensor = log_mass(*self._borders(y, mean, variance))
         if self.outliers:
             even = torch.full_like(mass, math.log(self.outliers / self.bins))
             mass = torch.logaddexp(mass + math.log1p(-self.outliers), even)
@@ -183,16 +189,31 @@ class DiscretisedHead(BinnedHead):
         return variance.clamp_min((self.width / 10) ** 2).sqrt()
 
 
-def _log_mass(below: Tensor, above: Tensor) -> Tensor:
-    """ln(Phi(above) - Phi(below)) without cancellation: both ends are reflected into the lower tail first."""
-    flip = below + above > 0  # also where one end is infinite
-    low, high = torch.where(flip, -above, below), torch.where(flip, -below, above)
-    bottom, top = torch.special.log_ndtr(low), torch.special.log_ndtr(high)
-    mass: Tensor = top + torch.log(-torch.expm1(bottom - top))
-    return mass
+class ContinuousHead(Head):
+    """p(y | .) of continuous numbers, each on its own, which gives intervals a mass too."""
+
+    @property
+    @abstractmethod
+    def label(self) -> str:
+        """The law in words."""
+
+    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+        return sum_items(self.log_density(y, mean, variance, extra))
+
+    @abstractmethod
+    def log_density(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+        """ln of the density of each number, (B, *E)."""
+
+    @abstractmethod
+    def log_mass(self, below: Tensor, above: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+        """ln of the probability of the interval from `below` to `above` of each number, (B, *E); in float64."""
+
+    @abstractmethod
+    def eps_within(self, below: Tensor, above: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+        """Unit Gaussian noise (B, *E) from which `sample` makes a number in each interval, about the middle by probability."""
 
 
-class GaussianHead(Head):
+class GaussianHead(ContinuousHead):
     """The Gaussian density, its standard deviation at least `floor` (in the units of y).
 
     Raises:
@@ -206,10 +227,19 @@ class GaussianHead(Head):
 
     @property
     def convention(self) -> str:
-        return f"density in the units of the file, by a Gaussian whose standard deviation is at least {self.floor:g} of the data's"
+        return f"density in the units of the file, by {self.label} whose standard deviation is at least {self.floor:g} of the data's"
 
-    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        return sum_items(Normal(mean, self._std(variance), validate_args=False).log_prob(y))
+    @property
+    def label(self) -> str:
+        return "a Gaussian"
+
+    def log_density(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+        density: Tensor = Normal(mean, self._std(variance), validate_args=False).log_prob(y)
+        return density
+
+    def log_mass(self, below: Tensor, above: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+        std = self._std(variance)
+        return log_interval_mass(standard(below, mean, std), standard(above, mean, std))
 
     def mean(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         return mean
@@ -222,6 +252,10 @@ class GaussianHead(Head):
 
     def eps(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         return (y - mean) / self._std(variance)
+
+    def eps_within(self, below: Tensor, above: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+        std = self._std(variance)
+        return middle(standard(below, mean, std), standard(above, mean, std))
 
     def _std(self, variance: Tensor) -> Tensor:
         return variance.clamp_min(self.floor**2).sqrt()

@@ -15,8 +15,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from saltus.likelihoods.heads import Head
-from saltus.process import sum_items
+from saltus.likelihoods.heads import ContinuousHead
+from saltus.likelihoods.normal import log_interval_mass, middle, standard
 
 __all__ = ["MixtureHead"]
 
@@ -31,7 +31,7 @@ class _Components(NamedTuple):
     width: Tensor
 
 
-class MixtureHead(Head):
+class MixtureHead(ContinuousHead):
     """A mixture of M Gaussians for each number.
 
     Args:
@@ -54,13 +54,18 @@ class MixtureHead(Head):
 
     @property
     def convention(self) -> str:
-        return (
-            f"density in the units of the file, by a mixture of {self.components} Gaussians a column whose standard deviations are "
-            f"at least {self.floor:g} of the data's"
-        )
+        return f"density in the units of the file, by {self.label} whose standard deviations are at least {self.floor:g} of the data's"
 
-    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        return sum_items(self._each(y, self._components(mean, variance, extra)).logsumexp(1))
+    @property
+    def label(self) -> str:
+        return f"a mixture of {self.components} Gaussians a column"
+
+    def log_density(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+        return self._each(y, self._components(mean, variance, extra)).logsumexp(1)
+
+    def log_mass(self, below: Tensor, above: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+        parts = self._components(mean, variance, extra)
+        return (parts.log_probability + log_interval_mass(*_ends(below, above, parts))).logsumexp(1)
 
     def mean(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         parts = self._components(mean, variance, extra)
@@ -84,10 +89,14 @@ class MixtureHead(Head):
     def eps(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         parts = self._components(mean, variance, extra)
         which = self._each(y, parts).argmax(1)
-        share = parts.log_probability.double().softmax(1)
-        place = torch.special.ndtr(((y - _of(parts.centre, which)) / _of(parts.width, which)).double())
-        found: Tensor = torch.special.ndtri(_of(share.cumsum(1) - share, which) + _of(share, which) * place)
-        return found.to(y.dtype)
+        return _picking(which, (y - _of(parts.centre, which)) / _of(parts.width, which), parts)
+
+    def eps_within(self, below: Tensor, above: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+        """By the component that has most of the interval's mass."""
+        parts = self._components(mean, variance, extra)
+        ends = _ends(below, above, parts)
+        which = (parts.log_probability + log_interval_mass(*ends)).argmax(1)
+        return _picking(which, middle(*(_of(end, which) for end in ends)), parts)
 
     def _each(self, y: Tensor, parts: _Components) -> Tensor:
         """ln of probability and density of each component, (B, M, *E)."""
@@ -107,6 +116,20 @@ class MixtureHead(Head):
 
 _TINY = torch.finfo(torch.float64).eps / 2
 _INSIDE = (_TINY, 1 - _TINY)
+
+
+def _ends(below: Tensor, above: Tensor, parts: _Components) -> tuple[Tensor, Tensor]:
+    """Those of an interval, in widths from the centre of each component, (B, M, *E)."""
+    below, above = (standard(end[:, None], parts.centre, parts.width) for end in (below, above))
+    return below, above
+
+
+def _picking(which: Tensor, unit: Tensor, parts: _Components) -> Tensor:
+    """The noise that picks a component, and the place `unit` in it, in widths from its centre, (B, *E)."""
+    share = parts.log_probability.double().softmax(1)
+    place = _of(share.cumsum(1) - share, which) + _of(share, which) * torch.special.ndtr(unit.double())
+    found: Tensor = torch.special.ndtri(place.clamp(*_INSIDE))
+    return found.to(unit.dtype)
 
 
 def _of(values: Tensor, which: Tensor) -> Tensor:

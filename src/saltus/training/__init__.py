@@ -12,6 +12,7 @@ from saltus.training.folder import (
     load_encoding,
     planned_levels,
     recipe,
+    table_of,
     updates_done,
 )
 from saltus.training.level_sampling import LevelSampling
@@ -41,6 +42,7 @@ __all__ = [
     "load_encoding",
     "planned_levels",
     "recipe",
+    "table_of",
     "train",
     "updates_done",
     "usable_device",

@@ -8,7 +8,7 @@ from saltus.chain import Chain, OraclePrior, StandardNormal
 from saltus.data import DataSet
 from saltus.errors import SaltusError
 from saltus.kernels import KERNELS, Setup
-from saltus.likelihoods import AutoregressiveHead, DiscretisedHead, GaussianHead, Head, LogisticMixtureHead, MixtureHead
+from saltus.likelihoods import AutoregressiveHead, ColumnsHead, DiscretisedHead, GaussianHead, Head, LogisticMixtureHead, MixtureHead
 from saltus.oracles import MixtureFit
 from saltus.training.choices import HeadKind, PriorKind
 from saltus.training.config import Config
@@ -35,21 +35,23 @@ def head_for(config: Config, data: DataSet) -> Head:
 
     Raises:
         SaltusError: if logistics were asked for, and the data are no images of at most 3 channels with known values; or a mixture, and
-            they are no rows of continuous values.
+            they are no rows of a table.
     """
     head, asked, n = data.encoding.head(), config.head, len(data.train)
-    rows = isinstance(head, GaussianHead) and len(data.event_shape) == 1
+    rows = isinstance(head, GaussianHead | ColumnsHead) and len(data.event_shape) == 1
     images = isinstance(head, DiscretisedHead) and len(data.event_shape) == 3 and data.event_shape[0] <= _MOST_CHANNELS
     if asked not in (None, HeadKind.GAUSSIAN) and config.kernel != "vae":
         raise SaltusError(f"head {asked} is of the vae kernel, and the kernel is {config.kernel}; leave it out")
     if asked is HeadKind.MIXTURE and not rows:
-        raise SaltusError(f"head mixture is of rows of continuous values, and {data.name} holds others; leave it out")
+        raise SaltusError(f"head mixture is of rows of a table, and {data.name} holds others; leave it out")
     if asked in (HeadKind.LOGISTIC, HeadKind.AUTOREGRESSIVE) and not images:
         raise SaltusError(f"head {asked} is of images with 1 to 3 channels of whole values, and {data.name} holds others; leave it out")
     if config.kernel != "vae" or asked is HeadKind.GAUSSIAN:
         return head
     if isinstance(head, GaussianHead) and rows and (asked or n >= _MANY_ROWS):
         return MixtureHead(head.floor)
+    if isinstance(head, ColumnsHead) and (asked or n >= _MANY_ROWS):
+        return ColumnsHead(MixtureHead(1.0), head.numbers)
     if isinstance(head, DiscretisedHead) and images and (asked or n >= _MANY):
         logistic = LogisticMixtureHead(head.bins, data.event_shape[0])
         return logistic if asked is HeadKind.LOGISTIC else AutoregressiveHead(logistic)

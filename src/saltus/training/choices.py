@@ -23,7 +23,7 @@ class PriorKind(StrEnum):
 
 class HeadKind(StrEnum):
     """The likelihood of the step to data: `gaussian`; of images `logistic`, mixtures of logistics with channels in sequence, or
-    `autoregressive`, the same with pixels in sequence too; or, of rows of continuous values, `mixture`, Gaussians in each column."""
+    `autoregressive`, the same with pixels in sequence too; or, of rows of a table, `mixture`, Gaussians in each column."""
 
     GAUSSIAN = "gaussian"
     LOGISTIC = "logistic"

@@ -29,6 +29,7 @@ _WEIGHTS: dict[Objective, dict[str, float]] = {
     Objective.LIKELIHOOD: {},
     Objective.QUALITY: {"kl": 0.7},
 }
+_TRIED = "[default: on where a short trial finds it faster, for trainings of a minute or more]"
 _TERMS = ("kl", "decoder", "entropy", *EXTRA)
 
 
@@ -141,8 +142,8 @@ class Config(BaseModel):
     weight_decay: float = Field(default=0.01, ge=0, description="Weight decay of AdamW.")
     ema: float = Field(default=0.999, ge=0, lt=1, description="Decay of the averaged weights; it is warmed up too.")
     clip: float = Field(default=1.0, gt=0, description="Largest norm of the gradient of the loss, which is in nats per dimension.")
-    bf16: bool = Field(default=False, description="Compute in bfloat16 where torch finds it safe: faster where the machine has it.")
-    channels_last: bool = Field(default=False, description="Keep the channels of images last in memory: often faster.")
+    bf16: bool | None = Field(default=None, description=f"Compute in bfloat16 where torch finds it safe.  {_TRIED}")
+    channels_last: bool | None = Field(default=None, description=f"Keep the channels of images last in memory.  {_TRIED}")
     compile: bool = Field(default=False, description="Compile the networks with torch.compile: slow to start, then faster.")
     options: dict[str, Any] = Field(default_factory=dict, description="Options of a kernel that an installed package registers.")
 

@@ -1,7 +1,8 @@
 """What the folder of a run says: what was asked for, on which data, how far it is.
 
 config.json                    what was asked for, with what was left open decided
-source.json                    where the data came from, their fingerprint, the run that it started from, and versions
+source.json                    where the data came from, how they were read and what was said of it, their fingerprint, the run that it
+                               started from, and versions
 chain.json, chain.safetensors  the averaged, calibrated chain, with its encoding of the data
 metrics.jsonl                  one JSON object a line, from the first update to the last
 checkpoints                    what the training needs to go on
@@ -15,7 +16,7 @@ from typing import Any
 
 from saltus import storage
 from saltus.chain import Chain
-from saltus.data import DataSet, Encoding, load
+from saltus.data import DataSet, Encoding, Preparation, load, table_ending
 from saltus.errors import SaltusError
 from saltus.levels import Levels
 from saltus.registry import describe
@@ -34,12 +35,14 @@ __all__ = [
     "planned_levels",
     "recipe",
     "source_of",
+    "table_of",
     "updates_done",
 ]
 
 METRICS, SOURCE, CHECKPOINTS = "metrics.jsonl", "source.json", "checkpoints"
 PLAN = "plan.json"
 """What `saltus plan` keeps in a run's folder."""
+_NUMBERS = {"bool", *(f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64))}
 
 
 def load_encoding(folder: str | Path) -> Encoding:
@@ -72,15 +75,18 @@ def load_data(folder: str | Path, given: str | Path | None = None) -> DataSet:
     Raises:
         SaltusError: if the folder does not say where its data are, they are not there, or they are others.
     """
-    place = given or source_of(Path(folder)).get("source")
+    source = source_of(Path(folder))
+    place = given or source.get("source")
     if not place:
         raise SaltusError(f"{folder} does not say where its data are; give them with --data")
     condition, encoding = load_config(folder).condition, load_encoding(folder)
+    preparation = Preparation.of(source.get("preparation", {}))
     try:
-        data = load(place, condition=condition, encoding=encoding)  # by which an older version may have read them otherwise
+        # by which an older version may have read them otherwise
+        data = load(place, condition=condition, encoding=encoding, preparation=preparation)
         check_data(folder, data)
     except SaltusError:
-        data = load(place, condition=condition)
+        data = load(place, condition=condition, preparation=preparation)
         check_data(folder, data)
     return data
 
@@ -97,6 +103,22 @@ def check_data(folder: str | Path, data: DataSet) -> None:
         raise SaltusError(f"{data.source or data.name} holds other data than those that {folder} was trained on; give the same data")
     if (told := source.get("conditions")) and data.condition_fingerprint not in (None, told):
         raise SaltusError(f"{data.source or data.name} holds other conditions than those that {folder} was trained on; give the same data")
+
+
+def table_of(folder: str | Path, encoding: Encoding) -> tuple[str, list[str], list[str]] | None:
+    """The ending of the table's file that a run was trained on, and the names and types of its columns; None for other data.
+
+    Raises:
+        SaltusError: if they are not those of the run's encoding.
+    """
+    source = source_of(Path(folder))
+    if not (ending := table_ending(str(source.get("source")))):
+        return None
+    names, dtypes = source.get("columns") or [], source.get("dtypes") or []
+    whole = [*encoding.shape] == [len(dtypes)] and len(names) in (0, len(dtypes)) and {*map(type, [*names, *dtypes])} <= {str}
+    if not whole or not {*dtypes} <= _NUMBERS:
+        raise SaltusError(f"{Path(folder) / SOURCE} is damaged; train again, or take the file from a copy of the run")
+    return ending, names, dtypes
 
 
 def planned_levels(folder: str | Path, chain: Chain, calls: int) -> Levels:

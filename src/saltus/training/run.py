@@ -42,6 +42,7 @@ from saltus.training.start import choose_start, with_closed_forms
 from saltus.training.stopping import stopping
 from saltus.training.tracking import check_tracker, tracker
 from saltus.training.trainer import Trainer
+from saltus.training.trial import choose_speed
 from saltus.training.warm import warm_start
 
 __all__ = ["train", "usable_device"]
@@ -100,7 +101,9 @@ def train(
             if home is not None:
                 opened.enter_context(locked(home))
             found = home is not None and begun(home)
-            return found, *(_resumed(home, data, config, start, extend) if home and found else _made(home, data, config, start, quiet))
+            if home and found:
+                return found, *_resumed(home, data, config, start, extend)
+            return found, *_made(home, data, config, start, quiet, place)
 
         began = time.monotonic()
         found, chain, config = processes.agreed(opening)
@@ -135,20 +138,24 @@ def usable_device(device: str) -> torch.device:
     return number.device
 
 
-def _made(home: Path | None, data: DataSet, config: Config, start: str | Path | None, quiet: bool) -> tuple[Chain, Config]:
+def _made(
+    home: Path | None, data: DataSet, config: Config, start: str | Path | None, quiet: bool, device: torch.device
+) -> tuple[Chain, Config]:
     """A new chain and its configuration, with what was left open decided; written down, which shows that there is room."""
-    config, fit, said = choose_start(config, data)
-    if said and not quiet:
-        print(said, file=sys.stderr)
+    config, fit, start_said = choose_start(config, data)
     chain, begun = build_chain(config, data, fit), None
+    speed, speed_said = choose_speed(chain, data, config, device)
+    config = config.model_copy(update=speed)
+    for said in (start_said, speed_said):
+        if said and not quiet:
+            print(said, file=sys.stderr)
     if start is not None:
         check_data(start, data)
         warm_start(chain, Chain.load(start))
         begun = _beginning(start)
     if home is not None:
         storage.write(chain, home / CHECKPOINTS, _CHAIN)
-        told = {"fingerprint": data.fingerprint, "conditions": data.condition_fingerprint}
-        source = {"source": data.source, **told, "start": begun, "versions": _versions()}
+        source = {**data.origin, "start": begun, "versions": _versions()}
         storage.write_atomically(home / SOURCE, storage.to_json(source) + "\n")
         chain.save(home)
         config.save(home)

@@ -26,7 +26,7 @@ _ITEMS = 2000  # validation items that a choice looks at
 
 def fit_start(config: Config, data: DataSet) -> MixtureFit:
     """The mixture for the last time of a grid; with components for each class where the model is conditioned on classes."""
-    return choose_mixture(data.train, data.validation, config.grid.last, labels=data.class_labels, seed=config.seed % 2**32)
+    return choose_mixture(data.fitting_items, data.validation, config.grid.last, labels=data.fitting_labels, seed=config.seed % 2**32)
 
 
 def choose_start(config: Config, data: DataSet) -> tuple[Config, MixtureFit | None, str]:

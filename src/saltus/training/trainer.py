@@ -186,6 +186,11 @@ class Trainer:
         """Updates made."""
         return self._done
 
+    def warm(self) -> None:
+        """An update that is not counted, for a trial of its speed; the weights change."""
+        self.chain.train()
+        self._update(0)
+
     def _keep_if_best(self, validation: Validation) -> None:
         self._validation = self._processes.agreed(lambda: validation)  # or processes might disagree by a rounding
         bits, bound = self._validation.bits_per_dim, all(kernel.trains_bound for kernel in self.chain.each_kernel())
@@ -284,7 +289,7 @@ class Trainer:
 
     def _precision(self) -> torch.autocast:
         """Of updates, and of validations, whose figures are to watch alone."""
-        return torch.autocast(self._device.type, torch.bfloat16, enabled=self.config.bf16)
+        return torch.autocast(self._device.type, torch.bfloat16, enabled=bool(self.config.bf16))
 
 
 def _fault(loss: Loss) -> str:

@@ -200,12 +200,12 @@ class _Scene:
 
     def __init__(self, data: DataSet, plan: Plan, seed: int) -> None:
         self._data, self._plan, self._seed = data, plan, seed
-        self._oracle, self._real = FiniteData(data.train), subsample(data.test, plan.generated, seed=seed)
+        self._oracle, self._real = FiniteData(data.fitting_items), subsample(data.test, plan.generated, seed=seed)
         self._z_L = Noise(seed, 0, plan.paths).normal("prior", data.event_shape)
 
     @cached_property
     def _mean(self) -> Tensor:
-        return self._data.train.double().mean(0)
+        return self._data.fitting_items.double().mean(0)
 
     def _optimum(self, transition: Transition) -> Tensor:
         return self._oracle.posterior_mean(transition.z_t, transition.t)
@@ -213,7 +213,7 @@ class _Scene:
     def exact(self, last: float) -> list[Record]:
         levels = Levels.cosine(_LEVELS, last)
         descent, path = self._descend(self._optimum, levels)
-        cost = float(levels.prior_cost(self._data.train).mean())
+        cost = float(levels.prior_cost(self._data.fitting_items).mean())
         return [Exact(list(levels), cost, descent, path[0][:_SHOWN])]
 
     def trained(self, last: float, width: int, updates: int, seed: int) -> list[Record]:
@@ -226,7 +226,7 @@ class _Scene:
         return [Trained(list(levels), width, parameters, updates, seed, apart, descent, path[0][:_SHOWN])]
 
     def exact_sampled(self) -> list[Record]:
-        train = self._data.train
+        train = self._data.fitting_items
         real = subsample(train, self._plan.generated, seed=self._seed)
         return [
             self._judged(Source.REAL, SamplerKind.NONE, None, 0, real),

@@ -13,7 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from saltus.chain import Chain
-from saltus.data import DataSet
+from saltus.data import DataSet, Items
 from saltus.errors import SaltusError
 from saltus.evaluation import GAUSSIAN, MIXTURE, fitted_gaussian, start_mixture, takes_gaussian
 from saltus.oracles import FiniteData, LowRankMixture, Oracle
@@ -96,6 +96,8 @@ def closed_forms(data: DataSet, last: float) -> Model:
 
 def perfect_model(data: DataSet, last: float, *, calls: Collection[int] | None = None) -> Model:
     """What a network without error would give: the distribution that the data were drawn from, or else the training items themselves."""
+    if isinstance(data.train, Items):
+        raise SaltusError(f"the perfect denoiser sums over all training items, and those of {data.name} are not held; leave --oracle out")
     oracle = data.distribution or FiniteData(data.train)
     samplers = of_oracle(oracle, data.train, data.encoding.head(), last, exact_bound=data.distribution is not None)
     return Model(PERFECT, [Network("", _digest(data.fingerprint.encode(), repr(last).encode()), samplers)], calls)

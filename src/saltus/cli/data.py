@@ -1,0 +1,103 @@
+"""`saltus data`: what a file or folder holds, and what a training would do with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from saltus.cli.common import data_options, json_option, say
+from saltus.errors import SaltusError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from saltus.data import DataSet, Preparation
+    from saltus.data.inspection import Column, Inspection
+
+__all__ = ["data_command"]
+
+_PICTURED = 32
+_SHOWN = 40  # columns, or classes
+
+
+@click.command("data")
+@click.argument("place", metavar="PATH")
+@click.option("--condition", metavar="NAME", help="What a model would be told: labels or attributes.")
+@data_options
+@click.option("--out", type=click.Path(path_type=Path), help=f"A PNG for a picture of {_PICTURED} items, for images.")
+@json_option
+def data_command(place: str, condition: str | None, preparation: Preparation, out: Path | None, as_json: bool) -> None:
+    """Look at data before learning from them.
+
+    PATH is what `saltus train` takes as --data: a folder of images, a file of images or rows (.npz, .npy, .csv, .parquet, .tar), hf:NAME,
+    or digits.
+    """
+    from saltus.data import inspect
+
+    if out is not None and out.suffix.lower() != ".png":
+        raise SaltusError(f"{out} is no name for a picture; expected one that ends in .png: give that with --out")
+    if out is not None and out.exists():
+        raise SaltusError(f"{out} is already there; give another name with --out, or remove it first")
+    found, data = inspect(place, condition, preparation)
+    words = _words(found)
+    if out is not None:
+        _picture(found, data, out)
+        words.append(f"a picture of {min(_PICTURED, found.items['train'])} training items is in {out}")
+    say(as_json, {**asdict(found), "picture": None if out is None else str(out)}, "\n".join(words))
+
+
+def _picture(found: Inspection, data: DataSet | None, out: Path) -> None:
+    from saltus.data import subsample
+    from saltus.evaluation import save_grid
+
+    if data is None:
+        raise SaltusError(f"there is no picture of what cannot be learned: {found.refused}")
+    if not data.encoding.layout.is_image:
+        raise SaltusError(f"{found.name} holds rows, and pictures are of images; leave --out away")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    save_grid(subsample(data.train, _PICTURED), out, shown=data.encoding.shown)
+
+
+def _words(found: Inspection) -> list[str]:
+    """Line by line."""
+    from saltus.cli.floors import drawn
+
+    counts = ", ".join(f"{n:,} {part}" for part, n in found.items.items())
+    words = [f"{found.name}: {counts} items of shape {found.shape} and type {found.dtype}"]
+    if not found.columns:
+        different = "more than 65,536" if found.different is None else f"{found.different:,}"
+        words.append(f"values from {found.least:g} to {found.greatest:g}, {different} different ones")
+    if found.copies:
+        shared = f", {found.shared:,} of them in the validation or test part to a training item" if found.shared else ""
+        words.append(f"{found.copies:,} items are equal to one before them{shared}")
+    if found.classes:
+        words.append(f"{len(found.classes)} classes: {_few([f'{name}: {count:,}' for name, count in found.classes.items()])}")
+    if found.columns:
+        words.append(drawn(_table(found.columns)))
+    words += found.notes
+    return [*words, f"a training would refuse this: {found.refused}" if found.refused else f"a training learns {found.becomes}"]
+
+
+def _few(words: Sequence[str]) -> str:
+    return ", ".join(words[:_SHOWN]) + (f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else "")
+
+
+def _table(columns: Sequence[Column]) -> Table:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from saltus.data.checks import plain
+
+    caption = f"{len(columns) - _SHOWN} columns more" if len(columns) > _SHOWN else None
+    table = Table(caption=caption, caption_style="")
+    table.add_column("column")
+    for heading in ("type", "least", "mean", "greatest", "different values"):
+        table.add_column(heading, justify="right")
+    for column in columns[:_SHOWN]:
+        numbers = (f"{value:.6g}" for value in (column.least, column.mean, column.greatest))
+        table.add_row(escape(plain(column.name)), column.dtype, *numbers, f"{column.different:,}")
+    return table

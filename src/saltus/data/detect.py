@@ -1,0 +1,158 @@
+"""Which kind each column of a table is, from its values.
+
+| the values of a column | become |
+|---|---|
+| one value | counted, and always that |
+| at most 256, nearly all of them repeated, where more than half of the places between them never occur | `ListedColumn` |
+| whole numbers, in whatever type; decimals or evenly spaced values, if half of the rows share theirs with another | counted, in steps |
+| others | continuous |
+
+Counted and continuous axes are bent where tails are long (`saltus.data.bending`).  A value that comes far more often than a Gaussian would
+let it gets room of its own.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+
+from saltus.data.bending import bend
+from saltus.data.columns import Column, ListedColumn, NumberColumn
+from saltus.data.layout import Array
+from saltus.data.table import Columns
+from saltus.errors import SaltusError
+from saltus.likelihoods import GaussianHead, Number, Numbers
+
+__all__ = ["columns_of"]
+
+_MOST_LISTED = 256
+_RARE, _RARE_ROWS = 5, 0.01  # values that come less often than this many times, and the share of rows that may have one in a list
+_EXACT = 2**53  # the integers that float64 holds exactly
+_DIGITS = 6  # decimal places that are looked for
+_EVEN = 0.01  # of a step: how far off a multiple rounding may move a value
+_ROUNDING, _CLOSE = 8.0, 1e-6  # how many times it may happen, as where values were standardised; and what is always forgiven, of a step
+_MOST_PLACES = 2**16  # of evenly spaced values that are no decimals: rounding hides more
+_SPIKE, _SPIKE_ROWS = 0.05, 10  # the share and the number of rows of a value with room of its own
+_OFTEN = 4.0  # times as often as a Gaussian would let it
+_MOST_ATOMS = 8
+
+
+def columns_of(parts: Sequence[Array], train: Array, names: Sequence[str] = ()) -> Columns:
+    """The encoding of a table.
+
+    Args:
+        parts: all rows, (n, d) each: they tell which values there are, and their range.
+        train: the rows to train on, which alone set axes.
+        names: of columns, for messages.
+
+    Raises:
+        SaltusError: if the values of a column are too huge to be standardised.
+    """
+    columns = []
+    for j in range(train.shape[1]):
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):  # Number refuses what is not finite
+                columns.append(_column(np.concatenate([part[:, j] for part in parts]), train[:, j].astype(np.float64)))
+        except (ValueError, OverflowError) as error:
+            name = names[j] if names else j
+            raise SaltusError(f"the values of column {name} are too huge for a standard deviation; drop or rescale what is huge") from error
+    return Columns(columns, train.dtype.name)
+
+
+def _column(everything: Array, train: Array) -> Column:
+    values, counts = np.unique(everything, return_counts=True)
+    eps = float(np.finfo(everything.dtype).eps) if everything.dtype.kind == "f" else 0.0
+    values = values.astype(np.float64)
+    step, digits = (1.0, None) if len(values) == 1 else _steps(values, counts, eps)
+    rare = counts[counts < _RARE].sum() <= _RARE_ROWS * counts.sum()
+    places = (values[-1] - values[0]) / step + 1 if step else math.inf
+    if len(values) <= _MOST_LISTED and rare and places > 2 * len(values):
+        column = ListedColumn(values.tolist(), Number(0, len(values) - 1, step=1.0))
+        return ListedColumn(values.tolist(), _standardised(column.number, column.numbers(train)))
+    return NumberColumn(_number(float(values[0]), float(values[-1]), step, train), digits)
+
+
+def _steps(values: Array, counts: Array, eps: float) -> tuple[float, int | None]:
+    """The distance of neighbouring values and their decimal places; 0 for continuous ones."""
+    largest = np.abs(values).max()
+    if largest < _EXACT and (values == np.rint(values)).all():
+        return float(_common(values)), 0
+    if 2 * counts[counts > 1].sum() < counts.sum():
+        return 0.0, None
+    for digits in range(1, _DIGITS + 1):
+        scaled = values * 10.0**digits
+        rounding = eps * largest * 10**digits
+        if rounding > _EVEN:
+            break
+        if (np.abs(scaled - np.rint(scaled)) <= rounding).all():
+            return _common(np.rint(scaled)) / 10**digits, digits
+    return _spacing(values, eps), None
+
+
+def _common(whole: Array) -> int:
+    """The greatest common divisor of the distances of whole numbers."""
+    return int(np.gcd.reduce(np.diff(whole).astype(np.int64)))
+
+
+def _spacing(values: Array, eps: float) -> float:
+    """The distance of evenly spaced values of a relative precision, of which some may be missing; 0 if they are not, or lie too far apart
+    to tell."""
+    gaps = np.diff(values)
+    multiples = np.rint(gaps / gaps.min())
+    places = multiples.sum()
+    if not places < _MOST_PLACES:
+        return 0.0
+    step = float((values[-1] - values[0]) / places)
+    off = (values - values[0]) / step
+    rounding = max(_ROUNDING * eps * np.abs(values).max() / step, _CLOSE)
+    return step if rounding <= _EVEN and np.abs(off - np.rint(off)).max() <= rounding else 0.0
+
+
+def _number(low: float, high: float, step: float, train: Array) -> Number:
+    """The axis of numbers from low to high."""
+    plain = _standardised(Number(low, high, step=step), train)
+    spikes = _spikes(plain, train)
+    centre, scale = bend(train[~np.isin(train, spikes)], plain)
+    bent: dict[str, Any] = {"step": step, "centre": centre, "bend": scale}
+    straightened = _standardised(Number(low, high, **bent), train)
+    spikes = sorted(set(spikes) & set(_spikes(straightened, train)))  # on a bent axis, values near the centre have room enough
+    if not spikes:
+        return straightened
+    rest = train[~np.isin(train, spikes)]
+    gap = float(_forward(Number(low, high, **bent), rest).std()) if len(rest) else 0.0
+    return _standardised(Number(low, high, **bent, atoms=spikes, gap=gap or straightened.std), train)
+
+
+def _spikes(number: Number, train: Array) -> list[float]:
+    """Values that come often, and far more so than N(0, 1) lets them."""
+    values, counts = np.unique(train, return_counts=True)
+    often = (counts >= _SPIKE_ROWS) & (counts >= _SPIKE * len(train))
+    values, counts = values[often], counts[often]
+    if not len(values):
+        return []
+    if number.step:
+        numbers = Numbers([number])
+        y = numbers.forward(torch.from_numpy(values)[:, None])
+        cells = numbers.cells(y, closed=True)
+        mass = GaussianHead(1.0).log_mass(cells.below, cells.above, torch.zeros_like(y), torch.ones_like(y)).exp().numpy()[:, 0]
+        more = counts > _OFTEN * mass * len(train)
+        values, counts = values[more], counts[more]
+    most = np.argsort(-counts, kind="stable")[:_MOST_ATOMS]
+    return sorted(values[most].tolist())
+
+
+def _standardised(number: Number, train: Array) -> Number:
+    """The same with the mean and the deviation of the training numbers; with steps, or the range, for a deviation where there is none."""
+    options = {name: getattr(number, name) for name in ("step", "centre", "bend", "atoms", "gap")}
+    u = _forward(Number(number.low, number.high, **options), train)
+    std = float(u.std()) or number.step or (number.high - number.low)
+    return Number(number.low, number.high, **options, mean=float(u.mean()), std=std)
+
+
+def _forward(number: Number, x: Array) -> Array:
+    found: Array = Numbers([number]).forward(torch.from_numpy(x)[:, None]).numpy()[:, 0]
+    return found

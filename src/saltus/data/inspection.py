@@ -1,0 +1,158 @@
+"""What a file or folder holds, before anything is learned from it: counts, ranges, copies, classes, and what a training would do."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from saltus.data.dataset import DataSet
+from saltus.data.layout import Array
+from saltus.data.parts import PARTS, Parts
+from saltus.data.preparation import AS_GIVEN, Preparation
+from saltus.data.sources import made, read_parts
+from saltus.data.split import item_bytes
+from saltus.errors import SaltusError
+
+__all__ = ["Column", "Inspection", "inspect"]
+
+_AT_ONCE = 2**22  # numbers looked at in one go
+_MOST_VALUES = 2**16  # that are counted: as many as there can be bins
+_DIGEST = 16  # bytes: items of equal digests are equal
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: its name and type, its least, mean and greatest value, and how many values differ."""
+
+    name: str
+    dtype: str
+    least: float
+    mean: float
+    greatest: float
+    different: int
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What data are.
+
+    Attributes:
+        name: for humans.
+        items: the number of items in each part.
+        shape, dtype: of one raw item.
+        least, greatest: of all raw values.
+        different: how many values there are; None for more than 65,536.
+        copies: items that are equal to one before them.
+        shared: copies of training items in other parts that the data bring along.
+        classes: the number of items of each class, by its name.
+        columns: of a table.
+        becomes: what a training learns, in words; "" where it would refuse.
+        refused: why it would refuse; "" where it would not.
+        notes: what a user should know, one sentence each.
+    """
+
+    name: str
+    items: dict[str, int]
+    shape: tuple[int, ...]
+    dtype: str
+    least: float
+    greatest: float
+    different: int | None
+    copies: int
+    shared: int
+    classes: dict[str, int]
+    columns: tuple[Column, ...]
+    becomes: str
+    refused: str
+    notes: tuple[str, ...]
+
+
+def inspect(place: str | Path, condition: str | None = None, preparation: Preparation = AS_GIVEN) -> tuple[Inspection, DataSet | None]:
+    """What a file or folder holds, and the data set that a training would learn from; None where it would refuse.
+
+    Raises:
+        SaltusError: if it cannot be read.
+    """
+    parts, data, refused = read_parts(place, condition, preparation), None, ""
+    try:
+        data = made(parts, place, condition, preparation=preparation)
+    except SaltusError as error:
+        refused = str(error)
+    if data is None:
+        items = {name: len(part) for name, part in zip(PARTS, parts.each, strict=True) if part is not None}
+    else:
+        items = {name: len(getattr(data, name)) for name in PARTS}
+    copies, shared = _copies(parts)
+    found = Inspection(
+        name=Path(place).name,
+        items=items,
+        shape=parts.train.shape[1:],
+        dtype=parts.train.dtype.name,
+        least=min(part.min().item() for part in parts.given),
+        greatest=max(part.max().item() for part in parts.given),
+        different=_different(parts.given),
+        copies=copies,
+        shared=shared,
+        classes=_classes(parts),
+        columns=_columns(parts) if parts.train.ndim == 2 else (),
+        becomes="" if data is None else data.encoding.summary(),
+        refused=refused,
+        notes=parts.notes if data is None else data.notes,
+    )
+    return found, data
+
+
+def _copies(parts: Parts) -> tuple[int, int]:
+    """How many items are equal to one before them, and how many of these are outside the training part and equal to one in it."""
+    trained, seen, copies, shared = set[bytes](), set[bytes](), 0, 0
+    for part in parts.given:
+        for item in item_bytes(part):
+            digest = hashlib.blake2b(item, digest_size=_DIGEST).digest()
+            copies += digest in seen
+            shared += part is not parts.train and digest in trained
+            seen.add(digest)
+        trained = trained or set(seen)
+    return copies, shared
+
+
+def _different(given: Sequence[Array]) -> int | None:
+    """The number of different values, if they can be counted."""
+    found = np.empty(0, given[0].dtype)
+    for chunk in (chunk for part in given for chunk in _chunks(part)):
+        if chunk.dtype == np.uint8:  # counted sooner than sorted
+            own = np.flatnonzero(np.bincount(chunk.reshape(-1), minlength=2**8)).astype(chunk.dtype)
+        else:
+            own = np.unique(chunk)
+        found = np.union1d(found, own)
+        if len(found) > _MOST_VALUES:
+            return None
+    return len(found)
+
+
+def _chunks(part: Array) -> Iterator[Array]:
+    rows = max(1, _AT_ONCE // max(1, part[:1].size))
+    return (part[start : start + rows] for start in range(0, len(part), rows))
+
+
+def _classes(parts: Parts) -> dict[str, int]:
+    if parts.labels is None:
+        return {}
+    counts = Counter(np.concatenate(parts.labels.given).tolist())
+    return {parts.classes[k] if parts.classes else str(k): counts[k] for k in sorted(counts)}
+
+
+def _columns(parts: Parts) -> tuple[Column, ...]:
+    d = parts.train.shape[1]
+    names = parts.columns or tuple(map(str, range(d)))
+    dtypes = parts.dtypes or (parts.train.dtype.name,) * d
+    found = []
+    for k, (name, dtype) in enumerate(zip(names, dtypes, strict=True)):
+        values = np.concatenate([part[:, k] for part in parts.given])
+        least, mean, greatest = values.min().item(), float(values.mean(dtype=np.float64)), values.max().item()
+        found.append(Column(name, dtype, least, mean, greatest, len(np.unique(values))))
+    return tuple(found)

@@ -1,0 +1,83 @@
+"""The encoding of a table: each column by its own kind, on an axis of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from saltus.data.checks import not_finite
+from saltus.data.columns import Column
+from saltus.data.encoding import Encoding
+from saltus.data.layout import Array, Layout
+from saltus.errors import SaltusError
+from saltus.likelihoods import ColumnsHead, GaussianHead, Head, Numbers
+
+__all__ = ["Columns"]
+
+_FLOOR = 0.01  # standard deviations of a column: without a floor, columns with ties would win density without limit
+
+
+class Columns(Encoding):
+    """Rows (N, d) of numbers, one kind for each column.
+
+    Args:
+        columns: their kinds, (d,).
+        dtype: of raw values, integers, floats or "bool".
+
+    Raises:
+        SaltusError: if there are no columns, or the type is another.
+    """
+
+    def __init__(self, columns: Sequence[Column], dtype: str) -> None:
+        super().__init__(Layout.VECTOR, (len(columns),), dtype)
+        if self.dtype.kind not in "biuf":
+            raise SaltusError(f"a table of type {dtype} was given; expected integers, floats or bool: convert it to numbers")
+        self.columns = list(columns)
+        numbers = [column.number for column in columns]
+        self._numbers = Numbers(numbers)
+        counted = any(number.counted for number in numbers)
+        self._head: Head = ColumnsHead(GaussianHead(1.0), numbers) if counted else GaussianHead(_FLOOR)
+
+    def log_jacobian(self, y: Tensor) -> Tensor:
+        return self._numbers.log_jacobian(y.double()).sum(1)
+
+    @property
+    def shown(self) -> tuple[float, float]:
+        return -2.0, 2.0  # standard deviations
+
+    def head(self) -> Head:
+        return self._head
+
+    def summary(self) -> str:
+        kinds = Counter(column.kind for column in self.columns)
+        return f"{self._items()}: {', '.join(f'{n} {kind}' for kind, n in sorted(kinds.items()))}"
+
+    def _check(self, raw: Array) -> None:
+        if raw.dtype.kind not in "biuf":
+            raise SaltusError(f"the array is of type {raw.dtype} where {self.dtype} was expected; convert it to numbers")
+        if found := not_finite(raw):
+            raise SaltusError(f"the array holds {found} where finite numbers were expected; fill or drop them")
+        for j, column in enumerate(self.columns):
+            strange = column.strange(raw[:, j])
+            if strange.any():
+                raise SaltusError(
+                    f"column {j} holds {raw[strange.argmax(), j]:g} where {column.describe()} was expected; give values of the same kind"
+                )
+
+    def _forward(self, items: Array) -> Array:
+        numbers = np.stack([column.numbers(items[:, j]) for j, column in enumerate(self.columns)], axis=1)
+        return self._numbers.forward(torch.from_numpy(numbers)).numpy()
+
+    def _backward(self, y: Array) -> Array:
+        numbers = self._numbers.inverse(torch.from_numpy(y)).numpy()
+        values = np.stack([column.values(numbers[:, j]) for j, column in enumerate(self.columns)], axis=1)
+        if self.dtype.kind in "iu":
+            least, most = float(np.iinfo(self.dtype).min), float(np.iinfo(self.dtype).max)
+            top = np.nextafter(most, 0) if most > np.iinfo(self.dtype).max else most  # of 64 bits, the nearest float is beyond
+            values = np.clip(np.rint(values), least, top)
+        raw: Array = values.astype(self.dtype)
+        return raw

@@ -1,0 +1,167 @@
+"""Files of tables: CSV with commas, tabs or semicolons, plain or gzipped, and Parquet, both read and written by pyarrow."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import gzip
+import io
+import re
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from saltus.data.checks import reason
+from saltus.data.layout import Array
+from saltus.errors import SaltusError
+from saltus.extras import needs
+
+__all__ = ["TABLES", "cast", "read_file", "table_ending", "table_writer"]
+
+_PARQUET = ".parquet"
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", _PARQUET)
+_LOOKED_AT = 2**16  # bytes at the beginning, by which separators are told
+_DECIMAL_COMMA = re.compile(r'(?:^|[;\t"])-?\d+,\d+(?:$|[;\t"])', re.MULTILINE)
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+
+
+def table_ending(name: str | Path) -> str:
+    """The ending of a file of a table; "" for other files."""
+    return next((ending for ending in TABLES if str(name).lower().endswith(ending)), "")
+
+
+def read_file(path: Path) -> tuple[Any, tuple[str, ...]]:
+    """The pyarrow.Table of a file, whose columns have no names where the file gives none; and a sentence about how it was read.
+
+    Raises:
+        SaltusError: if pyarrow is not there, or the file is no table.
+    """
+    if table_ending(path) == _PARQUET:
+        parquet = needs("pyarrow.parquet", extra="tables")
+        try:
+            return parquet.read_table(path, partitioning=None), ()
+        except Exception as error:  # pyarrow has several
+            raise SaltusError(f"this cannot be read as Parquet ({reason(error)}); write it again") from error
+    needs("pyarrow.csv", extra="tables")
+    return _read_csv(path)
+
+
+def _read_csv(path: Path) -> tuple[Any, tuple[str, ...]]:
+    header, beginning = _beginning(path)
+    tabs = table_ending(path).startswith(".tsv")
+    separator = "\t" if tabs else max(",;\t", key=header.count) if any(map(header.count, ",;\t")) else ","
+    decimal = "," if separator != "," and _DECIMAL_COMMA.search(beginning) else "."
+    names = next(csv.reader(io.StringIO(header), delimiter=separator))
+    named = not all(_is_number(name.replace(decimal, ".")) for name in names)
+    notes = _notes(separator, decimal, tabs, named)
+    try:
+        table = _parsed(path, separator, decimal, named, threads=True)
+    except Exception:
+        try:
+            table = _parsed(path, separator, decimal, named, threads=False)  # which tells the row
+        except Exception as error:
+            why = reason(error).removeprefix("CSV parse error: ")
+            raise SaltusError(f"this cannot be read as CSV ({why:.120}); expected as many fields in every row: repair it") from error
+    return table if named else table.rename_columns([""] * table.num_columns), notes
+
+
+def _beginning(path: Path) -> tuple[str, str]:
+    """The first line that is not empty, and that with those after it."""
+    try:
+        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+            raw = file.read(_LOOKED_AT)
+    except (OSError, EOFError) as error:
+        raise SaltusError(f"this cannot be read as CSV ({reason(error)}); write it again") from error
+    if raw.startswith(_UTF16):
+        raise SaltusError("this is text in UTF-16 where UTF-8 was expected; save it as CSV in UTF-8")
+    lines = raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").splitlines()
+    if not lines:
+        raise SaltusError("this is empty; expected a row of names and rows of values: write it again")
+    try:
+        return lines[0].decode(), raw.decode(errors="replace")
+    except UnicodeDecodeError as error:
+        raise SaltusError("the names of the columns are not in UTF-8; save the file as CSV in UTF-8") from error
+
+
+def _parsed(path: Path, separator: str, decimal: str, named: bool, *, threads: bool) -> Any:
+    module = needs("pyarrow.csv", extra="tables")
+    return module.read_csv(
+        path,
+        module.ReadOptions(use_threads=threads, autogenerate_column_names=not named),
+        module.ParseOptions(delimiter=separator, newlines_in_values=True),
+        module.ConvertOptions(decimal_point=decimal),
+    )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _notes(separator: str, decimal: str, tabs: bool, named: bool) -> tuple[str, ...]:
+    """What was found out and is not as in most files."""
+    found = [
+        *["its columns are separated by semicolons"] * (separator == ";"),
+        *["its columns are separated by tabs"] * (separator == "\t" and not tabs),
+        *["its decimals are written with commas"] * (decimal == ","),
+        *["its first row holds numbers, so that its columns have no names"] * (not named),
+    ]
+    return (", ".join(found),) if found else ()
+
+
+def cast(values: Array, dtype: str) -> Array:
+    """A column in the type that it has in its file: for integers the nearest one, for booleans the nearer one."""
+    kind = np.dtype(dtype)
+    if kind == np.bool_:
+        return values if values.dtype == kind else values >= 0.5  # of 0 and 1
+    if kind.kind in "iu" and values.dtype.kind == "f":
+        limits = np.iinfo(kind)
+        values = np.clip(np.rint(values), float(limits.min), np.nextafter(float(limits.max), 0) if kind.itemsize > 4 else limits.max)
+    return values.astype(kind)
+
+
+Write = Callable[[Array, Sequence[str] | None], None]
+
+
+@contextlib.contextmanager
+def table_writer(path: Path, ending: str, names: Sequence[str], dtypes: Sequence[str], label: str | None = None) -> Iterator[Write]:
+    """Write a table part by part: what is yielded takes rows (n, d) and their labels, as often as wanted.
+
+    Args:
+        path: of the file, whatever it is called.
+        ending: one of `TABLES`, which says what is written.
+        names: of the columns; none are written where there are none.
+        dtypes: of the columns, as numpy names them.
+        label: the name of a column of labels, after the others.
+    """
+    arrow = needs("pyarrow", extra="tables")
+    types = [arrow.from_numpy_dtype(np.dtype(dtype)) for dtype in dtypes] + [arrow.string()] * (label is not None)
+    header = [*names, *[label] * (label is not None)] if names else []
+    schema = arrow.schema(list(zip(header or [""] * len(types), types, strict=True)))
+    with contextlib.ExitStack() as open_files:
+        if ending == _PARQUET:
+            writer = open_files.enter_context(needs("pyarrow.parquet", extra="tables").ParquetWriter(path, schema))
+        else:
+            file: IO[bytes] | gzip.GzipFile = open_files.enter_context(path.open("wb"))
+            if ending.endswith(".gz"):
+                file = open_files.enter_context(gzip.GzipFile(path.name, "wb", fileobj=file))
+            separator = "\t" if ending.startswith(".tsv") else ","
+            if header:
+                line = io.StringIO()
+                csv.writer(line, delimiter=separator, lineterminator="\n").writerow(header)
+                file.write(line.getvalue().encode())
+            module = needs("pyarrow.csv", extra="tables")
+            options = module.WriteOptions(include_header=False, delimiter=separator, quoting_style="needed")
+            writer = open_files.enter_context(module.CSVWriter(file, schema, write_options=options))
+
+        def write(rows: Array, labels: Sequence[str] | None = None) -> None:
+            columns = [arrow.array(cast(column, dtype)) for column, dtype in zip(rows.T, dtypes, strict=True)]
+            columns += [] if label is None else [arrow.array(list(labels or ()), arrow.string())]
+            writer.write_table(arrow.Table.from_arrays(columns, schema=schema))
+
+        yield write

@@ -1,0 +1,236 @@
+r"""Where the values of a column lie on the axis of y, and what each of them is given: a mass or a density.
+
+A number x is bent, standardised, and makes room for values that come often:
+
+.. math::
+    y = \frac{T(x) + w\,\#\{a < x\} - \mu}{\sigma}, \qquad T(x) = s \operatorname{arsinh}\frac{x - c}{s}.
+
+T is straight for s = infinity, a logarithm far from c, and smooth between: it takes long tails in, on one side or on both.
+
+* Values that are h apart own the interval from x - h/2 to x + h/2, whose mass is their probability.
+* An *atom* a is one value of a continuous column that comes often, such as 0 for "none".  It owns w of the axis, between the numbers below
+  and those above it.
+* Everything else has a density, whose logarithm changes with the axis by -ln dy/dx = ln sigma + ln cosh(T / s).
+
+The first and the last value of the range are open to infinity where they are counted, so that masses sum to 1; draws end in the range.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from saltus.registry import Configurable
+
+__all__ = ["AxisTensors", "Cells", "Number", "Numbers"]
+
+_LEAST = 0.01  # of a standard deviation of the likelihood, in units of y: columns with ties would else win density without limit
+_LEAST_COUNTED = 1e-3  # the same of counted values, which have masses: for the sake of gradients
+_WHOLE = 10  # of these in an interval, a Gaussian in its middle has all but 6e-7 of its mass there: nothing is left to gain below
+_PLAIN = ("low", "high", "step", "centre", "bend", "gap", "mean", "std")
+_OFF = 0.01  # of an interval: how far from its middle y may be
+
+
+class Number(Configurable):
+    """One column's numbers and their axis.
+
+    Args:
+        low, high: the range in which data can be.
+        step: h, from one value to the next, beginning with `low`; 0 for continuous numbers.
+        centre, bend: c and s; s is infinity for a straight axis.
+        atoms: a, increasing.
+        gap: w, before standardising.
+        mean, std: mu and sigma.
+
+    Raises:
+        ValueError: for a range that is none, or numbers that are not finite or not positive.
+    """
+
+    def __init__(
+        self,
+        low: float,
+        high: float,
+        *,
+        step: float = 0.0,
+        centre: float = 0.0,
+        bend: float = math.inf,
+        atoms: Sequence[float] = (),
+        gap: float = 0.0,
+        mean: float = 0.0,
+        std: float = 1.0,
+    ) -> None:
+        finite = all(map(math.isfinite, (low, high, step, centre, gap, mean, std, *atoms)))
+        ordered = low <= high and list(atoms) == sorted(set(atoms))
+        if not (finite and ordered and step >= 0 and bend > 0 and std > 0 and (gap > 0 or not atoms)):
+            raise ValueError(
+                f"range {low} to {high}, step {step}, centre {centre}, bend {bend}, atoms {list(atoms)}, gap {gap}, mean {mean}, std {std}"
+                "; expected finite numbers, low <= high, a bend and a std above 0, and atoms that increase with a gap above 0"
+            )
+        self.low, self.high, self.step, self.centre, self.bend = low, high, step, centre, bend
+        self.atoms, self.gap, self.mean, self.std = tuple(atoms), gap, mean, std
+
+    @property
+    def counted(self) -> bool:
+        """Whether it has values with a mass."""
+        return self.step > 0 or bool(self.atoms)
+
+
+class Cells(NamedTuple):
+    """What each number owns of the axis of y, (B, d) float64: from `below` to `above` where it is `counted`."""
+
+    below: Tensor
+    above: Tensor
+    counted: Tensor
+
+
+class AxisTensors(NamedTuple):
+    """The arguments of all columns, (d,), float64.
+
+    Attributes:
+        atoms, starts, ends: the atoms of each column, and where they begin and end on the bent axis, (d, A).
+        least: the least standard deviation of a likelihood, in units of y, (d,).
+        counted, dense: the columns that have values with a mass, and numbers with a density.
+    """
+
+    low: Tensor
+    high: Tensor
+    step: Tensor
+    centre: Tensor
+    bend: Tensor
+    gap: Tensor
+    mean: Tensor
+    std: Tensor
+    atoms: Tensor
+    starts: Tensor
+    ends: Tensor
+    least: Tensor
+    counted: Tensor
+    dense: Tensor
+
+
+class Numbers:
+    """The numbers of d columns, and their axes, all at once: float64 (B, d) in and out."""
+
+    def __init__(self, numbers: Sequence[Number]) -> None:
+        self._curved = any(math.isfinite(number.bend) for number in numbers)
+        with torch.device("cpu"):  # also where a module is made without memory
+            self._on = {torch.device("cpu"): self._made(numbers)}
+
+    def columns(self, device: torch.device) -> AxisTensors:
+        """Copied to a device once."""
+        if device not in self._on:
+            self._on[device] = AxisTensors(*(value.to(device) for value in self._on[torch.device("cpu")]))
+        return self._on[device]
+
+    def forward(self, x: Tensor) -> Tensor:
+        """y of numbers; that of counted ones is the middle of what they own."""
+        below, above = self._ends(x)
+        return (below + above) / 2
+
+    def inverse(self, y: Tensor) -> Tensor:
+        """The numbers of y: those that are counted on their values, and all in their range."""
+        on = self.columns(y.device)
+        return torch.clamp(self._nearest(y)[0], on.low, on.high)
+
+    def cells(self, y: Tensor, *, closed: bool = False) -> Cells:
+        """What the numbers of y own; one outside of the range owns as much as if the range went on.
+
+        Args:
+            y: (B, d).
+            closed: whether the first and the last value own no more than others do.
+        """
+        on = self.columns(y.device)
+        x, counted = self._nearest(y)
+        below, above = self._ends(x)
+        if closed:
+            return Cells(below, above, counted)
+        first, last = ((x - end).abs() <= on.step / 4 for end in (on.low, on.high))
+        return Cells(torch.where(first, -torch.inf, below), torch.where(last, torch.inf, above), counted)
+
+    def settled(self, y: Tensor) -> Tensor:
+        """y (B, d) where values are, and in their range."""
+        return self.forward(self.inverse(y))
+
+    def log_jacobian(self, y: Tensor) -> Tensor:
+        """-ln dy/dx of each number, nats (B, d); 0 where it is counted, as masses are the same on every axis."""
+        on = self.columns(y.device)
+        u, inside = self._without_atoms(y)
+        scaled = (u / on.bend).abs()  # 0 on a straight axis
+        log_cosh = scaled + torch.log1p(torch.exp(-2 * scaled)) - math.log(2)
+        return torch.where((on.step > 0) | inside.any(-1), 0.0, on.std.log() + log_cosh)
+
+    def off(self, y: Tensor) -> Tensor:
+        """Where y is of a column in steps and not in the middle of what a value owns, beyond rounding: (B, d) bool."""
+        below, above, _ = self.cells(y, closed=True)
+        rounding = 2 * torch.finfo(torch.float32).eps * (1 + y.abs())
+        return (self.columns(y.device).step > 0) & ~((y - (below + above) / 2).abs() <= _OFF * (above - below) + rounding)
+
+    def _made(self, numbers: Sequence[Number]) -> AxisTensors:
+        most = max((len(number.atoms) for number in numbers), default=0)
+        plain = {name: _tensor([getattr(number, name) for number in numbers]) for name in _PLAIN}
+        atoms = _tensor([[*number.atoms, *[math.inf] * (most - len(number.atoms))] for number in numbers]).reshape(len(numbers), most)
+        which = {
+            "counted": torch.tensor([j for j, number in enumerate(numbers) if number.counted], dtype=torch.int64),
+            "dense": torch.tensor([j for j, number in enumerate(numbers) if not number.step], dtype=torch.int64),
+        }
+        on = AxisTensors(**plain, atoms=atoms, starts=atoms, ends=atoms, least=atoms, **which)
+        before = torch.arange(most)[:, None] * on.gap
+        starts, ends = (self._bent(atoms.T + side * on.step / 2, on) for side in (-1, 1))
+        return on._replace(starts=(starts + before).T, ends=(ends + before + on.gap).T, least=self._least(on))
+
+    def _least(self, on: AxisTensors) -> Tensor:
+        low, high = (self._bent(end + on.step / 2, on) - self._bent(end - on.step / 2, on) for end in (on.low, on.high))
+        narrowest = torch.minimum(low, high) / on.std  # far from the centre of a bent axis
+        counted = (narrowest / _WHOLE).clamp_min(_LEAST_COUNTED)
+        return torch.where(on.step > 0, counted, _LEAST)
+
+    def _ends(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Where what numbers own begins and ends, without the openness of the range."""
+        on = self.columns(x.device)
+        below, above = (self._bent(x + side * on.step / 2, on) for side in (-1, 1))
+        if on.atoms.shape[1]:
+            near = on.step[:, None] / 4  # so that rounding tells no value from itself
+            below = below + on.gap * (on.atoms < x[..., None] - near).sum(-1)
+            above = above + on.gap * (on.atoms <= x[..., None] + near).sum(-1)
+        return (below - on.mean) / on.std, (above - on.mean) / on.std
+
+    def _without_atoms(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The bent axis without the room for atoms, (B, d), and which atom a number is, (B, d, A) bool."""
+        on = self.columns(y.device)
+        u = y * on.std + on.mean
+        inside = (u[..., None] >= on.starts) & (u[..., None] <= on.ends)
+        return u - on.gap * (u[..., None] > on.ends).sum(-1), inside
+
+    def _nearest(self, y: Tensor) -> tuple[Tensor, Tensor]:
+        """The numbers of y, the counted ones on their values, and which these are."""
+        on = self.columns(y.device)
+        u, inside = self._without_atoms(y)
+        x = on.centre + self._straight(u, on)
+        if inside.shape[-1]:
+            x = torch.where(inside.any(-1), torch.where(inside, on.atoms, 0.0).sum(-1), x)
+        step = torch.where(on.step > 0, on.step, 1.0)
+        return torch.where(on.step > 0, on.low + step * ((x - on.low) / step).round(), x), (on.step > 0) | inside.any(-1)
+
+    def _bent(self, x: Tensor, on: AxisTensors) -> Tensor:
+        """T(x)."""
+        if not self._curved:
+            return x - on.centre
+        straight = torch.isinf(on.bend)
+        scale = torch.where(straight, 1.0, on.bend)
+        return torch.where(straight, x - on.centre, scale * torch.asinh((x - on.centre) / scale))
+
+    def _straight(self, u: Tensor, on: AxisTensors) -> Tensor:
+        """The distance from the centre, of T."""
+        if not self._curved:
+            return u
+        straight = torch.isinf(on.bend)
+        scale = torch.where(straight, 1.0, on.bend)
+        return torch.where(straight, u, scale * torch.sinh(u / scale))
+
+
+def _tensor(values: Sequence[float] | Sequence[list[float]]) -> Tensor:
+    return torch.tensor(values, dtype=torch.float64)

@@ -1,0 +1,102 @@
+"""Which kind a column is: by its values, whatever their type; axes by the training rows alone."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from saltus.data import DataSet, ListedColumn, NumberColumn
+from saltus.data.detect import columns_of
+
+N = 3000
+RNG = np.random.default_rng(0)
+COUNTED = {
+    "whole numbers": (RNG.integers(17, 91, N), (17, 90, 1)),
+    "a flag": (RNG.integers(0, 2, N), (0, 1, 1)),
+    "floats that are whole": (RNG.poisson(4, N) - 2.0, (-2, None, 1)),
+    "tens": (10 * RNG.integers(0, 50, N) + 3, (3, 493, 10)),
+    "decimals": (np.round(RNG.normal(36.6, 0.5, N), 1), (None, None, 0.1)),
+    "halves": (RNG.integers(0, 9, N) / 2, (0, 4, 0.5)),
+    "decimals in float32": (np.round(RNG.normal(3, 0.5, N), 2).astype(np.float32), (None, None, 0.01)),
+    "standardised counts": ((RNG.poisson(20, N) - 20.1) / 4.3, (None, None, 1 / 4.3)),
+    "far from 0": (10**12 + RNG.integers(0, 17, N), (10**12, 10**12 + 16, 1)),
+    "one value": (np.full(N, 0.3), (0.3, 0.3, 1)),
+    "as they are apart at the nearest": (np.array([0, 2, 5])[RNG.integers(0, 3, N)], (0, 5, 1)),
+}
+LISTED = {
+    "far apart": np.array([0, 1, 10**6])[RNG.integers(0, 3, N)],
+    "uneven floats": np.array([0.1, 0.25, 2.5, math.pi])[RNG.integers(0, 4, N)],
+    "gaps": np.array([0, 1, 128, 255], np.uint8)[RNG.integers(0, 4, N)],
+}
+CONTINUOUS = {
+    "floats": RNG.normal(size=N),
+    "float32": RNG.normal(size=N).astype(np.float32),
+    "decimals that are seldom shared": np.round(RNG.normal(size=N), 6),
+    "beyond what float64 counts": RNG.integers(2**60, 2**62, N),
+}
+
+
+def column(values: np.ndarray) -> NumberColumn | ListedColumn:
+    found = columns_of([values[:, None]], values[: N // 2, None]).columns[0]
+    assert isinstance(found, NumberColumn | ListedColumn)
+    return found
+
+
+@pytest.mark.parametrize("case", COUNTED)
+def test_values_that_are_counted(case: str) -> None:
+    values, (low, high, step) = COUNTED[case]
+    found = column(values)
+    assert isinstance(found, NumberColumn)
+    assert found.number.step == pytest.approx(step, rel=1e-6)
+    assert found.number.low == (values.min() if low is None else low)
+    assert found.number.high == (values.max() if high is None else high)
+
+
+@pytest.mark.parametrize("case", LISTED)
+def test_values_that_are_listed(case: str) -> None:
+    found = column(LISTED[case])
+    assert isinstance(found, ListedColumn)
+    assert found.listed.tolist() == np.unique(LISTED[case]).tolist()
+
+
+@pytest.mark.parametrize("case", CONTINUOUS)
+def test_values_that_are_neither(case: str) -> None:
+    found = column(CONTINUOUS[case])
+    assert (found.kind, found.number.counted) == ("continuous", False)
+
+
+@pytest.mark.parametrize(
+    ("values", "atoms"),
+    [
+        (np.where(RNG.random(N) < 0.4, 0, RNG.lognormal(0, 2.5, N)), (0.0,)),
+        (np.clip(RNG.normal(size=N), -1, 1), (-1.0, 1.0)),
+        (np.where(RNG.random(N) < 0.5, 40, RNG.integers(1, 99, N)), (40.0,)),
+        (np.where(RNG.random(N) < 0.9, 0, np.round(RNG.lognormal(8, 1, N))), (0.0,)),
+        (RNG.poisson(0.7, N), ()),
+        (np.floor(RNG.lognormal(0, 2, N)), ()),  # on a bent axis small counts have room enough
+        (np.where(RNG.random(N) < 0.02, 0, RNG.normal(size=N)), ()),
+    ],
+)
+def test_values_that_come_often_get_room(values: np.ndarray, atoms: tuple[float, ...]) -> None:
+    found = column(values)
+    assert found.number.atoms == atoms
+    assert found.kind == ("counted" if found.number.step else "with spikes" if atoms else "continuous")
+
+
+def test_axes_are_of_the_training_rows_and_ranges_of_all() -> None:
+    rng = np.random.default_rng(1)
+    train, test = rng.integers(0, 10, (N, 1)), rng.integers(0, 60, (200, 1))
+    one, other = columns_of([train, test], train).columns[0].number, columns_of([train], train).columns[0].number
+    assert (one.mean, one.std) == (other.mean, other.std)
+    assert (one.high, other.high) == (59, 9)
+    y = DataSet.from_arrays(train).train
+    assert abs(float(y.mean())) < 1e-4
+    assert float(y.std(correction=0)) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_column_that_varies_elsewhere_alone_is_taken() -> None:
+    train, test = np.full((100, 1), 2.0), np.linspace(0, 5, 100)[:, None]
+    found = columns_of([train, test], train)
+    assert np.allclose(found.decode(found.encode(test)), test, atol=1e-5)

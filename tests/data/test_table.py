@@ -1,0 +1,152 @@
+"""Tables: types, values and ranges come back; likelihoods are in the units of the file."""
+
+from __future__ import annotations
+
+import json
+
+import hypothesis.extra.numpy as arrays
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from saltus.data import Columns, DataSet, NumberColumn, load
+from saltus.errors import SaltusError
+from saltus.likelihoods import ColumnsHead, GaussianHead, Number
+from saltus.registry import build, describe
+from tests.helpers.checks import assert_one_sentence
+
+TYPES = ["bool", "uint8", "int8", "uint16", "int32", "int64", "uint64", "float16", "float32", "float64"]
+
+
+def people(n: int = 2000, seed: int = 0) -> np.ndarray:
+    """An age, a flag that goes with it, and a count."""
+    rng = np.random.default_rng(seed)
+    age = np.clip(rng.gamma(9, 4.5, n), 17, 90).astype(int)
+    return np.stack([age, rng.random(n) < 0.25 + 0.4 * (age > 45), rng.poisson(0.7, n)], 1)
+
+
+def mixed(n: int = 2000, seed: int = 0) -> np.ndarray:
+    """Counts, a tail, a tail with zeros, decimals, a flag, plain numbers, and one value."""
+    rng = np.random.default_rng(seed)
+    tail = rng.lognormal(0, 2.5, (2, n))
+    zeros = np.where(rng.random(n) < 0.4, 0, tail[1])
+    columns = [
+        rng.poisson(9, n),
+        tail[0],
+        zeros,
+        np.round(rng.normal(5, 1, n), 1),
+        rng.integers(0, 2, n),
+        rng.normal(size=n),
+        np.full(n, 2),
+    ]
+    return np.stack(columns, 1)
+
+
+@pytest.mark.parametrize("dtype", TYPES)
+def test_a_type_comes_back(dtype: str) -> None:
+    raw = (people() % 2 if dtype == "bool" else people()).astype(dtype)
+    encoding = load(raw).encoding
+    back = encoding.decode(encoding.encode(raw))
+    assert back.dtype == raw.dtype
+    np.testing.assert_array_equal(back, raw)
+    anything = encoding.decode(3 * torch.randn(500, 3, generator=torch.Generator().manual_seed(0)))
+    assert (anything.min(0) >= raw.min(0)).all()
+    assert (anything.max(0) <= raw.max(0)).all()
+    np.testing.assert_array_equal(anything, np.rint(anything.astype(np.float64)))
+
+
+@settings(max_examples=40, deadline=None)
+@given(arrays.arrays(np.int64, (60, 2), elements=st.integers(-(2**20), 2**20)), st.sampled_from([0, 2**40, -(2**52)]))
+def test_whole_numbers_come_back_wherever_they_lie(raw: np.ndarray, offset: int) -> None:
+    raw = raw + offset
+    if raw.min() == raw.max():
+        return
+    encoding = load(raw).encoding
+    np.testing.assert_array_equal(encoding.decode(encoding.encode(raw)), raw)
+
+
+@settings(max_examples=40, deadline=None)
+@given(arrays.arrays(np.float64, (80, 2), elements=st.just(0.0) | st.floats(1e-3, 1e6) | st.floats(-1e6, -1e-3)))
+def test_floats_come_back_within_rounding(raw: np.ndarray) -> None:
+    if (raw == raw[0]).all():
+        return
+    encoding = load(raw).encoding
+    y = encoding.encode(raw)
+    encoding.head().check(y)
+    back = encoding.decode(y)
+    spread = raw.max(0) - raw.min(0)
+    assert (np.abs(back - raw) <= 1e-5 * (np.abs(raw) + spread)).all()
+
+
+def test_draws_end_where_data_do() -> None:
+    raw = mixed()
+    encoding = load(raw).encoding
+    for far in (-1e6, 1e6):
+        found = encoding.decode(torch.full((1, 7), far))[0]
+        np.testing.assert_array_equal(found, raw.min(0) if far < 0 else raw.max(0))
+    assert (encoding.decode(10 * torch.randn(1000, 7))[:, 1:3] >= 0).all()
+
+
+def test_a_table_of_known_laws_costs_their_entropy() -> None:
+    """Columns on their own, each by N(0, 1) on its axis: no law costs less than its entropy, and those that the axis fits no more."""
+    rng, n = np.random.default_rng(0), 20_000
+    raw = np.stack([rng.lognormal(0, 2.5, n), np.round(rng.normal(40, 9, n)), rng.normal(2, 3, n)], 1)
+    data = load(raw)
+    head, y = data.encoding.head(), data.test
+    nats = data.encoding.log_jacobian(y) - head.log_prob(y.double(), torch.zeros_like(y), torch.ones_like(y))
+    entropy = stats.lognorm(2.5).entropy() + stats.norm(0, 9).entropy() + stats.norm(0, 3).entropy()  # steps of 1: mass is about density
+    error = float(nats.std()) / len(y) ** 0.5
+    assert abs(float(nats.mean()) - entropy) < 5 * error + 0.02
+    assert float(data.encoding.log_jacobian(y).std()) > 1  # it is an item's own
+
+
+def test_plain_numbers_have_the_density_that_they_had() -> None:
+    rows = np.random.default_rng(0).normal(3, 7, (500, 2))
+    encoding = load(rows).encoding
+    assert isinstance(encoding.head(), GaussianHead)
+    assert isinstance(load(mixed()).encoding.head(), ColumnsHead)
+    std = [column.number.std for column in encoding.columns]  # type: ignore[attr-defined]
+    jacobian = encoding.log_jacobian(encoding.encode(rows))
+    assert torch.allclose(jacobian, torch.tensor(std, dtype=torch.float64).log().sum().expand(500))
+
+
+def test_it_can_be_written_down_and_shares_its_axes_with_its_head() -> None:
+    raw = mixed()
+    encoding = load(raw).encoding
+    description, tensors = describe(encoding)
+    again = build(json.loads(json.dumps(description)), tensors)
+    assert isinstance(again, Columns)
+    assert again.key == encoding.key != load(mixed(seed=1)).encoding.key
+    y = encoding.encode(raw)
+    assert torch.equal(again.encode(raw), y)
+    np.testing.assert_array_equal(again.decode(y), encoding.decode(y))
+    assert torch.equal(again.log_jacobian(y), encoding.log_jacobian(y))
+    assert encoding.summary() == "rows of 7 columns: 1 continuous, 4 counted, 1 transformed, 1 with spikes"
+    head = encoding.head()
+    assert isinstance(head, ColumnsHead)
+    assert all(one is column.number for one, column in zip(head.numbers, encoding.columns, strict=True))  # type: ignore[attr-defined]
+
+
+def test_fresh_rows_are_taken_and_rows_of_other_kinds_are_not() -> None:
+    encoding = load(people()).encoding
+    beyond = np.array([[95, 0, 11]])
+    assert encoding.encode(beyond).isfinite().all()
+    np.testing.assert_array_equal(encoding.decode(encoding.encode(beyond)), [[people()[:, 0].max(), 0, people()[:, 2].max()]])
+    assert torch.equal(encoding.encode(people(50, 1).astype(np.float32)), encoding.encode(people(50, 1)))
+    wrong = [np.array([[38.4, 0, 1]]), np.array([["a", "b", "c"]]), np.array([[np.nan, 0, 1]]), np.zeros((3, 4))]
+    for raw, words in zip(wrong, ("column 0 holds 38.4 where 17 to ", "type <U1", "NaN", "(3, 4)"), strict=True):
+        with pytest.raises(SaltusError) as caught:
+            encoding.encode(raw)
+        assert_one_sentence(caught.value, words)
+    with pytest.raises(SaltusError, match="type complex128"):
+        Columns([NumberColumn(Number(0, 1))], "complex128")
+
+
+def test_columns_of_bytes_have_their_own_ranges() -> None:
+    """Each is centred, of variance 1: none is squeezed by the range of another."""
+    data = DataSet.from_arrays(people().astype(np.uint8))
+    assert torch.allclose(data.train.mean(0), torch.zeros(3), atol=1e-5)
+    assert torch.allclose(data.train.std(0, correction=0), torch.ones(3), atol=1e-5)

@@ -1,0 +1,109 @@
+"""CSV as people have it, and tables that are written as they were read."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from saltus.data import TABLES, load, read_items, table_ending, table_writer
+from saltus.data.table_files import cast, read_file
+from saltus.errors import SaltusError
+from tests.helpers.checks import assert_one_sentence
+
+VALUES = np.column_stack([np.arange(60) % 7, np.random.default_rng(0).normal(size=60) * 1e-3])
+ROWS = [f"{int(a)},{b!r}" for a, b in VALUES.tolist()]
+
+
+def lines(header: str | None = "a,b", separator: str = ",", decimal: str = ".") -> str:
+    rows = [row.replace(",", "|").replace(".", decimal).replace("|", separator) for row in ROWS]
+    return "\n".join([*([] if header is None else [header.replace(",", separator)]), *rows, ""])
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.csv", lines().encode(), ()),
+        ("a.CSV", lines().encode("utf-8-sig"), ()),
+        ("a.csv", lines().replace("\n", "\r\n").encode(), ()),
+        ("a.csv.gz", gzip.compress(lines().encode()), ()),
+        ("a.tsv", lines(separator="\t").encode(), ()),
+        ("a.csv", lines(separator="\t").encode(), ("its columns are separated by tabs",)),
+        ("a.csv", lines(separator=";").encode(), ("its columns are separated by semicolons",)),
+        (
+            "a.csv",
+            lines(separator=";", decimal=",").encode(),
+            ("its columns are separated by semicolons, its decimals are written with commas",),
+        ),
+        ("a.csv", lines(None).encode(), ("its first row holds numbers, so that its columns have no names",)),
+    ],
+)
+def test_csv_is_read_to_the_digit_and_what_was_found_out_is_said(tmp_path: Path, name: str, content: bytes, said: tuple[str, ...]) -> None:
+    (tmp_path / name).write_bytes(content)
+    data = load(tmp_path / name)
+    assert data.name == "a"
+    assert data.notes == said
+    assert data.columns == (() if "no names" in "".join(said) else ("a", "b"))
+    assert data.dtypes == ("int64", "float64")
+    np.testing.assert_array_equal(read_items(tmp_path / name), VALUES)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("a.csv", b"", "this is empty"),
+        ("a.csv", b"\n\n", "this is empty"),
+        ("a.csv", b"a,b\n", "there are no rows"),
+        ("a.csv", (lines() + "1,2,3\n").encode(), "Row #62: Expected 2 columns, got 3: 1,2,3"),
+        ("a.csv", (lines() + "1\n").encode(), "Expected 2 columns, got 1"),
+        ("a.csv", lines("gr\u00f6\u00dfe,b").encode("latin-1"), "the names of the columns are not in UTF-8"),
+        ("a.csv", lines().encode("utf-16"), "UTF-16 where UTF-8"),
+        ("a.csv.gz", b"a,b\n1,2\n", "cannot be read as CSV"),
+        ("a.csv.gz", gzip.compress(lines().encode(), mtime=0)[:40], "cannot be read as CSV"),
+        ("a.csv", lines("a,a").encode(), "2 columns are named a"),
+        ("a.parquet", b"PAR1 and no more", "cannot be read as Parquet"),
+        ("a.parquet", b"", "cannot be read as Parquet"),
+    ],
+)
+def test_a_file_that_is_no_table_is_told_in_one_sentence(tmp_path: Path, name: str, content: bytes, words: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(SaltusError) as caught:
+        load(tmp_path / name)
+    assert_one_sentence(caught.value, str(tmp_path / name), words)
+
+
+@pytest.mark.parametrize("ending", TABLES)
+def test_what_is_written_is_read_again(tmp_path: Path, ending: str) -> None:
+    rows = np.column_stack([VALUES, VALUES[:, 0] > 3])
+    file = tmp_path / f"a{ending}"
+    with table_writer(file, ending, ["a, b", 'c"', "d"], ["int16", "float64", "bool"], "label") as write:
+        write(rows[:25], ["x"] * 25)
+        write(rows[25:], ["y, z"] * 35)
+    table, notes = read_file(file)
+    assert notes == ()
+    assert table.column_names == ["a, b", 'c"', "d", "label"]
+    assert table["label"].to_pylist() == ["x"] * 25 + ["y, z"] * 35
+    np.testing.assert_array_equal(read_items(file, columns=["a, b", 'c"', "d"]), rows)
+    if ending == ".parquet":  # has always names
+        return
+    with table_writer(file, ending, [], ["int64", "float64", "int64"]) as write:
+        write(rows)
+    np.testing.assert_array_equal(read_items(file), rows)
+
+
+def test_columns_get_their_types_back() -> None:
+    values = np.array([-200.7, 0.4, 0.6, 1e300])
+    assert cast(values, "int8").tolist() == [-128, 0, 1, 127]
+    assert cast(values, "int64").tolist()[:3] == [-201, 0, 1]
+    assert cast(values, "int64")[3] > 2**62
+    assert cast(values, "bool").tolist() == [False, False, True, True]
+    assert cast(np.array([True, False]), "bool").tolist() == [True, False]
+    assert cast(values[:3], "float32").dtype == np.float32
+    assert cast(np.array([3, 7]), "uint8").dtype == np.uint8
+
+
+def test_tables_are_known_by_their_endings() -> None:
+    assert [table_ending(f"a{ending.upper()}") for ending in TABLES] == list(TABLES)
+    assert table_ending("a.npy") == table_ending("csv") == ""
