@@ -16,7 +16,7 @@ import pytest
 TESTS = Path(__file__).parent
 SOURCE = TESTS.parent / "src" / "saltus"
 
-GROUND = {"arguments", "budget", "errors", "files", "registry", "storage", "storage_format1", "extras", "machine", "pretrained"}
+GROUND = {"arguments", "budget", "errors", "files", "registry", "storage", "storage_format1", "extras", "machine", "pretrained", "terminal"}
 """Small modules that anything may use."""
 
 BELOW = {

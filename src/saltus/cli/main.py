@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import NoReturn
 
@@ -13,16 +16,20 @@ import click
 from saltus.cli.common import Interrupted, json_option, say, seed_option
 from saltus.cli.compare import compare
 from saltus.cli.evaluate import evaluate_command
+from saltus.cli.places import PLACE
 from saltus.cli.plan import plan
 from saltus.cli.sample import sample
 from saltus.cli.study import study
 from saltus.cli.train import train
 from saltus.errors import SaltusError
 from saltus.machine import keep_freed_memory
+from saltus.terminal import shown, tell
 
 __all__ = ["cli", "main"]
 
 _FAILURE, _WRONG_CALL, _INTERRUPTED = 1, 2, 130
+_ROOM = "give another place, or make room or way there"
+_NO_MEMORY = "can't allocate memory"  # as torch says it
 _RENAMED = {
     "train": {"--any-time": "--any-step", "--encodes": "--encoder-input", "--latents": "--importance-samples", "--steps": "--updates"},
     "sample": {"--last": "--final"},
@@ -49,7 +56,7 @@ for command in (train, sample, evaluate_command, compare, plan, study):
 
 
 @cli.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder for pictures and summary.")
+@click.option("--out", type=PLACE, default=Path("demo"), show_default=True, help="Folder for pictures and summary.")
 @click.option("--quick", is_flag=True, help="Take half a minute, to see that everything works; the figures mean little.")
 @seed_option("Seed of the networks and of all noise.")
 @json_option
@@ -71,19 +78,28 @@ def _settle_in() -> None:
     small network on a busy machine trains several times slower.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal of few letters gets the others by their numbers, as on stderr
     keep_freed_memory()
 
 
 def main() -> NoReturn:
     """Entry point: 0 for success, 1 for a failure, 2 for a wrong call; one sentence for a user's error."""
     _settle_in()
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: _warn(str(message))
+        _run()
+
+
+def _run() -> NoReturn:
     try:
         cli.main(prog_name="saltus", standalone_mode=False)
     except click.UsageError as error:
         if isinstance(error, click.NoSuchOption):
             error = _renamed(error)
-        error.show()
-        _end(error.format_message(), _WRONG_CALL)
+        usage = io.StringIO()
+        error.show(file=usage)
+        _end(usage.getvalue().rstrip(), error.format_message(), _WRONG_CALL)
     except Interrupted as error:
         _fail(str(error), _INTERRUPTED)
     except click.exceptions.Abort:
@@ -91,7 +107,11 @@ def main() -> NoReturn:
     except SaltusError as error:
         _fail(str(error), _FAILURE)
     except OSError as error:
-        _fail(f"{error.filename or 'a file'}: {error.strerror or error}; give another place, or make room or way there", _FAILURE)
+        _fail(f"{error.filename or 'the output'}: {error.strerror or error}; {_ROOM}", _FAILURE)
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or _NO_MEMORY in str(error)):
+            raise
+        _fail(f"there is not enough memory for this ({type(error).__name__}); ask for less at once, or for smaller sizes", _FAILURE)
     sys.exit(0)
 
 
@@ -104,14 +124,23 @@ def _renamed(error: click.NoSuchOption) -> click.UsageError:
     return click.UsageError(f"the option {option} is now {name}; give that one", error.ctx) if name else error
 
 
+def _warn(words: str) -> None:
+    """A warning as a line of its own, without the place in the code."""
+    with contextlib.suppress(OSError):
+        tell(f"saltus: {shown(words, lines=False)}")
+
+
 def _fail(words: str, code: int) -> NoReturn:
-    click.echo(f"saltus: {words}", err=True)
-    _end(words, code)
+    _end(f"saltus: {shown(words, lines=False)}", words, code)
 
 
-def _end(words: str, code: int) -> NoReturn:
+def _end(told: str, words: str, code: int) -> NoReturn:
+    """The end of a command: what is told on stderr, the words of it as JSON if that was asked for, and the exit code."""
+    with contextlib.suppress(OSError):  # there may be no way
+        tell(told)
     if "--json" in sys.argv:  # the call may be too wrong for click to say which options it had
-        click.echo(json.dumps({"error": words}))
+        with contextlib.suppress(OSError):
+            tell(json.dumps({"error": words}), result=True)
     sys.exit(code)
 
 

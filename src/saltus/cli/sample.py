@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import click
 
 from saltus.cli.common import chain_of, json_option, sampling_options, say, seed_option
+from saltus.cli.places import PLACE
 from saltus.errors import SaltusError
 from saltus.pretrained import PRETRAINED, run_folder
 
@@ -30,9 +31,9 @@ _PICTURED = 400  # items in the picture, at most
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=PLACE)
 @click.option("--n", type=click.IntRange(min=1), required=True, help="How many items to generate.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for samples.npz and, for images, samples.png.")
+@click.option("--out", required=True, type=PLACE, help="Folder for samples.npz and, for images, samples.png.")
 @click.option("--calls", type=click.IntRange(min=1), help="Network calls of each item; for a run that was trained with --any-step.")
 @click.option(
     "--condition",

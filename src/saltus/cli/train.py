@@ -14,8 +14,10 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from saltus.cli.common import LATENT_ITEMS, Interrupted, json_option, say
+from saltus.cli.places import PLACE, SOURCE
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
+from saltus.terminal import tell
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -97,12 +99,17 @@ class _Train(click.Command):
 
 
 @click.command(cls=_Train)
-@click.option("--data", required=True, help="A folder of images, an .npz or .npy file of images or rows, or digits, which is built in.")
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run; new or empty, or of a run that goes on.")
+@click.option(
+    "--data",
+    type=SOURCE,
+    required=True,
+    help="A folder of images, an .npz or .npy file of images or rows, or digits, which is built in.",
+)
+@click.option("--out", required=True, type=PLACE, help="Folder for the run; new or empty, or of a run that goes on.")
 @click.option(
     "--start",
     metavar="RUN",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Start from the network of this run of the gaussian or deterministic kernel; vae kernel only.",
 )
 @click.option("--device", default="cpu", show_default=True, help="Where to train, as torch names it, such as cuda or cuda:1.")
@@ -122,7 +129,7 @@ def train(data: str, out: Path, start: Path | None, device: str, extend: bool, a
         raise click.UsageError(str(error)) from None
     items = load(data, condition=config.condition)
     for line in (items.describe(), *items.notes):
-        click.echo(line, err=True)
+        tell(line)
     try:
         chain = training.train(items, config, out, start=start and run_folder(start), device=device, extend=extend)
     except KeyboardInterrupt:

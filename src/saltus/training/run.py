@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import sys
 import time
 import warnings
 from collections.abc import Generator, Iterator, Mapping
@@ -25,6 +24,7 @@ from saltus.chain import Chain, OraclePrior
 from saltus.data import DataSet
 from saltus.errors import SaltusError
 from saltus.oracles import LowRankMixture
+from saltus.terminal import tell
 from saltus.training.build import build_chain, check_condition
 from saltus.training.checkpoint import Checkpoints
 from saltus.training.config import Config
@@ -89,12 +89,12 @@ def train(
         if home is not None:
             _restore(trainer, home)
         if found and not quiet:
-            print(f"the run in {home} goes on after update {trainer.done:,} of {config.updates:,}", file=sys.stderr)
+            tell(f"the run in {home} goes on after update {trainer.done:,} of {config.updates:,}")
         with failing(home):
             _run(trainer, home, quiet)
             kept = finite(trainer)
         if trainer.remark and not quiet:
-            print(trainer.remark, file=sys.stderr)
+            tell(trainer.remark)
         return _finished(kept, data, config, home, quiet)
 
 
@@ -166,7 +166,7 @@ def _made(home: Path | None, data: DataSet, config: Config, start: str | Path | 
     """A new chain and its configuration, with what was left open decided; written down, which shows that there is room."""
     config, fit, said = choose_start(config, data)
     if said and not quiet:
-        print(said, file=sys.stderr)
+        tell(said)
     chain, begun = build_chain(config, data, fit), None
     if start is not None:
         check_data(start, data)
@@ -279,7 +279,7 @@ def _finished(chain: Chain, data: DataSet, config: Config, home: Path | None, qu
         condition = data.conditions_for(chain.condition, "validation")
         chain, words = with_closed_forms(chain, data.validation, data.encoding.head(), condition, seed=config.seed)
         for line in words if not quiet else ():
-            print(line, file=sys.stderr)
+            tell(line)
     if home is not None:
         chain.save(home)
     return chain
