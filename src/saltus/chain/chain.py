@@ -45,8 +45,7 @@ class Chain(ChainProcess):
         noise_version: of its random numbers, see `saltus.process.Noise`.
 
     Raises:
-        ValueError: if the number of kernels is neither 1 nor L, or event shapes differ, for too few or too many importance samples, or
-            a scaling that is not finite.
+        ValueError: if the number of kernels is neither 1 nor L, event shapes differ, or importance samples or scaling are out of range.
     """
 
     def __init__(

@@ -30,6 +30,7 @@ __all__ = ["evaluate_command"]
 _FILE, _FEWEST = "evaluation.json", 2  # samples in a third
 _SAMPLES = "samples.npz"
 _RUN_OPTIONS = ("seeds", "calls", *SAMPLING_OPTIONS, "importance_samples", "by_level")
+_progress = tell
 _CLASS_ITEMS = 200  # whose bound is summed over classes: each takes two bounds a class
 
 
@@ -251,10 +252,6 @@ def _evaluator(items: DataSet, n: int, inception: bool) -> Evaluator:
     if said:
         _progress(said)
     return Evaluator(items, n, metrics=metrics, progress=_progress)
-
-
-def _progress(words: str) -> None:
-    tell(words)
 
 
 def _result(made: dict[str, Any], report: Report, bound: Likelihood | None) -> dict[str, Any]:
