@@ -29,6 +29,7 @@ GROUND = {
     "pretrained",
     "processes",
     "launched",
+    "terminal",
 }
 """Small modules that anything may use."""
 

@@ -46,8 +46,7 @@ class Chain(ChainProcess):
         sampling: how it is sampled unless `sample` is told otherwise, or the same as a dictionary.
 
     Raises:
-        ValueError: if the number of kernels is neither 1 nor L, or event shapes differ, for too few or too many importance samples, or
-            a scaling that is not finite.
+        ValueError: if the number of kernels is neither 1 nor L, event shapes differ, or importance samples or scaling are out of range.
     """
 
     def __init__(
