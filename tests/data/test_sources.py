@@ -300,7 +300,6 @@ def test_real_images() -> None:
 def test_real_tables(name: str, columns: int) -> None:
     data = load(REAL / f"tabular_{name}.npz")
     assert data.event_shape == (columns,)
-    assert float(data.encoding.log_jacobian(data.test).abs().max()) < 1e-4  # standardised before
     with np.load(REAL / f"tabular_{name}.npz") as file:
         assert (len(data.train), len(data.validation), len(data.test)) == tuple(len(file[part]) for part in ("train", "validation", "test"))
         np.testing.assert_allclose(data.encoding.decode(data.test), file["test"], atol=1e-5)
