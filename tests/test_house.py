@@ -78,6 +78,7 @@ OF_SEVERAL_FILES = {
     "test_older_files.py",
     "test_plugin.py",
     "test_readme.py",
+    "test_scale.py",
     "training/test_optimiser.py",
 }
 """Tests that are of no one file of the source."""
