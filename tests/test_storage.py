@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import resource
@@ -31,6 +30,7 @@ from saltus.registry import Configurable
 from saltus.storage import read, read_json, to_json, write, write_atomically
 from tests.helpers.chains import MIXTURE, chain_of, data_for, kernels
 from tests.helpers.checks import assert_one_sentence
+from tests.helpers.forge import forge, set_argument
 
 JSON, STATE, ARGUMENTS = "chain.json", "chain.safetensors", "chain.arguments.safetensors"
 
@@ -313,34 +313,6 @@ def test_what_is_no_document_is_an_error(content: bytes, folder: Path) -> None:
 # ------------------------------------------------------------------------------------------- files with an author
 
 
-def forge(folder: Path, change: Callable[[Any], object]) -> None:
-    """Change the document, and put digests right again, of all files."""
-    document = json.loads((folder / JSON).read_text())
-    document["files"] = {
-        name: hashlib.blake2b((folder / name).read_bytes(), digest_size=16).hexdigest()
-        for name in document["files"]
-        if (folder / name).exists()
-    }
-    change(document)
-    del document["digest"]
-    text = json.dumps({**document, "digest": ""})
-    digest = hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-    (folder / JSON).write_text(text[: -len('""}')] + f'"{digest}"}}')
-
-
-def set_argument(path: str, value: Any) -> Callable[[Any], None]:
-    """Sets what lies at "a.b" below the arguments of the chain, "c" below those of its argument a.b and so on."""
-
-    def change(document: Any) -> None:
-        place = document["chain"]
-        *parents, last = path.split(".")
-        for name in parents:
-            place = place["arguments"][name]
-        place["arguments"][last] = value
-
-    return change
-
-
 NUMBER_TOO_LARGE = 10**4000
 NETWORK = "kernels.network.backbone"
 
@@ -352,7 +324,7 @@ def no_change(document: Any) -> None:
 @pytest.mark.parametrize("name", ["gaussian", "mixture", "one thrice"])
 def test_a_forged_file_without_a_change_is_read(name: str, tmp_path: Path) -> None:
     chain_of(name).save(tmp_path)
-    forge(tmp_path, no_change)
+    forge(tmp_path / JSON, no_change)
     assert torch.equal(Chain.load(tmp_path).sample(3, seed=0), chain_of(name).sample(3, seed=0))
 
 
@@ -411,7 +383,7 @@ def test_a_forged_file_without_a_change_is_read(name: str, tmp_path: Path) -> No
 )
 def test_a_document_that_says_what_cannot_be_is_an_error(change: Callable[[Any], object], word: str, tmp_path: Path) -> None:
     chain_of("gaussian").save(tmp_path)
-    forge(tmp_path, change)
+    forge(tmp_path / JSON, change)
     refused(tmp_path, word)
 
 
@@ -439,7 +411,7 @@ def another(tensors: dict[str, Tensor], change: Callable[[Tensor], Tensor]) -> d
 def test_a_state_that_does_not_fit_is_an_error(change: Callable[[dict[str, Tensor]], dict[str, Tensor]], word: str, tmp_path: Path) -> None:
     chain_of("gaussian").save(tmp_path)
     save_file(change(load_file(tmp_path / STATE)), tmp_path / STATE)
-    forge(tmp_path, no_change)
+    forge(tmp_path / JSON, no_change)
     refused(tmp_path, word)
 
 
@@ -451,7 +423,7 @@ def test_arguments_that_do_not_fit_are_an_error(folder: Path) -> None:
         ({key: value[..., :1].clone() for key, value in tensors.items()}, "GaussianMixture"),
     ]:
         save_file(changed, folder / ARGUMENTS)
-        forge(folder, no_change)
+        forge(folder / JSON, no_change)
         refused(folder, word)
 
 
@@ -459,14 +431,14 @@ def test_bytes_that_are_no_tensors_are_an_error(folder: Path) -> None:
     for name in (STATE, ARGUMENTS):
         whole = (folder / name).read_bytes()
         (folder / name).write_bytes(b"\xff" * 100)
-        forge(folder, no_change)
+        forge(folder / JSON, no_change)
         refused(folder, JSON)
         (folder / name).write_bytes(whole)
 
 
 def test_shapes_are_compared_before_memory_is_taken(tmp_path: Path) -> None:
     Chain(StandardNormal(), Levels([0, 1]), gaussian()).save(tmp_path)
-    forge(tmp_path, set_argument(f"{NETWORK}.width", 100_000))  # 40 GB for a layer
+    forge(tmp_path / JSON, set_argument(f"{NETWORK}.width", 100_000))  # 40 GB for a layer
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     refused(tmp_path, "shape")
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
@@ -477,10 +449,10 @@ def test_no_number_is_read_of_a_state_that_does_not_fit(tmp_path: Path, monkeypa
     made: list[Any] = []
     keep = storage._built
     monkeypatch.setattr(storage, "_built", lambda *given: made.append(keep(*given)) or made[-1])
-    forge(tmp_path, set_argument(f"{NETWORK}.width", 7))
+    forge(tmp_path / JSON, set_argument(f"{NETWORK}.width", 7))
     refused(tmp_path, "shape")
     assert all(parameter.is_meta for parameter in made[0].parameters())
-    forge(tmp_path, set_argument(f"{NETWORK}.width", 128))
+    forge(tmp_path / JSON, set_argument(f"{NETWORK}.width", 128))
     Chain.load(tmp_path)
     assert not any(parameter.is_meta for parameter in made[1].parameters())  # or the check above could not fail
 
@@ -516,7 +488,7 @@ def test_a_file_imports_nothing(tmp_path: Path) -> None:
     names = ("saltus.__main__", "saltus.__main__:main", "os:system", "saltus.cli.main", "this")
     for name in names:
         chain_of("gaussian").save(tmp_path / name)
-        forge(tmp_path / name, lambda document, name=name: document["chain"].update({"class": name}))
+        forge(tmp_path / name / JSON, lambda document, name=name: document["chain"].update({"class": name}))
     code = (
         "import sys; from saltus.chain import Chain\n"
         "for folder in sys.argv[1:]:\n"

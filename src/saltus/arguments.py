@@ -31,8 +31,10 @@ def fits(value: Any, hint: Any) -> bool:
     kind, inner = get_origin(hint) or hint, set(get_args(hint)) - {Ellipsis}
     if kind in (Union, UnionType):
         return any(fits(value, one) for one in inner)
-    if kind is Any or not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
+    if kind is Any or not isinstance(kind, type):
         return True
+    if getattr(kind, "_is_protocol", False):  # of objects
+        return not isinstance(value, bool | int | float | str | list | dict)
     if isinstance(value, list):
         return (issubclass(list, kind) or kind is tuple) and (len(inner) != 1 or all(fits(item, *inner) for item in value))
     if isinstance(value, str):  # also a sequence, which is not meant

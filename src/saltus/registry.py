@@ -42,7 +42,8 @@ _ROOMS = (
 )
 """Where the classes are that files may name."""
 _PLUGINS = "saltus.plugins"
-_LONGEST = 200  # letters of another library's message
+_LONGEST = 200  # letters of a message in another one
+
 _classes: dict[str, type[Configurable]] = {}
 
 
@@ -128,9 +129,9 @@ def _load_plugins() -> str:
 
 
 def in_brief(error: Exception) -> str:
-    """What an error says, as a part of a sentence: what is wrong, but not what to do, which the sentence around it tells."""
+    """What an error says, as a part of a sentence; of another library's, its kind too."""
     if isinstance(error, SaltusError):
-        return str(error).partition("; ")[0]
+        return str(error)[:_LONGEST]
     first = str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
     return f"{type(error).__name__}: {first}"[:_LONGEST] if first else type(error).__name__
 

@@ -233,7 +233,11 @@ def _opened(file: Path | None) -> Iterator[_Tensors]:
     if file is None:
         yield _Tensors()
         return
-    with safe_open(file, framework="pt") as opened:
+    try:
+        found = safe_open(file, framework="pt")
+    except RuntimeError as error:  # as torch tells that it cannot map a file
+        raise OSError(errno.ENOMEM, in_brief(error), str(file)) from error
+    with found as opened:
         yield _Tensors(opened, set(opened.keys()), file.stat().st_size)
 
 

@@ -94,7 +94,7 @@ def evaluate_command(
     RUN_OR_SAMPLES is a folder that `saltus train` wrote, a .npz or .npy file, or a folder of images.
     Samples in files and folders are measured in three thirds; --size and the like hold for them too.
     """
-    from saltus.storage import to_json
+    from saltus.files import to_json, write_atomically
 
     if out is not None and is_main():  # before the work, not after it
         if (out / _FILE).exists():
@@ -110,10 +110,10 @@ def evaluate_command(
         result, words = _samples(target, y, items, n, inception)
     if not is_main():
         return
+    say(as_json, result, words)  # before they are written, for which there may be no room
     if out is not None:
-        (out / _FILE).write_text(to_json(result, indent=1) + "\n")
-        words += f"\nThe figures are in {out / _FILE}"
-    say(as_json, result, words)
+        write_atomically(out / _FILE, to_json(result, indent=1) + "\n")
+        tell(f"The figures are in {out / _FILE}", result=not as_json)
 
 
 def _refuse(options: Sequence[str], target: Path, why: str) -> None:
