@@ -73,11 +73,6 @@ class Made:
     seconds: float
 
 
-def standardised(file: Path) -> DataSet:
-    """The rows of a file with a density in each column, also of values that are counted: zuko's flow has no masses to compare."""
-    return load(file, encoding=Standardised.fit("vector", read_items(file)))
-
-
 def of_chain(chain: Chain, data: DataSet, seconds: float) -> Made:
     """A chain, by its bound."""
 
