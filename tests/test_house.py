@@ -16,7 +16,21 @@ import pytest
 TESTS = Path(__file__).parent
 SOURCE = TESTS.parent / "src" / "saltus"
 
-GROUND = {"errors", "registry", "storage", "storage_format1", "extras", "machine", "pretrained", "processes", "launched"}
+GROUND = {
+    "arguments",
+    "budget",
+    "errors",
+    "files",
+    "registry",
+    "storage",
+    "storage_format1",
+    "extras",
+    "machine",
+    "pretrained",
+    "processes",
+    "launched",
+    "terminal",
+}
 """Small modules that anything may use."""
 
 BELOW = {

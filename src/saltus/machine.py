@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import platform
 from pathlib import Path
 
-__all__ = ["cache_folder", "describe_machine", "keep_freed_memory"]
+__all__ = ["cache_folder", "describe_machine", "keep_freed_memory", "memory"]
+
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+"""Where Linux says what a container may take."""
 
 
 def cache_folder() -> Path:
@@ -30,3 +34,17 @@ def keep_freed_memory() -> None:
         libc = ctypes.CDLL(None)
         for parameter in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
             libc.mallopt(parameter, 2**30)
+
+
+def memory() -> float:
+    """Bytes of memory that this process may have, which a container may limit; infinite where the system does not say."""
+    try:
+        found = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, OSError, ValueError):  # another system
+        found = math.inf
+    for file in map(Path, _LIMITS):
+        try:
+            found = min(found, float(file.read_text()))
+        except (OSError, ValueError):  # none, or "max"
+            continue
+    return found

@@ -17,13 +17,13 @@ import importlib.metadata
 import inspect
 import math
 import pkgutil
-from collections.abc import Callable
-from types import UnionType
-from typing import Any, ClassVar, Generic, TypeVar, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
 
+from saltus.arguments import expected_of, fits
 from saltus.errors import SaltusError
 
 __all__ = ["Configurable", "Registry", "Tensors", "build", "describe", "find", "in_brief"]
@@ -128,7 +128,9 @@ def _load_plugins() -> str:
 
 
 def in_brief(error: Exception) -> str:
-    """What another library's error says, as a part of a sentence."""
+    """What an error says, as a part of a sentence: what is wrong, but not what to do, which the sentence around it tells."""
+    if isinstance(error, SaltusError):
+        return str(error).partition("; ")[0]
     first = str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
     return f"{type(error).__name__}: {first}"[:_LONGEST] if first else type(error).__name__
 
@@ -207,10 +209,11 @@ class _Writer:
         return key
 
 
-def build(description: Any, tensors: Tensors, *, meta: bool = False) -> Any:
-    """The inverse of `describe`, which gave `description` and `tensors`.
+def build(description: Any, tensors: Mapping[str, Tensor], *, meta: bool = False) -> Any:
+    """The inverse of `describe`.
 
     Args:
+        description, tensors: what `describe` gave; each tensor is asked for once, and only those that the description names.
         meta: whether modules are made on torch's meta device, where their tensors have a shape and take no memory.
 
     Raises:
@@ -218,15 +221,15 @@ def build(description: Any, tensors: Tensors, *, meta: bool = False) -> Any:
     """
     reader = _Reader(tensors, meta)
     made = reader.made(description)
-    if unused := tensors.keys() - reader.used:
+    if unused := tensors.keys() - reader.read.keys():
         raise SaltusError(f"no argument is the tensor {min(unused)!r:.60}; copy all files again from one training")
     return made
 
 
 class _Reader:
-    def __init__(self, tensors: Tensors, meta: bool) -> None:
+    def __init__(self, tensors: Mapping[str, Tensor], meta: bool) -> None:
         self.tensors, self.meta = tensors, meta
-        self.used: set[str] = set()
+        self.read: Tensors = {}
         self.objects: list[Configurable | None] = []  # in the order of their first mention; None while it is being made
 
     def made(self, description: Any) -> Any:
@@ -236,11 +239,12 @@ class _Reader:
                 self.objects.append(None)
                 made = self.objects[number] = self._object(name, arguments)
                 return made
-            case {"same": int(number), **rest} if not rest and 0 <= number < len(self.objects) and self.objects[number] is not None:
+            case {"same": int(number), **rest} if not rest and number in range(len(self.objects)) and self.objects[number] is not None:
                 return self.objects[number]
             case {"tensor": str(key), **rest} if not rest and key in self.tensors:
-                self.used.add(key)
-                return self.tensors[key]
+                if key not in self.read:
+                    self.read[key] = self.tensors[key]
+                return self.read[key]
             case {"mapping": dict(items), **rest} if not rest:
                 return {key: self.made(item) for key, item in items.items()}
             case {"number": "nan" | "inf" | "-inf" as number, **rest} if not rest:
@@ -257,12 +261,10 @@ class _Reader:
         if cls is None:
             raise SaltusError(f"the class {name!r:.60} is not known here{_load_plugins()}; install or import the package that defines it")
         given = {key: self.made(value) for key, value in arguments.items()}
-        for key, (hint, default) in _hints(cls).items():
-            if key in given and given[key] is not default and not _fits(given[key], hint):
+        for key, (hint, default) in expected_of(cls).items():
+            if key in given and given[key] is not default and not fits(given[key], hint):
                 expected = hint.__name__ if isinstance(hint, type) else hint
-                raise SaltusError(
-                    f"the argument {key} of {name} is a {type(given[key]).__name__}; expected {expected}: copy the file again"
-                )
+                raise SaltusError(f"the argument {key} of {name} is {_shown(given[key])}; expected {expected}: copy the file again")
         try:
             if not (self.meta and issubclass(cls, nn.Module)):
                 return cls(**given)
@@ -274,27 +276,6 @@ class _Reader:
             raise SaltusError(f"{name} cannot be made of these arguments ({in_brief(error)}); copy the file again") from error
 
 
-def _hints(cls: type) -> dict[str, tuple[Any, Any]]:
-    """The annotation and the default of each argument of a constructor; none if annotations need what is not imported."""
-    try:
-        hints = get_type_hints(cls.__init__)  # type: ignore[misc]
-    except NameError:
-        return {}
-    parameters = inspect.signature(cls).parameters
-    return {name: (hint, parameters[name].default) for name, hint in hints.items() if name in parameters}
-
-
-def _fits(value: Any, hint: Any) -> bool:
-    """Whether an argument that comes from a file may be what an annotation says: numbers are as good as each other, lists as tuples."""
-    kind, inner = get_origin(hint) or hint, set(get_args(hint)) - {Ellipsis}
-    if kind in (Union, UnionType):
-        return any(_fits(value, one) for one in inner)
-    if kind is Any or not isinstance(kind, type) or getattr(kind, "_is_protocol", False):
-        return True
-    if isinstance(value, list):
-        return (issubclass(list, kind) or kind is tuple) and (len(inner) != 1 or all(_fits(item, *inner) for item in value))
-    if isinstance(value, bool | int | float) and issubclass(kind, int | float):
-        return True
-    if isinstance(value, str):  # also a sequence, which is not meant
-        return issubclass(kind, str) or kind is object
-    return isinstance(value, kind)
+def _shown(value: Any) -> str:
+    """What an argument is, for messages: numbers and words as they are, of all else its type."""
+    return f"{value!r:.60}" if isinstance(value, bool | int | float | str) else f"a {type(value).__name__}"

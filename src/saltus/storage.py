@@ -13,88 +13,35 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import os
-import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import pydantic_core
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from saltus import storage_format1
+from saltus.budget import Budget
 from saltus.errors import SaltusError
-from saltus.registry import Configurable, Tensors, build, describe, in_brief
+from saltus.files import AGAIN, atomically, check_regular, parse_json, read_bytes, read_json, to_json, write_atomically
+from saltus.registry import Configurable, build, describe, in_brief
 
-__all__ = ["atomically", "read", "read_document", "read_json", "to_json", "write", "write_atomically", "write_document"]
+__all__ = ["atomically", "mark_failed", "read", "read_document", "read_json", "to_json", "write", "write_atomically", "write_document"]
 
 _FORMAT = 2
 _FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _DTYPES = {**_FLOATS, "I64": "int64", "I32": "int32", "I16": "int16", "I8": "int8", "U8": "uint8", "BOOL": "bool"}
 """What torch calls the types of safetensors."""
-_AGAIN = "copy all files again from one training, or train again"
+_CALLS, _FEW, _NUMBERS = 100, 100, 2**22
+"""Calls of torch for each tensor of the files, and so many more tensors; numbers besides those of the files: what may be built at most,
+which is ten times what our constructors do."""
+_FAILED = "failed"
+_DIVERGED = "train again with a smaller learning rate"
 _blake2b = partial(hashlib.blake2b, digest_size=16)
-
-
-def to_json(value: Any, indent: int | None = None) -> str:
-    """JSON as its standard has it, with null for numbers that are not finite."""
-    return pydantic_core.to_json(value, indent=indent, inf_nan_mode="null").decode()
-
-
-def read_json(file: Path) -> Any:
-    """What a JSON file says.
-
-    Raises:
-        SaltusError: if it is not JSON.
-        OSError: if it cannot be read.
-    """
-    return _parsed(file.read_bytes(), file)
-
-
-def _parsed(raw: bytes, file: Path) -> Any:
-    try:
-        return pydantic_core.from_json(raw, allow_inf_nan=False)
-    except ValueError as error:
-        raise SaltusError(f"{file} is damaged ({in_brief(error)}); {_AGAIN}") from error
-
-
-@contextlib.contextmanager
-def atomically(file: Path) -> Iterator[Path]:
-    """A new path in the same folder to write to; what is there at the end takes the file's place at once, and is on the disk.
-
-    If the writing fails, the file stays as it was.
-    """
-    unique = file.with_name(f".{file.name}.{uuid.uuid4().hex}.partial")
-    try:
-        unique.touch(exist_ok=False)
-        mode = unique.stat().st_mode  # as the user's umask has it; libraries may write files of other modes
-        yield unique
-        unique.chmod(mode)
-        _sync(unique, os.O_RDWR)
-        os.replace(unique, file)
-    finally:
-        unique.unlink(missing_ok=True)
-    if os.name == "posix":
-        _sync(file.parent, os.O_RDONLY)
-
-
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def write_atomically(file: Path, content: bytes | str) -> None:
-    """Write bytes, or text as UTF-8, so that the file appears whole or not at all."""
-    with atomically(file) as path:
-        path.write_bytes(content.encode() if isinstance(content, str) else content)
 
 
 def write(thing: Configurable, folder: Path, name: str) -> None:
@@ -120,8 +67,19 @@ def write_document(folder: Path, name: str, document: Mapping[str, Any], parts: 
     """Write files of tensors, and then NAME.json: a document, with the digest of each file and of itself."""
     folder.mkdir(parents=True, exist_ok=True)
     files = {file: _write_tensors(folder / file, content) for file, content in parts.items()}
-    head, _, tail = (to_json({**document, "files": files, "digest": ""}, indent=1) + "\n").encode().rpartition(b'""')
-    write_atomically(folder / f"{name}.json", head + f'"{_digest_of(head, tail)}"'.encode() + tail)
+    _write_digested(folder / f"{name}.json", {**document, "files": files})
+
+
+def mark_failed(folder: Path, name: str, words: str) -> None:
+    """Say in NAME.json why what is written there is not to be used, and what to do: whoever reads it is told so."""
+    file = folder / f"{name}.json"
+    _write_digested(file, {key: value for key, value in read_json(file).items() if key != "digest"} | {_FAILED: words})
+
+
+def _write_digested(file: Path, document: Mapping[str, Any]) -> None:
+    """Write a document with a digest of itself."""
+    head, _, tail = (to_json({**document, "digest": ""}, indent=1) + "\n").encode().rpartition(b'""')
+    write_atomically(file, head + f'"{_digest_of(head, tail)}"'.encode() + tail)
 
 
 def read_document(file: Path, raw: bytes, names: set[str]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -131,18 +89,18 @@ def read_document(file: Path, raw: bytes, names: set[str]) -> tuple[dict[str, An
         SaltusError: if something was changed since.
         OSError: if a file cannot be read.
     """
-    document = _parsed(raw, file)
+    document = parse_json(raw, file)
     if not isinstance(document, dict):
-        raise SaltusError(f"it is no document; {_AGAIN}")
+        raise SaltusError(f"it is no document; {AGAIN}")
     digest, files = document.get("digest"), document.get("files")
     head, _, tail = raw.rpartition(f'"{digest}"'.encode())
     if digest != _digest_of(head, tail):
-        raise SaltusError(f"it was changed after it was written; {_AGAIN}")
+        raise SaltusError(f"it was changed after it was written; {AGAIN}")
     if not isinstance(files, dict) or not files.keys() <= names:
-        raise SaltusError(f"it lists other files than saltus writes; {_AGAIN}")
+        raise SaltusError(f"it lists other files than saltus writes; {AGAIN}")
     for part, expected in files.items():
         if _digest(file.parent / part) != expected:
-            raise SaltusError(f"{part} was changed, or is of another training; {_AGAIN}")
+            raise SaltusError(f"{part} was changed, or is of another training; {AGAIN}")
     return document, files
 
 
@@ -174,6 +132,7 @@ def _write_tensors(file: Path, tensors: Mapping[str, Tensor]) -> str:
 
 
 def _digest(file: Path) -> str:
+    check_regular(file)
     with file.open("rb") as opened:
         return hashlib.file_digest(opened, _blake2b).hexdigest()
 
@@ -194,14 +153,16 @@ def read(folder: Path, name: str) -> Configurable:
         return _read(folder, name)
     except FileNotFoundError as error:
         raise SaltusError(f"{folder} holds no {Path(error.filename).name}; give the folder that training wrote") from error
+    except PermissionError as error:
+        raise SaltusError(f"{error.filename or file}: permission denied; ask for the right to read it, or take a copy") from error
     except (OSError, SafetensorError) as error:
-        raise SaltusError(f"{file} or a file beside it cannot be read ({in_brief(error)}); {_AGAIN}") from error
+        raise SaltusError(f"{file} or a file beside it cannot be read ({in_brief(error)}); {AGAIN}") from error
 
 
 def _read(folder: Path, name: str) -> Configurable:
     file = folder / f"{name}.json"
-    raw = file.read_bytes()
-    document = _parsed(raw, file)
+    raw = read_bytes(file)
+    document = parse_json(raw, file)
     number = document.get("format") if isinstance(document, dict) else None
     if not isinstance(number, int) or number < 1:
         raise SaltusError(f"{file} has no format number; give the folder that training wrote")
@@ -216,63 +177,103 @@ def _read(folder: Path, name: str) -> Configurable:
 def _read_format2(folder: Path, name: str, raw: bytes) -> Configurable:
     state_file, arguments_file = _files(name)
     document, files = read_document(folder / f"{name}.json", raw, {state_file, arguments_file})
-    thing = _built(document.get(name), load_file(folder / arguments_file) if arguments_file in files else {})
-    if isinstance(thing, nn.Module) != (state_file in files):
-        raise SaltusError(f"a {type(thing).__name__} and {state_file} do not go together; {_AGAIN}")
-    if isinstance(thing, nn.Module):
-        dtypes = document.get("dtypes")
-        with safe_open(folder / state_file, framework="pt") as opened:
-            _restore(thing, opened, _homes(thing), set(opened.keys()), dtypes if isinstance(dtypes, list) else [])
+    if failed := document.get(_FAILED):
+        raise SaltusError(f"{failed!s:.300}")
+    places = (folder / file if file in files else None for file in (arguments_file, state_file))
+    with _opened(next(places)) as arguments, _opened(next(places)) as state:
+        thing = _built(document.get(name), arguments, state)
+        if isinstance(thing, nn.Module) != (state_file in files):
+            raise SaltusError(f"a {type(thing).__name__} and {state_file} do not go together; {AGAIN}")
+        if isinstance(thing, nn.Module):
+            dtypes = document.get("dtypes")
+            _restore(thing, state, _homes(thing), dtypes if isinstance(dtypes, list) else [])
     return thing
 
 
 def _read_format1(folder: Path, name: str, document: dict[str, Any]) -> Configurable:
     state_file, _ = _files(name)
-    (folder / state_file).stat()  # or safetensors tells that it is missing, without its name
-    with safe_open(folder / state_file, framework="pt") as opened:
-        found = storage_format1.tensor_names(document, list(opened.keys()))
-        state = set(found.values())
-        arguments = {key: opened.get_tensor(key) for key in set(opened.keys()) - state}
-        thing = _built(storage_format1.description_of(document.get(name)), arguments)
+    check_regular(folder / state_file)  # or safetensors tells that it is missing, without its name
+    with _opened(folder / state_file) as both:
+        found = storage_format1.tensor_names(document, list(both))
+        state = _Tensors(both.file, set(found.values()), both.size)
+        arguments = _Tensors(both.file, both.keys() - state.keys())
+        thing = _built(storage_format1.description_of(document.get(name)), arguments, state)
         if isinstance(thing, nn.Module):
-            _restore(thing, opened, found, state, list(_FLOATS.values()))
+            _restore(thing, state, found, list(_FLOATS.values()))
     return thing
 
 
-def _built(description: Any, tensors: Tensors) -> Configurable:
-    with torch.random.fork_rng(devices=[]):  # constructors draw random numbers, which are not the user's concern
-        thing = build(description, {key: value.clone() for key, value in tensors.items()}, meta=True)
+class _Tensors(Mapping[str, Tensor]):
+    """Tensors of an open safetensors file, each of which is read when it is asked for.
+
+    Args:
+        file: None for no tensors.
+        names: of those that it gives.
+        size: of the file, in bytes.
+    """
+
+    def __init__(self, file: Any = None, names: Collection[str] = (), size: int = 0) -> None:
+        self.file, self._names, self.size = file, names, size
+
+    def __getitem__(self, name: str) -> Tensor:
+        if name not in self._names:
+            raise KeyError(name)
+        found: Tensor = self.file.get_tensor(name)
+        return found.clone()  # or the file stays mapped, and changes under the thing
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+@contextlib.contextmanager
+def _opened(file: Path | None) -> Iterator[_Tensors]:
+    if file is None:
+        yield _Tensors()
+        return
+    with safe_open(file, framework="pt") as opened:
+        yield _Tensors(opened, set(opened.keys()), file.stat().st_size)
+
+
+def _built(description: Any, arguments: _Tensors, state: _Tensors) -> Configurable:
+    """The thing without its state, by whose number of tensors it is seen how much may be built."""
+    budget = Budget(calls=_CALLS * (_FEW + len(arguments) + len(state)), numbers=_NUMBERS + arguments.size + state.size)
+    with torch.random.fork_rng(devices=[]), budget:  # constructors draw random numbers, which are not the user's concern
+        thing = build(description, arguments, meta=True)
     if not isinstance(thing, Configurable):
-        raise SaltusError(f"it does not say how to make anything; {_AGAIN}")
+        raise SaltusError(f"it does not say how to make anything; {AGAIN}")
     return thing
 
 
-def _restore(module: nn.Module, opened: Any, keys: Mapping[str, str], names: set[str], dtypes: list[str]) -> None:
+def _restore(module: nn.Module, state: _Tensors, keys: Mapping[str, str], dtypes: list[str]) -> None:
     """Give a module without memory its state, in place.
 
     Args:
         module: on the meta device.
-        opened: the safetensors file.
-        keys: for each name in the state, the name in the file.
-        names: all of the file that are of the state.
+        state: all tensors of the file that are of the state.
+        keys: for each name in the module's state, the name in the file.
         dtypes: those that floating-point parameters may have.
     """
     slots = module.state_dict(keep_vars=True)
-    if unlike := (slots.keys() ^ keys.keys()) | (set(keys.values()) ^ names):
-        raise SaltusError(f"{len(unlike)} tensors are missing or too many, such as {min(unlike)!r:.80}; {_AGAIN}")
+    if unlike := (slots.keys() ^ keys.keys()) | (set(keys.values()) ^ state.keys()):
+        raise SaltusError(f"{len(unlike)} tensors are missing or too many, such as {min(unlike)!r:.80}; {AGAIN}")
     resizable = {name for name in slots if _is_resizable(module, name)}
     for name, slot in slots.items():
-        found = opened.get_slice(keys[name])
+        found = state.file.get_slice(keys[name])
         shape, dtype = tuple(found.get_shape()), _DTYPES.get(found.get_dtype(), "unknown")
         fits = len(shape) == slot.ndim if name in resizable else shape == tuple(slot.shape)
         if not fits or not _may_be(dtype, slot, dtypes):
             raise SaltusError(
-                f"the tensor {name} is {dtype} of shape {shape}; expected {_said(slot.dtype)} of shape {tuple(slot.shape)}: {_AGAIN}"
+                f"the tensor {name} is {dtype} of shape {shape}; expected {_said(slot.dtype)} of shape {tuple(slot.shape)}: {AGAIN}"
             )
     made: dict[int, Tensor] = {}  # by the slot's identity: what is tied stays tied
     for name, slot in slots.items():
         if id(slot) not in made:
-            tensor = opened.get_tensor(keys[name]).clone()  # or the file stays mapped, and changes under the module
+            tensor = state[keys[name]]
+            if isinstance(slot, nn.Parameter) and not bool(tensor.isfinite().all()):
+                raise SaltusError(f"the weights {name} are not finite, as a training that diverged leaves them; {_DIVERGED}")
             made[id(slot)] = nn.Parameter(tensor, slot.requires_grad) if isinstance(slot, nn.Parameter) else tensor
     for name in resizable:
         path, _, buffer = name.rpartition(".")

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock
 
 from saltus.chain import Chain
 from saltus.cli.common import Interrupted
@@ -19,6 +20,7 @@ from saltus.data import digits, load
 from saltus.levels import Levels
 from saltus.studies.compare.comparison import Comparison
 from saltus.training import Config, train
+from tests.helpers.checks import assert_one_sentence
 
 
 @pytest.fixture(autouse=True)
@@ -41,9 +43,10 @@ def test_the_command_compares_continues_and_explains(tmp_path: Path) -> None:
     first = CliRunner().invoke(cli, call)
     assert first.exit_code == 0, first.output
     kept = times(out)
-    assert CliRunner().invoke(cli, [*call[:1], call[2], call[1], *call[3:]]).exit_code == 0  # the runs in another order: other pictures
-    assert kept.items() <= times(out).items()
-    kept = times(out)
+    other = CliRunner().invoke(cli, [*call[:1], call[2], call[1], *call[3:]])  # the runs in another order: other pictures
+    assert_one_sentence(other.exception, "was made by another call: runs", "g1", "instead of", "another folder with --out")
+    with FileLock(out / ".lock"):
+        assert_one_sentence(CliRunner().invoke(cli, call).exception, "another process works in", "wait for it")
     assert CliRunner().invoke(cli, call).exit_code == 0
     assert kept == times(out)
     summary = json.loads((out / "compare.json").read_text())
@@ -52,6 +55,14 @@ def test_the_command_compares_continues_and_explains(tmp_path: Path) -> None:
     assert [len(networks) for networks in summary["models"].values()] == [2, 1]  # and the closed forms
     assert {len(row["figures"]) for row in summary["rows"]} == {3}
     assert summary["n_generated"] == 128
+    damaged, cut = sorted(file for file in kept if file.suffix == ".json")[:2]
+    damaged.write_bytes(damaged.read_bytes().replace(b"0.", b"1."))
+    cut.write_bytes(cut.read_bytes()[:-9])
+    (out / "figures" / ".x.0.partial").touch()
+    assert CliRunner().invoke(cli, call).exit_code == 0
+    assert {file for file, time in times(out).items() if time != kept.get(file)} == {damaged, cut}  # made anew
+    again = json.loads((out / "compare.json").read_text())
+    assert [row["metrics"] for row in again["rows"]] == [row["metrics"] for row in summary["rows"]]
     assert "img alt" in (out / "compare.html").read_text()
 
 

@@ -17,6 +17,7 @@ from saltus.cli.study import study
 from saltus.errors import SaltusError
 from saltus.studies.collapse import experiment as collapse
 from saltus.studies.collapse.experiment import Job, Plan
+from tests.helpers.checks import assert_one_sentence
 from tests.helpers.html import check
 from tests.helpers.study import TINY
 
@@ -72,3 +73,44 @@ def test_a_stopped_study_keeps_what_was_measured(tiny: Callable[..., Result], tm
     assert "2 measurements are kept" in str(result.exception)
     assert len(json.loads((tmp_path / "study" / "collapse.json").read_text())["exact"]) == 2
     assert not (tmp_path / "study" / "index.html").exists()
+
+
+def test_a_study_that_was_ended_goes_on_and_ends_as_one_that_was_not(
+    tiny: Callable[..., Result], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ended as by a kill, in the middle of a write; a part that was damaged since is made again."""
+    ran: list[str] = []
+    whole = collapse.jobs
+
+    def told(job: Job, killed: bool) -> Job:
+        def run() -> list[Any]:
+            ran.append(job.title)
+            if killed:
+                raise RuntimeError("killed")
+            return job.run()
+
+        return Job(job.title, run)
+
+    def listed(killed_at: int) -> Callable[..., list[Job]]:
+        return lambda *given, **options: [told(job, place == killed_at) for place, job in enumerate(whole(*given, **options))]
+
+    monkeypatch.setattr(collapse, "jobs", listed(killed_at=-1))
+    assert tiny("--out", str(tmp_path / "whole")).exit_code == 0
+    titles, out = list(ran), tmp_path / "study"
+    monkeypatch.setattr(collapse, "jobs", listed(killed_at=6))
+    assert isinstance(tiny("--out", str(out)).exception, RuntimeError)
+    (out / "parts" / ".some.json.0.partial").write_text("{")
+    damaged = min((out / "parts").glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
+    damaged.write_bytes(damaged.read_bytes()[:-20])
+    ran.clear()
+    monkeypatch.setattr(collapse, "jobs", listed(killed_at=-1))
+    assert tiny("--out", str(out)).exit_code == 0
+    assert ran == [titles[0], *titles[6:]]
+    one, other = (json.loads((place / "collapse.json").read_text()) | {"seconds": 0} for place in (out, tmp_path / "whole"))
+    assert one == other
+    assert (out / "index.html").read_text().count("data:image/png") == (tmp_path / "whole" / "index.html").read_text().count(
+        "data:image/png"
+    )
+    assert not list(out.rglob("*.partial"))
+    result = tiny("--out", str(out), "--seed", "7")
+    assert_one_sentence(result.exception, "was made by another call: seed 7 instead of 0 is asked for now; give its own options")

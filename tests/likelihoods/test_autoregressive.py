@@ -129,5 +129,5 @@ def test_it_ends_in_a_sample() -> None:
 
 
 def test_refuses_no_scale() -> None:
-    with pytest.raises(ValueError, match="at least 1"):
+    with pytest.raises(ValueError, match="expected 1 to 8"):
         AutoregressiveHead(DiscretisedHead(3), scales=0)

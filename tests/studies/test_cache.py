@@ -167,3 +167,14 @@ def test_writers_do_not_disturb_each_other(tmp_path: Path) -> None:
     assert found == [{"values": list(range(5000))}] * 2
     assert [file.name for file in tmp_path.iterdir()] == [ResultCache(tmp_path).file(KEY).name]
     assert ResultCache(tmp_path).get(KEY, lambda: pytest.fail("made again")) == found[0]
+
+
+def test_a_result_of_another_key_is_not_believed(tmp_path: Path) -> None:
+    """A file that was renamed, or copied over another one."""
+    cache, other = ResultCache(tmp_path), KEY | {"n": 2}
+    cache.get(KEY, lambda: {"value": 1})
+    cache.file(KEY).rename(cache.file(other))
+    assert cache.get(other, lambda: {"value": 2}) == {"value": 2}
+    one = cache.tensor(KEY, lambda: torch.zeros(1))
+    one.rename(cache.file(other, "safetensors"))
+    assert torch.equal(cache.load(cache.tensor(other, lambda: torch.ones(1)).name), torch.ones(1))

@@ -1,6 +1,6 @@
 """Samplers, losses and bounds, written once for every kernel."""
 
-from saltus.chain.bound import ACTIVE_VARIANCE, Bound, bits_per_dim
+from saltus.chain.bound import ACTIVE_VARIANCE, MOST_SAMPLES, Bound, bits_per_dim
 from saltus.chain.chain import Chain
 from saltus.chain.classes import ClassBound
 from saltus.chain.costs import pair_costs
@@ -12,6 +12,7 @@ from saltus.chain.process import ChainProcess, descend
 
 __all__ = [
     "ACTIVE_VARIANCE",
+    "MOST_SAMPLES",
     "Batch",
     "Bound",
     "Chain",

@@ -24,10 +24,13 @@ from saltus.chain.modes import evaluating
 from saltus.chain.process import ChainProcess
 from saltus.kernels import Terms
 
-__all__ = ["ACTIVE_VARIANCE", "Bound", "active_units", "aggregate_kl", "bits_per_dim", "measured"]
+__all__ = ["ACTIVE_VARIANCE", "MOST_SAMPLES", "Bound", "active_units", "aggregate_kl", "bits_per_dim", "measured"]
 
 ACTIVE_VARIANCE = 0.01
 """A latent unit is active when its posterior mean varies by more than this over the data (https://arxiv.org/abs/1509.00519)."""
+
+MOST_SAMPLES = 10_000
+"""Importance samples of a step: more gain nothing, and what asks for them is damaged, or mistyped."""
 
 _AT_ONCE = 2**22  # numbers of y at a time, for which a step has a dozen arrays in float64
 

@@ -11,9 +11,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor
 
-from saltus.chain.bound import Bound, measured
+from saltus.chain.bound import MOST_SAMPLES, Bound, measured
 from saltus.chain.classes import ClassBound, class_bound
-from saltus.chain.encoded import Encoded, log_jacobian
+from saltus.chain.encoded import Encoded, check_encoding, log_jacobian
 from saltus.chain.latents import Code, between, decode, encode, reconstruct
 from saltus.chain.loss import Batch, ChainLoss, Loss
 from saltus.chain.modes import cast_parameters, evaluating, like
@@ -46,7 +46,7 @@ class Chain(ChainProcess):
         sampling: how it is sampled unless `sample` is told otherwise, or the same as a dictionary.
 
     Raises:
-        ValueError: if the number of kernels is neither 1 nor L, or their event shapes differ, or for less than one importance sample.
+        ValueError: if the number of kernels is neither 1 nor L, event shapes differ, or importance samples or scaling are out of range.
     """
 
     def __init__(
@@ -62,8 +62,9 @@ class Chain(ChainProcess):
         sampling: Sampling | Mapping[str, Any] = DEFAULT,
     ) -> None:
         super().__init__(prior, levels, kernels, noise_version=noise_version)
-        if importance_samples < 1:
-            raise ValueError(f"importance_samples = {importance_samples}; expected at least 1")
+        if not 1 <= importance_samples <= MOST_SAMPLES:
+            raise ValueError(f"importance_samples = {importance_samples}; expected 1 to {MOST_SAMPLES:,}")
+        check_encoding(encoding, scaling, self.event_shape)
         self.importance_samples, self.encoding, self.scaling = importance_samples, encoding, scaling
         self.sampling = sampling if isinstance(sampling, Sampling) else Sampling(**sampling)
 
@@ -173,8 +174,8 @@ class Chain(ChainProcess):
         """
         self.check_items(y)
         k = self.importance_samples if importance_samples is None else importance_samples
-        if batch < 1 or k < 1:
-            raise ValueError(f"batch = {batch} and importance_samples = {k}; expected at least 1 of each")
+        if batch < 1 or not 1 <= k <= MOST_SAMPLES:
+            raise ValueError(f"batch = {batch} and importance_samples = {k}; expected at least 1 of each, of these up to {MOST_SAMPLES:,}")
         if not 0 < eta <= 1:
             raise SaltusError(f"eta = {eta} was given for a bound; expected a share above 0 up to 1: without fresh noise there is none")
         given = self.given_condition(condition, len(y))

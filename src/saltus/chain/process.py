@@ -62,6 +62,7 @@ class ChainProcess(Configurable, nn.Module):
             raise ValueError(
                 f"{len(listed)} kernels with event shapes {sorted(shapes)} for {levels.L} levels; expected 1 or {levels.L}, of one shape"
             )
+        Noise(0, 0, 1, version=noise_version)  # which says so if it does not know the version
         self.prior, self.levels, self.noise_version = prior, levels, noise_version
         self.kernels = nn.ModuleList(listed)
 

@@ -6,9 +6,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from saltus.cli.floors import drawn
+from saltus.terminal import tell
 
 if TYPE_CHECKING:
     from saltus.chain import Chain
@@ -30,7 +29,7 @@ def measured_by_level(
     from saltus.evaluation import METRICS, by_level, draw_by_level
 
     most = min(_MOST, len(items.validation), len(items.train))
-    rows = by_level(chain, items, min(n or most, most), sampling=sampling, progress=lambda words: click.echo(words, err=True))
+    rows = by_level(chain, items, min(n or most, most), sampling=sampling, progress=tell)
     table = Table(
         caption="the chain started from real z of each level, and what the last step taken adds; real items are validation items",
         caption_style="",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from saltus.errors import SaltusError
+from saltus.terminal import shown_json, tell
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -188,6 +189,6 @@ def json_option(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def say(as_json: bool, result: dict[str, Any], words: str) -> None:
     """Print the result on stdout, as JSON or in words."""
-    from saltus.storage import to_json
+    from saltus.files import to_json
 
-    click.echo(to_json(result) if as_json else words)
+    tell(shown_json(to_json(result)) if as_json else words, result=True)

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from saltus.cli.common import Interrupted, json_option, parse_calls, say
+from saltus.cli.places import PLACE, SOURCE
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
+from saltus.terminal import shown, tell
 
 if TYPE_CHECKING:
     from saltus.studies.compare.comparison import Comparison
@@ -34,8 +36,8 @@ def _oracle(context: click.Context, parameter: click.Parameter, value: str | Non
 
 
 @click.command()
-@click.argument("runs", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--data", help="The runs' data set, if it is no longer where they were trained from.")
+@click.argument("runs", nargs=-1, required=True, type=PLACE)
+@click.option("--data", type=SOURCE, help="The runs' data set, if it is no longer where they were trained from.")
 @click.option(
     "--calls",
     callback=parse_calls,
@@ -61,7 +63,7 @@ def _oracle(context: click.Context, parameter: click.Parameter, value: str | Non
     metavar="NAME",
     help="Compare this sampler only, such as 'VAE step' or UniPC; may be given again.",
 )
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for compare.json, compare.html and finished figures.")
+@click.option("--out", required=True, type=PLACE, help="Folder for compare.json, compare.html and finished figures.")
 @json_option
 def compare(
     runs: tuple[Path, ...],
@@ -79,21 +81,23 @@ def compare(
     Where this command was stopped, the same command continues.
     """
     from rich.console import Console
+    from rich.text import Text
 
     from saltus.evaluation import Evaluator
     from saltus.integrations import LATEST
+    from saltus.studies.call import only_call
     from saltus.studies.compare.comparison import COMPARED, Comparison
     from saltus.studies.compare.models import CLOSED, closed_forms, load_models, perfect_model
     from saltus.training import load_config, load_data
 
     if oracle and not set(oracle) <= set(calls):
         raise click.UsageError(f"--oracle {','.join(map(str, oracle))} is not among --calls {','.join(map(str, calls))}; add it there")
-    start, console, runs = time.monotonic(), Console(stderr=True), tuple(map(run_folder, runs))
+    start, console, runs = time.monotonic(), Console(stderr=True, markup=False, emoji=False), tuple(map(run_folder, runs))
     items = load_data(next((run for run in runs if load_config(run).condition), runs[0]), data)
     models, n = load_models(runs, items), n or min(_SAMPLES, max(1, len(items.train) // 3))
     for model in models:
         if model.networks[0].samplers[0].own is None and model.networks[0].samplers[0].last > LATEST:
-            console.print(f"{model.name}: its grid ends later than t = {LATEST:g}, so no scheduler of diffusers takes part")
+            tell(f"{model.name}: its grid ends later than t = {LATEST:g}, so no scheduler of diffusers takes part")
     if oracle is not None:
         last = max(sampler.last for model in models for sampler in model.networks[0].samplers)
         models.append(perfect_model(items, last, calls=oracle or calls))
@@ -101,35 +105,39 @@ def compare(
         models.append(closed_forms(items, _LAST))
     rows: list[dict[str, Any]] = []
     summary: dict[str, Any] = {}
-    with console.status("measuring the floor") as status:
+    call = {"command": "compare", "runs": list(map(str, runs)), "calls": calls, "n": n, "oracle": oracle, "samplers": samplers}
+    with only_call(out, {**call, "data": items.fingerprint}), console.status("measuring the floor") as status:
         try:
             evaluator = Evaluator(items, n, metrics=COMPARED)
-            comparison = Comparison(
-                models, items, n=n, folder=out / "figures", evaluator=evaluator, progress=status.update, samplers=samplers
-            )
+
+            def progress(words: str) -> None:
+                status.update(Text(shown(words)))
+
+            comparison = Comparison(models, items, n=n, folder=out / "figures", evaluator=evaluator, progress=progress, samplers=samplers)
+            if all(model.name == CLOSED for number in calls for model, _ in comparison.parts(number)):
+                asked = ", ".join(map(str, calls))
+                raise SaltusError(f"no run takes part at {asked} calls, since all have fixed levels; add their number of levels to --calls")
             for number in calls:  # written after each: a long comparison can be read while it goes on
                 for row in comparison.rows(number):
                     rows.append(row)
-                    console.print(f"{row['model']}, {row['sampler']}, {number} calls: {_words(row)}", highlight=False, soft_wrap=True)
+                    words = f"{row['model']}, {row['sampler']}, {number} calls: {_words(row)}"
+                    console.print(shown(words), highlight=False, soft_wrap=True)
                 if rows:
                     summary = _written(comparison, rows, time.monotonic() - start, out)
         except KeyboardInterrupt:
             if rows:
                 _written(comparison, rows, time.monotonic() - start, out)
             raise Interrupted(f"stopped; {len(rows)} rows are kept in {out}, and the same command continues") from None
-    if all(row["model"] == CLOSED for row in rows):
-        asked = ", ".join(map(str, calls))
-        raise SaltusError(f"no run takes part at {asked} calls, since all have fixed levels; add their number of levels to --calls")
     say(as_json, summary, f"{_table(summary)}\ncompare.json and compare.html are in {out}/")
 
 
 def _written(comparison: Comparison, rows: Sequence[dict[str, Any]], seconds: float, out: Path) -> dict[str, Any]:
     """The summary of the rows so far, which compare.json and compare.html now hold."""
-    from saltus.storage import to_json
+    from saltus.files import to_json, write_atomically
     from saltus.studies.compare.page import write_page
 
     summary, items = comparison.summary(rows, seconds), comparison.data
-    (out / "compare.json").write_text(to_json(summary, indent=1) + "\n")
+    write_atomically(out / "compare.json", to_json(summary, indent=1) + "\n")
     pictured = comparison.pictured if items.encoding.layout.is_image else None
     write_page(summary, out / "compare.html", pictured=pictured, shown=items.encoding.shown)
     return summary
@@ -157,7 +165,7 @@ def _table(summary: dict[str, Any]) -> str:
     from saltus.evaluation import METRICS
     from saltus.studies.compare.page import plus_minus, tabulated
 
-    console = Console(width=_WIDTH)
+    console = Console(width=_WIDTH, markup=False, emoji=False)
     with console.capture() as text:
         for name in (name for name in _TABLE if name in summary["floor"]):
             headings, *rows = tabulated(summary, partial(_figure, name))
@@ -165,6 +173,6 @@ def _table(summary: dict[str, Any]) -> str:
             for heading in headings:
                 table.add_column(heading, justify="left" if heading == headings[0] else "right")
             for row in rows:
-                table.add_row(*row)
+                table.add_row(*map(shown, row))
             console.print(table)
     return text.get()

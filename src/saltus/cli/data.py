@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from saltus.cli.common import data_options, json_option, say
+from saltus.cli.places import PLACE
 from saltus.errors import SaltusError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ _SHOWN = 40  # columns, or classes
 @click.argument("place", metavar="PATH")
 @click.option("--condition", metavar="NAME", help="What a model would be told: labels or attributes.")
 @data_options
-@click.option("--out", type=click.Path(path_type=Path), help=f"A PNG for a picture of {_PICTURED} items, for images.")
+@click.option("--out", type=PLACE, help=f"A PNG for a picture of {_PICTURED} items, for images.")
 @json_option
 def data_command(place: str, condition: str | None, preparation: Preparation, out: Path | None, as_json: bool) -> None:
     """Look at data before learning from them.

@@ -23,9 +23,11 @@ from saltus.cli.common import (
 )
 from saltus.cli.evaluate_samples import read_samples
 from saltus.cli.floors import drawn, few_of, floor_words
+from saltus.cli.places import PLACE, SOURCE
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
 from saltus.processes import is_main
+from saltus.terminal import tell
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,8 +52,8 @@ def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
 
 
 @click.command("evaluate")
-@click.argument("target", metavar="RUN_OR_SAMPLES", type=click.Path(path_type=Path))
-@click.option("--data", help="The data to compare with, as for `saltus train`; a run knows its own.")
+@click.argument("target", metavar="RUN_OR_SAMPLES", type=PLACE)
+@click.option("--data", type=SOURCE, help="The data to compare with, as for `saltus train`; a run knows its own.")
 @data_options
 @click.option("--n", type=click.IntRange(min=1), help="Items to generate for each seed.  [default: as many as there are test items]")
 @click.option(
@@ -70,7 +72,7 @@ def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
 )
 @click.option("--by-level", is_flag=True, help="Start the chain from real z of each level too: what every step adds to the distances.")
 @click.option("--inception", is_flag=True, help="Measure Inception FID and KID too; this needs the package torch-fidelity and its weights.")
-@click.option("--out", type=click.Path(path_type=Path), help=f"Folder for {_FILE}.")
+@click.option("--out", type=PLACE, help=f"Folder for {_FILE}.")
 @json_option
 def evaluate_command(
     target: Path,
@@ -210,7 +212,7 @@ def _evaluator(items: DataSet, n: int, inception: bool) -> Evaluator:
 
 def _progress(words: str) -> None:
     if is_main():
-        click.echo(words, err=True)
+        tell(words)
 
 
 def _result(made: dict[str, Any], report: Report, bound: Likelihood | None) -> dict[str, Any]:

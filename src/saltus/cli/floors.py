@@ -60,7 +60,7 @@ def drawn(table: Table) -> str:
     """A table as text."""
     from rich.console import Console
 
-    console = Console(width=140)
+    console = Console(width=140, markup=False, emoji=False)
     with console.capture() as text:
         console.print(table)
     return text.get().rstrip()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import os
 import sys
 import time
+import warnings
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +18,7 @@ from saltus.cli.common import Interrupted, json_option, say, seed_option
 from saltus.cli.compare import compare
 from saltus.cli.data import data_command
 from saltus.cli.evaluate import evaluate_command
+from saltus.cli.places import PLACE
 from saltus.cli.plan import plan
 from saltus.cli.sample import sample
 from saltus.cli.study import study
@@ -22,6 +26,7 @@ from saltus.cli.train import train
 from saltus.errors import SaltusError
 from saltus.machine import keep_freed_memory
 from saltus.processes import Elsewhere, Lost, alone, is_main
+from saltus.terminal import shown, tell
 
 __all__ = ["cli", "main"]
 
@@ -29,6 +34,8 @@ _SECOND_WORD = 3.0  # seconds in which the main process says the same, and the l
 _FAILURE, _WRONG_CALL, _INTERRUPTED = 1, 2, 130
 _SHARED = ("train", "sample", "evaluate")
 """Commands whose work is shared by the processes that a launcher starts."""
+_ROOM = "give another place, or make room or way there"
+_NO_MEMORY = "can't allocate memory"  # as torch says it
 _RENAMED = {
     "train": {"--any-time": "--any-step", "--encodes": "--encoder-input", "--latents": "--importance-samples", "--steps": "--updates"},
     "sample": {"--last": "--final"},
@@ -58,7 +65,7 @@ for command in (data_command, train, sample, evaluate_command, compare, plan, st
 
 
 @cli.command()
-@click.option("--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder for pictures and summary.")
+@click.option("--out", type=PLACE, default=Path("demo"), show_default=True, help="Folder for pictures and summary.")
 @click.option("--quick", is_flag=True, help="Take half a minute, to see that everything works; the figures mean little.")
 @seed_option("Seed of the networks and of all noise.")
 @json_option
@@ -80,20 +87,28 @@ def _settle_in() -> None:
     small network on a busy machine trains several times slower.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal of few letters gets the others by their numbers, as on stderr
     keep_freed_memory()
 
 
 def main() -> NoReturn:
     """Entry point: 0 for success, 1 for a failure, 2 for a wrong call; one sentence for a user's error."""
     _settle_in()
+    with warnings.catch_warnings():
+        warnings.showwarning = lambda message, *_, **__: _warn(str(message))
+        _run()
+
+
+def _run() -> NoReturn:
     try:
         cli.main(prog_name="saltus", standalone_mode=False)
     except click.UsageError as error:
         if isinstance(error, click.NoSuchOption):
             error = _renamed(error)
-        if is_main():
-            error.show()
-        _end(error.format_message(), _WRONG_CALL)
+        usage = io.StringIO()
+        error.show(file=usage)
+        _end(usage.getvalue().rstrip(), error.format_message(), _WRONG_CALL)
     except (Interrupted, click.exceptions.Abort) as error:
         if not is_main():  # all processes stop, and one says so
             sys.exit(_INTERRUPTED)
@@ -101,12 +116,16 @@ def main() -> NoReturn:
     except Elsewhere:
         sys.exit(_FAILURE)
     except Lost as error:
-        click.echo(f"saltus: {error}", err=True)
-        _end(str(error), _FAILURE)
+        tell(f"saltus: {error}")
+        _end("", str(error), _FAILURE)
     except SaltusError as error:
         _fail(str(error), _FAILURE)
     except OSError as error:
-        _fail(f"{error.filename or 'a file'}: {error.strerror or error}; give another place, or make room or way there", _FAILURE)
+        _fail(f"{error.filename or 'the output'}: {error.strerror or error}; {_ROOM}", _FAILURE)
+    except (MemoryError, RuntimeError) as error:
+        if not (isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or _NO_MEMORY in str(error)):
+            raise
+        _fail(f"there is not enough memory for this ({type(error).__name__}); ask for less at once, or for smaller sizes", _FAILURE)
     sys.exit(0)
 
 
@@ -119,16 +138,26 @@ def _renamed(error: click.NoSuchOption) -> click.UsageError:
     return click.UsageError(f"the option {option} is now {name}; give that one", error.ctx) if name else error
 
 
+def _warn(words: str) -> None:
+    """A warning as a line of its own, without the place in the code."""
+    with contextlib.suppress(OSError):
+        tell(f"saltus: {shown(words, lines=False)}")
+
+
 def _fail(words: str, code: int) -> NoReturn:
     if not is_main():
         time.sleep(_SECOND_WORD)
-    click.echo(f"saltus: {words}", err=True)
-    _end(words, code)
+    _end(f"saltus: {shown(words, lines=False)}", words, code)
 
 
-def _end(words: str, code: int) -> NoReturn:
+def _end(told: str, words: str, code: int) -> NoReturn:
+    """The end of a command: what is told on stderr, the words of it as JSON if that was asked for, and the exit code."""
+    with contextlib.suppress(OSError):  # there may be no way
+        if told:
+            tell(told)
     if is_main() and "--json" in sys.argv:  # the call may be too wrong for click to say which options it had
-        click.echo(json.dumps({"error": words}))
+        with contextlib.suppress(OSError):
+            tell(json.dumps({"error": words}), result=True)
     sys.exit(code)
 
 

@@ -14,10 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from saltus.errors import SaltusError
 from saltus.processes import run_of
+from saltus.terminal import tell
 
 if TYPE_CHECKING:
     from saltus.data.layout import Array
@@ -99,7 +98,7 @@ class Pieces:
             fresh += not was_there
             if (now := time.monotonic()) >= due and fresh:
                 due, minutes = now + _SECONDS, (numbers.stop - number - 1) * (now - begun) / fresh / 60
-                click.echo(f"piece {number + 1 - numbers.start:,} of {len(numbers):,}  {minutes:.0f} min left", err=True)
+                tell(f"piece {number + 1 - numbers.start:,} of {len(numbers):,}  {minutes:.0f} min left")
 
     def get(self, number: int, make: Callable[[], Array]) -> tuple[Array, bool]:
         """The piece of this number, and whether it was there: from the disk if it is whole, or else made and kept."""
@@ -141,7 +140,7 @@ def in_pieces(make: Make, n: int, at_once: int, folder: Path, call: Mapping[str,
         return
     pieces = Pieces(folder, call, n, at_once)
     if first is None and pieces.missing:
-        click.echo(f"{pieces.missing:,} of {pieces.count:,} pieces are not there yet; they are made now", err=True)
+        tell(f"{pieces.missing:,} of {pieces.count:,} pieces are not there yet; they are made now")
     yield from pieces.made(range(pieces.count), make, first)
 
 

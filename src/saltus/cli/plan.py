@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from saltus.cli.common import json_option, parse_calls, say, seed_option
+from saltus.cli.places import PLACE, SOURCE
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
+from saltus.terminal import tell
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -24,15 +26,15 @@ _PICTURE = "plan.png"
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
-@click.option("--data", help="The run's data set, if it is no longer where it was trained from.")
+@click.argument("run", type=PLACE)
+@click.option("--data", type=SOURCE, help="The run's data set, if it is no longer where it was trained from.")
 @click.option(
     "--calls", callback=parse_calls, default="1,2,4,8,16", show_default=True, help="Numbers of network calls, with commas between them."
 )
 @click.option("--times", type=click.IntRange(min=1, max=64), default=16, show_default=True, help="How many times grids may be made of.")
 @click.option("--n", type=click.IntRange(min=2), default=128, show_default=True, help="Validation items that each step is measured on.")
 @seed_option("Seed of the noise.")
-@click.option("--out", type=click.Path(path_type=Path), help=f"Folder for plan.json and {_PICTURE}. [default: RUN]")
+@click.option("--out", type=PLACE, help=f"Folder for plan.json and {_PICTURE}. [default: RUN]")
 @json_option
 def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int, seed: int, out: Path | None, as_json: bool) -> None:
     """Find the best grid for each number of calls.
@@ -56,7 +58,7 @@ def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int
     told = items.conditions_for(chain.condition, "validation")
     condition = None if told is None else subsample(told, n)
     y = subsample(items.validation, n)
-    costs = pair_costs(chain, y, times, condition=condition, seed=seed, progress=lambda words: click.echo(words, err=True))
+    costs = pair_costs(chain, y, times, condition=condition, seed=seed, progress=tell)
     plans = {number: costs.plan(number) for number in calls}
     floors, closed = _floors(chain, items, y, condition, plans)
     place = out or run

@@ -13,6 +13,7 @@ import click
 
 from saltus.cli.common import Interrupted, chain_of, json_option, same_command, sampling_options, say, seed_option
 from saltus.cli.pieces import PIECES, digest, in_pieces, make_part
+from saltus.cli.places import PLACE
 from saltus.cli.sample_files import write_arrays, write_table
 from saltus.errors import SaltusError
 from saltus.pretrained import PRETRAINED, run_folder
@@ -39,12 +40,12 @@ def _part(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=PLACE)
 @click.option("--n", type=click.IntRange(min=1), required=True, help="How many items to generate.")
 @click.option(
     "--out",
     required=True,
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Folder for samples.npz and, for images, samples.png; of a CSV or Parquet file, for samples in such a file.",
 )
 @click.option("--calls", type=click.IntRange(min=1), help="Network calls of each item; for a run that was trained with --any-step.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 from dataclasses import asdict
 from enum import StrEnum
@@ -12,9 +13,11 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from saltus.cli.common import LATENT_ITEMS, Interrupted, data_options, json_option, same_command, say
+from saltus.cli.places import PLACE, SOURCE
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
 from saltus.processes import is_main
+from saltus.terminal import tell
 
 if TYPE_CHECKING:
     from pydantic.fields import FieldInfo
@@ -101,14 +104,17 @@ class _Train(click.Command):
 
 @click.command(cls=_Train)
 @click.option(
-    "--data", required=True, help="A folder of images, a file of images or rows (.npz, .npy, .csv, .parquet, .tar), hf:NAME, or digits."
+    "--data",
+    type=SOURCE,
+    required=True,
+    help="A folder of images, a file of images or rows (.npz, .npy, .csv, .parquet, .tar), hf:NAME, or digits.",
 )
 @data_options
-@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run; new or empty, or of a run that goes on.")
+@click.option("--out", required=True, type=PLACE, help="Folder for the run; new or empty, or of a run that goes on.")
 @click.option(
     "--start",
     metavar="RUN",
-    type=click.Path(path_type=Path),
+    type=PLACE,
     help="Start from the network of this run of the gaussian or deterministic kernel; vae kernel only.",
 )
 @click.option("--device", default="cpu", show_default=True, help="Where to train, as torch names it, such as cuda or cuda:1.")
@@ -139,7 +145,7 @@ def train(
         raise click.UsageError(str(error)) from None
     items = load(data, condition=config.condition, preparation=preparation)
     for line in (items.describe(), *items.notes) if is_main() else ():
-        click.echo(line, err=True)
+        tell(line)
     try:
         chain = training.train(items, config, out, start=start and run_folder(start), device=device, extend=extend, track=track)
     except KeyboardInterrupt:
@@ -152,6 +158,9 @@ def train(
         return
     chosen = _best_sampled(chain, items, out)
     result, words = _report(chain, items)
+    if not math.isfinite(result.get("bits_per_dim") or 0):
+        with training.failing(out):
+            raise SaltusError(f"the training diverged: {words[0]}; {training.REMEDY}")
     told = {"kernel": config.kernel, "calls": chain.levels.L, "sampling": asdict(chain.sampling), "bits_per_dim": None}
     result = {"run": str(out), **told, **result}
     calls = ["--calls", "4"] if chain.any_step else []
@@ -163,7 +172,7 @@ def _best_sampled(chain: Chain, items: DataSet, out: Path) -> list[str]:
     """Choose how the run is sampled from now on, and keep it; in words, what is not the default."""
     from saltus.evaluation import METRICS, choose_sampling, chosen_by, words_of
 
-    chain.sampling = choose_sampling(chain, items, progress=lambda words: click.echo(words, err=True))
+    chain.sampling = choose_sampling(chain, items, progress=lambda words: tell(words))
     chain.save(out)
     if not (words := words_of(chain.sampling)):
         return []

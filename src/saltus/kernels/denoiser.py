@@ -11,6 +11,7 @@ At s = 0, the data, this is EDM.  Networks know scales through the log-SNR alone
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -111,7 +112,7 @@ class Preconditioned(Denoiser):
 
     def __init__(self, backbone: nn.Module, variance: float = 1.0) -> None:
         super().__init__()
-        if not variance > 0:
+        if not 0 < variance < math.inf:
             raise ValueError(f"variance = {variance}; expected a positive number")
         self.backbone: nn.Module
         self.backbone, self.variance = backbone, variance

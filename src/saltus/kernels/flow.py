@@ -35,11 +35,13 @@ from saltus.kernels.vae import minus_entropy
 from saltus.likelihoods import ColumnsHead, Number, Numbers
 from saltus.networks import Condition, ImageCondition
 from saltus.networks.conditioning import ConditionEmbedding, log_snr_features
+from saltus.networks.groups import MOST_BLOCKS, check_size
 from saltus.process import Noise
 
 __all__ = ["FlowKernel"]
 
 _TRANSFORMS, _BINS = 5, 8
+_MOST_WIDTH = 2**13  # whose masks alone are half a gigabyte
 _TIMES = 8  # sinusoids for each log-SNR
 
 
@@ -56,7 +58,8 @@ class FlowKernel(Kernel):
         numbers: of each column, if any holds counted values.
 
     Raises:
-        SaltusError: for items that are no vectors.
+        SaltusError: for items that are no vectors, or sizes out of range.
+        ValueError: if the variance is not positive.
     """
 
     trains_bound = True
@@ -75,6 +78,10 @@ class FlowKernel(Kernel):
         import zuko  # takes a while to import
 
         super().__init__()
+        check_size("width", width, _MOST_WIDTH)
+        check_size("transforms", transforms, MOST_BLOCKS)
+        if not 0 < variance < math.inf:
+            raise ValueError(f"variance = {variance}; expected a positive number")
         if len(event_shape) != 1:
             raise SaltusError(f"items have shape {tuple(event_shape)}; a flow takes rows of a table: take the vae kernel")
         if isinstance(condition, ImageCondition):

@@ -28,6 +28,7 @@ from saltus.kernels.setup import Setup
 from saltus.kernels.transition import Pair, Transition
 from saltus.networks import Condition, Preset
 from saltus.networks.coupling import CouplingNetwork
+from saltus.networks.groups import MOST_BLOCKS, check_size
 from saltus.oracles import LowRankMixture, OracleDistribution
 from saltus.process import Noise, OrnsteinUhlenbeck, sum_items
 
@@ -55,7 +56,7 @@ class MixtureFlow(Kernel):
         condition: what it is conditioned on; a mixture without classes is told nothing of it.
 
     Raises:
-        SaltusError: for items that are no images.
+        SaltusError: for items that are no images, or sizes out of range.
     """
 
     trains_bound = True
@@ -64,6 +65,7 @@ class MixtureFlow(Kernel):
         self, mixture: LowRankMixture, *, channels: int = 48, blocks: int = 4, couplings: int = 2, condition: Condition | None = None
     ) -> None:
         super().__init__()
+        check_size("couplings", couplings, MOST_BLOCKS)
         self.mixture, self.condition, self.event_shape = mixture, condition, tuple(mixture.event_shape)
         sizes = {"channels": channels, "blocks": blocks, "condition": condition}
         self.layers = nn.ModuleList(CouplingNetwork(self.event_shape, _SEEN, **sizes) for _ in range(couplings))  # type: ignore[arg-type]

@@ -73,7 +73,7 @@ class VAEKernel(Kernel):
         any_step: whether it is trained on all pairs s < t, so that any grid can use it.
 
     Raises:
-        ValueError: for an unknown parametrisation or encoder input, or latents of two sizes.
+        ValueError: for an unknown parametrisation or encoder input, latents of two sizes, or a decoder of other outputs.
     """
 
     trains_bound = True
@@ -93,6 +93,9 @@ class VAEKernel(Kernel):
         known = 0 if encoder is None else getattr(encoder, "latent", decoder.latent)  # a ladder's features fit any groups
         if known != decoder.latent:
             raise ValueError(f"the encoder gives a latent of {known} numbers and the decoder takes {decoder.latent}; give both one size")
+        given, read = getattr(decoder.backbone, "outputs", None), 2 + head.arrays
+        if given not in (None, read):
+            raise ValueError(f"the decoder gives {given} arrays, and {read} are read: mean, scale and {head.arrays} of the head")
         self.head: Head
         self.decoder, self.encoder, self.head, self.any_step = decoder, encoder, head, any_step
         self.event_shape, self.latent, self.condition = decoder.event_shape, decoder.latent, decoder.condition

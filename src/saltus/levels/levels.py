@@ -22,19 +22,21 @@ from saltus.levels.plan import PairCosts
 from saltus.process import OrnsteinUhlenbeck
 from saltus.registry import Configurable
 
-__all__ = ["Levels"]
+__all__ = ["MOST_LEVELS", "Levels"]
 
 _process = OrnsteinUhlenbeck()
+MOST_LEVELS = 10_000
+"""More steps cost more than they add: what asks for them is damaged, or mistyped."""
 
 
 class Levels(Configurable):
     """A strictly increasing grid of times that starts at 0.
 
     Args:
-        times: t_0 = 0 < t_1 < ... < t_L, L >= 1, finite.
+        times: t_0 = 0 < t_1 < ... < t_L, 1 <= L <= 10,000, finite.
 
     Raises:
-        SaltusError: if the grid does not start at 0, does not increase strictly, or is not finite.
+        SaltusError: if the grid does not start at 0, does not increase strictly, is not finite, or is too long.
 
     >>> Levels([0, 0.5, 3])
     Levels([0.0, 0.5, 3.0])
@@ -43,6 +45,8 @@ class Levels(Configurable):
     """
 
     def __init__(self, times: Sequence[float]) -> None:
+        if len(times) > 1:
+            _positive(len(times) - 1)
         grid = tuple(float(t) for t in times)
         rises = all(s < t for s, t in pairwise(grid))
         if len(grid) < 2 or grid[0] != 0 or not rises or not math.isfinite(grid[-1]):
@@ -191,6 +195,6 @@ class Levels(Configurable):
 
 
 def _positive(L: int) -> int:
-    if L < 1:
-        raise SaltusError(f"L = {L}; expected at least one level")
+    if not 1 <= L <= MOST_LEVELS:
+        raise SaltusError(f"L = {L}; expected at least one level, and at most {MOST_LEVELS:,}")
     return L

@@ -26,6 +26,7 @@ from saltus.likelihoods.heads import Head
 __all__ = ["AutoregressiveHead"]
 
 NEIGHBOURS = 4
+_MOST_SCALES = 8  # the first group is then 256 pixels apart
 _Draw = Callable[[Tensor, Tensor, Tensor, "_Lattice"], Tensor]
 """Values of some pixels from their mean, variance, arrays for the inner head, and which pixels they are."""
 
@@ -35,15 +36,15 @@ class AutoregressiveHead(Head):
 
     Args:
         head: of images, which treats pixels alike and on their own.
-        scales: S, >= 1.
+        scales: S, from 1 to 8.
 
     Raises:
-        ValueError: for less than one scale.
+        ValueError: for fewer or more scales.
     """
 
     def __init__(self, head: Head, *, scales: int = 2) -> None:
-        if scales < 1:
-            raise ValueError(f"scales = {scales}; expected at least 1")
+        if not 1 <= scales <= _MOST_SCALES:
+            raise ValueError(f"scales = {scales}; expected 1 to {_MOST_SCALES}")
         self.head, self.scales = head, scales
 
     @property

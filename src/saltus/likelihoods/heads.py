@@ -23,7 +23,17 @@ from saltus.likelihoods.normal import log_interval_mass, log_mass, middle, stand
 from saltus.process import sum_items
 from saltus.registry import Configurable
 
-__all__ = ["BinnedHead", "ContinuousHead", "DiscretisedHead", "GaussianHead", "Head"]
+__all__ = ["FAR", "BinnedHead", "ContinuousHead", "DiscretisedHead", "GaussianHead", "Head", "check_bins"]
+
+FAR = 1e15
+"""Values of y that float32 can square with room to spare are below it; y is of order one."""
+_MOST_BINS = 2**24  # that float32 tells apart
+
+
+def check_bins(bins: int, low: float, high: float) -> None:
+    """Raise ValueError unless there are bins from one value to a higher one."""
+    if not 2 <= bins <= _MOST_BINS or not -FAR < low < high < FAR:
+        raise ValueError(f"{bins} bins from {low} to {high}; expected at least 2 and at most {_MOST_BINS:,}, and low < high")
 
 
 class Head(Configurable, ABC):
@@ -117,14 +127,14 @@ class DiscretisedHead(BinnedHead):
             of outliers it costs at most ln(bins / outliers).
 
     Raises:
-        ValueError: for fewer than 2 bins, low >= high, or a share outside [0, 1); from `check`, for values that are not on the bins.
+        ValueError: for fewer than 2 bins or too many, low >= high or values that float32 cannot square, or a share outside [0, 1);
+            from `check`, for values that are not on the bins.
     """
 
     def __init__(self, bins: int, low: float = -1.0, high: float = 1.0, *, outliers: float = 0.0) -> None:
-        if bins < 2 or not low < high or not 0 <= outliers < 1:
-            raise ValueError(
-                f"{bins} bins from {low} to {high}, outliers {outliers}; expected at least 2, low < high, and a share in [0, 1)"
-            )
+        check_bins(bins, low, high)
+        if not 0 <= outliers < 1:
+            raise ValueError(f"outliers {outliers}; expected a share in [0, 1)")
         self.bins, self.low, self.high, self.outliers = bins, low, high, outliers
         self.width = (high - low) / (bins - 1)
 
@@ -217,12 +227,12 @@ class GaussianHead(ContinuousHead):
     """The Gaussian density, its standard deviation at least `floor` (in the units of y).
 
     Raises:
-        ValueError: if the floor is not positive.
+        ValueError: if the floor is not positive, or float32 cannot square it.
     """
 
     def __init__(self, floor: float) -> None:
-        if not floor > 0:
-            raise ValueError(f"floor = {floor}; expected a positive standard deviation")
+        if not 0 < floor < FAR:
+            raise ValueError(f"floor = {floor}; expected a positive standard deviation below {FAR:g}")
         self.floor = floor
 
     @property

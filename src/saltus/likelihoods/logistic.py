@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from saltus.likelihoods.heads import BinnedHead
+from saltus.likelihoods.heads import BinnedHead, check_bins
 from saltus.process import sum_items
 
 __all__ = ["LogisticMixtureHead"]
@@ -56,11 +56,9 @@ class LogisticMixtureHead(BinnedHead):
     """
 
     def __init__(self, bins: int, channels: int, *, components: int = 5, low: float = -1.0, high: float = 1.0) -> None:
-        if bins < 2 or not low < high or not 1 <= channels <= 3 or components < 1:
-            raise ValueError(
-                f"{bins} bins from {low} to {high}, {channels} channels, {components} components; "
-                "expected at least 2, low < high, 1 to 3, and at least 1"
-            )
+        check_bins(bins, low, high)
+        if not 1 <= channels <= 3 or components < 1:
+            raise ValueError(f"{channels} channels, {components} components; expected 1 to 3, and at least 1")
         self.bins, self.channels, self.components, self.low, self.high = bins, channels, components, low, high
         self.width = (high - low) / (bins - 1)
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from saltus.likelihoods.heads import ContinuousHead
+from saltus.likelihoods.heads import FAR, ContinuousHead
 from saltus.likelihoods.normal import log_interval_mass, middle, standard
 
 __all__ = ["MixtureHead"]
@@ -43,8 +43,8 @@ class MixtureHead(ContinuousHead):
     """
 
     def __init__(self, floor: float, *, components: int = 5) -> None:
-        if not floor > 0 or components < 1:
-            raise ValueError(f"floor = {floor} and {components} components; expected a positive standard deviation, and at least 1")
+        if not 0 < floor < FAR or components < 1:
+            raise ValueError(f"floor = {floor}, {components} components; expected a positive standard deviation, and at least 1")
         self.floor, self.components = floor, components
 
     @property

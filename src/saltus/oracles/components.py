@@ -19,23 +19,25 @@ from saltus.errors import SaltusError
 
 __all__ = ["Components"]
 
+_MOST_CLASSES = 10**6
+
 
 class Components:
     """The log weights of K components and, where there are labels, the class of each.
 
     Args:
         weights: (K,), positive; normalised here.
-        labels: the class of each component, K whole numbers >= 0; None for components without a class.
+        labels: the class of each component, K whole numbers >= 0 and below a million; None for components without a class.
 
     Raises:
-        SaltusError: if there are not K labels, or one is not a whole number >= 0.
+        SaltusError: if there are not K labels, or one is not such a number.
     """
 
     def __init__(self, weights: Tensor, labels: Sequence[int] | None) -> None:
         self._log_weights = (weights / weights.sum()).log()
         self._labels: Tensor | None = None
         if labels is not None:
-            if len(labels) != len(weights) or not all(isinstance(c, int) and c >= 0 for c in labels):
+            if len(labels) != len(weights) or not all(isinstance(c, int) and 0 <= c < _MOST_CLASSES for c in labels):
                 raise SaltusError(
                     f"labels are {_short(labels)}; expected {len(weights)} whole numbers >= 0, one for each component or item"
                 )

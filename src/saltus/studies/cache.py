@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import uuid
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic_core import to_json
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
 from saltus.errors import SaltusError
+from saltus.files import check_regular, read_json, to_json, write_atomically
 
 __all__ = ["ResultCache"]
 
@@ -51,10 +49,10 @@ class ResultCache:
     def get(self, key: Mapping[str, Any], make: Callable[[], Mapping[str, Any]]) -> dict[str, Any]:
         """The result as JSON holds it, made if no whole file has it; numbers that are not finite become None."""
         file = self.file(key)
-        value = _read_json(file)
+        value = _read_json(file, key)
         if value is None:
-            result = json.loads(to_json({"key": dict(key), "value": dict(make())}, inf_nan_mode="null"))
-            _write(file, to_json({_DIGEST: _digest(_canonical(result)), **result}, indent=1) + b"\n")
+            result = json.loads(to_json({"key": dict(key), "value": dict(make())}))
+            write_atomically(file, to_json({_DIGEST: _digest(_canonical(result)), **result}, indent=1) + "\n")
             value = result["value"]
         return value
 
@@ -63,7 +61,7 @@ class ResultCache:
         file = self.file(key, "safetensors")
         if _read_tensor(file) is None:
             tensor = make().detach().cpu().contiguous()
-            _write(file, save({_TENSOR: tensor}, metadata={_DIGEST: _tensor_digest(tensor)}))
+            write_atomically(file, save({_TENSOR: tensor}, metadata={_DIGEST: _tensor_digest(tensor, file.name)}))
         return file
 
     def load(self, name: str) -> Tensor:
@@ -78,11 +76,11 @@ class ResultCache:
         return tensor
 
 
-def _read_json(file: Path) -> dict[str, Any] | None:
-    """The value in a file; None unless the file is whole."""
+def _read_json(file: Path, key: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The value in a file; None unless the file is whole, and of this key."""
     try:
-        document = json.loads(file.read_bytes())
-        whole = document.pop(_DIGEST) == _digest(_canonical(document))
+        document = read_json(file)
+        whole = document.pop(_DIGEST) == _digest(_canonical(document)) and _canonical(document["key"]) == _canonical(key)
         value: dict[str, Any] = document["value"]
     except (FileNotFoundError, ValueError, AttributeError, KeyError, TypeError):  # no JSON, or JSON of another form
         return None
@@ -92,33 +90,22 @@ def _read_json(file: Path) -> dict[str, Any] | None:
 def _read_tensor(file: Path) -> Tensor | None:
     """The tensor in a file; None unless the file is whole."""
     try:
+        check_regular(file)
         with safe_open(file, framework="pt") as opened:
             tensor: Tensor = opened.get_tensor(_TENSOR)
             digest = (opened.metadata() or {}).get(_DIGEST)
-    except (FileNotFoundError, SafetensorError):
+    except (FileNotFoundError, SaltusError, SafetensorError):
         return None
-    return tensor if digest == _tensor_digest(tensor) else None
-
-
-def _write(file: Path, content: bytes) -> None:
-    """Write a file that appears whole or not at all, whoever else writes the same one."""
-    partial = file.with_name(f".{file.name}.{uuid.uuid4().hex}.partial")
-    try:
-        with partial.open("xb") as opened:
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())
-        os.replace(partial, file)
-    finally:
-        partial.unlink(missing_ok=True)
+    return tensor.clone() if digest == _tensor_digest(tensor, file.name) else None
 
 
 def _canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True).encode()
 
 
-def _tensor_digest(tensor: Tensor) -> str:
-    return _digest(f"{tensor.dtype} {tuple(tensor.shape)} ".encode() + tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+def _tensor_digest(tensor: Tensor, name: str) -> str:
+    """Of a tensor in the file of this name, which is that of its key."""
+    return _digest(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode() + tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
 
 
 def _digest(content: bytes) -> str:

@@ -16,6 +16,7 @@ from saltus.training.folder import (
     updates_done,
 )
 from saltus.training.level_sampling import LevelSampling
+from saltus.training.outcome import REMEDY, failing
 from saltus.training.progress import Progress, Validation
 from saltus.training.run import train, usable_device
 from saltus.training.schedule import VALIDATIONS
@@ -24,6 +25,7 @@ from saltus.training.warm import warm_start
 
 __all__ = [
     "PLAN",
+    "REMEDY",
     "VALIDATIONS",
     "Config",
     "HeadKind",
@@ -37,6 +39,7 @@ __all__ = [
     "build_chain",
     "check_data",
     "encoding_of",
+    "failing",
     "load_config",
     "load_data",
     "load_encoding",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import torch
 
+from saltus.budget import Budget
 from saltus.chain import Chain, OraclePrior, StandardNormal
 from saltus.data import DataSet
 from saltus.errors import SaltusError
 from saltus.kernels import KERNELS, Setup
 from saltus.likelihoods import AutoregressiveHead, ColumnsHead, DiscretisedHead, GaussianHead, Head, LogisticMixtureHead, MixtureHead
+from saltus.machine import memory
 from saltus.oracles import MixtureFit
 from saltus.training.choices import HeadKind, PriorKind
 from saltus.training.config import Config
@@ -16,6 +18,7 @@ from saltus.training.start import fit_start
 
 __all__ = ["build_chain", "check_condition", "head_for"]
 
+_BYTES = 32  # for each parameter: itself, its gradient, two moments, two averages, and a copy of each of these in a checkpoint
 _MOST_CHANNELS = 3  # that logistics take in sequence
 _MANY = 10_000  # training images: of fewer, mixtures of logistics learn the pixels by heart (docs/decisions/0035-heads.md)
 _MANY_ROWS = 5000  # as few as mixtures in each column were measured with
@@ -67,7 +70,7 @@ def build_chain(config: Config, data: DataSet, start: MixtureFit | None = None) 
         start: the mixture that it starts from, if that is fitted already.
 
     Raises:
-        SaltusError: if the configuration asks for a condition that the data do not have.
+        SaltusError: if the configuration asks for a condition that the data do not have, or for networks that memory cannot hold.
     """
     check_condition(config, data)
     encoding, trainable = data.encoding, KERNELS.get(config.kernel)
@@ -78,5 +81,13 @@ def build_chain(config: Config, data: DataSet, start: MixtureFit | None = None) 
     prior = StandardNormal() if mixture is None else OraclePrior(mixture)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        kernels = trainable.build(setup)
+        with _within_memory():
+            kernels = trainable.build(setup)
         return Chain(prior, config.grid, kernels, importance_samples=config.importance_samples, encoding=encoding)
+
+
+def _within_memory() -> Budget:
+    """What is made within may have as many parameters as memory holds in a training."""
+    most = memory() / _BYTES
+    told = f"the networks have more than the {most:.3g} parameters that can be trained in the {memory() / 1e9:.3g} GB of memory here"
+    return Budget(numbers=most, told=f"{told}; take a smaller width, latent, channels or preset")

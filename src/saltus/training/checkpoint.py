@@ -19,6 +19,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from saltus.errors import SaltusError
+from saltus.files import read_bytes
 from saltus.registry import Tensors, in_brief
 from saltus.storage import read_document, write_document
 
@@ -27,7 +28,8 @@ __all__ = ["Checkpoint", "Checkpoints"]
 _FORMAT = 1
 _KEPT = 2
 _DIGITS = 9
-_NAMES, _BEGINNING = "[0-9]*.json", "chain."
+_WEIGHTS = ("chain.", "average.", "best.", "optimiser.")  # buffers and figures of levels may hold NaN
+_NAMES, _BEGINNING = f"{'[0-9]' * _DIGITS}.json", "chain."
 
 
 class Checkpoint(NamedTuple):
@@ -36,6 +38,11 @@ class Checkpoint(NamedTuple):
     update: int
     numbers: dict[str, Any]
     tensors: Tensors
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether its weights, averages and moments are: a training that diverged cannot go on."""
+        return all(bool(tensor.isfinite().all()) for name, tensor in self.tensors.items() if name.startswith(_WEIGHTS))
 
 
 class Checkpoints:
@@ -49,11 +56,14 @@ class Checkpoints:
         self.folder = folder
 
     def save(self, checkpoint: Checkpoint) -> None:
-        """Write a checkpoint, then remove all but the last two.
+        """Write a checkpoint, then remove all but the last two; one whose weights are not finite takes no other one's place.
 
         Raises:
             OSError: if there is no room or no way; what was there stays.
         """
+        if not checkpoint.is_finite:
+            warnings.warn(f"no checkpoint was written after update {checkpoint.update}, whose weights are not finite", stacklevel=2)
+            return
         name = f"{checkpoint.update:0{_DIGITS}}"
         for file in self.folder.glob(_NAMES):  # that could not be used, or another way was gone from there
             if file.stem > name:
@@ -76,7 +86,7 @@ class Checkpoints:
         for file in found:
             try:
                 return _read(file)
-            except (SaltusError, FileNotFoundError, SafetensorError, TypeError) as error:
+            except (SaltusError, FileNotFoundError, SafetensorError) as error:
                 told = f"the checkpoint {file} cannot be used ({in_brief(error)})"
                 if file == found[-1]:
                     raise SaltusError(f"{told}, and none before it; take a copy of the run, or a new folder") from error
@@ -86,10 +96,13 @@ class Checkpoints:
 
 def _read(file: Path) -> Checkpoint:
     beside = file.with_suffix(".safetensors")
-    document, files = read_document(file, file.read_bytes(), {beside.name})
-    if document.get("format") != _FORMAT:
+    document, files = read_document(file, read_bytes(file), {beside.name})
+    if document.get("format") != _FORMAT or document["format"] is True:
         raise SaltusError(f"it is of format {document.get('format')}, and this version of saltus reads {_FORMAT}")
     update, numbers = document.get("update"), document.get("numbers")
-    if type(update) is not int or not isinstance(numbers, dict) or not files:
-        raise SaltusError("it says no update")
-    return Checkpoint(update, numbers, load_file(beside))
+    if type(update) is not int or update != int(file.stem) or not isinstance(numbers, dict) or not files:
+        raise SaltusError("it does not say the update of its name")
+    found = Checkpoint(update, numbers, load_file(beside))
+    if not found.is_finite:
+        raise SaltusError("its weights are not finite")
+    return found

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from saltus.chain import MOST_SAMPLES
 from saltus.errors import SaltusError
 from saltus.kernels import EXTRA, KERNELS, EncoderInput, Ladders, NoisySteps, Parametrisation, Variance, is_reweighted
-from saltus.levels import Levels
+from saltus.levels import MOST_LEVELS, Levels
 from saltus.networks import NETWORKS, Preset
 from saltus.networks.groups import MOST_WIDTH
 from saltus.storage import write_atomically
@@ -19,7 +20,8 @@ from saltus.training.older import todays
 
 __all__ = ["Config"]
 
-_MOST_LEVELS = 10_000
+_LEAST_STEP = 1e-10  # whose noise float32 still tells from items of order one
+_MOST_BATCH, _MOST_UPDATES = 2**20, 10**9 - 1  # what is larger is mistyped: it would take memory and years
 _LAST = 3.0  # leaves about 0.002 bits/dim of the data in z_L at unit variance
 _STARTS = {1: 0.3, 2: 0.8}  # the last time of a grid of so many calls, where z_L is drawn from a mixture (docs/decisions/0034)
 _LATEST_START = 0.8  # of more calls
@@ -49,7 +51,7 @@ class Config(BaseModel):
         default="vae",
         description="How a step is taken: vae, gaussian, deterministic, or flow (rows only), or a kernel that a package registers.",
     )
-    levels: int = Field(default=4, ge=1, le=_MOST_LEVELS, description="Steps from noise to data: the network calls of one sample.")
+    levels: int = Field(default=4, ge=1, le=MOST_LEVELS, description="Steps from noise to data: the network calls of one sample.")
     times: tuple[float, ...] | None = Field(
         default=None, description="The times of the grid, 0 = t_0 < ... < t_L, in place of a number of levels."
     )
@@ -72,11 +74,11 @@ class Config(BaseModel):
         description="Likelihood of the step to data: gaussian; of images logistic, or autoregressive, whose pixels are in sequence; of "
         "rows mixture, of Gaussians in each column.  [default: autoregressive for 10,000 images or more, mixture for 5,000 rows or more]",
     )
-    updates: int = Field(default=5000, ge=1, description="Updates of the optimiser.")
+    updates: int = Field(default=5000, ge=1, le=_MOST_UPDATES, description="Updates of the optimiser.")
     time: Duration | None = Field(
         default=None, description="How long to train, such as 90s, 20m or 2h, in place of updates: as many as fit, and schedules follow."
     )
-    batch: int = Field(default=128, ge=1, description="Items in one update.")
+    batch: int = Field(default=128, ge=1, le=_MOST_BATCH, description="Items in one update.")
     micro_batch: int | None = Field(
         default=None,
         ge=1,
@@ -101,12 +103,13 @@ class Config(BaseModel):
         description="unet or mlp, or a network that an installed package registers.  [default: unet for images from 16 x 16 up, else mlp]",
     )
     width: int | None = Field(default=None, ge=1, le=MOST_WIDTH, description="Neurons in a layer of an MLP, in place of the preset's.")
-    channels: tuple[int, ...] | None = Field(
+    channels: tuple[Annotated[int, Field(ge=1, le=MOST_WIDTH)], ...] | None = Field(
         default=None, description="Channels of each resolution of a U-Net or ladder, in place of the preset's."
     )
     latent: int | None = Field(
         default=None,
         ge=0,
+        le=MOST_WIDTH,
         description="Size of the latent.  [default: that of a vector, a quarter of other items, at most 128]",
     )
     ladder: Ladders | None = Field(
@@ -135,6 +138,7 @@ class Config(BaseModel):
     importance_samples: int = Field(
         default=1,
         ge=1,
+        le=MOST_SAMPLES,
         description="Latents that importance-weight each step of the loss once the KL's weight has risen; each costs about an update.",
     )
     learning_rate: float = Field(default=1e-3, gt=0, description="Learning rate of AdamW after warm-up; it falls to 0 along a half cosine.")
@@ -161,8 +165,8 @@ class Config(BaseModel):
     @field_validator("times")
     @classmethod
     def _a_grid(cls, times: tuple[float, ...] | None) -> tuple[float, ...] | None:
-        if times is not None:
-            Levels(times)
+        if times is not None and min(t - s for s, t in Levels(times).pairs()) < _LEAST_STEP:
+            raise ValueError(f"expected times that are at least {_LEAST_STEP:g} apart, or noise is lost in rounding")
         return times
 
     @field_validator("weights")

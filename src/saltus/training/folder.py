@@ -10,14 +10,15 @@ checkpoints                    what the training needs to go on
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
+from types import NoneType
 from typing import Any
 
 from saltus import storage
 from saltus.chain import Chain
 from saltus.data import DataSet, Encoding, Preparation, load, table_ending
 from saltus.errors import SaltusError
+from saltus.files import check_regular, parse_json
 from saltus.levels import Levels
 from saltus.registry import describe
 from saltus.training.config import Config
@@ -32,6 +33,7 @@ __all__ = [
     "load_config",
     "load_data",
     "load_encoding",
+    "metrics_of",
     "planned_levels",
     "recipe",
     "source_of",
@@ -43,6 +45,14 @@ METRICS, SOURCE, CHECKPOINTS = "metrics.jsonl", "source.json", "checkpoints"
 PLAN = "plan.json"
 """What `saltus plan` keeps in a run's folder."""
 _NUMBERS = {"bool", *(f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64))}
+_SOURCE: dict[str, tuple[type, ...]] = {
+    "source": (str, NoneType),
+    "fingerprint": (str,),
+    "conditions": (str, NoneType),
+    "start": (dict, NoneType),
+    "versions": (dict, NoneType),
+}
+"""What may stand in source.json."""
 
 
 def load_encoding(folder: str | Path) -> Encoding:
@@ -135,7 +145,10 @@ def _planned(folder: Path, calls: int) -> Levels | None:
         return None
     try:
         found = _json(file)["plans"].get(str(calls))
-        return None if found is None else Levels(found["times"])
+        levels = None if found is None else Levels(found["times"])
+        if levels is not None and calls != levels.L:
+            raise SaltusError(f"it has a grid of {levels.L} calls for {calls}")
+        return levels
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SaltusError(f"{file} is damaged; remove it, or plan again with: saltus plan {folder}") from error
 
@@ -146,7 +159,11 @@ def load_config(folder: str | Path) -> Config:
     Raises:
         SaltusError: if the folder holds no run, or the file is damaged.
     """
-    return Config.from_saved(_json(Path(folder) / "config.json"))
+    file = Path(folder) / "config.json"
+    try:
+        return Config.from_saved(_json(file))
+    except SaltusError as error:
+        raise error if str(file) in str(error) else SaltusError(f"{file} is damaged: {error}") from error
 
 
 def recipe(folder: str | Path) -> str:
@@ -163,20 +180,48 @@ def recipe(folder: str | Path) -> str:
 
 def updates_done(folder: str | Path) -> int:
     """How many updates a run has reached: fewer than its configuration asks for if it was stopped."""
-    file = Path(folder) / METRICS
-    for line in reversed(file.read_text(errors="replace").splitlines() if file.exists() else []):
-        try:
-            last = json.loads(line)
-            return int(last.get("update", last.get("step", 0)))  # older runs count steps
-        except (ValueError, AttributeError, TypeError):  # cut short
-            continue
-    return 0
+    lines = metrics_of(Path(folder) / METRICS)
+    return int(lines[-1]["update"]) if lines else 0
+
+
+def metrics_of(file: Path) -> list[dict[str, Any]]:
+    """The lines of a file of metrics that are whole, with the number of the update and the seconds up to it; none if it is not there."""
+    if not file.exists():
+        return []
+    check_regular(file)
+    lines = (_line(text, file) for text in file.read_text(errors="replace").splitlines())
+    return [line for line in lines if line is not None]
+
+
+def _line(text: str, file: Path) -> dict[str, Any] | None:
+    try:
+        found = parse_json(text, file)
+    except SaltusError:  # cut short
+        return None
+    if not isinstance(found, dict):
+        return None
+    found.setdefault("update", found.get("step"))  # as older runs call it
+    found.setdefault("seconds", 0.0)
+    whole = type(found["update"]) is int and found["update"] >= 0 and type(found["seconds"]) in (int, float)
+    return found if whole else None
 
 
 def source_of(folder: Path) -> dict[str, Any]:
-    """What a run remembers of its data and its beginning; nothing where it has no file of it."""
+    """What a run remembers of its data and its beginning; nothing where it has no file of it.
+
+    Raises:
+        SaltusError: if the file says what no run remembers.
+    """
     file = folder / SOURCE
-    return _json(file) if file.exists() else {}
+    if not file.exists():
+        return {}
+    found = _json(file)
+    start = found.get("start") or {"config": {}, "updates": 0}
+    wrong = [name for name, kinds in _SOURCE.items() if not isinstance(found.get(name), kinds)]
+    if wrong or not isinstance(start.get("config"), dict) or type(start.get("updates")) is not int:
+        name = (wrong or ["start"])[0]
+        raise SaltusError(f"{file} is damaged: its {name} is {found.get(name)!r:.60}; train again, or take the file from a copy of the run")
+    return found
 
 
 def _json(file: Path) -> dict[str, Any]:

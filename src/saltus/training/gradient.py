@@ -19,7 +19,10 @@ from saltus.errors import SaltusError
 from saltus.processes import Processes
 from saltus.registry import in_brief
 
-__all__ = ["Gradient"]
+__all__ = ["GRADIENT", "Gradient", "fault_of"]
+
+GRADIENT = "the gradient"
+"""Where a fault is that no term has."""
 
 _SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
 """What torch says on each kind of device where memory runs out."""
@@ -96,3 +99,11 @@ class Gradient:
 
 def _ran_out(error: BaseException) -> bool:
     return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(sign in str(error) for sign in _SIGNS)
+
+
+def fault_of(loss: Loss) -> str:
+    """Where a loss is not finite, in words."""
+    for name, value in loss.terms.items():
+        if (broken := ~value.detach().isfinite().cpu()).any():
+            return f"the term {name} of level {int(loss.level[broken][0])}"
+    return GRADIENT

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from saltus import storage
+from saltus.training.folder import metrics_of
 from saltus.training.progress import Progress
 from saltus.training.tracking import Tell, untold
 from saltus.training.trainer import Trainer
@@ -21,9 +21,9 @@ _LINES = 200  # over a run
 
 def recorded(updates: Iterator[Progress], file: Path, trainer: Trainer, tell: Tell = untold) -> Iterator[Progress]:
     """The updates, with a line of metrics now and then, which is told too, after those up to where the training goes on."""
-    config, kept = trainer.config, _lines_up_to(file, trainer.done)
-    storage.write_atomically(file, "".join(f"{line}\n" for line in kept))
-    before, begun, first, schedule = (json.loads(kept[-1])["seconds"] if kept else 0.0), time.monotonic(), trainer.done, trainer.schedule
+    config, kept = trainer.config, [line for line in metrics_of(file) if line["update"] <= trainer.done]
+    storage.write_atomically(file, "".join(f"{storage.to_json(line)}\n" for line in kept))
+    before, begun, first, schedule = (kept[-1]["seconds"] if kept else 0.0), time.monotonic(), trainer.done, trainer.schedule
     lines_due = round(schedule.share(first) * _LINES)
     for progress in updates:
         due, lines_due = lines_due, round(schedule.share(progress.update) * _LINES)
@@ -38,15 +38,3 @@ def recorded(updates: Iterator[Progress], file: Path, trainer: Trainer, tell: Te
             except OSError as error:  # no reason to end a training
                 warnings.warn(f"no metrics were written after update {progress.update} ({error})", stacklevel=2)
         yield progress
-
-
-def _lines_up_to(file: Path, update: int) -> list[str]:
-    """Whole lines of metrics of the updates that are not made again."""
-    kept = []
-    for line in file.read_text(errors="replace").splitlines() if file.exists() else []:
-        try:
-            if json.loads(line)["update"] <= update:
-                kept.append(line)
-        except (ValueError, KeyError, TypeError):  # cut short
-            continue
-    return kept

@@ -6,6 +6,8 @@ import math
 from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import TypeAdapter
+
 __all__ = ["Progress", "Validation"]
 
 
@@ -29,9 +31,14 @@ class Validation:
 
     @classmethod
     def from_json(cls, told: dict[str, Any]) -> Validation:
-        """What JSON kept, which has null for numbers that are not finite."""
+        """What JSON kept, which has null for numbers that are not finite.
+
+        Raises:
+            KeyError, TypeError, ValueError: if it is something else.
+        """
         whole = {name: [math.nan if value is None else value for value in told[name]] for name in ("per_level", "kl")}
-        return cls(**{**told, **whole})
+        bits = math.nan if told["bits_per_dim"] is None and whole["per_level"] else told["bits_per_dim"]
+        return TypeAdapter(cls).validate_python({**told, **whole, "bits_per_dim": bits})
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import math
-import sys
 import time
 import warnings
 from collections.abc import Generator, Iterator, Mapping
@@ -29,6 +28,7 @@ from saltus.errors import SaltusError
 from saltus.launched import together
 from saltus.oracles import LowRankMixture
 from saltus.processes import Processes
+from saltus.terminal import tell
 from saltus.training.build import build_chain, check_condition
 from saltus.training.checkpoint import Checkpoints
 from saltus.training.config import Config
@@ -37,6 +37,7 @@ from saltus.training.folder import CHECKPOINTS, METRICS, SOURCE, check_data, loa
 from saltus.training.level_sampling import LevelSampling
 from saltus.training.lock import begun, locked
 from saltus.training.metrics import recorded
+from saltus.training.outcome import failing, finite
 from saltus.training.progress import Progress
 from saltus.training.start import choose_start, with_closed_forms
 from saltus.training.stopping import stopping
@@ -82,7 +83,7 @@ def train(
 
     Raises:
         SaltusError: if there is no such device or condition, the folder holds something else or another process trains there, the chain
-            cannot start from that one, or the loss stays infinite.
+            cannot start from that one, or the training diverges, which marks the folder.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once the run is kept.
     """
     if config.condition is None:  # the data say what they are conditioned on
@@ -115,11 +116,13 @@ def train(
                 trainer.restore(checkpoint)
                 del checkpoint  # what it has mapped into memory is let go
         if found and not quiet:
-            print(f"the run in {home} goes on after {trainer.schedule.reached(trainer.done)}", file=sys.stderr)
-        _run(trainer, home, quiet, processes, track)
+            tell(f"the run in {home} goes on after {trainer.schedule.reached(trainer.done)}")
+        with failing(home if processes.is_main else None):
+            _run(trainer, home, quiet, processes, track)
+            kept = finite(trainer)
         if trainer.remark and not quiet:
-            print(trainer.remark, file=sys.stderr)
-        chain = _finished(trainer.best().cpu(), data, config, home if processes.is_main else None, quiet)
+            tell(trainer.remark)
+        chain = _finished(kept, data, config, home if processes.is_main else None, quiet)
         processes.meet()  # or one reads what the main one still writes
         return chain
 
@@ -148,7 +151,7 @@ def _made(
     config = config.model_copy(update=speed)
     for said in (start_said, speed_said):
         if said and not quiet:
-            print(said, file=sys.stderr)
+            tell(said)
     if start is not None:
         check_data(start, data)
         warm_start(chain, Chain.load(start))
@@ -267,7 +270,7 @@ def _finished(chain: Chain, data: DataSet, config: Config, home: Path | None, qu
         condition = data.conditions_for(chain.condition, "validation")
         chain, words = with_closed_forms(chain, data.validation, data.encoding.head(), condition, seed=config.seed)
         for line in words if not quiet else ():
-            print(line, file=sys.stderr)
+            tell(line)
     if home is not None:
         chain.save(home)
     return chain

@@ -21,7 +21,7 @@ from dataclasses import asdict, replace
 import torch
 from torch import Tensor, nn
 
-from saltus.chain import Batch, Chain, ChainLoss, Loss, bits_per_dim
+from saltus.chain import Batch, Chain, ChainLoss, bits_per_dim
 from saltus.data import DataSet
 from saltus.errors import SaltusError
 from saltus.kernels import MixtureFlow, is_reweighted
@@ -30,7 +30,7 @@ from saltus.processes import Processes
 from saltus.training.checkpoint import Checkpoint
 from saltus.training.choices import LevelWeighting
 from saltus.training.config import Config
-from saltus.training.gradient import Gradient
+from saltus.training.gradient import GRADIENT, Gradient, fault_of
 from saltus.training.level_sampling import LevelSampling
 from saltus.training.order import items_after
 from saltus.training.progress import Progress, Validation
@@ -44,7 +44,6 @@ BETAS = (0.9, 0.99)
 """Of AdamW."""
 
 _VALIDATION_ITEMS = 256
-_GRADIENT = "the gradient"
 _PATIENCE = 100  # updates that may be skipped in a row before the run is given up
 
 
@@ -191,6 +190,11 @@ class Trainer:
         self.chain.train()
         self._update(0)
 
+    @property
+    def bits_per_dim(self) -> float | None:
+        """Of the validation whose weights are kept; None without a bound, or before the first."""
+        return self._best_bits if self._state.best else self._validation.bits_per_dim
+
     def _keep_if_best(self, validation: Validation) -> None:
         self._validation = self._processes.agreed(lambda: validation)  # or processes might disagree by a rounding
         bits, bound = self._validation.bits_per_dim, all(kernel.trains_bound for kernel in self.chain.each_kernel())
@@ -222,7 +226,10 @@ class Trainer:
             seconds = float(numbers.get("seconds", 0.0))  # which older ones say nothing of
             validation, best = Validation.from_json(numbers["validation"]), numbers["best"]
             self._best_update, self._best_bits = (0, math.inf) if best is None else (int(best[0]), float(best[1]))
-        except (KeyError, TypeError, ValueError) as error:
+            most = self.config.updates if self.config.time is None else checkpoint.update
+            if not 0 <= min(progress) <= max(progress) <= checkpoint.update <= most:
+                raise ValueError(f"updates {progress} of {checkpoint.update}")
+        except (IndexError, KeyError, TypeError, ValueError, OverflowError) as error:
             raise SaltusError("the checkpoint does not say how far its training was; remove it, or train anew") from error
         self._state.fill(checkpoint.tensors, best is not None)
         self._updates, self._skipped, self._in_a_row = progress
@@ -237,8 +244,8 @@ class Trainer:
         means = {name: total / self.config.batch / batch.y[0].numel() for name, total in sums.items()}
         finite = math.isfinite(norm) and math.isfinite(sum(means.values()))
         if not finite:
-            faults = self._processes.everyones(_fault(loss))
-            self._fault = next((fault for fault in faults if fault != _GRADIENT), _GRADIENT)
+            faults = self._processes.everyones(fault_of(loss))
+            self._fault = next((fault for fault in faults if fault != GRADIENT), GRADIENT)
         else:
             for group in self._optimiser.param_groups:
                 group["lr"] = self.config.learning_rate * self.schedule.learning_rate(update, self.config.warm_up)
@@ -290,11 +297,3 @@ class Trainer:
     def _precision(self) -> torch.autocast:
         """Of updates, and of validations, whose figures are to watch alone."""
         return torch.autocast(self._device.type, torch.bfloat16, enabled=bool(self.config.bf16))
-
-
-def _fault(loss: Loss) -> str:
-    """Where a loss is not finite, in words."""
-    for name, value in loss.terms.items():
-        if (broken := ~value.detach().isfinite().cpu()).any():
-            return f"the term {name} of level {int(loss.level[broken][0])}"
-    return _GRADIENT

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from saltus.data import DataSet
 from saltus.extras import needs
+from saltus.files import write_atomically
 from saltus.studies.collapse.experiment import Exact, Plan, Record, Sampled, SamplerKind, Source, Trained
 from saltus.studies.pages import MARKERS, PALETTE, Table, markup, picture, render, svg
 
@@ -51,7 +52,7 @@ def write_page(data: DataSet, plan: Plan, records: Sequence[Record], summary: di
             "sampled": _pictures(*_by_sampler(sampled), pictured),
         },
     )
-    file.write_text(text, encoding="utf-8")
+    write_atomically(file, text)
 
 
 def _figure(panels: int) -> tuple[Figure, list[Axes]]:

@@ -91,10 +91,13 @@ class Comparison:
 
     def rows(self, calls: int) -> Iterator[dict[str, Any]]:
         """One row for each model and sampler that takes part at so many calls, as soon as it is measured."""
-        for model in (model for model in self.models if model.calls is None or calls in model.calls):
-            for index, sampler in enumerate(model.networks[0].samplers):
-                if sampler.name in self._names and sampler.choices(calls):
-                    yield self._row(model, index, calls)
+        yield from (self._row(model, index, calls) for model, index in self.parts(calls))
+
+    def parts(self, calls: int) -> list[tuple[Model, int]]:
+        """The models that take part at so many calls, each with the numbers of its samplers that do."""
+        models = [model for model in self.models if model.calls is None or calls in model.calls]
+        samplers = [(model, index, sampler) for model in models for index, sampler in enumerate(model.networks[0].samplers)]
+        return [(model, index) for model, index, sampler in samplers if sampler.name in self._names and sampler.choices(calls)]
 
     def _row(self, model: Model, index: int, calls: int) -> dict[str, Any]:
         first = model.networks[0].samplers[index]

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from saltus.evaluation import METRICS
 from saltus.extras import needs
+from saltus.files import write_atomically
 from saltus.studies.compare.models import PERFECT
 from saltus.studies.pages import MARKERS, PALETTE, Picture, Table, literal, picture, render, svg
 
@@ -37,7 +38,7 @@ def write_page(summary: dict[str, Any], file: Path, *, pictured: Callable[[Row],
     metrics = [_metric(summary, name) for name in METRICS if name in summary["rows"][0]["metrics"]]
     more = list(_more(summary, pictured, shown))
     text = render("compare.html", title=title, summary=summary, sets=_sets(summary), perfect=PERFECT, metrics=metrics, more=more)
-    file.write_text(text, encoding="utf-8")
+    write_atomically(file, text)
 
 
 def _sets(summary: dict[str, Any]) -> str:
