@@ -88,7 +88,7 @@ print("done")
 
 def test_the_core_needs_no_extra(tmp_path: Path) -> None:
     """A table is read, learned, saved, sampled and bounded, in Python and on the command line."""
-    libraries = ["datasets", "diffusers", "jinja2", "matplotlib", "pyarrow", "torchmetrics"]
+    libraries = ["accelerate", "datasets", "diffusers", "jinja2", "matplotlib", "pyarrow", "tensorboard", "torchmetrics"]
     code = CORE.format(libraries=libraries)
     here = {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")])}
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=here, capture_output=True, text=True, check=False)

@@ -16,8 +16,11 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from saltus import Chain
+from saltus import Chain, SaltusError
+from saltus.launched import own_device, together
 from saltus.training import Config, train
+from tests.helpers.checks import assert_one_sentence
+from tests.helpers.hidden import hidden
 from tests.helpers.launch import launch, waited
 from tests.helpers.shares import OPTIONS, data, figures
 
@@ -58,6 +61,19 @@ def test_shares_give_what_one_process_gives(n: int, tmp_path: Path, alone: Path)
         torch.testing.assert_close(here[0], samples, rtol=1e-4, atol=1e-5)
         assert here[1] == pytest.approx(bounds, rel=1e-5)
         assert here[2] == units
+
+
+def test_a_device_is_one_processs_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert (own_device("cuda"), own_device("cuda:3"), own_device("cpu")) == ("cuda", "cuda:3", "cpu")  # alone
+    for name, value in {"RANK": "5", "WORLD_SIZE": "8", "LOCAL_RANK": "1", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    assert (own_device("cuda"), own_device("cpu")) == ("cuda:1", "cpu")
+    with pytest.raises(SaltusError, match="the device cuda:3 was given to several processes, which take one each; give cuda") as error:
+        own_device("cuda:3")
+    assert_one_sentence(error)
+    with hidden("accelerate"), pytest.raises(SaltusError, match=r"this needs accelerate, .* pip install 'saltus\[scale\]'"):
+        together(torch.device("cpu"))
 
 
 LONG: dict[str, Any] = {**OPTIONS, "updates": 60, "batch": 40}

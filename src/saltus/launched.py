@@ -19,12 +19,28 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor, nn
 
-__all__ = ["Launched", "together"]
+__all__ = ["Launched", "own_device", "together"]
 
 T = TypeVar("T")
 _LONGEST = timedelta(hours=2)  # that processes wait for one, which fits a mixture or measures
 _LOST = ("gloo", "Connection closed", "Connection reset", "Broken pipe", "NCCL")
 """Words of an error of communication, where it has no class of its own."""
+
+
+def own_device(name: str) -> str:
+    """The device of this process, of several that each have one of a machine's.
+
+    Raises:
+        SaltusError: if one was named for all.
+    """
+    import torch
+
+    if alone() or name == "cpu":
+        return name
+    if ":" in name:
+        raise SaltusError(f"the device {name} was given to several processes, which take one each; give {name.partition(':')[0]}")
+    devices = max(1, torch.get_device_module(name).device_count())
+    return f"{name}:{int(os.environ['LOCAL_RANK']) % devices}"
 
 
 def together(device: torch.device) -> Processes:

@@ -71,11 +71,7 @@ class Processes:
         return run_of(n, self.rank, self.world, unit)
 
     def device(self, asked: torch.device) -> torch.device:
-        """Where this one computes.
-
-        Raises:
-            SaltusError: if that cannot be by itself.
-        """
+        """Where this one computes."""
         return asked
 
     def prepare(self, loss: nn.Module, optimiser: torch.optim.Optimizer, *, uneven: bool) -> nn.Module:

@@ -99,6 +99,8 @@ def main() -> None:
     _check_agreement(processes)
     _check_gradients(processes)
     chain = train(data(), Config(**OPTIONS), folder / "run", quiet=True)
+    timed = train(data(), Config(**(OPTIONS | {"updates": 5000, "time": 0.5})), quiet=True)  # by the main one's clock
+    assert all(torch.equal(a, b) for a, b in zip(processes.agreed(lambda: timed).parameters(), timed.parameters(), strict=True))
     torch.save(figures(chain, processes), folder / f"{processes.rank}.pt")
 
 

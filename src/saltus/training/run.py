@@ -25,7 +25,7 @@ from saltus import storage
 from saltus.chain import Chain, OraclePrior
 from saltus.data import DataSet
 from saltus.errors import SaltusError
-from saltus.launched import together
+from saltus.launched import own_device, together
 from saltus.oracles import LowRankMixture
 from saltus.processes import Processes
 from saltus.terminal import tell
@@ -109,7 +109,7 @@ def train(
         began = time.monotonic()
         found, chain, config = processes.agreed(opening)
         trainer = Trainer(chain.to(processes.device(place)), data, config, level_sampling=level_sampling, processes=processes)
-        trainer.schedule.resume(time.monotonic() - began)  # fitting what the chain starts from took time too
+        trainer.schedule.resume(processes.mains(time.monotonic() - began))  # fitting what the chain starts from took time too
         if home is not None:
             checkpoint = processes.agreed(Checkpoints(home / CHECKPOINTS).latest)
             if checkpoint is not None:
@@ -134,7 +134,7 @@ def usable_device(device: str) -> torch.device:
         SaltusError: if it cannot be used here.
     """
     try:
-        number = torch.zeros(1, device=device)
+        number = torch.zeros(1, device=own_device(device))
         number.cpu()  # a device that holds no numbers, such as meta, cannot
     except (RuntimeError, AssertionError):  # AssertionError: torch was built without it
         raise SaltusError(f"device {device} cannot be used here; give one that torch finds on this machine, or leave it at cpu") from None
