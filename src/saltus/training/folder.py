@@ -145,10 +145,11 @@ def _planned(folder: Path, calls: int) -> Levels | None:
         return None
     try:
         found = _json(file)["plans"].get(str(calls))
-        levels = None if found is None else Levels(found["times"])
-        if levels is not None and calls != levels.L:
-            raise SaltusError(f"it has a grid of {levels.L} calls for {calls}")
-        return levels
+        if found is None:
+            return None
+        if not isinstance(found["times"], list) or len(found["times"]) != calls + 1:
+            raise ValueError("a grid of another number of calls")
+        return Levels(found["times"])
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise SaltusError(f"{file} is damaged; remove it, or plan again with: saltus plan {folder}") from error
 
