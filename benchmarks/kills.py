@@ -26,7 +26,7 @@ from saltus.machine import describe_machine
 
 REPORT = Path("docs/results/kills.md")
 KILLS, EACH = 30, 6  # kills in all, and of one training
-UPDATES, BETWEEN = 400, 0.25  # seconds between checkpoints, so that most kills find some
+UPDATES, BETWEEN = 200, 0.25  # seconds between checkpoints, so that most kills find some
 SCRIPT = f"""
 import sys
 from saltus.data import digits
