@@ -23,11 +23,11 @@ _CLOSEST = 0.005  # share of the values that may lie in the straight part around
 
 
 def bend(x: Array, number: Number) -> tuple[float, float]:
-    """The centre and the bend of the axis for numbers x (n,), in the range and steps of `number`; (0, infinity) for straight.
+    """The centre and the bend of the axis for numbers x (n,), in the range and steps of `number`; `low` and infinity for straight.
 
     Half of the numbers fit the mean and the deviation on each axis, the other half tells which is best.
     """
-    straight = (0.0, math.inf)
+    straight = (number.low, math.inf)
     spread = float(x.std()) if len(x) >= _FEWEST else 0.0
     if spread <= _STEPS * number.step:
         return straight

@@ -114,7 +114,7 @@ def _spacing(values: Array, eps: float) -> float:
 
 def _number(low: float, high: float, step: float, train: Array) -> Number:
     """The axis of numbers from low to high."""
-    plain = _standardised(Number(low, high, step=step), train)
+    plain = _standardised(Number(low, high, step=step, centre=low), train)
     spikes = _spikes(plain, train)
     centre, scale = bend(train[~np.isin(train, spikes)], plain)
     bent: dict[str, Any] = {"step": step, "centre": centre, "bend": scale}

@@ -179,11 +179,11 @@ class Numbers:
         }
         on = AxisTensors(**plain, atoms=atoms, starts=atoms, ends=atoms, least=atoms, **which)
         before = torch.arange(most)[:, None] * on.gap
-        starts, ends = (self._bent(atoms.T + side * on.step / 2, on) for side in (-1, 1))
+        starts, ends = (self._bent(atoms.T, on, side) for side in (-1, 1))
         return on._replace(starts=(starts + before).T, ends=(ends + before + on.gap).T, least=self._least(on))
 
     def _least(self, on: AxisTensors) -> Tensor:
-        low, high = (self._bent(end + on.step / 2, on) - self._bent(end - on.step / 2, on) for end in (on.low, on.high))
+        low, high = (self._bent(end, on, 1) - self._bent(end, on, -1) for end in (on.low, on.high))
         narrowest = torch.minimum(low, high) / on.std  # far from the centre of a bent axis
         counted = (narrowest / _WHOLE).clamp_min(_LEAST_COUNTED)
         return torch.where(on.step > 0, counted, _LEAST)
@@ -191,7 +191,7 @@ class Numbers:
     def _ends(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Where what numbers own begins and ends, without the openness of the range."""
         on = self.columns(x.device)
-        below, above = (self._bent(x + side * on.step / 2, on) for side in (-1, 1))
+        below, above = (self._bent(x, on, side) for side in (-1, 1))
         if on.atoms.shape[1]:
             near = on.step[:, None] / 4  # so that rounding tells no value from itself
             below = below + on.gap * (on.atoms < x[..., None] - near).sum(-1)
@@ -215,13 +215,14 @@ class Numbers:
         step = torch.where(on.step > 0, on.step, 1.0)
         return torch.where(on.step > 0, on.low + step * ((x - on.low) / step).round(), x), (on.step > 0) | inside.any(-1)
 
-    def _bent(self, x: Tensor, on: AxisTensors) -> Tensor:
-        """T(x)."""
+    def _bent(self, x: Tensor, on: AxisTensors, side: int) -> Tensor:
+        """T(x - h/2) for side -1, T(x + h/2) for 1: half a step is added near the centre, where it is not lost to rounding."""
+        away = x - on.centre + side * on.step / 2
         if not self._curved:
-            return x - on.centre
+            return away
         straight = torch.isinf(on.bend)
         scale = torch.where(straight, 1.0, on.bend)
-        return torch.where(straight, x - on.centre, scale * torch.asinh((x - on.centre) / scale))
+        return torch.where(straight, away, scale * torch.asinh(away / scale))
 
     def _straight(self, u: Tensor, on: AxisTensors) -> Tensor:
         """The distance from the centre, of T."""
