@@ -30,7 +30,6 @@ __all__ = ["evaluate_command"]
 _FILE, _FEWEST = "evaluation.json", 2  # samples in a third
 _SAMPLES = "samples.npz"
 _RUN_OPTIONS = ("seeds", "calls", *SAMPLING_OPTIONS, "importance_samples", "by_level")
-_progress = tell
 _CLASS_ITEMS = 200  # whose bound is summed over classes: each takes two bounds a class
 
 
@@ -40,7 +39,9 @@ def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
     except ValueError:
         seeds = ()
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise click.BadParameter(f"{value!r} are no seeds; expected different numbers from 0 on with commas between them, such as 0,1,2")
+        raise click.BadParameter(
+            f"{value!r:.60} are no seeds; expected different numbers from 0 on with commas between them, such as 0,1,2"
+        )
     return seeds
 
 
@@ -97,7 +98,7 @@ def evaluate_command(
     else:
         _refuse(_RUN_OPTIONS, target)
         result, words = _samples(target, data, n, inception)
-    say(as_json, result, words)  # before they are written, for which there may be no room
+    say(as_json, result, words)  # before there may be no room
     if out is not None:
         write_atomically(out / _FILE, to_json(result, indent=1) + "\n")
         tell(f"The figures are in {out / _FILE}", result=not as_json)
@@ -133,15 +134,15 @@ def _run(
     evaluator = _evaluator(items, n or _default(items), inception)
     told = items.conditions_for(chain.condition, "test")
     condition = None if told is None else subsample(told, MOST_ITEMS, seed=evaluator.seed)
-    report = evaluate(ChainSampler(chain, sampling, condition), evaluator, seeds, progress=_progress)
-    _progress(f"the likelihood bound of {evaluator.n_real} {evaluator.part} items")
+    report = evaluate(ChainSampler(chain, sampling, condition), evaluator, seeds, progress=tell)
+    tell(f"the likelihood bound of {evaluator.n_real} {evaluator.part} items")
     eta = sampling.eta if chain.has_bound_at(sampling.eta) else 1.0
     bound = likelihood(chain, evaluator.real, items.encoding, condition=condition, importance_samples=importance_samples, eta=eta)
     few = None if condition is None else condition[:LATENT_ITEMS]
     weighted = bound.importance_samples if bound else None
     uses = latent_use(chain, evaluator.real[:LATENT_ITEMS], condition=few, importance_samples=weighted) if bound else []
     classes = _classes(chain, evaluator.real, condition) if bound and condition is not None else None
-    _progress("the same of closed forms: one Gaussian, and a mixture")
+    tell("the same of closed forms: one Gaussian, and a mixture")
     floors = closed_forms(chain, items, evaluator.real, condition=condition)
     measured = {name: evaluator.measure(closed_samples(floor.oracle, items, evaluator.n, seed=0)) for name, floor in floors.items()}
     made = {"run": str(run), "calls": chain.levels.L, **asdict(sampling), "latent_use": [asdict(use) for use in uses], "classes": classes}
@@ -173,7 +174,7 @@ def _classes(chain: Chain, real: Tensor, condition: Tensor) -> dict[str, Any] | 
     if not isinstance(chain.condition, ClassCondition):
         return None
     n = min(_CLASS_ITEMS, len(real))
-    _progress(f"the bound of {n} items whose class is not told")
+    tell(f"the bound of {n} items whose class is not told")
     found = chain.class_bound(real[:n].to(like(chain)))
     nats, right = found.total.double(), (found.posterior.argmax(1).cpu() == condition[:n]).double()
     bits, error = bits_per_dim(nats.mean(), chain.event_shape), nats.std() / n**0.5
@@ -202,7 +203,7 @@ def _samples(place: Path, data: str | None, n: int | None, inception: bool) -> t
         raise SaltusError(f"{place} holds {len(y)} samples, which are measured in thirds; expected at least {THIRDS * _FEWEST}: give more")
     y = y[torch.randperm(len(y), generator=torch.Generator().manual_seed(0))]  # files may be sorted by class, and thirds are not to be
     evaluator = _evaluator(items, n or min(len(y) // THIRDS, _default(items)), inception)
-    report = evaluate_items(y, evaluator, progress=_progress)
+    report = evaluate_items(y, evaluator, progress=tell)
     return _result({"samples": str(place)}, report, None), _words(f"samples of {place}, in thirds", report, None, {})
 
 
@@ -250,8 +251,8 @@ def _evaluator(items: DataSet, n: int, inception: bool) -> Evaluator:
 
     metrics, said = measurable(items, n, DEFAULT_METRICS + INCEPTION_METRICS * inception)
     if said:
-        _progress(said)
-    return Evaluator(items, n, metrics=metrics, progress=_progress)
+        tell(said)
+    return Evaluator(items, n, metrics=metrics, progress=tell)
 
 
 def _result(made: dict[str, Any], report: Report, bound: Likelihood | None) -> dict[str, Any]:

@@ -27,12 +27,13 @@ if TYPE_CHECKING:
 __all__ = ["sample"]
 
 _AT_ONCE = 2**22  # numbers held in memory
+_MOST_ITEMS = 10**10  # more would take years
 _PICTURED = 400  # items in the picture, at most
 
 
 @click.command()
 @click.argument("run", type=PLACE)
-@click.option("--n", type=click.IntRange(min=1), required=True, help="How many items to generate.")
+@click.option("--n", type=click.IntRange(min=1, max=_MOST_ITEMS), required=True, help="How many items to generate.")
 @click.option("--out", required=True, type=PLACE, help="Folder for samples.npz and, for images, samples.png.")
 @click.option("--calls", type=click.IntRange(min=1), help="Network calls of each item; for a run that was trained with --any-step.")
 @click.option(
@@ -84,7 +85,7 @@ def _parsed(chain: Chain, text: str, n: int) -> Tensor:
     if not text.endswith(".npy"):
         return chain.condition.check(chain.condition.parse(text), n)
     try:
-        values = np.load(text, allow_pickle=False)
+        values = np.load(Path(text).expanduser(), allow_pickle=False)
     except (OSError, ValueError, EOFError):
         raise SaltusError(f"the condition {text} cannot be read; expected a .npy file: write it with numpy.save") from None
     return chain.condition.check(values, n)
