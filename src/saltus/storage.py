@@ -10,17 +10,16 @@ file holds; only then are numbers read.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -29,6 +28,7 @@ from saltus.budget import Budget
 from saltus.errors import SaltusError
 from saltus.files import AGAIN, atomically, check_regular, parse_json, read_bytes, read_json, to_json, write_atomically
 from saltus.registry import Configurable, build, describe, in_brief
+from saltus.tensors import OpenTensors, opened
 
 __all__ = ["atomically", "mark_failed", "read", "read_document", "read_json", "to_json", "write", "write_atomically", "write_document"]
 
@@ -180,7 +180,7 @@ def _read_format2(folder: Path, name: str, raw: bytes) -> Configurable:
     if failed := document.get(_FAILED):
         raise SaltusError(f"{failed!s:.300}")
     places = (folder / file if file in files else None for file in (arguments_file, state_file))
-    with _opened(next(places)) as arguments, _opened(next(places)) as state:
+    with opened(next(places)) as arguments, opened(next(places)) as state:
         thing = _built(document.get(name), arguments, state)
         if isinstance(thing, nn.Module) != (state_file in files):
             raise SaltusError(f"a {type(thing).__name__} and {state_file} do not go together; {AGAIN}")
@@ -193,55 +193,17 @@ def _read_format2(folder: Path, name: str, raw: bytes) -> Configurable:
 def _read_format1(folder: Path, name: str, document: dict[str, Any]) -> Configurable:
     state_file, _ = _files(name)
     check_regular(folder / state_file)  # or safetensors tells that it is missing, without its name
-    with _opened(folder / state_file) as both:
+    with opened(folder / state_file) as both:
         found = storage_format1.tensor_names(document, list(both))
-        state = _Tensors(both.file, set(found.values()), both.size)
-        arguments = _Tensors(both.file, both.keys() - state.keys())
+        state = OpenTensors(both.file, set(found.values()), both.size)
+        arguments = OpenTensors(both.file, both.keys() - state.keys())
         thing = _built(storage_format1.description_of(document.get(name)), arguments, state)
         if isinstance(thing, nn.Module):
             _restore(thing, state, found, list(_FLOATS.values()))
     return thing
 
 
-class _Tensors(Mapping[str, Tensor]):
-    """Tensors of an open safetensors file, each of which is read when it is asked for.
-
-    Args:
-        file: None for no tensors.
-        names: of those that it gives.
-        size: of the file, in bytes.
-    """
-
-    def __init__(self, file: Any = None, names: Collection[str] = (), size: int = 0) -> None:
-        self.file, self._names, self.size = file, names, size
-
-    def __getitem__(self, name: str) -> Tensor:
-        if name not in self._names:
-            raise KeyError(name)
-        found: Tensor = self.file.get_tensor(name)
-        return found.clone()  # or the file stays mapped, and changes under the thing
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-
-@contextlib.contextmanager
-def _opened(file: Path | None) -> Iterator[_Tensors]:
-    if file is None:
-        yield _Tensors()
-        return
-    try:
-        found = safe_open(file, framework="pt")
-    except RuntimeError as error:  # as torch tells that it cannot map a file
-        raise OSError(errno.ENOMEM, in_brief(error), str(file)) from error
-    with found as opened:
-        yield _Tensors(opened, set(opened.keys()), file.stat().st_size)
-
-
-def _built(description: Any, arguments: _Tensors, state: _Tensors) -> Configurable:
+def _built(description: Any, arguments: OpenTensors, state: OpenTensors) -> Configurable:
     """The thing without its state, by whose number of tensors it is seen how much may be built."""
     budget = Budget(calls=_CALLS * (_FEW + len(arguments) + len(state)), numbers=_NUMBERS + arguments.size + state.size)
     with torch.random.fork_rng(devices=[]), budget:  # constructors draw random numbers, which are not the user's concern
@@ -251,7 +213,7 @@ def _built(description: Any, arguments: _Tensors, state: _Tensors) -> Configurab
     return thing
 
 
-def _restore(module: nn.Module, state: _Tensors, keys: Mapping[str, str], dtypes: list[str]) -> None:
+def _restore(module: nn.Module, state: OpenTensors, keys: Mapping[str, str], dtypes: list[str]) -> None:
     """Give a module without memory its state, in place.
 
     Args:

@@ -1,4 +1,4 @@
-"""What goes to a terminal is written here: what it would act on, in names and in files of others, is written out instead.
+r"""What goes to a terminal is written here: what it would act on, in names and in files of others, is written out instead.
 
 >>> shown("red\x1b[31m")
 'red\\x1b[31m'

@@ -175,7 +175,7 @@ class Chain(ChainProcess):
         self.check_items(y)
         k = self.importance_samples if importance_samples is None else importance_samples
         if batch < 1 or not 1 <= k <= MOST_SAMPLES:
-            raise ValueError(f"batch = {batch} and importance_samples = {k}; expected at least 1 of each, of these up to {MOST_SAMPLES:,}")
+            raise SaltusError(f"batch = {batch} and importance_samples = {k}; expected at least 1 of each, of these up to {MOST_SAMPLES:,}")
         if not 0 < eta <= 1:
             raise SaltusError(f"eta = {eta} was given for a bound; expected a share above 0 up to 1: without fresh noise there is none")
         given = self.given_condition(condition, len(y))

@@ -163,7 +163,7 @@ def parse_calls(_: click.Context, __: click.Parameter, value: str) -> tuple[int,
     except ValueError:
         calls = ()
     if not calls or calls[0] < 1:
-        raise click.BadParameter(f"{value!r} was given where numbers of calls from 1 up were expected; write them as 1,2,4,8")
+        raise click.BadParameter(f"{value!r:.60} was given where numbers of calls from 1 up were expected; write them as 1,2,4,8")
     return calls
 
 

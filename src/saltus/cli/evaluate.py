@@ -47,7 +47,9 @@ def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
     except ValueError:
         seeds = ()
     if not seeds or min(seeds) < 0 or len(set(seeds)) < len(seeds):
-        raise click.BadParameter(f"{value!r} are no seeds; expected different numbers from 0 on with commas between them, such as 0,1,2")
+        raise click.BadParameter(
+            f"{value!r:.60} are no seeds; expected different numbers from 0 on with commas between them, such as 0,1,2"
+        )
     return seeds
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["sample"]
 
 _AT_ONCE = 2**20  # numbers held in memory, and lost where the work is ended
+_MOST_ITEMS = 10**10  # more would take years
 
 
 def _part(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int, int] | None:
@@ -41,7 +42,7 @@ def _part(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int
 
 @click.command()
 @click.argument("run", type=PLACE)
-@click.option("--n", type=click.IntRange(min=1), required=True, help="How many items to generate.")
+@click.option("--n", type=click.IntRange(min=1, max=_MOST_ITEMS), required=True, help="How many items to generate.")
 @click.option(
     "--out",
     required=True,
@@ -150,7 +151,7 @@ def _parsed(chain: Chain, text: str, n: int) -> Tensor:
     if not text.endswith(".npy"):
         return chain.condition.check(chain.condition.parse(text), n)
     try:
-        values = np.load(text, allow_pickle=False)
+        values = np.load(Path(text).expanduser(), allow_pickle=False)
     except (OSError, ValueError, EOFError):
         raise SaltusError(f"the condition {text} cannot be read; expected a .npy file: write it with numpy.save") from None
     return chain.condition.check(values, n)

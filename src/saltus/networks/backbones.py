@@ -25,7 +25,7 @@ from saltus.errors import SaltusError
 from saltus.extras import needs
 from saltus.networks.conditioning import FEATURES, TIMES, ConditionChannels, ConditionEmbedding, log_snr_features
 from saltus.networks.conditions import Condition
-from saltus.networks.groups import GROUPS, MOST_BLOCKS, MOST_WIDTH, check_channels, check_size
+from saltus.networks.groups import GROUPS, MOST_BLOCKS, MOST_WIDTH, check_channels, check_shape, check_size
 from saltus.registry import Configurable
 
 __all__ = ["MLP", "UNet", "pad_to_multiple"]
@@ -111,6 +111,7 @@ class MLP(Configurable, nn.Module):
         condition: Condition | None = None,
     ) -> None:
         super().__init__()
+        check_shape(event_shape)
         check_size("width", width, MOST_WIDTH)
         check_size("depth", depth, MOST_BLOCKS)
         self.event_shape, self.outputs, self.latent, self.condition = tuple(event_shape), outputs, latent, condition

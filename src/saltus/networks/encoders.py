@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from saltus.errors import SaltusError
 from saltus.networks.conditioning import FEATURES, TIMES, ConditionChannels, ConditionEmbedding, log_snr_features
 from saltus.networks.conditions import Condition
-from saltus.networks.groups import GROUPS, MOST_WIDTH, check_channels, check_size
+from saltus.networks.groups import GROUPS, MOST_WIDTH, check_channels, check_shape, check_size
 from saltus.registry import Configurable
 
 __all__ = ["ConvEncoder", "MLPEncoder"]
@@ -28,6 +29,7 @@ class MLPEncoder(Configurable, nn.Module):
 
     def __init__(self, event_shape: Sequence[int], *, latent: int, width: int = 128, condition: Condition | None = None) -> None:
         super().__init__()
+        check_shape(event_shape)
         check_size("width", width, MOST_WIDTH)
         self.latent = latent
         size = 2 * math.prod(event_shape) + TIMES * FEATURES
@@ -48,12 +50,17 @@ class ConvEncoder(Configurable, nn.Module):
         latent: size of the latent.
         channels: of each resolution, finest first; multiples of 8.
         condition: what it is conditioned on.
+
+    Raises:
+        SaltusError: for items that are no images, or channels that cannot be.
     """
 
     def __init__(
         self, event_shape: Sequence[int], *, latent: int, channels: Sequence[int] = (32, 64), condition: Condition | None = None
     ) -> None:
         super().__init__()
+        if len(event_shape) != 3:
+            raise SaltusError(f"items have shape {tuple(event_shape)}; convolutions take images (C, H, W): take architecture mlp")
         check_channels(channels)
         self.latent = latent
         self.given = ConditionChannels(condition, event_shape)

@@ -6,11 +6,20 @@ from collections.abc import Sequence
 
 from saltus.errors import SaltusError
 
-__all__ = ["GROUPS", "MOST_BLOCKS", "MOST_WIDTH", "check_channels", "check_size"]
+__all__ = ["GROUPS", "MOST_BLOCKS", "MOST_WIDTH", "check_channels", "check_shape", "check_size"]
 
 GROUPS = 8
 MOST_BLOCKS, MOST_WIDTH = 1000, 2**20
 """Sizes beyond which a file is damaged, or an option mistyped."""
+
+_MOST_AXES, _LONGEST = 4, 2**31  # of an item
+
+
+def check_shape(event_shape: Sequence[int]) -> None:
+    """Raise SaltusError unless it is the shape of an item: a few axes, none without length."""
+    if not 1 <= len(event_shape) <= _MOST_AXES or not all(1 <= n < _LONGEST for n in event_shape):
+        shown = ", ".join(map(str, event_shape[: 2 * _MOST_AXES]))
+        raise SaltusError(f"items have shape ({shown}) and {len(event_shape)} axes; expected 1 to {_MOST_AXES} axes of length 1 or more")
 
 
 def check_channels(channels: Sequence[int]) -> None:
