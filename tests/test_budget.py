@@ -53,3 +53,13 @@ def test_random_numbers_are_those_without_a_budget() -> None:
     with Budget(calls=100, numbers=100):
         found = nn.Linear(3, 4).weight
     assert torch.equal(found, expected)
+
+
+def test_what_is_refused_leaves_gradients_on() -> None:
+    """The end of torch.no_grad is a call of torch too."""
+    for calls in range(8):
+        with pytest.raises(SaltusError, match="steps to build"), Budget(calls=calls, numbers=100):
+            while True:
+                with torch.no_grad():
+                    torch.zeros(())
+        assert torch.is_grad_enabled()

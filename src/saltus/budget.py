@@ -14,6 +14,7 @@ __all__ = ["Budget"]
 
 _FACTORIES = {torch.empty, torch.zeros, torch.ones, torch.full, torch.arange, torch.linspace, torch.eye, torch.rand, torch.randn}
 """Where large tensors come from."""
+_RESTORES: Any = torch._C._set_grad_enabled  # what ends torch.no_grad, which an error in its place would leave on
 
 
 class Budget(TorchFunctionMode):
@@ -38,7 +39,7 @@ class Budget(TorchFunctionMode):
 
     def __torch_function__(self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: dict[str, Any] | None = None) -> Any:
         self._called += 1
-        if self._calls is not None and self._called > self._calls:
+        if self._calls is not None and self._called > self._calls and func is not _RESTORES:
             raise SaltusError(f"its sizes take more than {self._calls:,} steps to build; give smaller ones")
         given = kwargs or {}
         if func in _FACTORIES and torch.device(given.get("device") or "cpu").type != "meta":

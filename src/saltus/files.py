@@ -73,6 +73,10 @@ def atomically(file: Path) -> Iterator[Path]:
         unique.chmod(mode)
         _sync(unique, os.O_RDWR)
         os.replace(unique, file)
+    except OSError as error:
+        if error.filename == str(unique):  # a name that tells a user nothing
+            error.filename = str(file)
+        raise
     finally:
         unique.unlink(missing_ok=True)
     if os.name == "posix":

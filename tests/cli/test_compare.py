@@ -21,6 +21,7 @@ from saltus.levels import Levels
 from saltus.studies.compare.comparison import Comparison
 from saltus.training import Config, train
 from tests.helpers.checks import assert_one_sentence
+from tests.helpers.terminal import saltus
 
 
 @pytest.fixture(autouse=True)
@@ -122,3 +123,18 @@ def test_mistakes_are_one_sentence(tmp_path: Path) -> None:
     assert "no run takes part at 3 calls, since all have fixed levels" in said("fixed", options=("--calls", "3"))
     for calls in ("all", "1,0", "few"):
         assert "numbers of calls from 1 up" in said("g", options=("--calls", calls))
+
+
+def test_names_that_mean_something_to_others_are_shown_as_they_are(tmp_path: Path) -> None:
+    """Two models that only their folders tell apart, so that these are in every table, curve and line of progress."""
+    names = ["a[/b]", "$\\frac$ [bold]\x1b[31m"]
+    for updates, name in enumerate(names, 1):
+        train(digits(), Config(kernel="gaussian", updates=updates), tmp_path / name, quiet=True)
+    options = ("--calls", "1", "--n", "128", "--sampler", "DDIM", "--out", "out\x1b[31m")
+    done = saltus("compare", *names, *options, cwd=tmp_path)
+    assert done.code == 0, done.stderr
+    for name in ("any step, a[/b]: DDIM", r"any step, $\frac$ [bold]\x1b[31m: DDIM"):
+        assert name in done.stdout
+    assert r", $\frac$ [bold]\x1b[31m, DDIM, 1 calls" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "a[/b]" in (tmp_path / "out\x1b[31m" / "compare.html").read_text()

@@ -99,7 +99,7 @@ WRONG: list[tuple[tuple[str, Callable[[Any], object], str], tuple[str, ...]]] = 
     (of("flow", "kernels.transforms", 10**9), ("transforms is 1000000000",)),
     (of("flow", "kernels.variance", -1), ("variance = -1", "expected a positive number")),
     (of("flow", "kernels.event_shape", [2, 2]), ("items have shape (2, 2)", "a flow takes rows")),
-    (of("rows", "encoding.shape", [3]), ("Standardised", "mean (2,) and std (2,)")),
+    (of("rows", "encoding.columns", []), ("Columns", "items of shape (0,) cannot be vector")),
     (of("bins", "encoding", ENCODING), ("the encoding is of items (1, 9, 9) and the kernels of (1, 8, 8)",)),
     (of("rows", "kernels.decoder.backbone.condition.names", ["a"] * 100_000), ("ClassCondition",)),
 ]

@@ -48,7 +48,7 @@ WRONG: list[tuple[str, int, str]] = [
     (f"{TRAIN} --batch 1000000000000", 2, "option batch was given as '1000000000000'"),
     (f"{TRAIN} --updates {'9' * 5000}", 2, "option updates was given as '999"),
     (f"{TRAIN} --importance-samples 1000000000000", 2, "option importance_samples was given as"),
-    (f"{TRAIN} --channels 1000000000,2", 2, "option channels.0 was given as"),
+    (f"{TRAIN} --network-channels 1000000000,2", 2, "option channels.0 was given as"),
     (f"{TRAIN} --times 0,1e-300,3", 2, "expected times that are at least 1e-10 apart"),
     (f"{SAMPLE} --calls 1000000000000", 1, "L = 1000000000000; expected at least one level, and at most 10,000"),
     ("sample rows --n 1000000000000 --out new", 2, "1000000000000 is not in the range"),

@@ -71,9 +71,10 @@ def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int
         "closed_forms": closed,
         "plans": {str(number): {"times": list(p.times), "steps": list(p.steps), "prior": p.prior} for number, p in plans.items()},
     }
+    say(as_json, result, "\n".join([*_words(costs, plans, len(y)), *floors]))  # before there may be no room
     write_atomically(place / PLAN, to_json(result, indent=1) + "\n")
     draw_costs(costs, plans, place / _PICTURE)
-    say(as_json, result, "\n".join([*_words(costs, plans, len(y)), *floors, f"{PLAN} and {_PICTURE} are in {place}/"]))
+    tell(f"{PLAN} and {_PICTURE} are in {place}/", result=not as_json)
 
 
 def _floors(chain: Chain, items: DataSet, y: Tensor, condition: Tensor | None, plans: dict[int, Plan]) -> tuple[list[str], dict[str, Any]]:
