@@ -44,6 +44,7 @@ NETWORKS: dict[str, dict[str, Any]] = {
 """Of digits, and of images of 16 x 16 pixels; batches that 1, 2 and 3 processes divide."""
 SIZE, LARGE, COLOURS = 16, 64, 3
 IMAGES = 64
+ENDLESS = 10**8  # updates, none of the first of which is validated
 BESIDE = ("buffer", "level_sampling")
 
 
@@ -60,7 +61,7 @@ def data_of(network: str) -> DataSet:
 
 def trainer_of(network: str, data: DataSet, batch: int, processes: Processes | None) -> Trainer:
     """Without a validation in the first updates."""
-    config = Config(**(NETWORKS[network] | {"batch": batch, "updates": 10**9, "prior": "normal"}))
+    config = Config(**(NETWORKS[network] | {"batch": batch, "updates": ENDLESS, "prior": "normal"}))
     return Trainer(build_chain(config, data), data, config, processes=processes)
 
 
@@ -153,7 +154,7 @@ def memory() -> list[str]:
 def large_work() -> Work:
     """The U-Net of the small preset on colour images of 64 x 64, counted."""
     data = images(LARGE, COLOURS)
-    config = Config(architecture="unet", preset="small", levels=4, batch=2, prior="normal", updates=10**9)
+    config = Config(architecture="unet", preset="small", levels=4, batch=2, prior="normal", updates=ENDLESS)
     chain = build_chain(config, data)
     with FlopCounterMode(display=False) as update:
         activations = kept_bytes(Trainer(chain, data, config)) / config.batch
