@@ -14,9 +14,11 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from cases import GAUSSIAN, NOISY, RECIPES, SMALL, Case, Recipe, Work, best_sampler, decoder_parameters
 from commands import command_line, in_miniature
-from saltus.chain import Chain, Loss
+from saltus.chain import Chain
 from saltus.data import DataSet, load
 from saltus.evaluation import METRICS, ChainSampler, Evaluator, chosen_by, evaluate
 from saltus.kernels import DEFAULT, KERNELS, Pair, Terms, Trainable, VAEKernel, Weights
@@ -38,7 +40,7 @@ FREE = 1.0  # nats of an item's KL at a step that cost nothing
 class EqualParts(LevelSampling):
     """Levels that get equal parts of each batch, whatever their losses are."""
 
-    def update(self, loss: Loss) -> None:
+    def take(self, sums: np.ndarray) -> None:
         """Nothing is learned from a loss."""
 
 

@@ -75,7 +75,7 @@ def test_an_interrupted_run_keeps_what_it_reached(tmp_path: Path, data: DataSet,
         train(data, Config(updates=UPDATES), tmp_path / "run", quiet=True)
     assert Chain.load(tmp_path / "run").sample(1, seed=0).shape == (1, 1, 8, 8)
     assert updates_done(tmp_path / "run") == 3
-    assert load_config(tmp_path / "run") == Config(updates=UPDATES, prior="mixture")  # as was decided
+    assert load_config(tmp_path / "run") == Config(updates=UPDATES, prior="mixture", bf16=False, channels_last=False)  # as was decided
 
 
 def test_a_run_knows_its_data_and_tells_others(tmp_path: Path, data: DataSet) -> None:

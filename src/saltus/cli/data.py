@@ -88,7 +88,6 @@ def _few(words: Sequence[str]) -> str:
 
 
 def _table(columns: Sequence[Column]) -> Table:
-    from rich.markup import escape
     from rich.table import Table
 
     from saltus.data.checks import plain
@@ -100,5 +99,5 @@ def _table(columns: Sequence[Column]) -> Table:
         table.add_column(heading, justify="right")
     for column in columns[:_SHOWN]:
         numbers = (f"{value:.6g}" for value in (column.least, column.mean, column.greatest))
-        table.add_row(escape(plain(column.name)), column.dtype, *numbers, f"{column.different:,}")
+        table.add_row(plain(column.name), column.dtype, *numbers, f"{column.different:,}")
     return table

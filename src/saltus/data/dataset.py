@@ -118,6 +118,7 @@ class DataSet:
         Raises:
             SaltusError: if the arrays cannot be used, as for files.
 
+        >>> import numpy as np
         >>> rows = np.random.default_rng(0).normal(size=(500, 3))
         >>> DataSet.from_arrays(rows, labels=rows[:, 0] > 0, condition="labels").condition.summary()
         '2 classes'
