@@ -67,6 +67,10 @@ def test_what_would_take_long_is_not_chosen(data: DataSet, monkeypatch: pytest.M
     monkeypatch.setattr(choice, "_MOST", 0)
     monkeypatch.setattr(choice, "multiply_adds", lambda _: 1)
     assert choose_sampling(chain_of(data, Pretended), data) == DEFAULT
+    monkeypatch.setattr(choice, "multiply_adds", lambda _: 0)
+    assert choose_sampling(chain_of(data, Pretended), data) == BEST
+    monkeypatch.setattr(choice, "_MOST_CALLS", 2)
+    assert choose_sampling(chain_of(data, Pretended), data) == DEFAULT
 
 
 def test_a_chain_is_sampled_as_it_was_kept(data: DataSet, tmp_path: Path) -> None:

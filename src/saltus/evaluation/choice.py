@@ -30,6 +30,7 @@ TEMPERATURES = (1.0, 0.85, 1.25, 1.5, 1.75, 2.0)
 _ETAS = (1.0, 0.5)
 _SEEDS = 3
 _SPREADS = 2
+_MOST_CALLS = 32  # of a sample: with more, settings matter little and figures take long
 _MOST = 2**40  # multiply-adds of the samples of one figure: a minute of one core, or so
 
 
@@ -49,7 +50,7 @@ def choose_sampling(chain: Chain, data: DataSet, *, progress: Progress = silent)
     too few validation items, have the default.
     """
     metric, n = chosen_by(data), min(CHOICE_ITEMS, len(data.validation), len(data.train))
-    if n < METRICS[metric].fewest or n * multiply_adds(chain) > _MOST:
+    if n < METRICS[metric].fewest or chain.levels.L > _MOST_CALLS or n * multiply_adds(chain) > _MOST:
         return DEFAULT
     evaluator = Evaluator(data, n, part="validation", metrics=(metric,))
     told = data.conditions_for(chain.condition, "validation")
