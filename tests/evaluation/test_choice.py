@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
+import math
 from pathlib import Path
 from typing import Any
 
@@ -48,19 +48,30 @@ def test_what_the_kernels_do_not_know_is_not_tried(data: DataSet) -> None:
     assert list(choice._tried(chain_of(data)))[2] == [{"eta": 0.5}]
 
 
-def test_chance_changes_nothing(data: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Samplers of one distribution differ by chance; the twin, for which any smaller figure would do, takes one of them."""
+class Alike(Chain):
+    """A chain that samples the same distribution however it is asked to."""
 
-    class Alike(Pretended):
-        def sample(self, n: int, *, seed: int, sampling: Sampling | None = None, **options: Any) -> Tensor:
-            place = hash(sampling or DEFAULT) % 1000
-            return torch.randn(n, 2, generator=torch.Generator().manual_seed(seed % 1000 + 1000 * place))
+    number = 0
 
-    chain = chain_of(data, Alike)
-    assert choose_sampling(chain, data) == DEFAULT
-    monkeypatch.setattr(statistics, "stdev", lambda _: 0.0)
-    monkeypatch.setattr(choice, "TEMPERATURES", (1.0, *(1 + number / 100 for number in range(1, 20))))
-    assert choose_sampling(chain, data) != DEFAULT
+    def sample(self, n: int, *, seed: int, **options: Any) -> Tensor:
+        return torch.randn(n, 2, generator=torch.Generator().manual_seed(1000 * self.number + seed % 1000))
+
+
+def changes(data: DataSet, times: int) -> int:
+    """How many of so many chains are not sampled by default."""
+    chain, found = chain_of(data, Alike), 0
+    for number in range(times):
+        Alike.number = number
+        found += choose_sampling(chain, data) != DEFAULT
+    return found
+
+
+def test_chance_seldom_changes_anything(data: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three settings at a hundredth each; the twin takes every second value that once looked better."""
+    times, rate = 20, 3 * choice._BY_CHANCE
+    assert changes(data, times) <= times * rate + 4 * math.sqrt(times * rate)
+    monkeypatch.setattr(choice, "_BY_CHANCE", 0.5)
+    assert changes(data, times) > times / 2
 
 
 def test_what_would_take_long_is_not_chosen(data: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
