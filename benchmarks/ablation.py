@@ -21,10 +21,10 @@ from commands import command_line, in_miniature
 from saltus.chain import Chain
 from saltus.data import DataSet, load
 from saltus.evaluation import METRICS, ChainSampler, Evaluator, chosen_by, evaluate
+from saltus.files import to_json
 from saltus.kernels import DEFAULT, KERNELS, Pair, Terms, Trainable, VAEKernel, Weights
 from saltus.machine import describe_machine
 from saltus.process import Noise
-from saltus.storage import to_json
 from saltus.studies.compare.page import plus_minus
 from saltus.training import LevelSampling
 

@@ -32,9 +32,9 @@ from commands import in_miniature
 from saltus.chain import Chain, pair_costs
 from saltus.data import DataSet, load, subsample
 from saltus.evaluation import Evaluator
+from saltus.files import to_json
 from saltus.levels import Levels
 from saltus.machine import keep_freed_memory
-from saltus.storage import to_json
 from saltus.studies.compare.comparison import Comparison
 from saltus.studies.compare.models import Model, Network, load_models
 from saltus.studies.compare.samplers import Choice, NamedSampler

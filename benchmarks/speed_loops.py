@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import types
 from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec
 from typing import Any
 
 import torch
@@ -100,16 +101,20 @@ def of_diffusers(items: Tensor, precision: str) -> Iterator[None]:
 
 def of_denoising_diffusion_pytorch(items: Tensor) -> Iterator[None]:
     """The loop of its `Trainer.train`, https://github.com/lucidrains/denoising-diffusion-pytorch; it takes square images alone."""
+    from accelerate import Accelerator
+
+    accelerator, network = Accelerator(cpu=True), network_of(items.shape[1:])  # first: diffusers looks for torchvision itself
     for name in ("torchvision", "torchvision.transforms", "torchvision.utils"):
         sys.modules[name] = types.ModuleType(name)
+        sys.modules[name].__spec__ = ModuleSpec(name, None)
     sys.modules["torchvision"].transforms = sys.modules["torchvision.transforms"]  # type: ignore[attr-defined]
     sys.modules["torchvision"].utils = sys.modules["torchvision.utils"]  # type: ignore[attr-defined]
-    from accelerate import Accelerator
     from denoising_diffusion_pytorch.denoising_diffusion_pytorch import GaussianDiffusion
     from ema_pytorch import EMA
 
-    accelerator, network = Accelerator(cpu=True), network_of(items.shape[1:])
-    network.channels, network.self_condition, network.random_or_learned_sinusoidal_cond = items.shape[1], False, False  # type: ignore[assignment]
+    told: dict[str, Any] = {"channels": items.shape[1], "out_dim": items.shape[1], "self_condition": False}
+    for name, value in {**told, "random_or_learned_sinusoidal_cond": False}.items():
+        setattr(network, name, value)  # what its own network says of itself
     forward = network.forward
     network.forward = lambda x, t, _=None: forward(x, t)
     model: Any = GaussianDiffusion(network, image_size=items.shape[-1], timesteps=STEPS)

@@ -25,6 +25,7 @@ GROUND = {
     "storage",
     "storage_format1",
     "tensors",
+    "words",
     "extras",
     "machine",
     "pretrained",

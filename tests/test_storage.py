@@ -22,12 +22,13 @@ from saltus import storage
 from saltus.chain import Chain, OraclePrior, StandardNormal
 from saltus.data import Standardised
 from saltus.errors import SaltusError
+from saltus.files import read_json, to_json, write_atomically
 from saltus.kernels import DeterministicKernel, GaussianKernel, Preconditioned, Variance
 from saltus.levels import Levels
 from saltus.likelihoods import GaussianHead
 from saltus.networks import MLP, UNet
 from saltus.registry import Configurable
-from saltus.storage import read, read_json, to_json, write, write_atomically
+from saltus.storage import read, write
 from tests.helpers.chains import MIXTURE, chain_of, data_for, kernels
 from tests.helpers.checks import assert_one_sentence
 from tests.helpers.forge import forge, set_argument

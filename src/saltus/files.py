@@ -13,7 +13,7 @@ from typing import Any
 import pydantic_core
 
 from saltus.errors import SaltusError
-from saltus.registry import in_brief
+from saltus.words import in_brief
 
 __all__ = ["AGAIN", "atomically", "check_regular", "parse_json", "read_bytes", "read_json", "to_json", "write_atomically"]
 

@@ -25,8 +25,9 @@ from torch import Tensor, nn
 
 from saltus.arguments import expected_of, fits
 from saltus.errors import SaltusError
+from saltus.words import in_brief
 
-__all__ = ["Configurable", "Registry", "Tensors", "build", "describe", "find", "in_brief"]
+__all__ = ["Configurable", "Registry", "Tensors", "build", "describe", "find"]
 
 Tensors = dict[str, Tensor]
 T = TypeVar("T")
@@ -42,7 +43,6 @@ _ROOMS = (
 )
 """Where the classes are that files may name."""
 _PLUGINS = "saltus.plugins"
-_LONGEST = 200  # letters of a message in another one
 
 _classes: dict[str, type[Configurable]] = {}
 
@@ -126,14 +126,6 @@ def _load_plugins() -> str:
         except Exception as error:
             failures.append(f" (the plugin {plugin.name} does not load: {in_brief(error)})")
     return "".join(failures)
-
-
-def in_brief(error: Exception) -> str:
-    """What an error says, as a part of a sentence; of another library's, its kind too."""
-    if isinstance(error, SaltusError):
-        return str(error)[:_LONGEST]
-    first = str(error).strip().partition("\n")[0].partition(". ")[0].rstrip(".")
-    return f"{type(error).__name__}: {first}"[:_LONGEST] if first else type(error).__name__
 
 
 class Registry(Generic[T]):

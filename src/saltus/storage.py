@@ -27,10 +27,11 @@ from saltus import storage_format1
 from saltus.budget import Budget
 from saltus.errors import SaltusError
 from saltus.files import AGAIN, atomically, check_regular, parse_json, read_bytes, read_json, to_json, write_atomically
-from saltus.registry import Configurable, build, describe, in_brief
+from saltus.registry import Configurable, build, describe
 from saltus.tensors import OpenTensors, opened
+from saltus.words import in_brief
 
-__all__ = ["atomically", "mark_failed", "read", "read_document", "read_json", "to_json", "write", "write_atomically", "write_document"]
+__all__ = ["mark_failed", "read", "read_document", "write", "write_document"]
 
 _FORMAT = 2
 _FLOATS = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}

@@ -11,7 +11,7 @@ from typing import Any
 from safetensors import safe_open
 from torch import Tensor
 
-from saltus.registry import in_brief
+from saltus.words import in_brief
 
 __all__ = ["OpenTensors", "opened"]
 

@@ -9,15 +9,20 @@ from __future__ import annotations
 import re
 import sys
 
-__all__ = ["shown", "shown_json", "tell"]
+__all__ = ["in_one_line", "shown", "shown_json", "tell"]
 
 _UNSAFE = re.compile("[\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
 """What JSON lets through and a terminal may act on: control characters, and those that turn the direction of a line."""
 
 
-def shown(text: str, *, lines: bool = True) -> str:
-    """A text as a terminal may show it; without `lines`, in one line."""
-    return "".join(letter if letter.isprintable() or (lines and letter in "\n\t") else repr(letter)[1:-1] for letter in text)
+def shown(text: str) -> str:
+    """A text as a terminal may show it."""
+    return "".join(letter if letter in "\n\t" else in_one_line(letter) for letter in text)
+
+
+def in_one_line(text: str) -> str:
+    """The same without ends of lines and tabs, as a name in a sentence is."""
+    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def shown_json(text: str) -> str:

@@ -11,8 +11,8 @@ import torch
 
 from saltus import Chain, Config, Model, SaltusError, digits, load
 from saltus.data import DataSet
+from saltus.files import to_json
 from saltus.levels import Levels
-from saltus.storage import to_json
 from tests.helpers.chains import chain_of
 from tests.helpers.checks import assert_one_sentence
 from tests.helpers.terminal import saltus

@@ -11,8 +11,8 @@ import torch
 
 from saltus.errors import SaltusError
 from saltus.evaluation import ChainSampler, Evaluator, Report, Sampler, drawn_conditions, evaluate, evaluate_items
+from saltus.files import to_json
 from saltus.kernels import Sampling
-from saltus.storage import to_json
 from tests.helpers.chains import chain_of
 from tests.helpers.sets import QUICK, Fresh, N, table
 

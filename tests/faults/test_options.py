@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from saltus.cli import main as command
-from saltus.terminal import shown, shown_json
+from saltus.terminal import in_one_line, shown, shown_json
 from saltus.training import Config
 from saltus.training import build as building
 from tests.helpers.terminal import saltus
@@ -156,7 +156,7 @@ def test_what_a_terminal_would_act_on_is_written_out(runs: Path, tmp_path: Path)
 
 def test_shown() -> None:
     assert shown("zwölf 数字\tand\nmore") == "zwölf 数字\tand\nmore"
-    assert shown("zwölf 数字\tand\nmore", lines=False) == r"zwölf 数字\tand\nmore"
+    assert in_one_line("zwölf 数字\tand\nmore") == r"zwölf 数字\tand\nmore"
     assert shown("a\x00\x1b\x7f\x9b\u200b\u202e\udcff") == r"a\x00\x1b\x7f\x9b\u200b\u202e\udcff"
     assert shown_json('{"a": "ü\x9b\u202e"}') == r'{"a": "ü\u009b\u202e"}'
 

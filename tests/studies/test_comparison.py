@@ -14,8 +14,8 @@ import torch
 from saltus.data import DataSet, load
 from saltus.errors import SaltusError
 from saltus.evaluation import Evaluator
+from saltus.files import to_json
 from saltus.levels import Levels
-from saltus.storage import to_json
 from saltus.studies.compare.comparison import Comparison, chosen_by
 from saltus.studies.compare.models import Model, Network, load_models, perfect_model
 from saltus.studies.compare.page import write_page

@@ -16,8 +16,9 @@ import pytest
 import torch
 from filelock import FileLock
 
-from saltus import Chain, SaltusError, storage
+from saltus import Chain, SaltusError
 from saltus.data import DataSet, digits
+from saltus.files import to_json
 from saltus.training import Config, Trainer, Validation, build_chain, train
 from saltus.training import run as running
 from saltus.training.checkpoint import Checkpoint, Checkpoints
@@ -275,7 +276,7 @@ def test_a_validation_that_is_not_finite_goes_through_a_checkpoint(data: DataSet
         if progress.update == 1:
             break
     at = trainer.checkpoint()
-    again.restore(Checkpoint(at.update, json.loads(storage.to_json(at.numbers)), at.tensors))
+    again.restore(Checkpoint(at.update, json.loads(to_json(at.numbers)), at.tensors))
     (last,) = show(again, "vae")
     assert last.validation.aggregate_kl == [None, 1.0]
 

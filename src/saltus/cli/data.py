@@ -12,6 +12,8 @@ import click
 from saltus.cli.common import data_options, json_option, say
 from saltus.cli.places import PLACE
 from saltus.errors import SaltusError
+from saltus.terminal import in_one_line
+from saltus.words import listed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -76,21 +78,15 @@ def _words(found: Inspection) -> list[str]:
         shared = f", {found.shared:,} of them in the validation or test part to a training item" if found.shared else ""
         words.append(f"{found.copies:,} items are equal to one before them{shared}")
     if found.classes:
-        words.append(f"{len(found.classes)} classes: {_few([f'{name}: {count:,}' for name, count in found.classes.items()])}")
+        words.append(f"{len(found.classes)} classes: {listed([f'{name}: {count:,}' for name, count in found.classes.items()], _SHOWN)}")
     if found.columns:
         words.append(drawn(_table(found.columns)))
     words += found.notes
     return [*words, f"a training would refuse this: {found.refused}" if found.refused else f"a training learns {found.becomes}"]
 
 
-def _few(words: Sequence[str]) -> str:
-    return ", ".join(words[:_SHOWN]) + (f" and {len(words) - _SHOWN} more" if len(words) > _SHOWN else "")
-
-
 def _table(columns: Sequence[Column]) -> Table:
     from rich.table import Table
-
-    from saltus.data.checks import plain
 
     caption = f"{len(columns) - _SHOWN} columns more" if len(columns) > _SHOWN else None
     table = Table(caption=caption, caption_style="")
@@ -99,5 +95,5 @@ def _table(columns: Sequence[Column]) -> Table:
         table.add_column(heading, justify="right")
     for column in columns[:_SHOWN]:
         numbers = (f"{value:.6g}" for value in (column.least, column.mean, column.greatest))
-        table.add_row(plain(column.name), column.dtype, *numbers, f"{column.different:,}")
+        table.add_row(in_one_line(column.name), column.dtype, *numbers, f"{column.different:,}")
     return table

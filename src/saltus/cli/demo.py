@@ -25,11 +25,11 @@ from saltus.evaluation import (
     sliced_wasserstein,
     spread,
 )
+from saltus.files import to_json
 from saltus.kernels import DEFAULT
 from saltus.levels import Levels
 from saltus.machine import describe_machine
 from saltus.oracles import FiniteData, Oracle
-from saltus.storage import to_json
 from saltus.training import Config, train
 
 __all__ = ["run_demo"]

@@ -26,7 +26,7 @@ from saltus.cli.train import train
 from saltus.errors import SaltusError
 from saltus.machine import keep_freed_memory
 from saltus.processes import Elsewhere, Lost, alone, is_main
-from saltus.terminal import shown, tell
+from saltus.terminal import in_one_line, tell
 
 __all__ = ["cli", "main"]
 
@@ -141,13 +141,13 @@ def _renamed(error: click.NoSuchOption) -> click.UsageError:
 def _warn(words: str) -> None:
     """A warning as a line of its own, without the place in the code."""
     with contextlib.suppress(OSError):
-        tell(f"saltus: {shown(words, lines=False)}")
+        tell(f"saltus: {in_one_line(words)}")
 
 
 def _fail(words: str, code: int) -> NoReturn:
     if not is_main():
         time.sleep(_SECOND_WORD)
-    _end(f"saltus: {shown(words, lines=False)}", words, code)
+    _end(f"saltus: {in_one_line(words)}", words, code)
 
 
 def _end(told: str, words: str, code: int) -> NoReturn:

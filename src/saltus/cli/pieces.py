@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from saltus.errors import SaltusError
 from saltus.processes import run_of
 from saltus.terminal import tell
+from saltus.words import instead
 
 if TYPE_CHECKING:
     from saltus.data.layout import Array
@@ -50,7 +51,7 @@ class Pieces:
     """
 
     def __init__(self, folder: Path, call: Mapping[str, Any], n: int, at_once: int) -> None:
-        from saltus.storage import to_json, write_atomically
+        from saltus.files import to_json, write_atomically
 
         self._folder, self._n, self._text = folder, n, to_json(call).encode()
         before = self._call()
@@ -60,9 +61,10 @@ class Pieces:
             before = {**call, _AT_ONCE: at_once}
         self.at_once: int = before.pop(_AT_ONCE)
         if to_json(before).encode() != self._text:
-            differing = [name for name, value in call.items() if before.get(name) != value]
-            changed = ", ".join(f"{name} {call[name]} instead of {before.get(name)}" for name in differing)
-            raise SaltusError(f"{folder} holds pieces of another call ({changed}); give another folder with --out, or remove it first")
+            changes = {name: (value, before.get(name)) for name, value in call.items() if before.get(name) != value}
+            raise SaltusError(
+                f"{folder} holds pieces of another call ({instead(changes)}); give another folder with --out, or remove it first"
+            )
 
     @property
     def count(self) -> int:
@@ -76,7 +78,7 @@ class Pieces:
 
     def _call(self) -> dict[str, Any] | None:
         """What the pieces that are there are of; None where nobody says so."""
-        from saltus.storage import read_json
+        from saltus.files import read_json
 
         try:
             found = read_json(self._folder / _CALL)
@@ -104,7 +106,7 @@ class Pieces:
         """The piece of this number, and whether it was there: from the disk if it is whole, or else made and kept."""
         import numpy as np
 
-        from saltus.storage import write_atomically
+        from saltus.files import write_atomically
 
         for file in sorted(self._folder.glob(f"{number:08d}-*.npy")):
             content = file.read_bytes()

@@ -46,7 +46,7 @@ def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int
     from saltus.chain import Chain, pair_costs
     from saltus.data import subsample
     from saltus.evaluation import draw_costs
-    from saltus.storage import to_json, write_atomically
+    from saltus.files import to_json, write_atomically
     from saltus.training import PLAN, load_data
 
     run = run_folder(run)

@@ -22,7 +22,7 @@ def write_arrays(parts: Iterator[Array], n: int, encoding: Encoding, files: list
     import numpy as np
 
     from saltus.evaluation import save_grid
-    from saltus.storage import atomically
+    from saltus.files import atomically
 
     first = next(parts)  # what is refused is so before there is a folder
     files[0].parent.mkdir(parents=True, exist_ok=True)
@@ -44,7 +44,7 @@ def write_arrays(parts: Iterator[Array], n: int, encoding: Encoding, files: list
 def write_table(parts: Iterator[Array], file: Path, table: tuple[str, Sequence[str], Sequence[str]], labels: Sequence[str] | None) -> None:
     """The items as a table like the one that was learned: an ending, the names of its columns and their types."""
     from saltus.data import table_writer
-    from saltus.storage import atomically
+    from saltus.files import atomically
 
     first, done = next(parts), 0
     file.parent.mkdir(parents=True, exist_ok=True)

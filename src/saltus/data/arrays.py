@@ -15,6 +15,7 @@ from saltus.data.layout import Array
 from saltus.data.parts import Parts, together
 from saltus.data.zipped import Zipped
 from saltus.errors import SaltusError
+from saltus.words import listed
 
 __all__ = ["read_arrays"]
 
@@ -77,7 +78,7 @@ def _parts(file: Zipped, condition: str | None, array: str | None) -> Parts:
 def _chosen(names: list[str], asked: str | None) -> tuple[Names, Names, Names]:
     """The names of the items' arrays, and what those of their labels and their attributes are called."""
     if asked is not None and asked not in names:
-        raise SaltusError(f"there is no array {asked}; expected one of {_listed(names)}: give that with --array")
+        raise SaltusError(f"there is no array {asked}; expected one of {listed(names, _SHOWN)}: give that with --array")
     families = {items.format("train"): (items, labels) for items, labels in _FAMILIES if items.format("train") in names}
     known = [*families, *(name for name in _WHOLES if name in names)]
     if asked is None and len(known) > 1:
@@ -86,7 +87,8 @@ def _chosen(names: list[str], asked: str | None) -> tuple[Names, Names, Names]:
     if chosen is None:
         expected = ", ".join([items.format("train") for items, _ in _FAMILIES] + list(_WHOLES))
         raise SaltusError(
-            f"the names of the arrays are {_listed(names)}; expected {expected}, or a single array: say which with --array NAME"
+            f"the names of the arrays are {listed(names, _SHOWN) or 'missing'}; expected {expected}, or a single array: "
+            "say which with --array NAME"
         )
     if asked is None and not known and (chosen in _TARGETS or "label" in chosen):
         raise SaltusError(f"the only array is {chosen}, as labels are named; if these are the items, give --array {chosen}")
@@ -94,11 +96,6 @@ def _chosen(names: list[str], asked: str | None) -> tuple[Names, Names, Names]:
         return _divided(*families[chosen], names)
     labels = next((name for name in _TARGETS if name in names and name != chosen), _TARGETS[0])
     return (chosen, None, None), (labels, None, None), ("attributes", None, None)
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-    return (", ".join(names[:_SHOWN]) or "missing") + more
 
 
 def _divided(items: str, labels: str, names: list[str]) -> tuple[Names, Names, Names]:
@@ -150,4 +147,4 @@ def _columns(file: Mapping[str, Array], train: Array) -> tuple[str, ...]:
 def _note(unused: Sequence[str]) -> tuple[str, ...]:
     if not unused:
         return ()
-    return (f"the array {unused[0]} is not used",) if len(unused) == 1 else (f"the arrays {_listed(unused)} are not used",)
+    return (f"the array {unused[0]} is not used",) if len(unused) == 1 else (f"the arrays {listed(unused, _SHOWN)} are not used",)

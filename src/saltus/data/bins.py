@@ -12,6 +12,7 @@ from torch import Tensor
 from saltus.data.checks import not_finite
 from saltus.data.encoding import CHUNK, Encoding
 from saltus.data.layout import Array, Layout
+from saltus.data.values import EXACT, nearest
 from saltus.errors import SaltusError
 from saltus.likelihoods import DiscretisedHead, Head
 
@@ -19,7 +20,6 @@ __all__ = ["Binned", "Listed"]
 
 _OUTLIERS = 1e-4  # costs 1e-4 nats a dimension where there are none; docs/decisions/0007-outliers.md
 _MOST_BINS = 2**16  # float32 tells them apart with room to spare
-_EXACT = 2**53  # the integers that float64 holds exactly
 _NEAR = 0.01  # of the distance of two values: what rounding to float32 moves one by, and more
 
 
@@ -167,8 +167,7 @@ class Listed(OnBins):
 
     def _number(self, items: Array) -> Array:
         """Of the nearest value."""
-        found: Array = np.searchsorted((self._values[1:] + self._values[:-1]) / 2, items)
-        return found
+        return nearest(self._values, items)
 
     def _value(self, number: Array) -> Array:
         found: Array = self._values[number.astype(np.int64)].astype(self.dtype)
@@ -181,6 +180,6 @@ def _integers(dtype: np.dtype) -> tuple[int, int]:
         case "b":
             return 0, 1
         case "i" | "u":
-            return max(int(np.iinfo(dtype).min), -_EXACT), min(int(np.iinfo(dtype).max), _EXACT)
+            return max(int(np.iinfo(dtype).min), -EXACT), min(int(np.iinfo(dtype).max), EXACT)
         case _:
             return 0, 0

@@ -7,7 +7,7 @@ import numpy as np
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 
-__all__ = ["checked", "not_finite", "plain", "reason"]
+__all__ = ["checked", "not_finite", "reason"]
 
 
 _AT_ONCE = 2**22  # numbers looked at in one go
@@ -40,11 +40,6 @@ def not_finite(values: Array) -> str:
             first = first or f"[{', '.join(map(str, [start + int(place[0]), *place[1:].tolist()]))}]"
             count += int(bad.sum())
     return f"{count} NaN or infinite value{'s' if count > 1 else ''}, the first at {first}," if count else ""
-
-
-def plain(text: str) -> str:
-    """A name as a terminal may show it: what it would act on is written out."""
-    return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
 def reason(error: Exception) -> str:

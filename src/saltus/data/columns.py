@@ -11,6 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from saltus.data.layout import Array
+from saltus.data.values import nearest
 from saltus.likelihoods import Number
 from saltus.registry import Configurable
 
@@ -113,7 +114,7 @@ class ListedColumn(Column):
         return f"{len(self.listed)} values from {self.listed[0]:g} to {self.listed[-1]:g}"
 
     def numbers(self, raw: Array) -> Array:
-        return np.searchsorted((self.listed[1:] + self.listed[:-1]) / 2, raw.astype(np.float64)).astype(np.float64)
+        return nearest(self.listed, raw.astype(np.float64)).astype(np.float64)
 
     def values(self, numbers: Array) -> Array:
         found: Array = self.listed[numbers.astype(np.int64)]

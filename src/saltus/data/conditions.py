@@ -19,6 +19,7 @@ from torch import Tensor
 from saltus.data.checks import checked
 from saltus.data.layout import Array, Layout
 from saltus.data.parts import PARTS, Parts, together
+from saltus.data.values import EXACT
 from saltus.errors import SaltusError
 from saltus.networks.conditions import ClassCondition, Condition, ImageCondition, VectorCondition
 
@@ -26,7 +27,6 @@ __all__ = ["CONDITIONS", "Conditions", "Labels", "condition_on", "read_attribute
 
 CONDITIONS = ("labels", "attributes")
 _MOST_CHANNELS = 4
-_EXACT = 2**53  # the integers that float64 holds exactly
 _CHUNK = 1024  # items at a time
 
 
@@ -102,7 +102,7 @@ def _classes(labels: Array, name: str) -> Array:
     if labels.dtype.kind in "US":
         return labels.astype(np.str_)
     whole = labels.dtype.kind in "bui" or (
-        labels.dtype.kind == "f" and bool(np.all((np.rint(labels) == labels) & (np.abs(labels) <= _EXACT)))
+        labels.dtype.kind == "f" and bool(np.all((np.rint(labels) == labels) & (np.abs(labels) <= EXACT)))
     )
     if not whole:
         raise SaltusError(f"{name} holds {labels.dtype} that are no classes; expected integers or text: round or group them")

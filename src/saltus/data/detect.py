@@ -24,6 +24,7 @@ from saltus.data.bending import bend
 from saltus.data.columns import Column, ListedColumn, NumberColumn
 from saltus.data.layout import Array
 from saltus.data.table import Columns
+from saltus.data.values import EXACT
 from saltus.errors import SaltusError
 from saltus.likelihoods import GaussianHead, Number, Numbers
 
@@ -31,7 +32,6 @@ __all__ = ["columns_of"]
 
 _MOST_LISTED = 256
 _RARE, _RARE_ROWS = 5, 0.01  # values that come less often than this many times, and the share of rows that may have one in a list
-_EXACT = 2**53  # the integers that float64 holds exactly
 _DIGITS = 6  # decimal places that are looked for
 _EVEN = 0.01  # of a step: how far off a multiple rounding may move a value
 _ROUNDING, _CLOSE = 8.0, 1e-6  # how many times it may happen, as where values were standardised; and what is always forgiven, of a step
@@ -79,7 +79,7 @@ def _column(everything: Array, train: Array) -> Column:
 def _steps(values: Array, counts: Array, eps: float) -> tuple[float, int | None]:
     """The distance of neighbouring values and their decimal places; 0 for continuous ones."""
     largest = np.abs(values).max()
-    if largest < _EXACT and (values == np.rint(values)).all():
+    if largest < EXACT and (values == np.rint(values)).all():
         return float(_common(values)), 0
     if 2 * counts[counts > 1].sum() < counts.sum():
         return 0.0, None

@@ -18,12 +18,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from saltus.data.checks import plain, reason
+from saltus.data.checks import reason
 from saltus.data.images import EXTENSIONS
 from saltus.data.parts import Parts
 from saltus.data.preparation import AS_GIVEN, Preparation
 from saltus.data.stacking import Stream, stack
 from saltus.errors import SaltusError
+from saltus.terminal import in_one_line
+from saltus.words import counted
 
 __all__ = ["read_folder"]
 
@@ -70,8 +72,7 @@ class _Listing:
         """One line that counts what was passed over, by its kind; none where that is nothing."""
         if not self._passed:
             return ()
-        kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(self._passed.items()))
-        return (f"passed over in {plain(self._folder.name)}: {kinds}{self._hint}",)
+        return (f"passed over in {in_one_line(self._folder.name)}: {counted(self._passed)}{self._hint}",)
 
     def parts(self, *, recursive: bool) -> dict[str, Images]:
         """The images by part, class and name."""
@@ -84,7 +85,7 @@ class _Listing:
         if not any(words):
             return {"train": self._by_class(self._folder)}
         if "train" not in words or "" in words or len(set(words)) < len(words):
-            names = ", ".join(plain(path.name) for path in inside)
+            names = ", ".join(in_one_line(path.name) for path in inside)
             raise SaltusError(
                 f"the folders inside are named {names}, which are neither all parts nor all classes; expected train, validation and test, "
                 "or names of classes: rename or move some"
@@ -106,12 +107,14 @@ class _Listing:
             return {"": self._own(folder)}
         inside = [path for path in _every(folder) if path.is_dir() and not _is_hidden(path) and _holds_images(path)]
         self._count(folder, but=inside)
-        return {plain(path.name): self._below(path) for path in inside}
+        return {in_one_line(path.name): self._below(path) for path in inside}
 
     def _own(self, folder: Path) -> list[Path]:
         self._count(folder)
         if name := next((path.name for path in _every(folder) if path.is_dir() and not _is_hidden(path) and _holds_images(path)), ""):
-            self._hint = f"; there are images in {plain(name)} too: --recursive takes all along, and folders of their own make all classes"
+            self._hint = (
+                f"; there are images in {in_one_line(name)} too: --recursive takes all along, and folders of their own make all classes"
+            )
         return [path for path in _every(folder) if _is_image(path)]
 
     def _below(self, folder: Path, seen: frozenset[str] = frozenset()) -> list[Path]:
@@ -130,7 +133,7 @@ class _Listing:
             elif path.is_dir():
                 self._passed["a folder inside"] += path not in but
             elif not _is_image(path):
-                self._passed[(plain(path.suffix) or "without an ending") if path.is_file() else "no regular file"] += 1
+                self._passed[(in_one_line(path.suffix) or "without an ending") if path.is_file() else "no regular file"] += 1
         self._passed = +self._passed
 
 
@@ -158,6 +161,6 @@ def _every(folder: Path) -> list[Path]:
         names = sorted(os.listdir(folder))
     except OSError as error:
         raise SaltusError(
-            f"the folder {plain(folder.name)} cannot be read ({reason(error)}); change its permissions or give another"
+            f"the folder {in_one_line(folder.name)} cannot be read ({reason(error)}); change its permissions or give another"
         ) from error
     return [folder / name for name in names]

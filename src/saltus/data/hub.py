@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from saltus.data.checks import plain, reason
+from saltus.data.checks import reason
 from saltus.data.parts import PARTS, Parts
 from saltus.data.preparation import Preparation
 from saltus.data.stacking import Label, Stream, stack
 from saltus.data.tables import table_parts
 from saltus.errors import SaltusError
 from saltus.extras import needs
+from saltus.terminal import in_one_line
 
 __all__ = ["HUB", "is_saved", "read_hub"]
 
@@ -55,7 +56,7 @@ def read_hub(place: str | Path, preparation: Preparation, condition: str | None 
     if column is None and preparation.of_images:
         raise SaltusError("--size, --crop, --channels and --recursive are for images, and there is no column of them; leave them out")
     parts = _table(splits, label, condition) if column is None else _images(splits, column, label, preparation, place)
-    unused = [] if column is None else [plain(name) for name in features if name not in (column, label)]
+    unused = [] if column is None else [in_one_line(name) for name in features if name not in (column, label)]
     if unused:
         notes += (f"the column{'s' * (len(unused) > 1)} {', '.join(unused)} {'are' if len(unused) > 1 else 'is'} not used",)
     return replace(parts, notes=(*parts.notes, *notes))
@@ -78,8 +79,10 @@ def _splits(place: str | Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         return {"train": next(iter(found.values()))}, ()
     parts = {_PART_OF[name]: split for name, split in found.items() if name in _PART_OF}
     if "train" not in parts:
-        raise SaltusError(f"the splits are {', '.join(map(plain, found))}; expected train among them: save the data set with that name")
-    others = [plain(name) for name in found if name not in _PART_OF]
+        raise SaltusError(
+            f"the splits are {', '.join(map(in_one_line, found))}; expected train among them: save the data set with that name"
+        )
+    others = [in_one_line(name) for name in found if name not in _PART_OF]
     return parts, tuple(f"the split {name} is not used" for name in others)
 
 
@@ -119,7 +122,9 @@ def _table(splits: Mapping[str, Any], label: str | None, condition: str | None) 
         return found
     numbers = [whole[part].column(label).to_numpy() if part in whole else None for part in PARTS]
     if any(part is not None and (part.dtype.kind == "f" or part.min() < 0) for part in numbers):
-        return replace(found, notes=(*found.notes, f"the column {plain(label)} has rows without a class, so that labels are not used"))
+        return replace(
+            found, notes=(*found.notes, f"the column {in_one_line(label)} has rows without a class, so that labels are not used")
+        )
     train, validation, test = (None if part is None else part.astype(np.int64) for part in numbers)
     assert train is not None  # there are always training items
     return replace(found, labels=Parts(train, validation, test), classes=tuple(splits["train"].features[label].names))

@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from saltus.data.checks import plain, reason
+from saltus.data.checks import reason
 from saltus.data.layout import Array
 from saltus.data.preparation import Preparation
 from saltus.errors import SaltusError
+from saltus.terminal import in_one_line
+from saltus.words import listed
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -70,7 +72,7 @@ class ImageReader:
         except (SaltusError, MemoryError):
             raise
         except Exception as error:  # each format has its own
-            self._broken.append(f"{plain(name)} ({_why(error)})")
+            self._broken.append(f"{in_one_line(name)} ({_why(error)})")
             return None
         if self._first is None:
             self._first = name, pixels
@@ -95,10 +97,7 @@ class ImageReader:
         """What was done to the images, and which were left out, in a line each."""
         said = [self._said_of_all(), self._said_of_some()]
         if self._broken:
-            more = f" and {len(self._broken) - _SHOWN:,} more" if len(self._broken) > _SHOWN else ""
-            said.append(
-                f"{len(self._broken):,} of {self._seen:,} images cannot be read and are left out: {', '.join(self._broken[:_SHOWN])}{more}"
-            )
+            said.append(f"{len(self._broken):,} of {self._seen:,} images cannot be read and are left out: {listed(self._broken, _SHOWN)}")
         return tuple(line for line in said if line)
 
     def _said_of_all(self) -> str:
@@ -214,7 +213,7 @@ def _why(error: Exception) -> str:
     """What an error of Pillow says, without the name of a file or an object."""
     if type(error).__name__ == "UnidentifiedImageError":
         return "of no known format"
-    return plain(f"{reason(error):.80}")
+    return in_one_line(f"{reason(error):.80}")
 
 
 def _unlike(first: str, one: Array, name: str, other: Array) -> str:
@@ -225,8 +224,8 @@ def _unlike(first: str, one: Array, name: str, other: Array) -> str:
     if one.shape[2:] != other.shape[2:] or one.dtype != other.dtype:
         options.append(f"--channels {1 if max(_channels(one), _channels(other)) < 3 else 3}")
     return (
-        f"{plain(first)} is {_kind(one)} and {plain(name)} is {_kind(other)}; expected one size and kind: give {' and '.join(options)}, "
-        "or convert them"
+        f"{in_one_line(first)} is {_kind(one)} and {in_one_line(name)} is {_kind(other)}; "
+        f"expected one size and kind: give {' and '.join(options)}, or convert them"
     )
 
 

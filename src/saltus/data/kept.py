@@ -21,8 +21,8 @@ import numpy as np
 from saltus.data.layout import Array
 from saltus.data.parts import PARTS, Parts
 from saltus.errors import SaltusError
+from saltus.files import read_json, to_json
 from saltus.machine import cache_folder
-from saltus.storage import read_json, to_json
 
 __all__ = ["MOST_UNPACKED", "Allocate", "in_memory", "kept", "key_of"]
 

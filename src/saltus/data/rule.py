@@ -23,13 +23,13 @@ from saltus.data.detect import columns_of
 from saltus.data.encoding import Encoding, Standardised
 from saltus.data.layout import Array, Layout
 from saltus.data.parts import Parts
+from saltus.data.values import EXACT
 from saltus.errors import SaltusError
 
 __all__ = ["check_items", "encoding_for"]
 
 _MOST_LEVELS = 256
 _CHUNK = 1024  # items looked at in one go
-_EXACT = 2**53  # the integers that float64 holds exactly
 _EVEN = 0.01  # of the distance of two values: how far off a multiple one may be
 
 
@@ -66,7 +66,7 @@ def encoding_for(parts: Parts, train: Array) -> Encoding:
         low, high = int(values[0]), int(values[-1])
         if high - low < _MOST_LEVELS and 2 * len(values) > high - low:
             return Binned(layout, shape, low, high, dtype.name)
-        if abs(low) < _EXACT and abs(high) < _EXACT:
+        if abs(low) < EXACT and abs(high) < EXACT:
             return Listed(layout, shape, torch.from_numpy(values), dtype.name)
     if values is not None and dtype.kind == "f" and (even := _evenly_spaced(values)) is not None:
         return Listed(layout, shape, torch.from_numpy(even), dtype.name)

@@ -18,12 +18,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from saltus.data.checks import plain, reason
+from saltus.data.checks import reason
 from saltus.data.images import EXTENSIONS
 from saltus.data.parts import Parts
 from saltus.data.preparation import Preparation
 from saltus.data.stacking import Label, Stream, stack
 from saltus.errors import SaltusError
+from saltus.terminal import in_one_line
+from saltus.words import counted
 
 __all__ = ["read_shards", "shards_at"]
 
@@ -86,8 +88,7 @@ def read_shards(shards: Sequence[Path], preparation: Preparation) -> Parts:
         return [(str(shard.resolve()), (stat := shard.stat()).st_size, stat.st_mtime_ns) for shard in shards]
 
     parts = stack({"train": Stream(n, images)}, preparation, made_of)
-    kinds = ", ".join(f"{count:,} {kind}" for kind, count in sorted(passed.items()))
-    return replace(parts, notes=(*parts.notes, f"passed over in the shards: {kinds}")) if kinds else parts
+    return replace(parts, notes=(*parts.notes, f"passed over in the shards: {counted(passed)}")) if passed else parts
 
 
 def _members(shard: Path, passed: Counter[str]) -> dict[str, Label]:
@@ -105,9 +106,9 @@ def _members(shard: Path, passed: Counter[str]) -> dict[str, Label]:
                     images[key] = member.name
             elif ending == _CLASS and member.size <= _LONGEST_CLASS:
                 text = archive.extractfile(member).read().decode(errors="replace").strip()  # type: ignore[union-attr]
-                labels[key] = int(text) if text.isascii() and text.isdigit() else plain(text)
+                labels[key] = int(text) if text.isascii() and text.isdigit() else in_one_line(text)
             else:
-                passed[plain(ending) or "without an ending"] += 1
+                passed[in_one_line(ending) or "without an ending"] += 1
         _check_end(archive)
     return {name: labels.get(key) for key, name in images.items()}
 

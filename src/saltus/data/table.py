@@ -13,6 +13,7 @@ from saltus.data.checks import not_finite
 from saltus.data.columns import Column
 from saltus.data.encoding import Encoding
 from saltus.data.layout import Array, Layout
+from saltus.data.values import as_integers
 from saltus.errors import SaltusError
 from saltus.likelihoods import ColumnsHead, GaussianHead, Head, Numbers
 
@@ -76,8 +77,6 @@ class Columns(Encoding):
         numbers = self._numbers.inverse(torch.from_numpy(y)).numpy()
         values = np.stack([column.values(numbers[:, j]) for j, column in enumerate(self.columns)], axis=1)
         if self.dtype.kind in "iu":
-            least, most = float(np.iinfo(self.dtype).min), float(np.iinfo(self.dtype).max)
-            top = np.nextafter(most, 0) if most > np.iinfo(self.dtype).max else most  # of 64 bits, the nearest float is beyond
-            values = np.clip(np.rint(values), least, top)
+            values = as_integers(values, self.dtype)
         raw: Array = values.astype(self.dtype)
         return raw

@@ -15,6 +15,7 @@ import numpy as np
 
 from saltus.data.checks import reason
 from saltus.data.layout import Array
+from saltus.data.values import as_integers
 from saltus.errors import SaltusError
 from saltus.extras import needs
 
@@ -120,8 +121,7 @@ def cast(values: Array, dtype: str) -> Array:
     if kind == np.bool_:
         return values if values.dtype == kind else values >= 0.5  # of 0 and 1
     if kind.kind in "iu" and values.dtype.kind == "f":
-        limits = np.iinfo(kind)
-        values = np.clip(np.rint(values), float(limits.min), np.nextafter(float(limits.max), 0) if kind.itemsize > 4 else limits.max)
+        values = as_integers(values, kind)
     return values.astype(kind)
 
 

@@ -16,18 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from saltus.data.checks import plain
 from saltus.data.conditions import read_labels
 from saltus.data.layout import Array
 from saltus.data.parts import Parts, together
 from saltus.data.table_files import read_file
+from saltus.data.values import EXACT
 from saltus.errors import SaltusError
 from saltus.extras import needs
+from saltus.terminal import in_one_line
+from saltus.words import listed
 
 __all__ = ["read_table", "table_parts"]
 
 LABELS = ("labels", "label", "targets", "target", "class", "y")
-_EXACT = 2**53  # the integers that float64 holds exactly
 _SHOWN = 10  # names of a kind
 
 
@@ -86,7 +87,7 @@ def _check(tables: Sequence[Any], names: Sequence[str], wanted: Sequence[str] | 
     repeated = [name for name in dict.fromkeys(names) if name and list(names).count(name) > 1]
     if repeated:
         raise SaltusError(
-            f"{names.count(repeated[0])} columns are named {plain(repeated[0])}; expected names that differ: rename all but one"
+            f"{names.count(repeated[0])} columns are named {in_one_line(repeated[0])}; expected names that differ: rename all but one"
         )
     if any(table.column_names != names for table in tables):
         raise SaltusError("the parts have other columns than each other; expected the same: give them the same")
@@ -94,7 +95,7 @@ def _check(tables: Sequence[Any], names: Sequence[str], wanted: Sequence[str] | 
         raise SaltusError("there are no rows below the names of the columns; expected one for each item: write the file again")
     if missing := [name for name in wanted or () if name not in names]:
         raise SaltusError(
-            f"there is no column {plain(missing[0])}; expected {plain(', '.join(wanted or ()))}: give samples of the same table"
+            f"there is no column {in_one_line(missing[0])}; expected {in_one_line(', '.join(wanted or ()))}: give samples of the same table"
         )
 
 
@@ -131,7 +132,7 @@ def _unfit(columns: Sequence[Any], name: str, *, first: bool, any_values: bool) 
                 return "with infinite values"
         limits = [compute.min_max(column).as_py() for column in columns if len(column)]
     low, high = min(found["min"] for found in limits), max(found["max"] for found in limits)
-    if types.is_integer(kind) and (low < -_EXACT or high > _EXACT):
+    if types.is_integer(kind) and (low < -EXACT or high > EXACT):
         return "of integers beyond 2**53"
     if any_values:
         return ""
@@ -149,11 +150,10 @@ def _said(left_out: Mapping[int, tuple[str, str]], n: int) -> str:
     """One line that counts and names the columns that are left out, each of which has its name and its kind."""
     kinds: dict[str, list[str]] = {}
     for name, kind in left_out.values():
-        kinds.setdefault(kind, []).append(plain(name))
+        kinds.setdefault(kind, []).append(in_one_line(name))
     words = []
     for kind, names in kinds.items():
-        more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
-        words.append(f"{len(names)} {kind} ({', '.join(names[:_SHOWN])}{more})")
+        words.append(f"{len(names)} {kind} ({listed(names, _SHOWN)})")
     return f"{len(left_out)} of {n} columns {'is' if len(left_out) == 1 else 'are'} left out: {', '.join(words)}" if words else ""
 
 

@@ -13,11 +13,11 @@ from saltus.data import DataSet, Encoding, load
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.evaluation import choose_sampling
+from saltus.files import write_atomically
 from saltus.kernels import Sampling
 from saltus.levels import Levels
 from saltus.networks import ClassCondition
 from saltus.pretrained import run_folder
-from saltus.storage import write_atomically
 from saltus.training import PLAN, Config, planned_levels, train
 
 __all__ = ["Model"]

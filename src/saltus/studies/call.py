@@ -12,6 +12,7 @@ from filelock import FileLock, Timeout
 
 from saltus.errors import SaltusError
 from saltus.files import read_json, to_json, write_atomically
+from saltus.words import instead
 
 __all__ = ["CALL", "only_call"]
 
@@ -78,8 +79,8 @@ def _check(file: Path, call: dict[str, Any]) -> bool:
         raise SaltusError(f"{file} is damaged, and with it what its folder was made for is lost; give another folder with --out")
     names = dict.fromkeys([*call, *kept])
     if differences := [name for name in names if call.get(name) != kept.get(name)]:
-        listed = ", ".join(f"{name} {_short(call.get(name))} instead of {_short(kept.get(name))}" for name in differences)
-        raise SaltusError(f"{file.parent} was made by another call: {listed} is asked for now; {_OTHER}")
+        changes = {name: (_short(call.get(name)), _short(kept.get(name))) for name in differences}
+        raise SaltusError(f"{file.parent} was made by another call: {instead(changes)} is asked for now; {_OTHER}")
     return False
 
 

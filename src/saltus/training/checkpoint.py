@@ -20,8 +20,9 @@ from safetensors.torch import load_file
 
 from saltus.errors import SaltusError
 from saltus.files import read_bytes
-from saltus.registry import Tensors, in_brief
+from saltus.registry import Tensors
 from saltus.storage import read_document, write_document
+from saltus.words import in_brief
 
 __all__ = ["Checkpoint", "Checkpoints"]
 

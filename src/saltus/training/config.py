@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from saltus.chain import MOST_SAMPLES
 from saltus.errors import SaltusError
+from saltus.files import write_atomically
 from saltus.kernels import EXTRA, KERNELS, EncoderInput, Ladders, NoisySteps, Parametrisation, Variance, is_reweighted
 from saltus.levels import MOST_LEVELS, Levels
 from saltus.networks import NETWORKS, Preset
 from saltus.networks.groups import MOST_WIDTH
-from saltus.storage import write_atomically
 from saltus.training.choices import HeadKind, LevelWeighting, Objective, PriorKind
 from saltus.training.duration import Duration
 from saltus.training.older import todays

@@ -14,11 +14,10 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
-from saltus import storage
 from saltus.chain import Chain
 from saltus.data import DataSet, Encoding, Preparation, load, table_ending
 from saltus.errors import SaltusError
-from saltus.files import check_regular, parse_json
+from saltus.files import check_regular, parse_json, read_json, to_json
 from saltus.levels import Levels
 from saltus.registry import describe
 from saltus.training.config import Config
@@ -176,7 +175,7 @@ def recipe(folder: str | Path) -> str:
     start = source_of(Path(folder)).get("start")
     begun = start and [start["config"] | {"seed": 0}, start["updates"]]
     config = load_config(folder).model_copy(update={"seed": 0})
-    return storage.to_json([config.model_dump(mode="json"), updates_done(folder), begun])
+    return to_json([config.model_dump(mode="json"), updates_done(folder), begun])
 
 
 def updates_done(folder: str | Path) -> int:
@@ -227,7 +226,7 @@ def source_of(folder: Path) -> dict[str, Any]:
 
 def _json(file: Path) -> dict[str, Any]:
     try:
-        content = storage.read_json(file)
+        content = read_json(file)
     except FileNotFoundError:
         raise SaltusError(f"{file} is not there; give the folder that training wrote") from None
     if not isinstance(content, dict):

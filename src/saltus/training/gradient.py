@@ -17,7 +17,7 @@ from torch import nn
 from saltus.chain import Batch, Loss
 from saltus.errors import SaltusError
 from saltus.processes import Processes
-from saltus.registry import in_brief
+from saltus.words import in_brief
 
 __all__ = ["GRADIENT", "Gradient", "fault_of"]
 

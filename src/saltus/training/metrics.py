@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
-from saltus import storage
+from saltus.files import to_json, write_atomically
 from saltus.training.folder import metrics_of
 from saltus.training.progress import Progress
 from saltus.training.tracking import Tell, untold
@@ -22,7 +22,7 @@ _LINES = 200  # over a run
 def recorded(updates: Iterator[Progress], file: Path, trainer: Trainer, tell: Tell = untold) -> Iterator[Progress]:
     """The updates, with a line of metrics now and then, which is told too, after those up to where the training goes on."""
     config, kept = trainer.config, [line for line in metrics_of(file) if line["update"] <= trainer.done]
-    storage.write_atomically(file, "".join(f"{storage.to_json(line)}\n" for line in kept))
+    write_atomically(file, "".join(f"{to_json(line)}\n" for line in kept))
     before, begun, first, schedule = (kept[-1]["seconds"] if kept else 0.0), time.monotonic(), trainer.done, trainer.schedule
     lines_due = round(schedule.share(first) * _LINES)
     for progress in updates:
@@ -33,7 +33,7 @@ def recorded(updates: Iterator[Progress], file: Path, trainer: Trainer, tell: Te
             told = {**asdict(progress), "seconds": round(before + seconds, 3), "items_per_second": round(rate, 1)}
             try:
                 with file.open("a") as lines:
-                    lines.write(storage.to_json(told) + "\n")
+                    lines.write(to_json(told) + "\n")
                 tell(progress.update, told)
             except OSError as error:  # no reason to end a training
                 warnings.warn(f"no metrics were written after update {progress.update} ({error})", stacklevel=2)

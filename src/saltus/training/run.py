@@ -25,6 +25,7 @@ from saltus import storage
 from saltus.chain import Chain, OraclePrior
 from saltus.data import DataSet
 from saltus.errors import SaltusError
+from saltus.files import to_json, write_atomically
 from saltus.launched import own_device, together
 from saltus.oracles import LowRankMixture
 from saltus.processes import Processes
@@ -45,6 +46,7 @@ from saltus.training.tracking import check_tracker, tracker
 from saltus.training.trainer import Trainer
 from saltus.training.trial import choose_speed
 from saltus.training.warm import warm_start
+from saltus.words import instead
 
 __all__ = ["train", "usable_device"]
 
@@ -159,7 +161,7 @@ def _made(
     if home is not None:
         storage.write(chain, home / CHECKPOINTS, _CHAIN)
         source = {**data.origin, "start": begun, "versions": _versions()}
-        storage.write_atomically(home / SOURCE, storage.to_json(source) + "\n")
+        write_atomically(home / SOURCE, to_json(source) + "\n")
         chain.save(home)
         config.save(home)
     return chain, config
@@ -181,8 +183,9 @@ def _resumed(home: Path, data: DataSet, asked: Config, start: str | Path | None,
     extended = config.model_copy(update={length: getattr(asked, length)}) if extend and more else config
     if differences := _differences(asked, extended):
         hint = f"; --extend goes on with more {length}" if list(differences) == [length] and more else ""
-        listed = ", ".join(f"{name} {given} instead of {kept}" for name, (given, kept) in differences.items())
-        raise SaltusError(f"the run in {home} was made otherwise: {listed} is asked for now{hint}; give its own options, or a new folder")
+        raise SaltusError(
+            f"the run in {home} was made otherwise: {instead(differences)} is asked for now{hint}; give its own options, or a new folder"
+        )
     check_data(home, data)
     began = source_of(home).get("start")
     if (start is None) != (began is None) or (start is not None and began != _beginning(start)):

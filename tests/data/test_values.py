@@ -1,0 +1,28 @@
+"""Numbers on their way back into the types and the values that files have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from saltus.data.values import EXACT, as_integers, nearest
+
+
+def test_the_last_exact_integer() -> None:
+    assert float(EXACT) - 1 != float(EXACT)
+    assert float(EXACT) + 1 == float(EXACT)
+
+
+def test_nearest() -> None:
+    values, items = np.array([-1.0, 0.0, 4.0]), np.random.default_rng(0).uniform(-3, 6, (50, 2))
+    assert (nearest(values, items) == abs(items[..., None] - values).argmin(-1)).all()
+
+
+@pytest.mark.parametrize("name", ["int8", "uint8", "int16", "uint16", "int32", "uint32", "int64", "uint64"])
+def test_integers_stay_within_their_type(name: str) -> None:
+    dtype = np.dtype(name)
+    limits, values = np.iinfo(dtype), np.array([-1e30, -0.6, 0.4, 99.5, 1e30])
+    back = as_integers(values, dtype).astype(dtype).tolist()
+    assert back[0] == limits.min
+    assert back[1:4] == [max(-1, limits.min), 0, 100]
+    assert limits.max * (1 - 2.0**-52) <= back[4] <= limits.max
