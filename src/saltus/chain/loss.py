@@ -177,15 +177,24 @@ def _loss(level: Tensor, terms: Terms, weight: Tensor) -> Loss:
 
 
 def _of_kernel(kernel: Kernel, batch: Batch, s: Tensor, t: Tensor) -> Terms:
-    y, noise = batch.y, batch.noise
-    one, other = (noise.normal(name, y.shape[1:], like=y) for name in ("z_s", "z_t"))
-    if batch.eta == 1:
-        z_s = _process.noised(y, s, one)
-        z_t = _process.noised(z_s, t - s, other)
-    else:
-        z_t = _process.noised(y, t, other)
-        z_s = Transition(z_t, s, t, eta=batch.eta).bridge.sample(z_t, y, one)
-    pair = Pair(z_t, s, t, batch.condition, eta=batch.eta, y=y, z_s=z_s)
+    z_s, z_t = _noised(batch, s, t)
+    pair = Pair(z_t, s, t, batch.condition, eta=batch.eta, y=batch.y, z_s=z_s)
     if batch.importance_samples > 1 and kernel.latent:
-        return kernel.explain(pair, noise, batch.importance_samples).terms
-    return kernel.loss(pair, noise, batch.weights)
+        return kernel.explain(pair, batch.noise, batch.importance_samples).terms
+    return kernel.loss(pair, batch.noise, batch.weights)
+
+
+def _noised(batch: Batch, s: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+    """z_s and z_t of each item."""
+    y = batch.y
+
+    def unit(name: str) -> Tensor:
+        return batch.noise.normal(name, y.shape[1:], like=y)
+
+    if not s.any():  # z_s is y, whatever the noise
+        return y, _process.noised(y, t, unit("z_t"))
+    if batch.eta == 1:
+        z_s = _process.noised(y, s, unit("z_s"))
+        return z_s, _process.noised(z_s, t - s, unit("z_t"))
+    z_t = _process.noised(y, t, unit("z_t"))
+    return Transition(z_t, s, t, eta=batch.eta).bridge.sample(z_t, y, unit("z_s")), z_t

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -78,10 +79,14 @@ class Levels(Configurable):
         Uniform u gives every level the same probability and reaches all times between: a network trained on them serves any grid.
         The first level starts at the first of DDPM, or at t_1 if that is earlier.
         """
-        log_snr = _process.log_snr(torch.tensor([min(EARLIEST, self._grid[1]), *self._grid[1:]], dtype=torch.float64))
-        along = u.to(torch.float64) * self.L
+        log_snr, along = self._ends, u.to(torch.float64) * self.L
         level = along.floor().clamp(0, self.L - 1).long()
         return _process.time_at_log_snr(torch.lerp(log_snr[level], log_snr[level + 1], along - level))
+
+    @cached_property
+    def _ends(self) -> Tensor:
+        """The log-SNRs between which `spread` goes, (L + 1,): every update asks for them."""
+        return _process.log_snr(torch.tensor([min(EARLIEST, self._grid[1]), *self._grid[1:]], dtype=torch.float64))
 
     def prior_cost(self, y: Tensor) -> Tensor:
         """KL(q(z_L | y) || N(0, I)) of each item, (B,) nats."""

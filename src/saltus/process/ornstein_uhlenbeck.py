@@ -154,7 +154,8 @@ class OrnsteinUhlenbeck:
 
     def noised(self, z_s: Tensor, dt: Time, unit: Tensor) -> Tensor:
         """The draw of `transition` that unit Gaussian noise (B, *E) makes: e^{-dt} z_s + sigma(dt) unit, (B, *E)."""
-        return per_item(self.alpha(dt), z_s) * z_s + per_item(self.sigma(dt), z_s) * unit
+        dt = as_time(dt)
+        return per_item(torch.exp(-dt), z_s) * z_s + per_item(self._variance(dt).sqrt(), z_s) * unit
 
     def bridge_coefficients(self, s: Time, t: Time, eta: float = 1.0) -> tuple[Tensor, Tensor, Tensor]:
         """A, B and S of q(z_s | z_t, y) = N(A z_t + B y, S I), or of its family's member eta; float64, () or (B,).

@@ -45,6 +45,7 @@ class Gradient:
         precision: Callable[[], AbstractContextManager[object]],
         processes: Processes | None = None,
     ) -> None:
+        self._parameters = list(loss.parameters())
         self._loss, self._at_once, self._precision, self._processes = loss, micro_batch, precision, processes or Processes()
         self._may_halve = micro_batch is None and self._processes.world == 1  # or others would wait for the first try
 
@@ -64,7 +65,8 @@ class Gradient:
         n = len(batch.y)
         while True:
             at_once = min(n, self._at_once or n)
-            self._loss.zero_grad()
+            for parameter in self._parameters:  # as the module's zero_grad would, which asks every module first
+                parameter.grad = None
             try:
                 return Loss.joined([self._piece(batch, slice(start, start + at_once), factors) for start in range(0, n, at_once)])
             except (RuntimeError, MemoryError) as error:
