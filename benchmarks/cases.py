@@ -205,7 +205,7 @@ class Work:
         """The mean over the updates of each kernel, turn by turn, and one validation."""
         trainers: dict[str, Trainer] = {}
         for name in kernels:
-            endless = self.config(name, data, 10**9)
+            endless = self.config(name, data, 10**8)
             sampling = RECIPES[name].sampling_of(endless, data)
             trainers[name] = Trainer(build_chain(endless, data).to(self.device), data, endless, level_sampling=sampling)
         loops = {name: iter(trainer) for name, trainer in trainers.items()}

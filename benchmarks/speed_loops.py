@@ -172,7 +172,7 @@ def of_saltus(items: Tensor, trial: bool, compiled: bool) -> Iterator[None]:
 
     NETWORKS.register("peer", Ours)
     data = DataSet.from_arrays(items.numpy())
-    config = Config(kernel="gaussian", architecture="peer", updates=10**9, batch=BATCH, compile=compiled)
+    config = Config(kernel="gaussian", architecture="peer", updates=10**8, batch=BATCH, compile=compiled)
     chain = build_chain(config, data)
     chosen, words = choose_speed(chain, data, config, torch.device("cpu")) if trial else ({}, "")
     print(words or "plain", file=sys.stderr)

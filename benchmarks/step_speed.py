@@ -41,7 +41,7 @@ def noise(side: int) -> DataSet:
 
 def made(kernel: str, side: int, network: dict[str, Any], levels: int = LEVELS) -> tuple[Chain, DataSet, Config]:
     data = noise(side)
-    config = Config(kernel=kernel, levels=levels, updates=10**9, batch=BATCH, any_step=False, **network)
+    config = Config(kernel=kernel, levels=levels, updates=10**8, batch=BATCH, any_step=False, **network)
     return build_chain(config, data), data, config
 
 

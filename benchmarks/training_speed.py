@@ -52,7 +52,7 @@ def endless(network: str, options: str) -> Iterator[Any]:
     items = torch.rand(256, 1, side, side) * 2 - 1
     data = DataSet("noise", Binned("gray", (side, side), 0, 255, "uint8"), items, items, items)
     chosen: dict[str, Any] = dict.fromkeys(options.split() if options != DEFAULT else (), True)
-    config = Config(kernel="deterministic", updates=10**9, batch=BATCH, architecture=architecture, preset=preset, **chosen)
+    config = Config(kernel="deterministic", updates=10**8, batch=BATCH, architecture=architecture, preset=preset, **chosen)
     updates = iter(Trainer(build_chain(config, data), data, config))
     next(updates)
     next(updates)

@@ -29,7 +29,7 @@ from saltus.process import Noise, OrnsteinUhlenbeck
 from saltus.training import Config, Trainer, build_chain
 from saltus.training.trainer import BETAS
 
-CONFIG = Config(kernel="vae", levels=4, architecture="mlp", width=128, batch=128, updates=10**9)
+CONFIG = Config(kernel="vae", levels=4, architecture="mlp", width=128, batch=128, updates=10**8)
 TURNS, FEW_TURNS, IN_A_ROW, WARM_UP = 60, 2, 10, 100
 AIM = 1.15
 REPORT = Path("docs/results/update_speed.md")

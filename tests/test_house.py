@@ -20,6 +20,7 @@ GROUND = {
     "arguments",
     "budget",
     "errors",
+    "exclusive",
     "files",
     "registry",
     "storage",

@@ -8,8 +8,10 @@ import os
 import platform
 from pathlib import Path
 
-__all__ = ["cache_folder", "describe_machine", "keep_freed_memory", "memory"]
+__all__ = ["cache_folder", "describe_machine", "keep_freed_memory", "memory", "memory_ran_out"]
 
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
+"""What torch says on each kind of device where memory runs out."""
 _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
 """Where Linux says what a container may take."""
 
@@ -48,3 +50,9 @@ def memory() -> float:
         except (OSError, ValueError):  # none, or "max"
             continue
     return found
+
+
+def memory_ran_out(error: BaseException) -> bool:
+    """Whether this is what an error tells."""
+    known = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"  # of torch, which need not be loaded
+    return known or any(sign in str(error) for sign in _NO_MEMORY)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from saltus import Chain
 from saltus.data import DataSet
-from saltus.evaluation import choice, choose_sampling, words_of
+from saltus.evaluation import choice, choose_sampling, keep_sampling, words_of
 from saltus.kernels import DEFAULT, Sampling
 from saltus.training import Config, build_chain
 
@@ -41,6 +41,17 @@ def chain_of(data: DataSet, kind: type[Chain] = Chain, **options: Any) -> Chain:
 
 def test_the_best_is_found_setting_by_setting(data: DataSet) -> None:
     assert choose_sampling(chain_of(data, Pretended), data) == BEST
+
+
+def test_what_is_chosen_is_kept(data: DataSet, tmp_path: Path) -> None:
+    chain = chain_of(data, Pretended)
+    keep_sampling(chain, data, tmp_path)
+    assert chain.sampling == BEST
+    assert (tmp_path / "chain.json").exists()
+    plain = chain_of(data, latent=0, parametrisation="direct")
+    keep_sampling(plain, data, tmp_path / "plain")
+    assert plain.sampling == DEFAULT
+    assert not (tmp_path / "plain").exists()
 
 
 def test_what_the_kernels_do_not_know_is_not_tried(data: DataSet) -> None:

@@ -24,7 +24,7 @@ from saltus.cli.sample import sample
 from saltus.cli.study import study
 from saltus.cli.train import train
 from saltus.errors import SaltusError
-from saltus.machine import keep_freed_memory
+from saltus.machine import keep_freed_memory, memory_ran_out
 from saltus.processes import Elsewhere, Lost, alone, is_main
 from saltus.terminal import in_one_line, tell
 
@@ -35,7 +35,6 @@ _FAILURE, _WRONG_CALL, _INTERRUPTED = 1, 2, 130
 _SHARED = ("train", "sample", "evaluate")
 """Commands whose work is shared by the processes that a launcher starts."""
 _ROOM = "give another place, or make room or way there"
-_NO_MEMORY = "can't allocate memory"  # as torch says it
 _RENAMED = {
     "train": {"--any-time": "--any-step", "--encodes": "--encoder-input", "--latents": "--importance-samples", "--steps": "--updates"},
     "sample": {"--last": "--final"},
@@ -108,7 +107,7 @@ def _run() -> NoReturn:
             error = _renamed(error)
         usage = io.StringIO()
         error.show(file=usage)
-        _end(usage.getvalue().rstrip(), error.format_message(), _WRONG_CALL)
+        _end(usage.getvalue().rstrip() if is_main() else "", error.format_message(), _WRONG_CALL)
     except (Interrupted, click.exceptions.Abort) as error:
         if not is_main():  # all processes stop, and one says so
             sys.exit(_INTERRUPTED)
@@ -123,7 +122,7 @@ def _run() -> NoReturn:
     except OSError as error:
         _fail(f"{error.filename or 'the output'}: {error.strerror or error}; {_ROOM}", _FAILURE)
     except (MemoryError, RuntimeError) as error:
-        if not (isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or _NO_MEMORY in str(error)):
+        if not memory_ran_out(error):
             raise
         _fail(f"there is not enough memory for this ({type(error).__name__}); ask for less at once, or for smaller sizes", _FAILURE)
     sys.exit(0)

@@ -170,10 +170,9 @@ def train(
 
 def _best_sampled(chain: Chain, items: DataSet, out: Path) -> list[str]:
     """Choose how the run is sampled from now on, and keep it; in words, what is not the default."""
-    from saltus.evaluation import METRICS, choose_sampling, chosen_by, words_of
+    from saltus.evaluation import METRICS, chosen_by, keep_sampling, words_of
 
-    chain.sampling = choose_sampling(chain, items, progress=lambda words: tell(words))
-    chain.save(out)
+    keep_sampling(chain, items, out, progress=lambda words: tell(words))
     if not (words := words_of(chain.sampling)):
         return []
     return [f"sampled best with {words}, by the {METRICS[chosen_by(items)].title} on validation items; sample and evaluate do so"]

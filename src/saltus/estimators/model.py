@@ -12,7 +12,7 @@ from saltus.chain import Chain, like
 from saltus.data import DataSet, Encoding, load
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
-from saltus.evaluation import choose_sampling
+from saltus.evaluation import keep_sampling
 from saltus.files import write_atomically
 from saltus.kernels import Sampling
 from saltus.levels import Levels
@@ -53,9 +53,7 @@ class Model:
         """Train a model on a data set, or on an array of raw items; see `saltus.train` for the arguments."""
         items = data if isinstance(data, DataSet) else load(data)
         chain = train(items, config or Config(), folder, **options)
-        chain.sampling = choose_sampling(chain, items)
-        if folder is not None:
-            chain.save(folder)
+        keep_sampling(chain, items, folder)
         return cls(chain)._at(folder)
 
     @classmethod

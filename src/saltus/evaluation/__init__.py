@@ -1,7 +1,7 @@
 """Measures of generated items: distances to real items with their floor, likelihood, diversity, memorisation, and collapse to the mean."""
 
 from saltus.evaluation.by_level import LEVEL_METRICS, LevelFigures, by_level, draw_by_level
-from saltus.evaluation.choice import CHOICE_ITEMS, CHOICE_SEED, TEMPERATURES, choose_sampling, chosen_by, words_of
+from saltus.evaluation.choice import CHOICE_ITEMS, CHOICE_SEED, TEMPERATURES, choose_sampling, chosen_by, keep_sampling, words_of
 from saltus.evaluation.collapse import (
     Collapse,
     Step,
@@ -92,6 +92,7 @@ __all__ = [
     "frechet_distance",
     "inception_features",
     "inception_network",
+    "keep_sampling",
     "kernel_distance",
     "latent_use",
     "likelihood",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 from scipy.stats import ttest_ind
@@ -21,7 +22,7 @@ from saltus.evaluation.metrics import METRICS
 from saltus.evaluation.report import ChainSampler
 from saltus.kernels import DEFAULT, Sampling
 
-__all__ = ["CHOICE_ITEMS", "CHOICE_SEED", "TEMPERATURES", "choose_sampling", "chosen_by", "words_of"]
+__all__ = ["CHOICE_ITEMS", "CHOICE_SEED", "TEMPERATURES", "choose_sampling", "chosen_by", "keep_sampling", "words_of"]
 
 CHOICE_ITEMS = 500
 """Samples of each figure that a choice is made by, at most."""
@@ -73,6 +74,15 @@ def choose_sampling(chain: Chain, data: DataSet, *, progress: Progress = silent)
             if ttest_ind(figures, again, alternative="greater").pvalue < _BY_CHANCE:
                 chosen, figures = found, again
     return chosen
+
+
+def keep_sampling(chain: Chain, data: DataSet, folder: str | Path | None = None, *, progress: Progress = silent) -> None:
+    """Have the chain sampled as `choose_sampling` says from now on, in its folder too."""
+    chosen = choose_sampling(chain, data, progress=progress)
+    if chosen != chain.sampling:
+        chain.sampling = chosen
+        if folder is not None:
+            chain.save(folder)
 
 
 def _tried(chain: Chain) -> Iterator[list[dict[str, Any]]]:

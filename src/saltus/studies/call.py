@@ -8,16 +8,14 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from saltus.errors import SaltusError
+from saltus.exclusive import LOCK, exclusively
 from saltus.files import read_json, to_json, write_atomically
 from saltus.words import instead
 
 __all__ = ["CALL", "only_call"]
 
 CALL = "call.json"
-_LOCK = ".lock"
 _OTHER = "give its own options, or another folder with --out"
 
 
@@ -35,29 +33,24 @@ def only_call(folder: Path, call: Mapping[str, Any]) -> Iterator[None]:
     if folder.exists() and not folder.is_dir():
         raise SaltusError(f"{folder} is already there and not a folder; give another one with --out")
     existed = folder.exists()
-    if existed and not {file.name for file in folder.iterdir()} <= {_LOCK} and not (folder / CALL).exists():
+    if existed and not {file.name for file in folder.iterdir()} <= {LOCK} and not (folder / CALL).exists():
         raise SaltusError(f"{folder} is already there, not an empty folder, and holds nothing that can go on; give another one with --out")
     folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(folder / _LOCK, blocking=False):
-            new = _check(folder / CALL, json.loads(to_json(dict(call))))
-            for left in folder.rglob(".*.partial"):  # of a kill in mid-write
-                left.unlink(missing_ok=True)
-            try:
-                yield
-            except SaltusError:
-                if new:
-                    _empty(folder, existed)
-                raise
-    except Timeout:
-        raise SaltusError(f"another process works in {folder}; wait for it, or give another folder with --out") from None
+    with exclusively(folder, f"another process works in {folder}; wait for it, or give another folder with --out"):
+        new = _check(folder / CALL, json.loads(to_json(dict(call))))
+        try:
+            yield
+        except SaltusError:
+            if new:
+                _empty(folder, existed)
+            raise
 
 
 def _empty(folder: Path, existed: bool) -> None:
     """Take the call away if nothing was made for it, and the folder if that was made for it."""
-    if any(file.is_file() for file in folder.rglob("*") if file.name not in (CALL, _LOCK)):
+    if any(file.is_file() for file in folder.rglob("*") if file.name not in (CALL, LOCK)):
         return
-    for name in (CALL, _LOCK):
+    for name in (CALL, LOCK):
         (folder / name).unlink(missing_ok=True)
     with contextlib.suppress(OSError):
         for inside in folder.iterdir():

@@ -21,7 +21,7 @@ from saltus.training.older import todays
 __all__ = ["Config"]
 
 _LEAST_STEP = 1e-10  # whose noise float32 still tells from items of order one
-_MOST_BATCH, _MOST_UPDATES = 2**20, 10**9  # what is larger is mistyped: it would take memory and years
+_MOST_BATCH, _MOST_UPDATES = 2**20, 10**9 - 1  # what is larger is mistyped: it would take memory and years
 _LAST = 3.0  # leaves about 0.002 bits/dim of the data in z_L at unit variance
 _STARTS = {1: 0.3, 2: 0.8}  # the last time of a grid of so many calls, where z_L is drawn from a mixture (docs/decisions/0034)
 _LATEST_START = 0.8  # of more calls

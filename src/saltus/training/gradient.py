@@ -16,6 +16,7 @@ from torch import nn
 
 from saltus.chain import Batch, Loss
 from saltus.errors import SaltusError
+from saltus.machine import memory_ran_out
 from saltus.processes import Processes
 from saltus.words import in_brief
 
@@ -23,9 +24,6 @@ __all__ = ["GRADIENT", "Gradient", "fault_of"]
 
 GRADIENT = "the gradient"
 """Where a fault is that no term has."""
-
-_SIGNS = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
-"""What torch says on each kind of device where memory runs out."""
 
 
 class Gradient:
@@ -70,7 +68,7 @@ class Gradient:
             try:
                 return Loss.joined([self._piece(batch, slice(start, start + at_once), factors) for start in range(0, n, at_once)])
             except (RuntimeError, MemoryError) as error:
-                if not _ran_out(error):
+                if not memory_ran_out(error):
                     raise
                 said = in_brief(error)
             self._at_once = self._halved(at_once, n, said)  # outside of the except clause, whose traceback holds what was computed
@@ -97,10 +95,6 @@ class Gradient:
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
         return half
-
-
-def _ran_out(error: BaseException) -> bool:
-    return isinstance(error, MemoryError | torch.OutOfMemoryError) or any(sign in str(error) for sign in _SIGNS)
 
 
 def fault_of(loss: Loss) -> str:
