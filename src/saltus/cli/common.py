@@ -125,7 +125,7 @@ PREPARATION_OPTIONS = ("size", "crop", "image_channels", "recursive", "array")
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """How the items of files are made alike, which the command receives as `preparation`."""
+    """How the items of files are preprocessed, which the command receives as `preparation`."""
 
     @wraps(command)
     def told(*args: Any, size: Any, crop: bool, image_channels: int | None, recursive: bool, array: str | None, **options: Any) -> Any:

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saltus.data.checks import not_finite
-from saltus.data.encoding import CHUNK, Encoding
+from saltus.data.encoding import CHUNK, Encoding, check_numbers
 from saltus.data.layout import Array, Layout
 from saltus.data.values import EXACT, nearest
 from saltus.errors import SaltusError
@@ -151,10 +150,7 @@ class Listed(OnBins):
         return f"{self._items()} with {self.bins} values from {self._values[0]:g} to {self._values[-1]:g}"
 
     def _check(self, raw: Array) -> None:
-        if raw.dtype.kind not in "iuf":
-            raise SaltusError(f"the array is of type {raw.dtype} where {self.dtype} was expected; convert it to numbers")
-        if found := not_finite(raw):
-            raise SaltusError(f"the array holds {found} where finite numbers were expected; fill or drop them")
+        check_numbers(raw, self.dtype, "iuf")
         for start in range(0, len(raw), CHUNK):
             chunk = raw[start : start + CHUNK].astype(np.float64)
             off = np.abs(self._values[self._number(chunk)] - chunk)

@@ -7,7 +7,7 @@ import numpy as np
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 
-__all__ = ["checked", "not_finite", "reason"]
+__all__ = ["check_finite", "checked", "not_finite", "reason"]
 
 
 _AT_ONCE = 2**22  # numbers looked at in one go
@@ -23,9 +23,14 @@ def checked(array: Array, what: str) -> Array:
         raise SaltusError(f"{what} is of type {array.dtype} where integers, floats or booleans were expected; convert it")
     if not array.size:
         raise SaltusError(f"{what} is empty, of shape {array.shape}, where items were expected; write the file again")
+    check_finite(array, what)
+    return array.astype(array.dtype.newbyteorder("="), copy=False)
+
+
+def check_finite(array: Array, what: str) -> None:
+    """Raise SaltusError if a value is NaN or infinite; `what` names the array."""
     if found := not_finite(array):
         raise SaltusError(f"{what} holds {found} where finite numbers were expected; fill or drop them")
-    return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 
 def not_finite(values: Array) -> str:

@@ -47,7 +47,7 @@ class DataSet:
         conditions: its values for the items.
         notes: what a user should know about the file, one sentence each.
         columns, dtypes: the names of a table's columns and the types that they have in its file, where it says.
-        preparation: how the items were made alike.
+        preparation: how the items were preprocessed.
 
     Raises:
         SaltusError: if a part is empty, or is not of the encoding's event shape and float32; if its labels are not int64, one an

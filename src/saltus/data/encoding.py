@@ -15,19 +15,19 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from saltus.data.checks import not_finite
+from saltus.data.checks import check_finite, not_finite
 from saltus.data.layout import Array, Layout
 from saltus.errors import SaltusError
 from saltus.likelihoods import GaussianHead, Head
 from saltus.registry import Configurable, describe
 
-__all__ = ["CHUNK", "Encoding", "Standardised"]
+__all__ = ["CHUNK", "Encoding", "OnNumbers", "Standardised", "check_numbers"]
 
 CHUNK = 1024  # items encoded at a time, so that float64 is never held for a whole data set
 
@@ -132,7 +132,32 @@ class Encoding(Configurable, ABC):
         return f"images of {height}x{width} pixels" + (f" in {channels} channels" if channels > 1 else "")
 
 
-class Standardised(Encoding):
+class OnNumbers(Encoding):
+    """An encoding whose y has about mean 0 and variance 1."""
+
+    _head: Head
+    _kinds: ClassVar[str] = "iuf"
+    """Of raw values that are taken, as numpy abbreviates them."""
+
+    @property
+    def shown(self) -> tuple[float, float]:
+        return -2.0, 2.0  # standard deviations
+
+    def head(self) -> Head:
+        return self._head
+
+    def _check(self, raw: Array) -> None:
+        check_numbers(raw, self.dtype, self._kinds)
+
+
+def check_numbers(raw: Array, expected: np.dtype, kinds: str) -> None:
+    """Raise SaltusError if an array is of another kind than these, or holds a value that is not finite."""
+    if raw.dtype.kind not in kinds:
+        raise SaltusError(f"the array is of type {raw.dtype} where {expected} was expected; convert it to numbers")
+    check_finite(raw, "the array")
+
+
+class Standardised(OnNumbers):
     """Floats, less their mean and divided by their standard deviation: images by one; columns each by its own, in older files.
 
     Args:
@@ -185,21 +210,8 @@ class Standardised(Encoding):
         repeats = math.prod(self.event_shape) // self._std.size
         return torch.full((len(y),), repeats * float(np.log(self._std).sum()), dtype=torch.float64, device=y.device)
 
-    @property
-    def shown(self) -> tuple[float, float]:
-        return -2.0, 2.0  # standard deviations
-
-    def head(self) -> Head:
-        return self._head
-
     def summary(self) -> str:
         return f"{self._items()}, standardised"
-
-    def _check(self, raw: Array) -> None:
-        if raw.dtype.kind not in "fiu":
-            raise SaltusError(f"the array is of type {raw.dtype} where {self.dtype} was expected; convert it to numbers")
-        if found := not_finite(raw):
-            raise SaltusError(f"the array holds {found} where finite numbers were expected; fill or drop them")
 
     def _forward(self, items: Array) -> Array:
         standard: Array = (items.astype(np.float64) - self._mean) / self._std

@@ -43,7 +43,7 @@ def read_hub(place: str | Path, preparation: Preparation, condition: str | None 
 
     Args:
         place: a folder, or hf:NAME, or hf:NAME:CONFIGURATION.
-        preparation: how images are made alike, and the column that holds them.
+        preparation: how images are preprocessed, and the column that holds them.
         condition: "labels" if a table has to hold them.
 
     Raises:

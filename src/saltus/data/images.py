@@ -1,4 +1,4 @@
-"""Images of any kind, made alike one after the other; what was done to them is counted, and told in a line or two.
+"""Images of any kind, preprocessed one after the other; what was done to them is counted, and told in a line or two.
 
 Images are turned as their camera says; of several frames the first is taken; palettes are looked up, and CMYK and the like become RGB.
 With a size, each is resized by Pillow's bicubic filter, which averages where it makes smaller; with `crop` the largest part around the
@@ -50,7 +50,7 @@ class ImageReader:
     """Reads images as arrays of one shape and type.
 
     Args:
-        preparation: how they are made alike.
+        preparation: how they are preprocessed.
     """
 
     def __init__(self, preparation: Preparation) -> None:

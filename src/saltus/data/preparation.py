@@ -1,4 +1,4 @@
-"""How the items of a file or folder are made alike, as a user asks for it.
+"""How the items of a file or folder are preprocessed, as a user asks for it.
 
 A run keeps it, so that its data are read in the same way again.
 """
@@ -74,7 +74,7 @@ class Preparation:
 
     @property
     def of_images(self) -> bool:
-        """Whether images in files are asked to be made alike."""
+        """Whether images in files are to be preprocessed."""
         return self.size is not None or self.channels is not None or self.recursive
 
 

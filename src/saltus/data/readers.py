@@ -55,7 +55,7 @@ def read_place(place: str | Path, condition: str | None = None, preparation: Pre
     Args:
         place: the path.
         condition: "labels" or "attributes" if it has to hold them.
-        preparation: how the items are made alike.
+        preparation: how the items are preprocessed.
 
     Raises:
         SaltusError: if it cannot be read; the sentence names it.

@@ -59,8 +59,9 @@ def encoding_for(parts: Parts, train: Array) -> Encoding:
         return columns_of(parts.given, train, parts.columns)
     if dtype == np.bool_:
         return Binned(layout, shape, 0, 1, dtype.name)
-    values = _values(parts)
-    if dtype == np.uint8 and (values is None or len(values) > _MOST_LEVELS // 2):
+    most = _MOST_LEVELS // 2 if dtype == np.uint8 else _MOST_LEVELS
+    values = _values(parts, most)
+    if dtype == np.uint8 and values is None:
         return Binned(layout, shape, 0, 255, dtype.name)
     if values is not None and dtype.kind in "iu":
         low, high = int(values[0]), int(values[-1])
@@ -73,13 +74,13 @@ def encoding_for(parts: Parts, train: Array) -> Encoding:
     return Standardised.fit(layout, train)
 
 
-def _values(parts: Parts) -> Array | None:
-    """The different values of all parts, increasing, float64; None for more than 256."""
+def _values(parts: Parts, most: int) -> Array | None:
+    """The different values of all parts, increasing, float64; None for more than `most`."""
     found = np.empty(0)
     for part in parts.given:
         for start in range(0, len(part), _CHUNK):
             found = np.unique(np.concatenate([found, np.unique(part[start : start + _CHUNK]).astype(np.float64)]))
-            if len(found) > _MOST_LEVELS:
+            if len(found) > most:
                 return None
     return found
 

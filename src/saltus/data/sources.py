@@ -66,7 +66,7 @@ def load(
         place: a path, one of these names, or an array; `DataSet.from_arrays` takes arrays in parts, and labels.
         condition: "labels" or "attributes" to condition a model on them.
         encoding: of a file's or folder's values, in place of the one that the rules give.
-        preparation: how the items of a file or folder are made alike.
+        preparation: how the items of a file or folder are preprocessed.
 
     Raises:
         SaltusError: if there is nothing there that can be used; the sentence names the file.
@@ -123,7 +123,7 @@ def read_items(path: str | Path, *, preparation: Preparation = AS_GIVEN, columns
 
     Args:
         path: of the file or folder.
-        preparation: how the items of a file or folder are made alike.
+        preparation: how the items of a file or folder are preprocessed.
         columns: of a table, by their names, in the order that they are wanted in; all in their own order unless given.
 
     Raises:

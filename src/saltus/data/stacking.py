@@ -43,7 +43,7 @@ def stack(streams: Mapping[str, Stream], preparation: Preparation, made_of: Call
 
     Args:
         streams: of the training part at least.
-        preparation: how images are made alike.
+        preparation: how images are preprocessed.
         made_of: tells everything that the images follow from, so that what was unpacked is known again.
         classes: the names of the labels 0, 1, ...; labels that are text name themselves.
 

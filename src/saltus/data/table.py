@@ -9,20 +9,19 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saltus.data.checks import not_finite
 from saltus.data.columns import Column
-from saltus.data.encoding import Encoding
+from saltus.data.encoding import OnNumbers
 from saltus.data.layout import Array, Layout
 from saltus.data.values import as_integers
 from saltus.errors import SaltusError
-from saltus.likelihoods import ColumnsHead, GaussianHead, Head, Numbers
+from saltus.likelihoods import ColumnsHead, GaussianHead, Numbers
 
 __all__ = ["Columns"]
 
 _FLOOR = 0.01  # standard deviations of a column: without a floor, columns with ties would win density without limit
 
 
-class Columns(Encoding):
+class Columns(OnNumbers):
     """Rows (N, d) of numbers, one kind for each column.
 
     Args:
@@ -33,35 +32,27 @@ class Columns(Encoding):
         SaltusError: if there are no columns, or the type is another.
     """
 
+    _kinds = "biuf"
+
     def __init__(self, columns: Sequence[Column], dtype: str) -> None:
         super().__init__(Layout.VECTOR, (len(columns),), dtype)
-        if self.dtype.kind not in "biuf":
+        if self.dtype.kind not in self._kinds:
             raise SaltusError(f"a table of type {dtype} was given; expected integers, floats or bool: convert it to numbers")
         self.columns = list(columns)
         numbers = [column.number for column in columns]
         self._numbers = Numbers(numbers)
         counted = any(number.counted for number in numbers)
-        self._head: Head = ColumnsHead(GaussianHead(1.0), numbers) if counted else GaussianHead(_FLOOR)
+        self._head = ColumnsHead(GaussianHead(1.0), numbers) if counted else GaussianHead(_FLOOR)
 
     def log_jacobian(self, y: Tensor) -> Tensor:
         return self._numbers.log_jacobian(y.double()).sum(1)
-
-    @property
-    def shown(self) -> tuple[float, float]:
-        return -2.0, 2.0  # standard deviations
-
-    def head(self) -> Head:
-        return self._head
 
     def summary(self) -> str:
         kinds = Counter(column.kind for column in self.columns)
         return f"{self._items()}: {', '.join(f'{n} {kind}' for kind, n in sorted(kinds.items()))}"
 
     def _check(self, raw: Array) -> None:
-        if raw.dtype.kind not in "biuf":
-            raise SaltusError(f"the array is of type {raw.dtype} where {self.dtype} was expected; convert it to numbers")
-        if found := not_finite(raw):
-            raise SaltusError(f"the array holds {found} where finite numbers were expected; fill or drop them")
+        super()._check(raw)
         for j, column in enumerate(self.columns):
             strange = column.strange(raw[:, j])
             if strange.any():
