@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import threading
 from pathlib import Path
 
 import pytest
 
 from saltus.errors import SaltusError
-from saltus.files import check_regular, parse_json, read_bytes, read_json
+from saltus.files import check_regular, parse_json, read_bytes, read_json, to_json, write_atomically
 from tests.helpers.checks import assert_one_sentence
 
 
@@ -39,3 +41,30 @@ def test_what_has_no_end_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(SaltusError) as caught:
         read_bytes(tmp_path / "large")
     assert_one_sentence(caught.value, "large has 16,777,217 bytes")
+
+
+def test_writers_at_the_same_time_do_not_mix_their_bytes(tmp_path: Path) -> None:
+    file, texts = tmp_path / "note.txt", [letter * 200_000 for letter in "abcdefgh"]
+    threads = [threading.Thread(target=write_atomically, args=(file, text)) for text in texts]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert file.read_text() in texts
+    assert list(tmp_path.iterdir()) == [file]
+
+
+def test_text_and_bytes_are_written_as_they_are(tmp_path: Path) -> None:
+    write_atomically(tmp_path / "a", "zwölf\n")
+    write_atomically(tmp_path / "b", b"\xff\x00")
+    assert (tmp_path / "a").read_bytes() == b"zw\xc3\xb6lf\n"
+    assert (tmp_path / "b").read_bytes() == b"\xff\x00"
+
+
+def test_json_is_as_its_standard_has_it(tmp_path: Path) -> None:
+    value = {"a": [1, 2.5, float("nan"), float("inf")], "b": (None, True, "é")}
+    expected = {"a": [1, 2.5, None, None], "b": [None, True, "é"]}
+    assert json.loads(to_json(value)) == json.loads(to_json(value, indent=1)) == expected
+    assert "\n" in to_json(value, indent=1)
+    write_atomically(tmp_path / "a.json", to_json(value))
+    assert read_json(tmp_path / "a.json") == expected

@@ -70,6 +70,7 @@ OF_SEVERAL_FILES = {
     "faults/test_data_files.py",
     "faults/test_options.py",
     "faults/test_run_files.py",
+    "faults/test_stored_files.py",
     "kernels/test_export.py",
     "kernels/test_vae_bound.py",
     "kernels/test_vae_objective.py",

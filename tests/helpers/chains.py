@@ -11,11 +11,11 @@ from saltus.chain import Chain, OraclePrior, StandardNormal
 from saltus.kernels import DeterministicKernel, GaussianKernel, Kernel, OracleKernel, Preconditioned
 from saltus.levels import Levels
 from saltus.likelihoods import GaussianHead
-from saltus.networks import MLPEncoder, backbone
+from saltus.networks import MLP, MLPEncoder, backbone
 from saltus.oracles import FiniteData, GaussianMixture
 from tests.helpers.stubs import randomise, set_error, small_vae
 
-__all__ = ["COVARIANCES", "HEAD", "MEANS", "MIXTURE", "POINTS", "WEIGHTS", "chain_of", "data_for", "grid", "kernels"]
+__all__ = ["COVARIANCES", "HEAD", "MEANS", "MIXTURE", "POINTS", "WEIGHTS", "chain_of", "data_for", "gaussian", "grid", "kernels"]
 
 HEAD = GaussianHead(0.05)
 WEIGHTS = torch.tensor([0.5, 0.3, 0.2], dtype=torch.float64)
@@ -62,3 +62,8 @@ def chain_of(name: str) -> Chain:
 
 def data_for(name: str) -> Tensor:
     return MEANS if name == "items" else MIXTURE.sample(7, seed=5).to(torch.float64 if name == "mixture" else torch.float32)
+
+
+def gaussian(width: int = 8) -> GaussianKernel:
+    """A small step on rows of two columns."""
+    return GaussianKernel(Preconditioned(MLP((2,), width=width, depth=1)), GaussianHead(0.1), variance="transition")

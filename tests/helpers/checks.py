@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
+import pytest
 from scipy import stats
 from torch import Tensor
 
+from saltus.chain import Chain
 from saltus.errors import SaltusError
 
 STANDARD_ERRORS = 5.0
@@ -70,3 +73,10 @@ def assert_one_sentence(error: SaltusError, *names: str) -> None:
     assert "; " in text or ": " in text
     for name in names:
         assert name in text, text
+
+
+def refused(folder: Path, *names: str) -> None:
+    """A folder's chain is not loaded, and one sentence says why."""
+    with pytest.raises(SaltusError) as caught:
+        Chain.load(folder)
+    assert_one_sentence(caught.value, *names)
