@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from saltus.errors import SaltusError
-from saltus.networks import MLP, UNet
+from saltus.networks import MLP, Patches, UNet
 from saltus.networks.backbones import pad_to_multiple
 from saltus.networks.groups import MOST_BLOCKS, MOST_WIDTH
 from tests.helpers.checks import assert_one_sentence
@@ -23,11 +23,12 @@ SIZES = [(8, 8), (28, 28), (9, 13)]
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
 def test_images_of_every_size(size: tuple[int, int], channels: int) -> None:
     event = (channels, *size)
-    network = UNet(event, inputs=2, outputs=2, latent=3, channels=(8, 16))
-    randomise(network)
-    out = network(arrays(*event, inputs=2), TIMES, torch.ones(3, 3))
-    assert out.shape == (3, 2, *event)
-    assert out.isfinite().all()
+    for kind, sizes in ((UNet, {"channels": (8, 16)}), (Patches, {"width": 32, "depth": 1})):
+        network = kind(event, inputs=2, outputs=2, latent=3, **sizes)
+        randomise(network)
+        out = network(arrays(*event, inputs=2), TIMES, torch.ones(3, 3))
+        assert out.shape == (3, 2, *event)
+        assert out.isfinite().all()
 
 
 @pytest.mark.parametrize("event", [(2,), (5, 3), (1, 2, 2, 2)])
@@ -37,7 +38,7 @@ def test_vectors_and_anything_small(event: tuple[int, ...]) -> None:
     assert network(arrays(*event, inputs=2), TIMES, torch.ones(3, 4)).shape == (3, 3, *event)
 
 
-@pytest.mark.parametrize(("kind", "event"), [(MLP, (3,)), (UNet, (1, 8, 8))])
+@pytest.mark.parametrize(("kind", "event"), [(MLP, (3,)), (UNet, (1, 8, 8)), (Patches, (1, 8, 8))])
 def test_a_fresh_network_says_nothing(kind: type, event: tuple[int, ...]) -> None:
     assert not kind(event, outputs=2)(arrays(*event), TIMES).any()
 
@@ -64,9 +65,10 @@ def test_sinusoids_learn_what_changes_within_a_fraction_of_the_range() -> None:
 
 @pytest.mark.parametrize("event", [(1, 7, 8), (5, 8, 8), (0, 8, 8), (8, 8), (1, 1, 8, 8)])
 def test_what_is_no_image_is_refused(event: tuple[int, ...]) -> None:
-    with pytest.raises(SaltusError, match="takes images") as caught:
-        UNet(event)
-    assert_one_sentence(caught.value, str(event))
+    for kind in (UNet, Patches):
+        with pytest.raises(SaltusError, match="images") as caught:
+            kind(event)
+        assert_one_sentence(caught.value, str(event))
 
 
 @pytest.mark.parametrize(("name", "most"), [("width", MOST_WIDTH), ("depth", MOST_BLOCKS)])
@@ -89,6 +91,26 @@ def test_sizes_of_a_unet_that_cannot_be_made_are_refused() -> None:
         assert_one_sentence(caught.value, f"channels are {channels}; expected multiples of 8")
 
 
+def test_sizes_of_patches_that_cannot_be_made_are_refused() -> None:
+    for name, wrong in (("width", 0), ("width", 48), ("depth", 0), ("patch", 0), ("patch", 65)):
+        with pytest.raises(SaltusError) as caught:
+            Patches((1, 8, 8), **{name: wrong})
+        assert_one_sentence(caught.value, f"{name} is {wrong}")
+
+
+def test_a_pixel_is_heard_in_every_square() -> None:
+    """Squares attend to each other, and know their places: the same square elsewhere says something else."""
+    torch.manual_seed(0)
+    network = Patches((1, 8, 8), width=32, depth=1)
+    randomise(network)
+    x = arrays(1, 8, 8)
+    other = x.clone()
+    other[..., 0, 0] += 1
+    assert ((network(x, TIMES) - network(other, TIMES)).abs().amax((0, 1, 2)) > 100 * ALONE).all()
+    same = network(torch.zeros(3, 1, 1, 8, 8), TIMES)
+    assert (same[..., :4, :4] - same[..., 4:, 4:]).abs().max() > 100 * ALONE
+
+
 @pytest.mark.parametrize("multiple", [1, 2, 4])
 @pytest.mark.parametrize("size", [*SIZES, (11, 10)])
 def test_padding_is_cropped_back(size: tuple[int, int], multiple: int) -> None:
@@ -105,6 +127,7 @@ def networks() -> dict[str, tuple[nn.Module, tuple[Tensor, ...]]]:
         "mlp": (MLP((3,), latent=4, width=16), (arrays(3), TIMES, latent)),
         "sinusoids": (MLP((3,), latent=4, width=16, sinusoids=True), (arrays(3), TIMES, latent)),
         "unet": (UNet((1, 9, 13), latent=4, channels=(8, 16)), (arrays(1, 9, 13), TIMES, latent)),
+        "patches": (Patches((1, 9, 13), latent=4, width=32, depth=1), (arrays(1, 9, 13), TIMES, latent)),
         "unet with attention": (UNet((1, 9, 13), latent=4, channels=(8, 16), attention=True), (arrays(1, 9, 13), TIMES, latent)),
     }
 
@@ -117,7 +140,7 @@ def test_items_are_apart_and_every_input_is_heard(name: str) -> None:
     assert_apart(network, arguments)
 
 
-@pytest.mark.parametrize(("name", "first"), [("mlp", "first"), ("unet", "paint")])
+@pytest.mark.parametrize(("name", "first"), [("mlp", "first"), ("unet", "paint"), ("patches", "paint")])
 @torch.no_grad()
 def test_the_latent_enters_twice(name: str, first: str) -> None:
     """As an input and through the conditioning: without either it is still heard, without both it is not."""

@@ -38,12 +38,13 @@ def parameters(network: nn.Module) -> int:
     [
         lambda preset: backbone((2,), preset, latent=2),
         lambda preset: backbone((1, 16, 16), preset, latent=2),
+        lambda preset: backbone((1, 16, 16), preset, architecture="patches", latent=2),
         lambda preset: encoder((2,), preset, latent=2),
         lambda preset: encoder((1, 16, 16), preset, latent=2),
         lambda preset: ladder((1, 16, 16), preset)[0],
         lambda preset: ladder((1, 16, 16), preset)[1],
     ],
-    ids=["mlp", "unet", "mlp encoder", "conv encoder", "ladder", "ladder encoder"],
+    ids=["mlp", "unet", "patches", "mlp encoder", "conv encoder", "ladder", "ladder encoder"],
 )
 def test_presets_grow(make: Callable[[Preset], nn.Module]) -> None:
     assert all(smaller < larger for smaller, larger in pairwise(parameters(make(preset)) for preset in Preset))

@@ -4,6 +4,7 @@ from saltus.networks.backbones import MLP, UNet
 from saltus.networks.conditions import ClassCondition, Condition, ImageCondition, VectorCondition
 from saltus.networks.encoders import ConvEncoder, MLPEncoder
 from saltus.networks.ladder import Ladder, LadderEncoder
+from saltus.networks.patches import Patches
 from saltus.networks.positive import positive
 from saltus.networks.presets import NETWORKS, Preset, backbone, encoder, ladder
 from saltus.networks.transfer import transfer_weights
@@ -18,6 +19,7 @@ __all__ = [
     "Ladder",
     "LadderEncoder",
     "MLPEncoder",
+    "Patches",
     "Preset",
     "UNet",
     "VectorCondition",

@@ -34,7 +34,7 @@ _SINUSOIDS: dict[str, Any] = {"d_embedding": 16, "n_frequencies": 16, "frequency
 """Of each number; frequencies in periods within one standard deviation."""
 
 
-class _Mapping(nn.Module):
+class Mapping(nn.Module):
     """Times, latent and condition to one vector (B, width)."""
 
     def __init__(self, latent: int, width: int, condition: Condition | None) -> None:
@@ -116,7 +116,7 @@ class MLP(Configurable, nn.Module):
         check_size("depth", depth, MOST_BLOCKS)
         self.event_shape, self.outputs, self.latent, self.condition = tuple(event_shape), outputs, latent, condition
         size = math.prod(event_shape)
-        self.mapping = _Mapping(latent, width, condition)
+        self.mapping = Mapping(latent, width, condition)
         self.given = ConditionChannels(condition, event_shape)
         told = self.given.channels * math.prod(event_shape[1:])
         self.first = nn.Linear(inputs * size + told + latent, width)
@@ -204,7 +204,7 @@ class UNet(Configurable, nn.Module):
             class_embed_type="identity",
         )
         self.unet = unet
-        self.mapping = _Mapping(latent, 4 * channels[0], condition)
+        self.mapping = Mapping(latent, 4 * channels[0], condition)
         self.paint = nn.Linear(latent, math.prod(event_shape)) if latent else None
         last: nn.Conv2d = unet.conv_out
         nn.init.zeros_(last.weight)

@@ -17,6 +17,7 @@ from saltus.networks.backbones import MLP, UNet
 from saltus.networks.conditions import Condition
 from saltus.networks.encoders import ConvEncoder, MLPEncoder
 from saltus.networks.ladder import Ladder, LadderEncoder
+from saltus.networks.patches import Patches
 from saltus.registry import Registry
 
 __all__ = ["NETWORKS", "Preset", "backbone", "encoder", "ladder"]
@@ -33,6 +34,7 @@ NETWORKS: Registry[Callable[..., nn.Module]] = Registry("architecture")
 """Backbones, by the names that the option `architecture` takes."""
 NETWORKS.register("unet", UNet)
 NETWORKS.register("mlp", MLP)
+NETWORKS.register("patches", Patches)
 
 _SMALLEST_UNET = 16  # pixels a side: below it an MLP learns more in the same time (docs/decisions/0006-networks.md)
 _SIZES: dict[str, dict[Preset, dict[str, Any]]] = {
@@ -41,8 +43,9 @@ _SIZES: dict[str, dict[Preset, dict[str, Any]]] = {
         Preset.SMALL: {"channels": (64, 128, 128), "layers": 2, "attention": True},
     },
     "mlp": {Preset.TINY: {"width": 128, "depth": 3}, Preset.SMALL: {"width": 512, "depth": 6}},
+    "patches": {Preset.TINY: {"width": 128, "depth": 4, "patch": 4}, Preset.SMALL: {"width": 384, "depth": 8, "patch": 2}},
 }
-_TAKES = {"unet": ("channels",), "mlp": ("width",)}
+_TAKES = {"unet": ("channels",), "mlp": ("width",), "patches": ("width",)}
 """The sizes that may be given in place of a preset's."""
 _LADDER: dict[Preset, dict[str, Any]] = {
     Preset.TINY: {"channels": (48, 64, 64), "groups": 3, "k": 8, "patch": 2},

@@ -100,9 +100,11 @@ class Config(BaseModel):
     preset: Preset = Field(default=Preset.TINY, description="Size of the networks: tiny for minutes, small for hours.")
     architecture: str | None = Field(
         default=None,
-        description="unet or mlp, or a network that an installed package registers.  [default: unet for images from 16 x 16 up, else mlp]",
+        description="unet, patches, mlp, or what an installed package registers.  [default: unet for images from 16 x 16 up, else mlp]",
     )
-    width: int | None = Field(default=None, ge=1, le=MOST_WIDTH, description="Neurons in a layer of an MLP, in place of the preset's.")
+    width: int | None = Field(
+        default=None, ge=1, le=MOST_WIDTH, description="Neurons in a layer of an MLP or of patches, in place of the preset's."
+    )
     channels: tuple[Annotated[int, Field(ge=1, le=MOST_WIDTH)], ...] | None = Field(
         default=None, description="Channels of each resolution of a U-Net or ladder, in place of the preset's."
     )
