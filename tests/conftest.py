@@ -13,12 +13,18 @@ _CACHE = None if "PYTEST_XDIST_WORKER" in os.environ else tempfile.mkdtemp(prefi
 if _CACHE:  # workers inherit it
     os.environ["SALTUS_CACHE"] = _CACHE
 
+import pytest  # noqa: E402
 import torch  # noqa: E402 - it reads the number of threads
 from hypothesis import settings  # noqa: E402
 
 torch.set_num_threads(1)
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest test first, or one worker has it to itself at the end."""
+    items.sort(key=lambda item: "test_readme" not in item.nodeid)
 
 
 def pytest_unconfigure() -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import resource
-
 import pytest
 import torch
 from torch import nn
@@ -11,6 +9,7 @@ from torch import nn
 from saltus.budget import Budget
 from saltus.errors import SaltusError
 from tests.helpers.checks import assert_one_sentence
+from tests.helpers.memory import Peak
 
 
 def test_numbers_are_counted_together_and_before_they_are_made() -> None:
@@ -19,7 +18,7 @@ def test_numbers_are_counted_together_and_before_they_are_made() -> None:
         with pytest.raises(SaltusError) as caught:
             torch.ones(41)
     assert_one_sentence(caught.value, "more than 100 numbers", "give smaller ones")
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = Peak()
     for make in (torch.zeros, torch.ones, torch.empty, torch.rand, torch.randn, torch.arange):
         with Budget(numbers=1e6, told="too wide; take less"), pytest.raises(SaltusError, match="too wide; take less"):
             make(10**11)
@@ -27,7 +26,7 @@ def test_numbers_are_counted_together_and_before_they_are_made() -> None:
         nn.Linear(10**6, 10**6)
     with Budget(numbers=1e6), pytest.raises(SaltusError):
         torch.randn(10**11, generator=torch.Generator())
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # KiB, of the 400 GB that were asked for
+    assert peak.mebibytes < 300  # of the 400 GB that were asked for
 
 
 def test_the_meta_device_costs_nothing() -> None:
@@ -67,3 +66,11 @@ def test_what_is_refused_leaves_gradients_on() -> None:
         with Budget(calls=calls, numbers=100), pytest.raises(SaltusError, match="steps to build"):
             endless()
         assert torch.is_grad_enabled()
+
+
+def test_memory_that_was_let_go_is_still_seen() -> None:
+    """The twin of those that take none."""
+    peak = Peak()
+    assert peak.mebibytes < 40
+    torch.ones(16 * 2**20)
+    assert peak.mebibytes > 60

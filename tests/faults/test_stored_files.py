@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from saltus.storage import read, write
 from tests.helpers.chains import MIXTURE, chain_of, gaussian
 from tests.helpers.checks import assert_one_sentence, refused
 from tests.helpers.forge import forge, set_argument
+from tests.helpers.memory import Peak
 
 JSON, STATE, ARGUMENTS = "chain.json", "chain.safetensors", "chain.arguments.safetensors"
 
@@ -233,9 +233,9 @@ def test_bytes_that_are_no_tensors_are_an_error(folder: Path) -> None:
 def test_shapes_are_compared_before_memory_is_taken(tmp_path: Path) -> None:
     Chain(StandardNormal(), Levels([0, 1]), gaussian()).save(tmp_path)
     forge(tmp_path / JSON, set_argument(f"{NETWORK}.width", 100_000))  # 40 GB for a layer
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    peak = Peak()
     refused(tmp_path, "shape")
-    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100_000  # KiB
+    assert peak.mebibytes < 100
 
 
 def test_no_number_is_read_of_a_state_that_does_not_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
