@@ -5,7 +5,8 @@ python benchmarks/time_to_quality.py --smoke   a miniature on the digits, in a t
 
 Each row is a training of its own, whose learning rate falls to 0 at its end; one thread.  The rival is that of benchmarks/seconds.py: the
 `UNet2DModel` of diffusers in bfloat16 with a loop of its own, sampled by UniPC with 1, 2 or 4 calls, the best of which counts.  Ours are
-`saltus train --time SECONDS` as it comes, with one call, and the fit of the mixture is within its seconds.
+`saltus train --time SECONDS --levels 1 --ladder every --batch 32 --kl-warm-up 0.1`, with one call; their seconds are all that it takes,
+with the fit of the mixture and the choice of how the chain is sampled.
 """
 
 from __future__ import annotations
@@ -21,14 +22,13 @@ from typing import Any
 import torch
 
 from saltus.data import DataSet, load
-from saltus.evaluation import ChainSampler, Evaluator, Sampler
-from saltus.kernels import DEFAULT
+from saltus.evaluation import ChainSampler, Evaluator, Sampler, keep_sampling
 from saltus.machine import describe_machine, keep_freed_memory
 from saltus.training import Config, train
 from seconds import UniPC, train_unet, unet
 
 KEPT, PAGE = Path("runs/time_to_quality"), Path("docs/results/time_to_quality.md")
-OURS, RIVALS = (30.0, 60.0, 120.0), (60.0, 180.0, 600.0)
+OURS, RIVALS = (30.0, 60.0, 120.0, 300.0), (60.0, 180.0, 600.0)
 CALLS, SAMPLES, SEEDS = (1, 2, 4), 1000, (0, 1, 2)
 CONFIG: dict[str, Any] = {"levels": 1, "ladder": "every", "batch": 32, "kl_warm_up": 0.1}
 
@@ -51,8 +51,9 @@ def row_of(kept: Path, name: str, make: Any) -> dict[str, Any]:
 def ours(data: DataSet, seconds: float, evaluator: Evaluator) -> dict[str, Any]:
     begun = time.perf_counter()
     chain = train(data, Config(**CONFIG, time=seconds), quiet=True)
+    keep_sampling(chain, data)
     took = time.perf_counter() - begun
-    return {"name": "saltus", "seconds": took, "calls": 1, "frechet": measured(ChainSampler(chain, DEFAULT), evaluator)}
+    return {"name": "saltus", "seconds": took, "calls": 1, "frechet": measured(ChainSampler(chain, chain.sampling), evaluator)}
 
 
 def rival(data: DataSet, seconds: float, evaluator: Evaluator, kept: Path) -> dict[str, Any]:

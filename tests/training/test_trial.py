@@ -68,6 +68,14 @@ def test_short_trainings_and_what_was_asked_for_are_left_alone(data: DataSet, mo
     assert words.startswith("computes with bfloat16: 2.0 times as fast here")
 
 
+def test_nothing_is_compiled_for_a_trial(data: DataSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = paced(monkeypatch, lambda config: 0.5 if config.bf16 else 1.0)
+    config = Config(updates=1000, width=8, compile=True)
+    choose_speed(build_chain(config, data), data, config, CPU)
+    assert seen
+    assert not any(tried.compile for tried in seen)
+
+
 def test_a_run_keeps_what_was_chosen(data: DataSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("saltus.training.run.choose_speed", lambda *_: ({"bf16": True, "channels_last": False}, "in words"))
     config = Config(updates=2, batch=8, width=8, levels=1, prior="normal")

@@ -40,6 +40,7 @@ def choose_speed(chain: Chain, data: DataSet, config: Config, device: torch.devi
     if not plain or (config.time or config.updates) < _REPAYS:  # no update takes more than a second or so
         return plain, ""
     begun = time.monotonic()
+    config = config.model_copy(update={"compile": False})  # which takes minutes for each way
     loops: dict[tuple[str, ...], _Loop] = {(): _Loop(chain, data, config.model_copy(update=plain), device)}
     pace = loops[()].seconds()
     if (config.time or config.updates * pace) < _REPAYS:
