@@ -5,8 +5,9 @@ python benchmarks/time_to_quality.py --smoke   a miniature on the digits, in a t
 
 Each row is a training of its own, whose learning rate falls to 0 at its end; one thread.  The rival is that of benchmarks/seconds.py: the
 `UNet2DModel` of diffusers in bfloat16 with a loop of its own, sampled by UniPC with 1, 2 or 4 calls, the best of which counts.  Ours are
-`saltus train --time SECONDS --levels 1 --ladder every --batch 32 --kl-warm-up 0.1`, with one call; their seconds are all that it takes,
-with the fit of the mixture and the choice of how the chain is sampled.
+`saltus train --time SECONDS --levels 1 --ladder every --batch 32 --kl-warm-up 0.1`, with one call; their seconds are all that it
+takes, with the fit of the mixture and the choice of how the chain is sampled.  A chain keeps of each step what costs fewer nats, the
+closed form or the network, so that a longer training may have a larger distance for a while.
 """
 
 from __future__ import annotations

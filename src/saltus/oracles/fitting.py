@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import NamedTuple
 
 import torch
@@ -102,12 +103,17 @@ def choose_mixture(
         for r in ranks
         if K * d * (r + 2) <= _MOST_NUMBERS and len(train) >= K * max(_ITEMS_EACH, 2 * r) and classes <= K
     ] or [(classes, ranks[0])]
-    tried = {}
-    for K, r in sizes:
-        start = fit_mixture(train, t, components=K, rank=r, labels=labels, passes=0, seed=seed)
-        tried[K, r] = _cost(start, held_out, t, seed)
-    K, r = min(tried, key=lambda size: tried[size])
-    mixture = fit_mixture(train, t, components=K, rank=r, labels=labels, passes=passes, seed=seed)
+    x, tried, best = train.flatten(1), dict[tuple[int, int], float](), None
+    least = _least(x)
+    for K, alike in groupby(sizes, lambda size: size[0]):
+        of_K = [r for _, r in alike]
+        clusters = _clustered(x, K, max(of_K), labels, seed)  # once for all ranks: their factors are the first ones of the largest
+        for r in of_K:
+            tried[K, r] = _cost(_mixture_of(clusters.at(t, r), clusters.kinds, t, least, train.shape[1:]), held_out, t, seed)
+            if min(tried, key=lambda size: tried[size]) == (K, r):
+                best = clusters, r
+    assert best is not None
+    mixture = _raised(best[0].at(t, best[1]), best[0].kinds, train, t, labels, passes)
     return MixtureFit(mixture, t, _cost(mixture, train, t, seed), _cost(mixture, held_out, t, seed), tried)
 
 
@@ -132,9 +138,14 @@ def fit_mixture(
         passes: of EM over the data, after the start.
         seed: of the start.
     """
+    clusters = _clustered(y.flatten(1), components, rank, labels, seed)
+    return _raised(clusters.at(t, rank), clusters.kinds, y, t, labels, passes)
+
+
+def _raised(parameters: _Parameters, kinds: list[int] | None, y: Tensor, t: float, labels: Tensor | None, passes: int) -> LowRankMixture:
+    """The mixture of these parameters after so many passes of EM."""
     x, alpha, noise = y.flatten(1), float(_process.alpha(t)), float(_process.sigma(t)) ** 2
-    least = _LEAST_VARIANCE * (float(x.var(0, correction=0).mean()) or 1.0)
-    parameters, kinds = _start(x, t, components, rank, labels, seed)
+    least = _least(x)
     owner = None if kinds is None else torch.tensor(kinds, device=y.device)
     for _ in range(passes):
         total: _Statistics | None = None
@@ -145,9 +156,20 @@ def fit_mixture(
             total = found if total is None else _Statistics(*(a + b for a, b in zip(total, found, strict=True)))
         assert total is not None
         parameters = _maximise(total, noise + alpha**2 * least)
+    return _mixture_of(parameters, kinds, t, least, y.shape[1:])
+
+
+def _least(x: Tensor) -> float:
+    """The smallest variance of a component's diagonal."""
+    return _LEAST_VARIANCE * (float(x.var(0, correction=0).mean()) or 1.0)
+
+
+def _mixture_of(parameters: _Parameters, kinds: list[int] | None, t: float, least: float, shape: Sequence[int]) -> LowRankMixture:
+    """The mixture of data whose parameters at t these are."""
+    alpha, noise = float(_process.alpha(t)), float(_process.sigma(t)) ** 2
     weights, mean, factors, diagonal = (value.cpu() for value in parameters)
     variances = ((diagonal - noise) / alpha**2).clamp_min(least)
-    return LowRankMixture(weights, (mean / alpha).reshape(-1, *y.shape[1:]), factors / alpha, variances, kinds)
+    return LowRankMixture(weights, (mean / alpha).reshape(-1, *shape), factors / alpha, variances, kinds)
 
 
 class _Statistics(NamedTuple):
@@ -195,9 +217,26 @@ def _maximise(s: _Statistics, least: float) -> _Parameters:
     return _Parameters(weights, solved[..., r], solved[..., :r], diagonal.clamp_min(least))
 
 
-def _start(x: Tensor, t: float, components: int, rank: int, labels: Tensor | None, seed: int) -> tuple[_Parameters, list[int] | None]:
-    """The parameters at t of clusters, and the class of each."""
-    alpha, noise = float(_process.alpha(t)), float(_process.sigma(t)) ** 2
+class _Clusters(NamedTuple):
+    """Of K clusters: their items' number (K,), mean (K, d), principal components (K, d, r), what these leave of variances (K, d), class."""
+
+    size: Tensor
+    mean: Tensor
+    factors: Tensor
+    left: Tensor
+    kinds: list[int] | None
+
+    def at(self, t: float, rank: int) -> _Parameters:
+        """As components at the time t, with the first factors alone."""
+        alpha, noise = float(_process.alpha(t)), float(_process.sigma(t)) ** 2
+        left = self.left + self.factors[..., rank:].square().sum(2)
+        pooled = (self.size[:, None] * left).sum(0) / self.size.sum()
+        variance = (self.size[:, None] * left + _PSEUDO_ITEMS * pooled) / (self.size[:, None] + _PSEUDO_ITEMS)
+        return _Parameters(self.size / self.size.sum(), alpha * self.mean, alpha * self.factors[..., :rank], alpha**2 * variance + noise)
+
+
+def _clustered(x: Tensor, components: int, rank: int, labels: Tensor | None, seed: int) -> _Clusters:
+    """Clusters of all items, or of each class's."""
     found, kinds = [], list[int]()
     classes: Sequence[int | None] = [None] if labels is None else labels.unique().tolist()
     for kind in classes:
@@ -206,11 +245,8 @@ def _start(x: Tensor, t: float, components: int, rank: int, labels: Tensor | Non
         for k in which.unique().tolist():
             found.append(_principal(items[which == k], rank))
             kinds.append(-1 if kind is None else kind)
-    counts, mean, factors, variance = (torch.stack(parts) for parts in zip(*found, strict=True))
-    pooled = (counts[:, None] * variance).sum(0) / counts.sum()
-    variance = (counts[:, None] * variance + _PSEUDO_ITEMS * pooled) / (counts[:, None] + _PSEUDO_ITEMS)
-    parameters = _Parameters(counts / counts.sum(), alpha * mean, alpha * factors, alpha**2 * variance + noise)
-    return parameters, None if labels is None else kinds
+    size, mean, factors, left = (torch.stack(parts) for parts in zip(*found, strict=True))
+    return _Clusters(size, mean, factors, left, None if labels is None else kinds)
 
 
 def _clusters(items: Tensor, K: int, seed: int) -> Tensor:
