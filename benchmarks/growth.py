@@ -63,12 +63,11 @@ def sampling_of(data: DataSet, n: int, **options: Any) -> Callable[[], object]:
 
 
 def seconds(works: Sequence[Callable[[], object]], turns: int) -> list[float]:
-    """Of each work, the median of turns."""
+    """Of each work, the median of turns, each after one that brings its things back into caches."""
     found: list[list[float]] = [[] for _ in works]
-    for work in works:
-        work()
     for _ in range(turns):
         for times, work in zip(found, works, strict=True):
+            work()
             begun = time.perf_counter()
             work()
             times.append(time.perf_counter() - begun)
