@@ -1,6 +1,7 @@
 """An update of training against the loops of other libraries, on the same network; and what the first command costs.
 
 python benchmarks/speed.py             docs/results/speed.md (half an hour; `make peers` installs the other libraries first)
+python benchmarks/speed.py --commands  the commands from a cold shell alone, in the page that is there
 python benchmarks/speed.py --smoke     one small network, two turns, nothing written
 
 Each contender is a process of its own with the threads and the allocator of its library, and they take turns: a few updates each, round
@@ -30,6 +31,7 @@ CASES: dict[str, tuple[int, ...]] = {
     "UNet2DModel, 32 x 32": (3, 32, 32),
     "perceptron, 10 columns": (10,),
 }
+HEADING = "## From a cold shell"
 ROUNDS, EACH = 9, {3: 3, 1: 200}  # updates of a turn, of images and of rows
 START_UP = {
     "import torch": [sys.executable, "-c", "import torch"],
@@ -102,7 +104,7 @@ def start_up(turns: int, folder: Path) -> list[str]:
             subprocess.run([*command, *more], check=True, capture_output=True)
             seconds[name].append(time.perf_counter() - begun)
     rows = [f"| {name} | {statistics.median(found):.2f} | {min(found):.2f} to {max(found):.2f} |" for name, found in seconds.items()]
-    return ["## From a cold shell", "", "| command | seconds | range |", "|---|---|---|", *rows, ""]
+    return [HEADING, "", "| command | seconds | range |", "|---|---|---|", *rows, ""]
 
 
 def main() -> None:
@@ -110,12 +112,18 @@ def main() -> None:
 
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--smoke", action="store_true", help="one small network, two turns, nothing written")
+    parser.add_argument("--commands", action="store_true", help="the commands from a cold shell alone, in the page that is there")
     parser.add_argument("--python", default=sys.executable, help="of the environment that holds the other libraries")
     parser.add_argument("--contender", help=argparse.SUPPRESS)
     parser.add_argument("--shape", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.contender:
         contend(asked.contender, tuple(json.loads(asked.shape)))
+        return
+    if asked.commands:
+        kept, _, _ = REPORT.read_text().partition(HEADING)
+        with tempfile.TemporaryDirectory() as place:
+            REPORT.write_text(kept + "\n".join(start_up(5, Path(place))))
         return
     cases = dict([*CASES.items()][-1:]) if asked.smoke else CASES
     rounds = 2 if asked.smoke else ROUNDS

@@ -12,8 +12,6 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from scipy.stats import ttest_ind
-
 from saltus.chain import Chain
 from saltus.data import DataSet
 from saltus.evaluation.cost import multiply_adds
@@ -52,6 +50,8 @@ def choose_sampling(chain: Chain, data: DataSet, *, progress: Progress = silent)
     Only such are tried as the chain has a bound for.  Guidance is left to the user.  A chain whose samples would take long, or data with
     too few validation items, have the default.
     """
+    from scipy.stats import ttest_ind  # takes a second or two
+
     metric, n = chosen_by(data), min(CHOICE_ITEMS, len(data.validation), len(data.train))
     if n < METRICS[metric].fewest or chain.levels.L > _MOST_CALLS or n * multiply_adds(chain) > _MOST:
         return DEFAULT
