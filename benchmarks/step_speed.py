@@ -59,13 +59,13 @@ def ratios(one: Callable[[], object], other: Callable[[], object], turns: int) -
     return statistics.median(first), statistics.median(second), statistics.median(a / b for a, b in spent[1:])
 
 
-def loop(side: int, network: dict[str, Any], turns: int) -> str:
-    """Sampling against the network's calls alone, on the same inputs."""
+def loop(side: int, network: dict[str, Any], turns: int, n: int) -> str:
+    """Sampling n items against the network's calls alone, on the same inputs."""
     chain = made("vae", side, network)[0].eval()
     (called,) = chain.kernel(1).sampling_network.children()  # without its preconditioning
     seen: list[tuple[Any, ...]] = []
     hook = called.register_forward_pre_hook(lambda _, inputs: seen.append(inputs))
-    chain.sample(BATCH, seed=0)
+    chain.sample(n, seed=0)
     hook.remove()
 
     @torch.no_grad()
@@ -73,8 +73,8 @@ def loop(side: int, network: dict[str, Any], turns: int) -> str:
         for inputs in seen:
             called(*inputs)
 
-    whole, calls, ratio = ratios(lambda: chain.sample(BATCH, seed=0), bare, turns)
-    return f"{whole:.0f} ms | {calls:.0f} ms | {100 * (ratio - 1):+.1f} %"
+    whole, calls, ratio = ratios(lambda: chain.sample(n, seed=0), bare, turns)
+    return f"{whole:.3g} ms | {calls:.3g} ms | {100 * (ratio - 1):+.1f} %"
 
 
 def update(side: int, network: dict[str, Any], turns: int) -> str:
@@ -116,13 +116,13 @@ def main() -> None:
         "# What a step costs beside its network",
         "",
         f"Made by `python benchmarks/step_speed.py`. CPU milliseconds: medians of {turns} turns, and of the ratio within a turn.",
-        f"Machine: {describe_machine()}, of which one is used. Batch {BATCH}.",
+        f"Machine: {describe_machine()}, of which one is used. Updates are of {BATCH} items.",
         "",
         f"Sampling, {LEVELS} levels:",
         "",
-        "| network | reverse loop | its network calls alone | more |",
-        "|---|---|---|---|",
-        *(f"| {name} | {loop(*case, turns)} |" for name, case in cases.items()),
+        "| network | items at once | reverse loop | its network calls alone | more |",
+        "|---|---|---|---|---|",
+        *(f"| {name} | {n} | {loop(*case, turns, n)} |" for name, case in cases.items() for n in (BATCH, 1)),
         "",
         "An update of training, decoder and network of the same size but for what the latent and the second output add:",
         "",
