@@ -129,6 +129,26 @@ def test_counted_values_cost_no_less_than_their_probability() -> None:
     assert all(abs(share - mass) < 5 * math.sqrt(mass / n) for share, mass in zip(shares, masses, strict=True))
 
 
+@torch.no_grad()
+def test_what_is_absent_costs_its_probability_at_least() -> None:
+    """The mass of "absent" by draws, since nothing else is told of such a row."""
+    numbers, n = [Number(0, 1, step=1.0, shares=(0.4, 0.6)), Number(-9.0, 9.0, optional=True)], 4000
+    torch.manual_seed(0)
+    made = FlowKernel((2,), width=16, numbers=numbers).double().eval()  # fresh, so that its density is close to that of the noise
+    y = made._numbers.forward(torch.tensor([[0.0, math.nan]], dtype=torch.float64)).expand(n, -1)  # type: ignore[union-attr]
+    z = torch.full((n, 2), 0.4).double()
+    cost = made.explain(Pair(z, 0.0, 0.3, y=y, z_s=y), Noise(0, 0, n)).terms["decoder"]
+    drawn = made.sample(Transition(z, 0.0, 0.3), Noise(1, 0, n))
+    absent = made._numbers.absent(drawn)[:, 1]  # type: ignore[union-attr]
+    assert not drawn[absent, 1].any()
+    mass = float(absent.double().mean())
+    error = math.sqrt((1 - mass) / mass / n)  # of its logarithm
+    assert 0.05 < mass < 0.95
+    assert float(cost.mean()) > -math.log(mass) - 5 * (standard_error(cost) + error)
+    weights = (-cost).exp()  # whose mean is the mass, but for what lies beyond the ends of the interval
+    assert 0.9 * mass - 5 * standard_error(weights) < float(weights.mean()) < mass + 5 * (standard_error(weights) + error * mass)
+
+
 def test_refuses_conditions_that_it_cannot_see() -> None:
     with pytest.raises(SaltusError, match="classes or vectors"):
         FlowKernel((2,), condition=ImageCondition((1, 4, 4)))

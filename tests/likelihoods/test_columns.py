@@ -21,6 +21,8 @@ TAIL = Number(0, 400, step=1.0, bend=2.0, mean=5.0, std=4.0)
 PLAIN = Number(-8.0, 8.0, mean=0.5, std=2.0)
 SPIKED = Number(-60.0, 60.0, centre=1.0, bend=2.0, atoms=(0.0, 3.0), gap=1.5, mean=2.0, std=2.5)
 COLUMNS = [COUNTED, PLAIN, TAIL, SPIKED]
+THERE = Number(0, 1, step=1.0, shares=(0.2, 0.8))
+OPTIONAL = Number(0, 30, step=1.0, mean=9.0, std=6.0, optional=True)
 
 
 def column(*values: float) -> Tensor:
@@ -193,3 +195,25 @@ def test_means_and_modes_lie_in_the_range_and_modes_on_values() -> None:
     head.check(head.mode(near, near))
     assert float(head.mode(near, near)[0, 1]) == pytest.approx(0.21)
     assert torch.allclose(head.mean(near, near), near, atol=1e-3)
+
+
+@LAWS
+def test_a_number_that_may_be_absent_and_what_it_is_elsewhere_make_one(law: ContinuousHead) -> None:
+    head, numbers = ColumnsHead(law, [THERE, OPTIONAL]), Numbers([THERE, OPTIONAL])
+    there = torch.stack([torch.ones(31), torch.arange(31)], 1).double()
+    y = numbers.forward(torch.cat([torch.tensor([[0.0, math.nan]], dtype=torch.float64), there]))
+    given = torch.full_like(y, 0.3), torch.full_like(y, 0.5), arrays(law, len(y), 2)
+    mass = head.log_prob(y, *given).exp()
+    assert float(mass.sum()) == pytest.approx(1, abs=1e-9)
+    assert float(mass[0]) == pytest.approx(
+        float(ColumnsHead(law, [THERE]).log_prob(*(value[:1, :1] for value in (y, *given[:2])), first(given[2])).exp())
+    )
+    drawn = head.sample(given[0][:1].expand(4000, -1), given[1][:1].expand(4000, -1), torch.randn(4000, 2).double(), arrays(law, 4000, 2))
+    head.check(drawn)
+    share = float(numbers.absent(drawn)[:, 1].double().mean())
+    assert abs(share - float(mass[0])) < 5 * math.sqrt(0.25 / 4000)
+
+
+def first(extra: Tensor | None) -> Tensor | None:
+    """The arrays of the first number of the first row."""
+    return None if extra is None else extra[:1, :, :1]

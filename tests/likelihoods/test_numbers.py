@@ -22,6 +22,8 @@ AXES = {
     "counted tail": Number(0, 9000, step=1.0, bend=0.7, mean=2.0, std=1.5),
     "spikes": Number(-5.0, 5.0, atoms=(-1.0, 0.0, 2.5), gap=0.8, mean=1.0, std=1.7),
     "a spike at the end of a tail": Number(0.0, 500.0, bend=0.05, atoms=(0.0,), gap=0.2, std=0.3),
+    "shares": Number(0, 4, step=1.0, shares=(0.2, 0.0005, 0.6, 0.0995, 0.1)),
+    "a rare first value": Number(0, 1, step=1.0, shares=(1e-6, 1 - 1e-6)),
     "a spike among counted values": Number(1, 99, step=1.0, atoms=(40.0,), gap=14.0, mean=50.0, std=16.0),
 }
 EACH = pytest.mark.parametrize("number", AXES.values(), ids=AXES)
@@ -142,3 +144,38 @@ def test_axes_that_are_none(options: dict[str, object]) -> None:
         Number(0.0, 1.0, **options)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="expected finite numbers"):
         Number(1.0, 0.0)
+
+
+def test_values_with_shares_have_them_under_the_standard_normal() -> None:
+    number = AXES["shares"]
+    below, above, _ = Numbers([number]).cells(Numbers([number]).forward(values(number)))
+    masses = torch.special.ndtr(above) - torch.special.ndtr(below)
+    assert torch.allclose(masses[:, 0], torch.tensor(number.shares, dtype=torch.float64), atol=1e-12)
+
+
+ROW = [Number(0, 1, step=1.0, shares=(0.3, 0.7)), Number(0, 9, step=1.0, mean=4.0, std=3.0, optional=True), Number(-2.0, 2.0)]
+
+
+def test_absent_numbers_are_nothing() -> None:
+    numbers = Numbers(ROW)
+    x = torch.tensor([[0.0, math.nan, 0.5], [1.0, 7.0, 0.5]], dtype=torch.float64)
+    y = numbers.forward(x)
+    assert float(y[0, 1]) == 0
+    assert numbers.absent(y).tolist() == [[False, True, False], [False, False, False]]
+    assert numbers.cells(y).counted.tolist() == [[True, False, False], [True, True, False]]
+    assert torch.equal(numbers.inverse(y).isnan(), x.isnan())
+    assert torch.equal(numbers.inverse(y)[1], x[1])
+    assert not numbers.off(y).any()
+    other = y.clone()
+    other[0, 1] = 0.7  # where nothing is
+    assert numbers.off(other).tolist() == [[False, True, False], [False, False, False]]
+    assert torch.equal(numbers.settled(other), y)
+    for wrong in ([ROW[1]], [ROW[2], ROW[1]]):
+        with pytest.raises(ValueError, match="is optional"):
+            Numbers(wrong)
+
+
+@pytest.mark.parametrize("options", [{"shares": (0.5, 0.6)}, {"shares": (0.0, 1.0)}, {"shares": (0.2, 0.3, 0.5)}])
+def test_shares_that_are_none(options: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="expected positive ones"):
+        Number(0, 1, step=1.0, **options)  # type: ignore[arg-type]

@@ -13,7 +13,9 @@ Counted values of rows have a probability, the flow's mass of what they own of t
 logarithm is bounded from below by Jensen's inequality, with u uniform in that interval (Theis et al. 2016,
 https://arxiv.org/abs/1511.01844):
 
-.. math:: \ln P(y \mid z_t) \ge E_u[\ln p(u \mid z_t)] + \ln |\text{interval}|.
+.. math:: \ln P(y \mid z_t) \ge E_u[\ln p(u \mid z_t)] + \ln |\text{interval}|,
+
+and where a number is absent, with u from q = N(r, c_out^2), by E[ln p(u | z_t) - ln q(u)].
 """
 
 from __future__ import annotations
@@ -43,6 +45,7 @@ __all__ = ["FlowKernel"]
 _TRANSFORMS, _BINS = 5, 8
 _MOST_WIDTH = 2**13  # whose masks alone are half a gigabyte
 _TIMES = 8  # sinusoids for each log-SNR
+_LOG_ROOT_TAU = 0.5 * math.log(math.tau)
 
 
 class FlowKernel(Kernel):
@@ -145,21 +148,26 @@ class FlowKernel(Kernel):
     def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:
         """{"decoder": -ln p(z_s | z_t), "entropy": minus that of the bridge}, (B,) nats."""
         residual, out, given = self._given(pair)
-        z_s, log_width = self._spread(pair, noise)
+        z_s, log_width = self._spread(pair, noise, residual, out)
         log_prob = self.flow(given).log_prob((z_s - residual) / out)
         decoder = self.event_shape[0] * out.log().flatten() - log_prob - log_width
         return Explanation.without_latent({"decoder": decoder, "entropy": minus_entropy(pair)}, pair.z_t)
 
-    def _spread(self, pair: Pair, noise: Noise) -> tuple[Tensor, Tensor]:
-        """z_s with counted values of data anywhere in what they own, and ln of the size of that, (B,)."""
+    def _spread(self, pair: Pair, noise: Noise, residual: Tensor, out: Tensor) -> tuple[Tensor, Tensor]:
+        """z_s with counted values of data anywhere in what they own, and absent ones anywhere; and -ln of the density of that, (B,)."""
         z_s = pair.z_s
         if self._numbers is None or pair.is_final is False:
             return z_s, z_s.new_zeros(len(z_s))
         below, above, counted = self._numbers.cells(z_s.double(), closed=True)
         counted = counted & _each(pair.is_final, z_s)
-        anywhere = below + noise.uniform("counted", z_s.shape[1:]).to(z_s.device) * (above - below)
-        log_width = torch.where(counted, (above - below).log(), 0.0).sum(1)
-        return torch.where(counted, anywhere.to(z_s), z_s), log_width.to(z_s)
+        uniform = noise.uniform("counted", z_s.shape[1:]).to(z_s.device)
+        anywhere, log_width = below + uniform * (above - below), torch.where(counted, (above - below).log(), 0.0)
+        absent = self._numbers.absent(z_s.double()) & _each(pair.is_final, z_s)
+        if absent.any():
+            normal = torch.special.ndtri(uniform)
+            anywhere = torch.where(absent, residual + out * normal, anywhere)
+            log_width = torch.where(absent, 0.5 * normal.square() + _LOG_ROOT_TAU + out.log(), log_width)
+        return torch.where(counted | absent, anywhere.to(z_s), z_s), log_width.sum(1).to(z_s)
 
     def _given(self, transition: Transition) -> tuple[Tensor, Tensor, Tensor]:
         """r(z_t) (B, d), c_out (B, 1) and the context of the flow (B, n)."""

@@ -4,7 +4,7 @@ Around a continuous law F of each column, such as a Gaussian or a mixture of the
 
 .. math::
     p(y_i) = F_i(b) - F_i(a) \text{ where } y_i \text{ is counted and owns the axis from } a \text{ to } b, \qquad
-    p(y_i) = f_i(y_i) \text{ elsewhere.}
+    p(y_i) = f_i(y_i) \text{ elsewhere, and 1 where it is absent.}
 
 What is counted is told in `saltus.likelihoods.numbers`.  A share of outliers is drawn from N(0, 1), which a column's y resemble on the
 whole: a law that has learned that a value never comes would else pay hundreds of nats for the first one.
@@ -19,8 +19,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from saltus.likelihoods.axis import AxisTensors
 from saltus.likelihoods.heads import ContinuousHead, GaussianHead, Head
-from saltus.likelihoods.numbers import AxisTensors, Number, Numbers
+from saltus.likelihoods.numbers import Number, Numbers
 from saltus.process import sum_items
 
 __all__ = ["ColumnsHead"]
@@ -79,8 +80,7 @@ class ColumnsHead(Head):
         """Of the law before its values are counted, within the range."""
         scaled, least = self._scaled(mean, variance), self._on(mean).least
         found = (1 - self.outliers) * least * self.law.mean(*scaled, extra)
-        on = self._on(mean)
-        return torch.clamp(found, *(self._numbers.forward(end[None]) for end in (on.low, on.high))).to(mean.dtype)
+        return torch.clamp(found, *self._numbers.ends(mean.device)).to(mean.dtype)
 
     def mode(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         """That of the law, where a value is."""
@@ -118,7 +118,7 @@ class ColumnsHead(Head):
 
     def _each(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None) -> tuple[Tensor, Tensor]:
         """ln of the mass or density of each number under the law, and under N(0, 1), (B, d) float64."""
-        on, cells = self._on(y), self._numbers.cells(y)
+        on, cells, absent = self._on(y), self._numbers.cells(y), self._numbers.absent(y)
         own, marginal, least = torch.zeros_like(mean), torch.zeros_like(y), on.least
         dense, counted = on.dense, on.counted
         if len(dense):
@@ -132,7 +132,7 @@ class ColumnsHead(Head):
             own[:, counted] = torch.where(where, mass, own[:, counted])
             by_marginal = self._marginal.log_mass(ends[0], ends[1], *_standard(ends[0]))
             marginal[:, counted] = torch.where(where, by_marginal, marginal[:, counted])
-        return own, marginal
+        return own.masked_fill(absent, 0.0), marginal.masked_fill(absent, 0.0)
 
     def _on(self, like: Tensor) -> AxisTensors:
         return self._numbers.columns(like.device)
