@@ -41,10 +41,18 @@ def test_tables_are_told_column_by_column_and_as_json(tmp_path: Path) -> None:
     assert done.code == 0, done.stderr
     (age,) = [line for line in done.stdout.splitlines() if "[red]age" in line]
     assert age.replace("│", " ").split() == ["[red]age", "int64", "0", "2", "4", "5"]
-    assert "1 of 3 columns is left out: 1 of text (na\\x1b[31mme)" in done.stdout
+    assert "1 of 3 columns is left out: 1 constant (na\\x1b[31mme)" in done.stdout
     assert "\x1b" not in done.stdout
     found = saltus("data", "a.csv", "--json", cwd=tmp_path).json
-    assert found["columns"][1] == {"name": "mass", "dtype": "float64", "least": 0.0, "mean": 9.875, "greatest": 19.75, "different": 80}
+    assert found["columns"][1] == {
+        "name": "mass",
+        "dtype": "float64",
+        "missing": 0,
+        "different": 80,
+        "least": 0.0,
+        "mean": 9.875,
+        "greatest": 19.75,
+    }
     assert sum(found["items"].values()) == 80
     done = saltus("data", "a.csv", "--out", "a.png", cwd=tmp_path)
     assert (done.code, "pictures are of images" in done.stderr) == (1, True)

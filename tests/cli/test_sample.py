@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 from pathlib import Path
 from typing import Any
@@ -154,18 +155,45 @@ def test_samples_are_never_overwritten(home: Path) -> None:
     assert np.array_equal(samples(home, "kept"), first)
 
 
+@pytest.mark.parametrize("kernel", ["vae", "flow"])
+def test_categories_dates_and_missing_cells_come_back(kernel: str, tmp_path: Path) -> None:
+    chance = np.random.default_rng(0)
+    lines = ["cut,day,price,note"]
+    for k in range(300):
+        cut = ("Fair", "Good, or so", "Ideal")[chance.integers(3)]
+        price = "" if cut == "Fair" else str(50 * chance.integers(1, 40))
+        lines.append(f'"{cut}",2024-0{1 + k % 9}-15,{price},{"" if k % 4 else "x"}')
+    (tmp_path / "gems.csv").write_text("\n".join(lines))
+    options = ("--kernel", kernel, "--levels", "1", "--updates", "3", "--batch", "16", "--width", "16")
+    done = saltus("train", "--data", "gems.csv", *options, "--out", "run", "--json", cwd=tmp_path)
+    assert done.code == 0, done.stderr
+    assert saltus("sample", "run", "--n", "80", "--out", "more", cwd=tmp_path).code == 0
+    header, *found = csv.reader((tmp_path / "more" / "samples.csv").read_text().splitlines())
+    assert header == ["cut", "day", "price", "note"]
+    assert {row[0] for row in found} <= {"Fair", "Good, or so", "Ideal"}
+    assert all(datetime.date.fromisoformat(row[1]).year == 2024 for row in found)
+    assert {row[2] for row in found} <= {"", *(str(50 * k) for k in range(1, 40))}
+    assert {row[3] for row in found} == {"", "x"}
+    assert saltus("evaluate", "run", cwd=tmp_path).code == 0
+    assert saltus("evaluate", "more", "--data", "gems.csv", cwd=tmp_path).code == 0
+    (tmp_path / "more" / "samples.csv").write_text("cut,day,price,note\n" + "Superb,2024-01-15,100,x\n" * 80)
+    done = saltus("evaluate", "more", "--data", "gems.csv", cwd=tmp_path)
+    assert done.code == 1
+    assert 'the column cut holds "Superb" in row 0, which is none of its 3 categories' in done.stderr
+
+
 def test_samples_of_a_table_are_a_table_like_it(tmp_path: Path) -> None:
     chance = np.random.default_rng(0)
     rows = zip(chance.integers(17, 90, 200), chance.random(200) < 0.4, chance.normal(size=200), ["cat", "dog"] * 100, strict=True)
-    lines = [f"{age},{flag},{mass},n{age},{kind}" for age, flag, mass, kind in rows]
+    lines = [f"{age},{flag},{mass},n{k},{kind}" for k, (age, flag, mass, kind) in enumerate(rows)]
     (tmp_path / "pets.csv").write_text("\n".join(["age,flag,mass,name,class", *lines]))
     quick = ("train", "--data", "pets.csv", "--levels", "2", "--updates", "3", "--batch", "16", "--width", "8")
     done = saltus(*quick, "--condition", "labels", "--out", "run", cwd=tmp_path)
-    assert "1 of 4 columns is left out: 1 of text (name)" in done.stderr
+    assert "1 of 4 columns is left out: 1 of text of its own in most rows (name)" in done.stderr
     done = saltus("sample", "run", "--n", "40", "--out", "more", "--json", cwd=tmp_path)
     assert done.json["files"] == ["more/samples.csv"]
     header, *found = csv.reader((tmp_path / "more" / "samples.csv").read_text().splitlines())
-    assert header == ["age", "flag", "mass", "label"]
+    assert header == ["age", "flag", "mass", "class"]
     assert len(found) == 40
     for age, flag, mass, kind in found:
         assert int(age) == float(age)

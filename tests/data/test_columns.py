@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from saltus.data import ListedColumn, NumberColumn
+from saltus.data import CategoryColumn, ListedColumn, MissingColumn, NumberColumn, StepColumn
 from saltus.likelihoods import Number
 
 
@@ -13,16 +13,16 @@ def test_decimals_come_back_to_the_last_digit() -> None:
     raw = np.round(np.arange(2000) * 0.01 - 3, 2)
     column = NumberColumn(Number(-3.0, 17.0, step=0.01), 2)
     near = column.numbers(raw) + 1e-13
-    assert (near != raw).all()
-    np.testing.assert_array_equal(column.values(near), raw)
+    assert (near[:, 0] != raw).all()
+    np.testing.assert_array_equal(column.cells(near), raw)
 
 
 def test_listed_values_are_numbered_and_others_taken_for_the_nearest() -> None:
     column = ListedColumn([0.0, 1.0, 10.0, 1e6], Number(0, 3, step=1.0))
     raw = np.array([10.0, 0.0, 1e6, 1.0])
-    np.testing.assert_array_equal(column.numbers(raw), [2, 0, 3, 1])
-    np.testing.assert_array_equal(column.values(column.numbers(raw)), raw)
-    np.testing.assert_array_equal(column.values(column.numbers(np.array([-5.0, 7.0, 2e6]))), [0, 10, 1e6])
+    np.testing.assert_array_equal(column.numbers(raw)[:, 0], [2, 0, 3, 1])
+    np.testing.assert_array_equal(column.cells(column.numbers(raw)), raw)
+    np.testing.assert_array_equal(column.cells(column.numbers(np.array([-5.0, 7.0, 2e6]))), [0, 10, 1e6])
 
 
 @pytest.mark.parametrize("number", [Number(0, 2, step=1.0), Number(0, 3), Number(1, 4, step=1.0)])
@@ -33,8 +33,47 @@ def test_a_list_has_a_number_for_each_value(number: Number) -> None:
         ListedColumn([0.0, 2.0, 1.0], Number(0, 2, step=1.0))
 
 
+def test_even_values_are_numbered_and_those_beyond_taken_for_the_end() -> None:
+    column = StepColumn(-0.3, 0.1, Number(0, 6, step=1.0), 1)
+    raw = np.array([0.3, -0.3, 0.1, 0.0])
+    np.testing.assert_array_equal(column.numbers(raw)[:, 0], [6, 0, 4, 3])
+    np.testing.assert_array_equal(column.cells(column.numbers(raw)), raw)
+    np.testing.assert_array_equal(column.cells(column.numbers(np.array([-9.0, 9.0]))), [-0.3, 0.3])
+    assert column.strange(np.array([0.3, 0.25, np.nan, 9.0])).tolist() == [False, True, True, False]
+    with pytest.raises(ValueError, match="expected a positive step"):
+        StepColumn(0.0, 0.0, Number(0, 6, step=1.0))
+
+
+def test_categories_lie_in_their_order() -> None:
+    column = CategoryColumn(["a", "b", "c"], [2, 0, 1], Number(0, 2, step=1.0))
+    cells = np.array([0.0, 1.0, 2.0, 2.0])
+    np.testing.assert_array_equal(column.numbers(cells)[:, 0], [1, 2, 0, 0])
+    np.testing.assert_array_equal(column.cells(column.numbers(cells)), cells)
+    assert column.strange(np.array([0.0, -1.0, 3.0, 0.5, np.nan])).tolist() == [False, True, True, True, True]
+    with pytest.raises(ValueError, match="expected each once"):
+        CategoryColumn(["a", "b"], [0, 0], Number(0, 1, step=1.0))
+
+
+def test_missing_cells_are_told_by_a_number_of_their_own() -> None:
+    there = Number(0, 1, step=1.0, shares=(0.25, 0.75))
+    column = MissingColumn(NumberColumn(Number(0, 5, optional=True)), there)
+    cells = np.array([1.5, np.nan, 4.0])
+    np.testing.assert_array_equal(column.numbers(cells), [[1, 1.5], [0, np.nan], [1, 4]])
+    np.testing.assert_array_equal(column.cells(column.numbers(cells)), cells)
+    assert column.strange(np.array([np.nan, np.inf, 1.0])).tolist() == [False, True, False]
+    with pytest.raises(ValueError, match="not optional"):
+        MissingColumn(NumberColumn(Number(0, 5)), there)
+
+
 def test_columns_say_what_they_hold() -> None:
     words = {
+        StepColumn(0.5, 0.5, Number(0, 6, step=1.0)): ("counted", "0.5 to 3.5 in steps of 0.5"),
+        CategoryColumn(["a", ""], [0, 1], Number(0, 1, step=1.0)): ("categorical", 'a, ""'),
+        CategoryColumn(["a", "b", "c", "d"], [0, 1, 2, 3], Number(0, 3, step=1.0)): ("categorical", "4 categories, such as a, b, c"),
+        MissingColumn(NumberColumn(Number(0.0, 5.5, optional=True)), Number(0, 1, step=1.0)): (
+            "continuous with missing cells",
+            "0 to 5.5, or missing",
+        ),
         NumberColumn(Number(17, 90, step=1.0), 0): ("counted", "17 to 90 in steps of 1"),
         NumberColumn(Number(0.0, 5.5)): ("continuous", "0 to 5.5"),
         NumberColumn(Number(0.0, 5.5, bend=0.1)): ("transformed", "0 to 5.5"),

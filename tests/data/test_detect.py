@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from saltus.data import DataSet, ListedColumn, NumberColumn
+from saltus.data import DataSet, ListedColumn, NumberColumn, StepColumn
 from saltus.data.detect import columns_of
 
 N = 3000
@@ -23,7 +23,6 @@ COUNTED = {
     "standardised counts": ((RNG.poisson(20, N) - 20.1) / 4.3, (None, None, 1 / 4.3)),
     "far from 0": (10**12 + RNG.integers(0, 17, N), (10**12, 10**12 + 16, 1)),
     "one value": (np.full(N, 0.3), (0.3, 0.3, 1)),
-    "as they are apart at the nearest": (np.array([0, 2, 5])[RNG.integers(0, 3, N)], (0, 5, 1)),
 }
 LISTED = {
     "far apart": np.array([0, 1, 10**6])[RNG.integers(0, 3, N)],
@@ -38,9 +37,9 @@ CONTINUOUS = {
 }
 
 
-def column(values: np.ndarray) -> NumberColumn | ListedColumn:
+def column(values: np.ndarray) -> NumberColumn | StepColumn | ListedColumn:
     found = columns_of([values[:, None]], values[: N // 2, None]).columns[0]
-    assert isinstance(found, NumberColumn | ListedColumn)
+    assert isinstance(found, NumberColumn | StepColumn | ListedColumn)
     return found
 
 
@@ -52,6 +51,25 @@ def test_values_that_are_counted(case: str) -> None:
     assert found.number.step == pytest.approx(step, rel=1e-6)
     assert found.number.low == (values.min() if low is None else low)
     assert found.number.high == (values.max() if high is None else high)
+
+
+@pytest.mark.parametrize(
+    ("values", "low", "high", "step"),
+    [
+        (np.array([0, 2, 5])[RNG.integers(0, 3, N)], 0, 5, 1),
+        (np.where(RNG.random(N) < 0.5, 40, RNG.integers(1, 99, N)), 1, 98, 1),
+        (np.where(RNG.random(N) < 0.7, np.round(RNG.normal(5, 1, N)), np.round(RNG.normal(5, 1, N), 2)), None, None, 0.01),
+        (RNG.random(N) < 0.005, 0, 1, 1),
+    ],
+    ids=["values that never come", "one value that often comes", "round numbers", "a rare flag"],
+)
+def test_values_in_lumps_are_placed_by_their_shares(values: np.ndarray, low: float | None, high: float | None, step: float) -> None:
+    found = column(values)
+    assert isinstance(found, StepColumn)
+    assert (found.low, found.step) == (values.min() if low is None else low, pytest.approx(step))
+    assert found.low + found.step * found.number.high == pytest.approx(values.max() if high is None else high)
+    seen = np.bincount(np.rint((values[: N // 2].astype(float) - found.low) / found.step).astype(int), minlength=len(found.number.shares))
+    assert np.abs(np.array(found.number.shares) - seen / seen.sum()).max() < 0.1
 
 
 @pytest.mark.parametrize("case", LISTED)
@@ -72,7 +90,6 @@ def test_values_that_are_neither(case: str) -> None:
     [
         (np.where(RNG.random(N) < 0.4, 0, RNG.lognormal(0, 2.5, N)), (0.0,)),
         (np.clip(RNG.normal(size=N), -1, 1), (-1.0, 1.0)),
-        (np.where(RNG.random(N) < 0.5, 40, RNG.integers(1, 99, N)), (40.0,)),
         (np.where(RNG.random(N) < 0.9, 0, np.round(RNG.lognormal(8, 1, N))), (0.0,)),
         (RNG.poisson(0.7, N), ()),
         (np.floor(RNG.lognormal(0, 2, N)), ()),  # on a bent axis small counts have room enough
@@ -87,10 +104,11 @@ def test_values_that_come_often_get_room(values: np.ndarray, atoms: tuple[float,
 
 def test_axes_are_of_the_training_rows_and_ranges_of_all() -> None:
     rng = np.random.default_rng(1)
-    train, test = rng.integers(0, 10, (N, 1)), rng.integers(0, 60, (200, 1))
-    one, other = columns_of([train, test], train).columns[0].number, columns_of([train], train).columns[0].number
+    train = np.rint(rng.normal(20, 4, (N, 1)))
+    test = np.arange(train.min(), 60)[:, None]
+    one, other = (columns_of(parts, train).columns[0].axes[0] for parts in ([train, test], [train]))
     assert (one.mean, one.std) == (other.mean, other.std)
-    assert (one.high, other.high) == (59, 9)
+    assert (one.high, other.high) == (59, train.max())
     y = DataSet.from_arrays(train).train
     assert abs(float(y.mean())) < 1e-4
     assert float(y.std(correction=0)) == pytest.approx(1, abs=1e-4)

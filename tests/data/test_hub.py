@@ -80,7 +80,7 @@ def test_columns_of_numbers_are_a_table(tmp_path: Path) -> None:
     np.testing.assert_array_equal(parts.train[:, 1], parts.train[:, 0] * 0.5)
     assert parts.labels is not None
     np.testing.assert_array_equal(parts.labels.train, parts.train[:, 0] % 2)
-    assert parts.notes == ("1 of 3 columns is left out: 1 of text (s)",)
+    assert parts.notes == ("1 of 3 columns is left out: 1 constant (s)",)
     with pytest.raises(SaltusError, match="--size, --crop, --channels and --recursive are for images"):
         load(tmp_path / "a", preparation=Preparation(size=8))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 import hypothesis.extra.numpy as arrays
 import numpy as np
@@ -134,7 +135,9 @@ def test_fresh_rows_are_taken_and_rows_of_other_kinds_are_not() -> None:
     np.testing.assert_array_equal(encoding.decode(encoding.encode(beyond)), [[people()[:, 0].max(), 0, people()[:, 2].max()]])
     assert torch.equal(encoding.encode(people(50, 1).astype(np.float32)), encoding.encode(people(50, 1)))
     wrong = [np.array([[38.4, 0, 1]]), np.array([["a", "b", "c"]]), np.array([[np.nan, 0, 1]]), np.zeros((3, 4))]
-    for raw, words in zip(wrong, ("column 0 holds 38.4 where 17 to ", "type <U1", "NaN", "(3, 4)"), strict=True):
+    for raw, words in zip(
+        wrong, ("column 0 holds 38.4 in row 0 where 17 to ", "type <U1", "column 0 holds nan in row 0", "(3, 4)"), strict=True
+    ):
         with pytest.raises(SaltusError) as caught:
             encoding.encode(raw)
         assert_one_sentence(caught.value, words)
@@ -147,3 +150,38 @@ def test_columns_of_bytes_have_their_own_ranges() -> None:
     data = DataSet.from_arrays(people().astype(np.uint8))
     assert torch.allclose(data.train.mean(0), torch.zeros(3), atol=1e-5)
     assert torch.allclose(data.train.std(0, correction=0), torch.ones(3), atol=1e-5)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 9),
+    st.floats(0, 0.6),
+    st.sampled_from([lambda rng, n: rng.normal(size=n), lambda rng, n: rng.integers(0, 400, n), lambda rng, n: 50.0 * rng.poisson(3, n)]),
+)
+def test_cells_of_every_kind_come_back(seed: int, categories: int, missing: float, numbers: Callable[..., np.ndarray]) -> None:
+    rng = np.random.default_rng(seed)
+    cells = np.stack([rng.integers(0, categories, 90), numbers(rng, 90), rng.integers(0, 2, 90)], 1).astype(float)
+    cells[rng.random((90, 3)) < [[missing, missing, 0.0]]] = np.nan
+    cells[0] = 0
+    encoding = columns_of([cells], cells[:60], categories={0: [f"c{k}" for k in range(categories)]})
+    y = encoding.encode(cells)
+    head = encoding.head()
+    head.check(y)
+    np.testing.assert_allclose(encoding.decode(y), cells, rtol=1e-5, atol=1e-5)
+    assert head.log_prob(y.double(), torch.zeros_like(y).double(), torch.ones_like(y).double()).isfinite().all()
+    assert encoding.log_jacobian(y).isfinite().all()
+    drawn = encoding.decode(3 * torch.randn(500, *encoding.event_shape, generator=torch.Generator().manual_seed(0)))
+    assert set(drawn[~np.isnan(drawn[:, 0]), 0]) <= set(range(categories))
+    assert np.isnan(drawn).any(0)[2] == np.False_
+
+
+def test_missing_cells_cost_what_their_pattern_costs() -> None:
+    """A cell that is there one time in four, independent of all: N(0, 1) costs a row the entropy of that and of what is there."""
+    rng, n = np.random.default_rng(0), 20_000
+    cells = np.stack([np.where(rng.random(n) < 0.25, rng.normal(3, 2, n), np.nan), rng.choice(4, n, p=[0.5, 0.3, 0.15, 0.05])], 1)
+    encoding = columns_of([cells], cells, categories={1: "abcd"})
+    y = encoding.encode(cells)
+    nats = encoding.log_jacobian(y) - encoding.head().log_prob(y.double(), torch.zeros_like(y).double(), torch.ones_like(y).double())
+    expected = stats.entropy([0.25, 0.75]) + 0.25 * stats.norm(0, 2).entropy() + stats.entropy([0.5, 0.3, 0.15, 0.05])
+    assert abs(float(nats.mean()) - expected) < 5 * float(nats.std()) / n**0.5 + 0.01

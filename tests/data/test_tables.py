@@ -41,7 +41,7 @@ def columns() -> dict[str, pa.Array]:
     }
 
 
-def parts_of(table: pa.Table, condition: str | None = None, wanted: list[str] | None = None):
+def parts_of(table: pa.Table, condition: str | None = None, wanted: dict[str, tuple[str, ...]] | None = None):
     return table_parts([table, None, None], ["the table", "", ""], condition, wanted)
 
 
@@ -49,17 +49,21 @@ def test_numbers_and_booleans_are_learned_and_one_line_names_the_rest(tmp_path: 
     table = pa.table(columns())
     parquet.write_table(table, tmp_path / "all.parquet")
     parts = read_table(tmp_path / "all.parquet")
-    assert parts.columns == ("age", "flag", "small", "income", "price")
-    assert parts.dtypes == ("int64", "bool", "int8", "float64", "float64")
+    assert parts.columns == ("age", "flag", "small", "income", "price", "kind", "born", "gap", "hole")
+    assert parts.dtypes == ("int64", "bool", "int8", "float64", "float64", "text", "date32[day]", "int64", "float64")
+    assert parts.categories == ((),) * 5 + (("a", "b", "c"),) + ((),) * 3
     assert parts.train.dtype == np.float64
     assert len(parts.train) == N  # rows are never dropped
-    for name, values in zip(parts.columns, parts.train.T, strict=True):
+    for name, values in zip(parts.columns[:5], parts.train.T, strict=False):
         np.testing.assert_array_equal(values, np.array(table[name].to_pylist(), dtype=np.float64))
+    np.testing.assert_array_equal(parts.train[:, 5], np.arange(N) % 3)
+    np.testing.assert_array_equal(parts.train[:, 6], 18262 + np.arange(N) % 28)  # days since 1970
+    np.testing.assert_array_equal(np.isnan(parts.train[:, 7]), np.arange(N) % 7 == 0)
+    np.testing.assert_array_equal(np.isnan(parts.train[:, 8]), np.arange(N) == 5)
     (note,) = parts.notes
     assert note == (
-        "10 of 15 columns are left out: 2 of text (name, kind), 1 of dates or times (born), 1 constant (unit), "
-        "2 with missing cells (gap, hole), 1 with infinite values (far), 1 of integers beyond 2**53 (id), 1 nested (list), "
-        "1 empty (nothing)"
+        "6 of 15 columns are left out: 1 of text of its own in most rows (name), 1 constant (unit), 1 with infinite values (far), "
+        "1 of integers beyond 2**53 (id), 1 nested (list), 1 empty (nothing)"
     )
     data = load(tmp_path / "all.parquet")
     assert (data.name, data.columns, data.dtypes, data.notes) == ("all", parts.columns, parts.dtypes, parts.notes)
@@ -76,12 +80,13 @@ def test_the_type_of_the_array_holds_every_column(names: list[str], dtype: type)
 
 def test_many_columns_are_named_in_few_words() -> None:
     table = pa.table({"a": pa.array(range(N))} | {f"t{k}": pa.array(["x"] * N) for k in range(15)})
-    assert parts_of(table).notes[0].endswith("15 of text (t0, t1, t2, t3, t4, t5, t6, t7, t8, t9 and 5 more)")
+    assert parts_of(table).notes[0].endswith("15 constant (t0, t1, t2, t3, t4, t5, t6, t7, t8, t9 and 5 more)")
 
 
 def test_a_column_that_counts_rows_is_left_out() -> None:
     rows = pa.array(range(1, N + 1))
     assert parts_of(pa.Table.from_arrays([rows, columns()["age"]], ["", "age"])).columns == ("age",)
+    assert parts_of(pa.Table.from_arrays([columns()["age"], rows], ["age", "ID"])).columns == ("age",)
     assert parts_of(pa.Table.from_arrays([rows, columns()["age"]], ["year", "age"])).columns == ("year", "age")
 
 
@@ -92,7 +97,7 @@ def test_labels_are_a_column_where_they_are_asked_for(tmp_path: Path) -> None:
     assert isinstance(data.condition, ClassCondition)
     assert data.condition.names == ("a", "b", "c")
     assert data.columns == ("age", "income")
-    assert load(tmp_path / "a.parquet").notes == ("1 of 3 columns is left out: 1 of text (Label)",)
+    assert load(tmp_path / "a.parquet").columns == ("age", "Label", "income")
     numbers = pa.table({"age": columns()["age"], "y": pa.array([k % 3 for k in range(N)])})
     assert parts_of(numbers).columns == ("age", "y")  # a column like others
     parts = parts_of(numbers, "labels")
@@ -104,8 +109,14 @@ def test_labels_are_a_column_where_they_are_asked_for(tmp_path: Path) -> None:
 def test_samples_are_read_by_the_names_of_columns_whatever_they_hold(tmp_path: Path) -> None:
     table = pa.table({"more": ["x", "y"], "b": [1, 1], "a": [0.5, 1.5]})
     parquet.write_table(table, tmp_path / "s.parquet")
-    np.testing.assert_array_equal(read_items(tmp_path / "s.parquet", columns=("a", "b")), [[0.5, 1], [1.5, 1]])
-    for wanted, words in ((("a", "c"), "there is no column c"), (("a", "more"), "1 of 2 columns is left out: 1 of text (more)")):
+    np.testing.assert_array_equal(read_items(tmp_path / "s.parquet", columns={"a": (), "b": ()}), [[0.5, 1], [1.5, 1]])
+    np.testing.assert_array_equal(read_items(tmp_path / "s.parquet", columns={"more": ("y", "x")}), [[1], [0]])
+    wrong = {
+        "there is no column c": {"a": (), "c": ()},
+        'the column more holds "y" in row 1, which is none of its 2 categories': {"more": ("x", "z")},
+        "the column a holds double where text was expected": {"a": ("x",)},
+    }
+    for words, wanted in wrong.items():
         with pytest.raises(SaltusError) as caught:
             read_items(tmp_path / "s.parquet", columns=wanted)
         assert_one_sentence(caught.value, str(tmp_path / "s.parquet"), words)
@@ -119,7 +130,7 @@ def test_samples_are_read_by_the_names_of_columns_whatever_they_hold(tmp_path: P
         (
             pa.table({"a": ["x", "y"], "b": [1, 1]}),
             None,
-            "no column to learn from: 2 of 2 columns are left out: 1 of text (a), 1 constant (b)",
+            "no column to learn from: 2 of 2 columns are left out: 1 of text of its own in most rows (a), 1 constant (b)",
         ),
         (pa.table({"a": [1, 2]}), "labels", "no column of labels"),
         (pa.table({"a": [1, 2], "label": [None, "x"]}), "labels", "the column label"),

@@ -91,9 +91,10 @@ def _table(columns: Sequence[Column]) -> Table:
     caption = f"{len(columns) - _SHOWN} columns more" if len(columns) > _SHOWN else None
     table = Table(caption=caption, caption_style="")
     table.add_column("column")
-    for heading in ("type", "least", "mean", "greatest", "different values"):
+    for heading in ("type", "least", "mean", "greatest", "different values", "missing"):
         table.add_column(heading, justify="right")
     for column in columns[:_SHOWN]:
-        numbers = (f"{value:.6g}" for value in (column.least, column.mean, column.greatest))
-        table.add_row(in_one_line(column.name), column.dtype, *numbers, f"{column.different:,}")
+        numbers = ("" if value is None else f"{value:.6g}" for value in (column.least, column.mean, column.greatest))
+        missing = f"{column.missing:,}" if column.missing else ""
+        table.add_row(in_one_line(column.name), column.dtype, *numbers, f"{column.different:,}", missing)
     return table

@@ -53,7 +53,9 @@ def _encoded(place: Path, items: DataSet) -> Tensor:
     from saltus.data import AS_GIVEN, read_items
 
     of_images = replace(items.preparation, array=None)
-    raw = read_items(place, preparation=of_images if place.is_dir() else AS_GIVEN, columns=items.columns)
+    raw = read_items(
+        place, preparation=of_images if place.is_dir() else AS_GIVEN, columns=dict(zip(items.columns, items.categories, strict=True))
+    )
     encoding = items.encoding
     try:
         if encoding.layout.is_image:

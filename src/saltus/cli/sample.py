@@ -94,7 +94,7 @@ def sample(
     chosen = replace(chain.sampling, **sampling)
     encoding = encoding_of(chain, run)
     table = table_of(run, encoding)
-    files = [out / f"samples{table[0] if table else '.npz'}"] + [out / "samples.png"] * encoding.layout.is_image
+    files = [out / f"samples{table.ending if table else '.npz'}"] + [out / "samples.png"] * encoding.layout.is_image
     if taken := [file for file in files if file.exists()]:
         raise SaltusError(f"{taken[0]} is already there; give another folder with --out, or remove it first")
     told_items = chain.conditions_for(None if condition is None else _parsed(chain, condition, n), chain.noise(seed, 0, n))

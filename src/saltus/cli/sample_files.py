@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from saltus.data import Encoding
+    from saltus.data import Encoding, TableKind
     from saltus.data.layout import Array
 
 __all__ = ["write_arrays", "write_table"]
@@ -41,14 +41,14 @@ def write_arrays(parts: Iterator[Array], n: int, encoding: Encoding, files: list
         save_grid(encoding.encode(np.concatenate(pictured)), files[1], shown=encoding.shown)
 
 
-def write_table(parts: Iterator[Array], file: Path, table: tuple[str, Sequence[str], Sequence[str]], labels: Sequence[str] | None) -> None:
-    """The items as a table like the one that was learned: an ending, the names of its columns and their types."""
+def write_table(parts: Iterator[Array], file: Path, table: TableKind, labels: Sequence[str] | None) -> None:
+    """The items as a table like the one that was learned."""
     from saltus.data import table_writer
     from saltus.files import atomically
 
     first, done = next(parts), 0
     file.parent.mkdir(parents=True, exist_ok=True)
-    with atomically(file) as place, table_writer(place, *table, None if labels is None else "label") as write:
+    with atomically(file) as place, table_writer(place, table, labelled=labels is not None) as write:
         for raw in itertools.chain([first], parts):
             write(raw, None if labels is None else labels[done : done + len(raw)])
             done += len(raw)

@@ -1,7 +1,8 @@
 """Data: files, folders and arrays become float32 tensors y, split once, and samples become files' values again."""
 
 from saltus.data.bins import Binned, Listed
-from saltus.data.columns import Column, ListedColumn, NumberColumn
+from saltus.data.cells import DTYPES, TEXT, as_arrow
+from saltus.data.columns import CategoryColumn, Column, ListedColumn, MissingColumn, NumberColumn, StepColumn
 from saltus.data.conditions import Conditions, Labels
 from saltus.data.dataset import DataSet
 from saltus.data.encoding import Encoding, Standardised
@@ -11,12 +12,16 @@ from saltus.data.layout import Layout
 from saltus.data.preparation import AS_GIVEN, Preparation
 from saltus.data.sources import digits, load, read_items
 from saltus.data.table import Columns
-from saltus.data.table_files import TABLES, table_ending, table_writer
+from saltus.data.table_files import TABLES, TableKind, table_ending, table_writer
+from saltus.data.tables import table_parts
 
 __all__ = [
     "AS_GIVEN",
+    "DTYPES",
     "TABLES",
+    "TEXT",
     "Binned",
+    "CategoryColumn",
     "Column",
     "Columns",
     "Conditions",
@@ -29,14 +34,19 @@ __all__ = [
     "Layout",
     "Listed",
     "ListedColumn",
+    "MissingColumn",
     "NumberColumn",
     "Preparation",
     "Standardised",
+    "StepColumn",
+    "TableKind",
+    "as_arrow",
     "digits",
     "inspect",
     "load",
     "read_items",
     "subsample",
     "table_ending",
+    "table_parts",
     "table_writer",
 ]

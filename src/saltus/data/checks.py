@@ -13,8 +13,8 @@ __all__ = ["check_finite", "checked", "not_finite", "reason"]
 _AT_ONCE = 2**22  # numbers looked at in one go
 
 
-def checked(array: Array, what: str) -> Array:
-    """The array in this machine's byte order, if it holds finite numbers and is not empty; `what` names it.
+def checked(array: Array, what: str, *, missing: bool = False) -> Array:
+    """The array in this machine's byte order, if it holds finite numbers, or NaN for missing ones, and is not empty; `what` names it.
 
     Raises:
         SaltusError: if not.
@@ -23,7 +23,8 @@ def checked(array: Array, what: str) -> Array:
         raise SaltusError(f"{what} is of type {array.dtype} where integers, floats or booleans were expected; convert it")
     if not array.size:
         raise SaltusError(f"{what} is empty, of shape {array.shape}, where items were expected; write the file again")
-    check_finite(array, what)
+    if not missing:
+        check_finite(array, what)
     return array.astype(array.dtype.newbyteorder("="), copy=False)
 
 

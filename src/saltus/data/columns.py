@@ -1,6 +1,7 @@
-"""Kinds of columns of a table: how the values of one become numbers, and numbers become values again.
+"""Kinds of columns of a table: how the cells of one become numbers, and numbers become cells again.
 
-How numbers lie on the axis of y is told in `saltus.likelihoods.numbers`; a kind of column only has to give numbers.
+Cells are float64: numbers as they are, categories by their place in a list, NaN for a missing one.  A column becomes one number or more;
+how these lie on the axis of y is told in `saltus.likelihoods.numbers`.
 """
 
 from __future__ import annotations
@@ -15,40 +16,42 @@ from saltus.data.values import nearest
 from saltus.likelihoods import Number
 from saltus.registry import Configurable
 
-__all__ = ["Column", "ListedColumn", "NumberColumn"]
+__all__ = ["CategoryColumn", "Column", "ListedColumn", "MissingColumn", "NumberColumn", "StepColumn"]
 
 _NEAR = 0.05  # of a step: what rounding moves a value by, and more
+_NAMED = 3  # categories that a description names
 
 
 class Column(Configurable, ABC):
     """One column.
 
     Attributes:
-        number: what its numbers are, and their axis.
+        axes: of each number that it becomes.
     """
 
-    number: Number
+    axes: tuple[Number, ...]
 
     @property
     @abstractmethod
     def kind(self) -> str:
-        """What it holds, in one word."""
+        """What it holds, in one word or two."""
 
     @abstractmethod
     def describe(self) -> str:
         """Which values it holds, in a few words."""
 
     @abstractmethod
-    def numbers(self, raw: Array) -> Array:
-        """Raw values (n,) as numbers, float64."""
+    def numbers(self, cells: Array) -> Array:
+        """Cells (n,) as numbers (n, m), float64."""
 
     @abstractmethod
-    def values(self, numbers: Array) -> Array:
-        """The inverse, of numbers that the column can hold: raw values (n,), before they get their type."""
+    def cells(self, numbers: Array) -> Array:
+        """The inverse, of numbers (n, m) that the column can hold: cells (n,), before they get their type."""
 
-    def strange(self, raw: Array) -> Array:
-        """Which of raw values (n,) are none of this column's, (n,) bool."""
-        return np.zeros(len(raw), dtype=bool)
+    def strange(self, cells: Array) -> Array:
+        """Which of cells (n,) are none of this column's, (n,) bool."""
+        found: Array = ~np.isfinite(cells)
+        return found
 
 
 class NumberColumn(Column):
@@ -60,7 +63,7 @@ class NumberColumn(Column):
     """
 
     def __init__(self, number: Number, digits: int | None = None) -> None:
-        self.number, self.digits = number, digits
+        self.number, self.digits, self.axes = number, digits, (number,)
 
     @property
     def kind(self) -> str:
@@ -74,17 +77,63 @@ class NumberColumn(Column):
         often = f", often {', '.join(f'{a:g}' for a in number.atoms)}" if number.atoms else ""
         return f"{number.low:g} to {number.high:g}{steps}{often}"
 
-    def numbers(self, raw: Array) -> Array:
-        return raw.astype(np.float64)
+    def numbers(self, cells: Array) -> Array:
+        return cells.astype(np.float64)[:, None]
 
-    def values(self, numbers: Array) -> Array:
-        return numbers if self.digits is None else np.round(numbers, self.digits)
+    def cells(self, numbers: Array) -> Array:
+        return numbers[:, 0] if self.digits is None else np.round(numbers[:, 0], self.digits)
 
-    def strange(self, raw: Array) -> Array:
+    def strange(self, cells: Array) -> Array:
+        found = super().strange(cells)
         if not self.number.step:
-            return super().strange(raw)
-        places = (raw.astype(np.float64) - self.number.low) / self.number.step
-        found: Array = np.abs(places - np.rint(places)) > _NEAR
+            return found
+        places = (np.where(found, self.number.low, cells.astype(np.float64)) - self.number.low) / self.number.step
+        return found | (np.abs(places - np.rint(places)) > _NEAR)
+
+
+class StepColumn(Column):
+    """Numbers that lie evenly, by their place from the first one on; one beyond the ends is taken for the end.
+
+    Args:
+        low: the first.
+        step: from one to the next.
+        number: 0, 1, ..., and their axis.
+        digits: decimal places that they are rounded to; None for all.
+
+    Raises:
+        ValueError: if the step is not positive, or numbers are not 0, 1, ...
+    """
+
+    def __init__(self, low: float, step: float, number: Number, digits: int | None = None) -> None:
+        self.low, self.step, self.number, self.digits, self.axes = low, step, number, digits, (number,)
+        if not step > 0 or (number.low, number.step) != (0, 1):
+            raise ValueError(f"a step of {step:g} and numbers from {number.low:g} on; expected a positive step, and 0, 1, ...")
+
+    @property
+    def kind(self) -> str:
+        return "counted"
+
+    def describe(self) -> str:
+        return f"{self.low:g} to {self.low + self.step * self.number.high:g} in steps of {self.step:g}"
+
+    def numbers(self, cells: Array) -> Array:
+        found: Array = np.clip(np.rint(self._places(cells)), 0, self.number.high)[:, None]
+        return found
+
+    def cells(self, numbers: Array) -> Array:
+        found: Array = self.low + self.step * numbers[:, 0]
+        if self.digits is not None:
+            found = np.round(found, self.digits)
+        return found
+
+    def strange(self, cells: Array) -> Array:
+        found = super().strange(cells)
+        places = np.where(found, 0.0, self._places(cells))
+        found |= np.abs(places - np.rint(places)) > _NEAR
+        return found
+
+    def _places(self, cells: Array) -> Array:
+        found: Array = (cells.astype(np.float64) - self.low) / self.step
         return found
 
 
@@ -102,8 +151,8 @@ class ListedColumn(Column):
     """
 
     def __init__(self, listed: Sequence[float], number: Number) -> None:
-        self.listed, self.number = np.asarray(listed, dtype=np.float64), number
-        if not (np.diff(self.listed) > 0).all() or (number.low, number.high, number.step) != (0, len(listed) - 1, 1):
+        self.listed, self.number, self.axes = np.asarray(listed, dtype=np.float64), number, (number,)
+        if not (np.diff(self.listed) > 0).all() or not _counts(number, len(listed)):
             raise ValueError(f"{len(listed)} values and {number.low:g} to {number.high:g}; expected values that increase, one a number")
 
     @property
@@ -113,9 +162,95 @@ class ListedColumn(Column):
     def describe(self) -> str:
         return f"{len(self.listed)} values from {self.listed[0]:g} to {self.listed[-1]:g}"
 
-    def numbers(self, raw: Array) -> Array:
-        return nearest(self.listed, raw.astype(np.float64)).astype(np.float64)
+    def numbers(self, cells: Array) -> Array:
+        return nearest(self.listed, cells.astype(np.float64)).astype(np.float64)[:, None]
 
-    def values(self, numbers: Array) -> Array:
-        found: Array = self.listed[numbers.astype(np.int64)]
+    def cells(self, numbers: Array) -> Array:
+        found: Array = self.listed[numbers[:, 0].astype(np.int64)]
         return found
+
+
+class CategoryColumn(Column):
+    """Categories, whose cells are their places in a list, by the order that they have on an axis.
+
+    Args:
+        categories: their names.
+        order: the places of the categories along the axis.
+        number: 0, 1, ..., and their axis.
+
+    Raises:
+        ValueError: if the order is none of the categories, or there are other numbers than categories.
+    """
+
+    def __init__(self, categories: Sequence[str], order: Sequence[int], number: Number) -> None:
+        self.categories, self.order, self.number, self.axes = tuple(categories), list(order), number, (number,)
+        if sorted(self.order) != list(range(len(categories))) or not _counts(number, len(categories)):
+            raise ValueError(f"{len(categories)} categories in the order {self.order[:10]}; expected each once, one a number")
+
+    @property
+    def kind(self) -> str:
+        return "categorical"
+
+    def describe(self) -> str:
+        named = ", ".join(name or '""' for name in self.categories[:_NAMED])
+        return f"{len(self.categories)} categories, such as {named}" if len(self.categories) > _NAMED else named
+
+    def numbers(self, cells: Array) -> Array:
+        found: Array = np.argsort(self.order)[cells.astype(np.int64)].astype(np.float64)
+        return found[:, None]
+
+    def cells(self, numbers: Array) -> Array:
+        found: Array = np.asarray(self.order)[numbers[:, 0].astype(np.int64)].astype(np.float64)
+        return found
+
+    def strange(self, cells: Array) -> Array:
+        found: Array = ~((cells >= 0) & (cells < len(self.categories)) & (cells == np.rint(cells)))  # NaN too
+        return found
+
+
+class MissingColumn(Column):
+    """A column of which some cells are missing: a number tells whether one is there.
+
+    Args:
+        column: of the cells that are there.
+        there: 0 or 1, and their axis.
+
+    Raises:
+        ValueError: if `there` is of other numbers, or those of the column are not optional.
+    """
+
+    def __init__(self, column: Column, there: Number) -> None:
+        if not all(number.optional for number in column.axes):
+            raise ValueError("the numbers of a column with missing cells are not optional; expected optional ones")
+        self.column, self.there, self.axes = column, there, (there, *column.axes)
+
+    @property
+    def kind(self) -> str:
+        return f"{self.column.kind} with missing cells"
+
+    def describe(self) -> str:
+        return f"{self.column.describe()}, or missing"
+
+    def numbers(self, cells: Array) -> Array:
+        there = ~np.isnan(cells)
+        found = np.full((len(cells), len(self.axes)), np.nan)
+        found[:, 0] = there
+        found[there, 1:] = self.column.numbers(cells[there])
+        return found
+
+    def cells(self, numbers: Array) -> Array:
+        there = numbers[:, 0] >= 0.5
+        found = np.full(len(numbers), np.nan)
+        found[there] = self.column.cells(numbers[there, 1:])
+        return found
+
+    def strange(self, cells: Array) -> Array:
+        there = ~np.isnan(cells)
+        found = np.zeros(len(cells), dtype=bool)
+        found[there] = self.column.strange(cells[there])
+        return found
+
+
+def _counts(number: Number, n: int) -> bool:
+    """Whether numbers are 0, 1, ..., n - 1."""
+    return (number.low, number.high, number.step) == (0, n - 1, 1)

@@ -46,7 +46,9 @@ class DataSet:
         condition: what a model of the items is conditioned on, if on anything.
         conditions: its values for the items.
         notes: what a user should know about the file, one sentence each.
-        columns, dtypes: the names of a table's columns and the types that they have in its file, where it says.
+        columns, dtypes, categories: the names of a table's columns, the types that they have in its file, and the categories that their
+            cells are places of, where it says.
+        label: the name of a table's column of labels, where they are a condition.
         preparation: how the items were preprocessed.
 
     Raises:
@@ -67,6 +69,8 @@ class DataSet:
     notes: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ()
+    categories: tuple[tuple[str, ...], ...] = ()
+    label: str = ""
     preparation: Preparation = AS_GIVEN
 
     def __post_init__(self) -> None:
@@ -171,6 +175,8 @@ class DataSet:
             notes=parts.notes + divided.notes + drawn.notes,
             columns=parts.columns,
             dtypes=parts.dtypes,
+            categories=parts.categories,
+            label=parts.label,
             preparation=preparation,
         )
 
@@ -249,6 +255,7 @@ class DataSet:
             "preparation": self.preparation.changed,
             "columns": list(self.columns),
             "dtypes": list(self.dtypes),
+            "label": self.label,
             "notes": list(self.notes),
         }
 

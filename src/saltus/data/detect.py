@@ -2,36 +2,40 @@
 
 | the values of a column | become |
 |---|---|
+| places in a list of categories | categorical, in an order that puts alike ones beside each other |
 | one value | counted, and always that |
-| at most 256, nearly all of them repeated, where more than half of the places between them never occur | `ListedColumn` |
+| at most 1,024, nearly all of them repeated, where more than half of the places between them never occur | `ListedColumn` |
 | whole numbers, in whatever type; decimals or evenly spaced values, if half of the rows share theirs with another | counted, in steps |
 | others | continuous |
 
-Counted and continuous axes are bent where tails are long (`saltus.data.bending`).  A value that comes far more often than a Gaussian would
-let it gets room of its own.
+Counted values whose shares an even axis cannot tell are placed by these (`saltus.data.shares`).  Where cells are missing, one more
+number tells so.  Counted and continuous axes are bent where tails are long (`saltus.data.bending`).
+A value that comes far more often than a Gaussian would let it gets room of its own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 
 from saltus.data.bending import bend
-from saltus.data.columns import Column, ListedColumn, NumberColumn
+from saltus.data.columns import CategoryColumn, Column, ListedColumn, MissingColumn, NumberColumn, StepColumn
 from saltus.data.layout import Array
+from saltus.data.ordering import ordered
+from saltus.data.shares import gain_of_shares, shared
 from saltus.data.table import Columns
-from saltus.data.values import EXACT
+from saltus.data.values import EXACT, nearest
 from saltus.errors import SaltusError
 from saltus.likelihoods import GaussianHead, Number, Numbers
 
 __all__ = ["columns_of"]
 
-_MOST_LISTED = 256
-_RARE, _RARE_ROWS = 5, 0.01  # values that come less often than this many times, and the share of rows that may have one in a list
+_MOST_LISTED = 1024
+_RARE, _RARE_ROWS = 5, 0.05  # values that come less often than this many times, and the share of rows that may have one in a list
 _DIGITS = 6  # decimal places that are looked for
 _EVEN = 0.01  # of a step: how far off a multiple rounding may move a value
 _ROUNDING, _CLOSE = 8.0, 1e-6  # how many times it may happen, as where values were standardised; and what is always forgiven, of a step
@@ -39,28 +43,50 @@ _MOST_PLACES = 2**16  # of evenly spaced values that are no decimals: rounding h
 _SPIKE, _SPIKE_ROWS = 0.05, 10  # the share and the number of rows of a value with room of its own
 _OFTEN = 4.0  # times as often as a Gaussian would let it
 _MOST_ATOMS = 8
+_MOST_PLACED = 2**14  # evenly spaced values whose shares are kept
+_GAIN = 0.05  # nats a row that shares must save
 
 
-def columns_of(parts: Sequence[Array], train: Array, names: Sequence[str] = ()) -> Columns:
+def columns_of(
+    parts: Sequence[Array], train: Array, names: Sequence[str] = (), categories: Mapping[int, Sequence[str]] | None = None
+) -> Columns:
     """The encoding of a table.
 
     Args:
         parts: all rows, (n, d) each: they tell which values there are, and their range.
         train: the rows to train on, which alone set axes.
         names: of columns, for messages.
+        categories: of the columns whose cells are places in these lists.
 
     Raises:
         SaltusError: if the values of a column are too huge to be standardised.
     """
-    columns = []
+    columns, categories = [], categories or {}
+    orders = ordered(train, categories)
     for j in range(train.shape[1]):
         try:
             with np.errstate(over="ignore", invalid="ignore"):  # Number refuses what is not finite
-                columns.append(_column(np.concatenate([part[:, j] for part in parts]), train[:, j].astype(np.float64)))
+                cells = np.concatenate([part[:, j] for part in parts])
+                there, learned = cells[~np.isnan(cells)] if cells.dtype.kind == "f" else cells, train[:, j].astype(np.float64)
+                whole, present = len(there) == len(cells), learned[~np.isnan(learned)]
+                made = _categorical(categories[j], orders[j], present) if j in categories else _column(there, present)
+                columns.append(made if whole else _with_missing(made, learned))
         except (ValueError, OverflowError) as error:
             name = names[j] if names else j
             raise SaltusError(f"the values of column {name} are too huge for a standard deviation; drop or rescale what is huge") from error
     return Columns(columns, train.dtype.name)
+
+
+def _with_missing(column: Column, train: Array) -> MissingColumn:
+    """A column some of whose cells are missing."""
+    there = shared(2, (~np.isnan(train)).astype(np.int64))
+    for number in column.axes:
+        number.optional = True
+    return MissingColumn(column, there)
+
+
+def _categorical(categories: Sequence[str], order: Sequence[int], train: Array) -> CategoryColumn:
+    return CategoryColumn(categories, order, shared(len(categories), np.argsort(order)[train.astype(np.int64)]))
 
 
 def _column(everything: Array, train: Array) -> Column:
@@ -71,9 +97,13 @@ def _column(everything: Array, train: Array) -> Column:
     rare = counts[counts < _RARE].sum() <= _RARE_ROWS * counts.sum()
     places = (values[-1] - values[0]) / step + 1 if step else math.inf
     if len(values) <= _MOST_LISTED and rare and places > 2 * len(values):
-        column = ListedColumn(values.tolist(), Number(0, len(values) - 1, step=1.0))
-        return ListedColumn(values.tolist(), _standardised(column.number, column.numbers(train)))
-    return NumberColumn(_number(float(values[0]), float(values[-1]), step, train), digits)
+        return ListedColumn(values.tolist(), shared(len(values), nearest(values, train)))
+    number = _number(float(values[0]), float(values[-1]), step, train)
+    if 1 < places <= _MOST_PLACED:
+        found = np.rint((train - values[0]) / step).astype(np.int64)
+        if gain_of_shares(number, round(places), found) >= _GAIN:
+            return StepColumn(float(values[0]), step, shared(round(places), found, smooth=True), digits)
+    return NumberColumn(number, digits)
 
 
 def _steps(values: Array, counts: Array, eps: float) -> tuple[float, int | None]:

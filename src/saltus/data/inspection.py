@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from saltus.data.cells import TEXT
 from saltus.data.dataset import DataSet
 from saltus.data.layout import Array
 from saltus.data.parts import PARTS, Parts
@@ -27,14 +28,16 @@ _DIGEST = 16  # bytes: items of equal digests are equal
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: its name and type, its least, mean and greatest value, and how many values differ."""
+    """One column of a table: its name and type, how many cells are missing and how many values differ, and of numbers the least, the mean
+    and the greatest."""
 
     name: str
     dtype: str
-    least: float
-    mean: float
-    greatest: float
+    missing: int
     different: int
+    least: float | None = None
+    mean: float | None = None
+    greatest: float | None = None
 
 
 @dataclass(frozen=True)
@@ -93,8 +96,8 @@ def inspect(place: str | Path, condition: str | None = None, preparation: Prepar
         items=items,
         shape=parts.train.shape[1:],
         dtype=parts.train.dtype.name,
-        least=min(part.min().item() for part in parts.given),
-        greatest=max(part.max().item() for part in parts.given),
+        least=min(float(np.nanmin(part)) if part.dtype.kind == "f" else part.min().item() for part in parts.given),
+        greatest=max(float(np.nanmax(part)) if part.dtype.kind == "f" else part.max().item() for part in parts.given),
         different=_different(parts.given),
         copies=copies,
         shared=shared,
@@ -152,7 +155,9 @@ def _columns(parts: Parts) -> tuple[Column, ...]:
     dtypes = parts.dtypes or (parts.train.dtype.name,) * d
     found = []
     for k, (name, dtype) in enumerate(zip(names, dtypes, strict=True)):
-        values = np.concatenate([part[:, k] for part in parts.given])
-        least, mean, greatest = values.min().item(), float(values.mean(dtype=np.float64)), values.max().item()
-        found.append(Column(name, dtype, least, mean, greatest, len(np.unique(values))))
+        cells = np.concatenate([part[:, k] for part in parts.given])
+        there = cells[~np.isnan(cells)] if cells.dtype.kind == "f" else cells
+        counts = len(cells) - len(there), len(np.unique(there))
+        figures = (there.min().item(), float(there.mean(dtype=np.float64)), there.max().item()) if dtype != TEXT else ()
+        found.append(Column(name, dtype, *counts, *figures))
     return tuple(found)

@@ -25,9 +25,11 @@ class Parts:
 
     Attributes:
         columns: the names of a table's columns.
-        dtypes: the types that they have in its file, as numpy names them.
+        dtypes: the types that they have in its file, see `saltus.data.cells`.
+        categories: of each of them, those that its cells are places of.
         labels: the classes of the items, int64 (N,), divided as they are.
         classes: the names of the classes 0, 1, ..., if they have names.
+        label: the name of a table's column of labels.
         attributes: what else belongs to each item, (N, ...), divided as they are.
         notes: what a user should know about the file, one sentence each.
     """
@@ -37,8 +39,10 @@ class Parts:
     test: Array | None = None
     columns: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ()
+    categories: tuple[tuple[str, ...], ...] = ()
     labels: Parts | None = None
     classes: tuple[str, ...] = ()
+    label: str = ""
     attributes: Parts | None = None
     notes: tuple[str, ...] = ()
 
@@ -53,13 +57,13 @@ class Parts:
         return [part for part in self.each if part is not None]
 
 
-def together(arrays: Sequence[Array | None], names: Sequence[str]) -> Parts:
-    """Arrays of one type, whose items have one shape, as parts; `names` are for messages.
+def together(arrays: Sequence[Array | None], names: Sequence[str], *, missing: bool = False) -> Parts:
+    """Arrays of one type, whose items have one shape, as parts; `names` are for messages, and NaN may stand for `missing` cells.
 
     Raises:
         SaltusError: if an array is none of finite numbers, or two differ in type or in the shape of their items.
     """
-    train, *others = (None if array is None else checked(array, name) for array, name in zip(arrays, names, strict=True))
+    train, *others = (None if array is None else checked(array, name, missing=missing) for array, name in zip(arrays, names, strict=True))
     if train is None:
         raise SaltusError(f"{names[0]} is missing; expected training items: give them")
     for part, name in zip(others, names[1:], strict=True):

@@ -118,13 +118,14 @@ def made(
         return DataSet.from_parts(parts, condition, name=name, source=str(whole), encoding=encoding, preparation=preparation)
 
 
-def read_items(path: str | Path, *, preparation: Preparation = AS_GIVEN, columns: Sequence[str] = ()) -> Array:
+def read_items(path: str | Path, *, preparation: Preparation = AS_GIVEN, columns: Mapping[str, Sequence[str]] | None = None) -> Array:
     """The raw items (N, ...) of a file or a folder of images, such as samples: of a file in parts the first.
 
     Args:
         path: of the file or folder.
         preparation: how the items of a file or folder are preprocessed.
-        columns: of a table, by their names, in the order that they are wanted in; all in their own order unless given.
+        columns: of a table, by their names, in the order that they are wanted in, with the categories that each may have; all in their
+            own order unless given.
 
     Raises:
         SaltusError: as `load`, though any number of items and any values will do.
@@ -132,5 +133,5 @@ def read_items(path: str | Path, *, preparation: Preparation = AS_GIVEN, columns
     place = Path(path).expanduser()
     if place.is_file() and table_ending(place):
         with naming(place):
-            return read_table(place, wanted=columns).train
+            return read_table(place, wanted=columns or {}).train
     return read_place(place, None, preparation).train

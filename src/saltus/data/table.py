@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saltus.data.columns import Column
+from saltus.data.columns import CategoryColumn, Column, MissingColumn
 from saltus.data.encoding import OnNumbers
 from saltus.data.layout import Array, Layout
 from saltus.data.values import as_integers
@@ -22,7 +22,7 @@ _FLOOR = 0.01  # standard deviations of a column: without a floor, columns with 
 
 
 class Columns(OnNumbers):
-    """Rows (N, d) of numbers, one kind for each column.
+    """Rows (N, d) of cells, one kind for each column; y has a number, or more, for each.
 
     Args:
         columns: their kinds, (d,).
@@ -39,10 +39,18 @@ class Columns(OnNumbers):
         if self.dtype.kind not in self._kinds:
             raise SaltusError(f"a table of type {dtype} was given; expected integers, floats or bool: convert it to numbers")
         self.columns = list(columns)
-        numbers = [column.number for column in columns]
+        numbers = [number for column in columns for number in column.axes]
+        self._event_shape = (len(numbers),)
+        self._first = np.cumsum([len(column.axes) for column in columns])[:-1]  # of each column but the first
         self._numbers = Numbers(numbers)
         counted = any(number.counted for number in numbers)
         self._head = ColumnsHead(GaussianHead(1.0), numbers) if counted else GaussianHead(_FLOOR)
+
+    @property
+    def categories(self) -> tuple[tuple[str, ...], ...]:
+        """Of each column, those that its cells are places of."""
+        plain = (column.column if isinstance(column, MissingColumn) else column for column in self.columns)
+        return tuple(column.categories if isinstance(column, CategoryColumn) else () for column in plain)
 
     def log_jacobian(self, y: Tensor) -> Tensor:
         return self._numbers.log_jacobian(y.double()).sum(1)
@@ -52,22 +60,25 @@ class Columns(OnNumbers):
         return f"{self._items()}: {', '.join(f'{n} {kind}' for kind, n in sorted(kinds.items()))}"
 
     def _check(self, raw: Array) -> None:
-        super()._check(raw)
+        if raw.dtype.kind not in self._kinds:
+            raise SaltusError(f"the array is of type {raw.dtype} where {self.dtype} was expected; convert it to numbers")
         for j, column in enumerate(self.columns):
             strange = column.strange(raw[:, j])
             if strange.any():
+                row = int(strange.argmax())
                 raise SaltusError(
-                    f"column {j} holds {raw[strange.argmax(), j]:g} where {column.describe()} was expected; give values of the same kind"
+                    f"column {j} holds {raw[row, j]:g} in row {row} where {column.describe()} was expected; give values of the same kind"
                 )
 
     def _forward(self, items: Array) -> Array:
-        numbers = np.stack([column.numbers(items[:, j]) for j, column in enumerate(self.columns)], axis=1)
+        numbers = np.concatenate([column.numbers(items[:, j]) for j, column in enumerate(self.columns)], axis=1)
         return self._numbers.forward(torch.from_numpy(numbers)).numpy()
 
     def _backward(self, y: Array) -> Array:
         numbers = self._numbers.inverse(torch.from_numpy(y)).numpy()
-        values = np.stack([column.values(numbers[:, j]) for j, column in enumerate(self.columns)], axis=1)
+        parts = np.split(numbers, self._first, axis=1)
+        cells = np.stack([column.cells(part) for column, part in zip(self.columns, parts, strict=True)], axis=1)
         if self.dtype.kind in "iu":
-            values = as_integers(values, self.dtype)
-        raw: Array = values.astype(self.dtype)
+            cells = as_integers(cells, self.dtype)
+        raw: Array = cells.astype(self.dtype)
         return raw

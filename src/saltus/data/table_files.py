@@ -9,17 +9,17 @@ import io
 import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
+from saltus.data.cells import as_arrow
 from saltus.data.checks import reason
 from saltus.data.layout import Array
-from saltus.data.values import as_integers
 from saltus.errors import SaltusError
 from saltus.extras import needs
 
-__all__ = ["TABLES", "cast", "read_file", "table_ending", "table_writer"]
+__all__ = ["TABLES", "TableKind", "read_file", "table_ending", "table_writer"]
 
 _PARQUET = ".parquet"
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", _PARQUET)
@@ -92,7 +92,7 @@ def _parsed(path: Path, separator: str, decimal: str, named: bool, *, threads: b
         path,
         module.ReadOptions(use_threads=threads, autogenerate_column_names=not named),
         module.ParseOptions(delimiter=separator, newlines_in_values=True),
-        module.ConvertOptions(decimal_point=decimal),
+        module.ConvertOptions(decimal_point=decimal, strings_can_be_null=True, quoted_strings_can_be_null=False),
     )
 
 
@@ -115,33 +115,40 @@ def _notes(separator: str, decimal: str, tabs: bool, named: bool) -> tuple[str, 
     return (", ".join(found),) if found else ()
 
 
-def cast(values: Array, dtype: str) -> Array:
-    """A column in the type that it has in its file: for integers the nearest one, for booleans the nearer one."""
-    kind = np.dtype(dtype)
-    if kind == np.bool_:
-        return values if values.dtype == kind else values >= 0.5  # of 0 and 1
-    if kind.kind in "iu" and values.dtype.kind == "f":
-        values = as_integers(values, kind)
-    return values.astype(kind)
+class TableKind(NamedTuple):
+    """How a table is written.
+
+    Attributes:
+        ending: of its file, one of `TABLES`.
+        names: of the columns; none are written where there are none.
+        dtypes: of the columns, see `saltus.data.cells`.
+        categories: of each column, those that its cells are places of.
+        label: the name of a column of labels, after the others.
+    """
+
+    ending: str
+    names: Sequence[str]
+    dtypes: Sequence[str]
+    categories: Sequence[Sequence[str]] = ()
+    label: str = "label"
 
 
 Write = Callable[[Array, Sequence[str] | None], None]
 
 
 @contextlib.contextmanager
-def table_writer(path: Path, ending: str, names: Sequence[str], dtypes: Sequence[str], label: str | None = None) -> Iterator[Write]:
+def table_writer(path: Path, kind: TableKind, *, labelled: bool = False) -> Iterator[Write]:
     """Write a table part by part: what is yielded takes rows (n, d) and their labels, as often as wanted.
 
     Args:
         path: of the file, whatever it is called.
-        ending: one of `TABLES`, which says what is written.
-        names: of the columns; none are written where there are none.
-        dtypes: of the columns, as numpy names them.
-        label: the name of a column of labels, after the others.
+        kind: how it is written.
+        labelled: whether rows have labels.
     """
-    arrow = needs("pyarrow", extra="tables")
-    types = [arrow.from_numpy_dtype(np.dtype(dtype)) for dtype in dtypes] + [arrow.string()] * (label is not None)
-    header = [*names, *[label] * (label is not None)] if names else []
+    arrow, (ending, names, dtypes, *_) = needs("pyarrow", extra="tables"), kind
+    categories = kind.categories or [()] * len(dtypes)
+    types = [as_arrow(np.zeros(0), *column).type for column in zip(dtypes, categories, strict=True)] + [arrow.string()] * labelled
+    header = [*names, *[kind.label] * labelled] if names else []
     schema = arrow.schema(list(zip(header or [""] * len(types), types, strict=True)))
     with contextlib.ExitStack() as open_files:
         if ending == _PARQUET:
@@ -160,8 +167,8 @@ def table_writer(path: Path, ending: str, names: Sequence[str], dtypes: Sequence
             writer = open_files.enter_context(module.CSVWriter(file, schema, write_options=options))
 
         def write(rows: Array, labels: Sequence[str] | None = None) -> None:
-            columns = [arrow.array(cast(column, dtype)) for column, dtype in zip(rows.T, dtypes, strict=True)]
-            columns += [] if label is None else [arrow.array(list(labels or ()), arrow.string())]
+            columns = [as_arrow(*column) for column in zip(rows.T, dtypes, categories, strict=True)]
+            columns += [] if not labelled else [arrow.array(list(labels or ()), arrow.string())]
             writer.write_table(arrow.Table.from_arrays(columns, schema=schema))
 
         yield write

@@ -15,7 +15,7 @@ from types import NoneType
 from typing import Any
 
 from saltus.chain import Chain
-from saltus.data import DataSet, Encoding, Preparation, load, table_ending
+from saltus.data import DTYPES, TEXT, Columns, DataSet, Encoding, Preparation, TableKind, load, table_ending
 from saltus.errors import SaltusError
 from saltus.files import check_regular, parse_json, read_json, to_json
 from saltus.levels import Levels
@@ -43,11 +43,11 @@ __all__ = [
 METRICS, SOURCE, CHECKPOINTS = "metrics.jsonl", "source.json", "checkpoints"
 PLAN = "plan.json"
 """What `saltus plan` keeps in a run's folder."""
-_NUMBERS = {"bool", *(f"{kind}{bits}" for kind in ("int", "uint", "float") for bits in (8, 16, 32, 64))}
 _SOURCE: dict[str, tuple[type, ...]] = {
     "source": (str, NoneType),
     "fingerprint": (str,),
     "conditions": (str, NoneType),
+    "label": (str, NoneType),
     "start": (dict, NoneType),
     "versions": (dict, NoneType),
 }
@@ -114,8 +114,8 @@ def check_data(folder: str | Path, data: DataSet) -> None:
         raise SaltusError(f"{data.source or data.name} holds other conditions than those that {folder} was trained on; give the same data")
 
 
-def table_of(folder: str | Path, encoding: Encoding) -> tuple[str, list[str], list[str]] | None:
-    """The ending of the table's file that a run was trained on, and the names and types of its columns; None for other data.
+def table_of(folder: str | Path, encoding: Encoding) -> TableKind | None:
+    """How the table was written that a run was trained on; None for other data.
 
     Raises:
         SaltusError: if they are not those of the run's encoding.
@@ -125,9 +125,10 @@ def table_of(folder: str | Path, encoding: Encoding) -> tuple[str, list[str], li
         return None
     names, dtypes = source.get("columns") or [], source.get("dtypes") or []
     whole = [*encoding.shape] == [len(dtypes)] and len(names) in (0, len(dtypes)) and {*map(type, [*names, *dtypes])} <= {str}
-    if not whole or not {*dtypes} <= _NUMBERS:
+    categories = encoding.categories if isinstance(encoding, Columns) else ((),) * len(dtypes)
+    if not whole or not {*dtypes} <= DTYPES or any((dtype == TEXT) != bool(own) for dtype, own in zip(dtypes, categories, strict=True)):
         raise SaltusError(f"{Path(folder) / SOURCE} is damaged; train again, or take the file from a copy of the run")
-    return ending, names, dtypes
+    return TableKind(ending, names, dtypes, categories, source.get("label") or "label")
 
 
 def planned_levels(folder: str | Path, chain: Chain, calls: int) -> Levels:
