@@ -91,13 +91,14 @@ def test_a_name_of_the_hub_is_loaded_by_the_library(tmp_path: Path, monkeypatch:
     (tmp_path / "mine").mkdir()
     pictures().to_parquet(tmp_path / "mine" / "train-00000-of-00001.parquet")
     asked: list[tuple[str, str | None]] = []
-    whole = datasets.load_dataset
+    whole, builder = datasets.load_dataset, datasets.load_dataset_builder
 
     def counted(name: str, configuration: str | None) -> Any:
         asked.append((name, configuration))
         return whole(str(tmp_path / "mine"))
 
     monkeypatch.setattr(datasets, "load_dataset", counted)
+    monkeypatch.setattr(datasets, "load_dataset_builder", lambda *_: builder(str(tmp_path / "mine")))
     data = load("hf:somebody/mine:small", condition="labels")
     assert asked == [("somebody/mine", "small")]
     assert (data.name, data.source) == ("somebody-mine:small", "hf:somebody/mine:small")
@@ -106,13 +107,59 @@ def test_a_name_of_the_hub_is_loaded_by_the_library(tmp_path: Path, monkeypatch:
     assert asked[1:] == [("somebody/mine", "small")]
 
 
+CARD = """---
+dataset_info:
+  features:
+  - name: picture
+    dtype: image
+  - name: kind
+    dtype:
+      class_label:
+        names:
+          '0': dog
+          '1': cat
+  - name: note
+    dtype: string
+  splits:
+  - name: train
+    num_bytes: 1
+    num_examples: 90
+configs:
+- config_name: default
+  data_files:
+  - split: train
+    path: train-*
+---
+"""
+
+
+def test_images_whose_number_is_known_are_streamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing is downloaded first: the card says how many rows there are, and they are read from where they lie."""
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
+    (tmp_path / "mine").mkdir()
+    pictures().to_parquet(tmp_path / "mine" / "train-00000-of-00001.parquet")
+    (tmp_path / "mine" / "README.md").write_text(CARD)
+    builder = datasets.load_dataset_builder(str(tmp_path / "mine"))
+    monkeypatch.setattr(datasets, "load_dataset_builder", lambda *_: builder)
+    monkeypatch.setattr(datasets, "load_dataset", None)
+    parts = read_place("hf:somebody/mine")
+    np.testing.assert_array_equal(parts.train, RAW)
+    assert parts.labels is not None
+    np.testing.assert_array_equal(parts.labels.train, np.arange(90) % 2)
+    assert (parts.classes, parts.notes) == (("dog", "cat"), ("the column note is not used",))
+    assert not list((tmp_path / "cache").rglob("*.arrow"))
+    (tmp_path / "mine" / "train-00000-of-00001.parquet").unlink()
+    with pytest.raises(SaltusError, match="cannot be"):
+        read_place("hf:somebody/mine")
+
+
 def test_what_is_wrong_is_told_in_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     two = pictures().add_column("second", [png(item) for item in RAW], feature=datasets.Image())
     two.save_to_disk(tmp_path / "two")
     datasets.DatasetDict({"one": pictures(), "other": pictures()}).save_to_disk(tmp_path / "unnamed")
     (tmp_path / "broken").mkdir()
     (tmp_path / "broken" / "state.json").write_text("{")
-    monkeypatch.setattr(datasets, "load_dataset", lambda *_: (_ for _ in ()).throw(ConnectionError("no network")))
+    monkeypatch.setattr(datasets, "load_dataset_builder", lambda *_: (_ for _ in ()).throw(ConnectionError("no network")))
     for place, words in (
         (tmp_path / "two", "the columns picture and second hold images; say which with --array"),
         (tmp_path / "unnamed", "the splits are one, other; expected train"),

@@ -1,12 +1,14 @@
 """Data sets of Hugging Face's `datasets`: saved in a folder, or on the hub by a name such as hf:ylecun/mnist.
 
-They are Arrow files that are mapped into memory and read row by row.  A column of images gives the items; where there is none, columns of
+They are Arrow files that are mapped into memory and read row by row.  Images on the hub whose number its card tells are streamed: their
+pixels are kept, and nothing else.  A column of images gives the items; where there is none, columns of
 numbers give a table.  A column of classes gives the labels.  The splits train, validation and test are the parts.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
@@ -70,7 +72,8 @@ def _splits(place: str | Path) -> tuple[dict[str, Any], tuple[str, ...]]:
             found = library.load_from_disk(str(place))
         else:
             name, _, configuration = place.removeprefix(HUB).partition(":")
-            found = library.load_dataset(name, configuration or None)
+            builder = library.load_dataset_builder(name, configuration or None)
+            found = _streamed(builder) or library.load_dataset(name, configuration or None)
     except Exception as error:  # of the network, of files, and of the library
         raise SaltusError(f"this data set cannot be loaded ({reason(error)}); check the name, the network and the files") from error
     if not isinstance(found, Mapping):
@@ -84,6 +87,38 @@ def _splits(place: str | Path) -> tuple[dict[str, Any], tuple[str, ...]]:
         )
     others = [in_one_line(name) for name in found if name not in _PART_OF]
     return parts, tuple(f"the split {name} is not used" for name in others)
+
+
+def _streamed(builder: Any) -> dict[str, _Streamed]:
+    """The splits of images, to be read from where they are; none where the data set's card does not say how many there are, or they are in
+    the cache of the library already."""
+    counts = {name: split.num_examples for name, split in (builder.info.splits or {}).items()}
+    images = any(type(feature).__name__ == "Image" for feature in (builder.info.features or {}).values())
+    if not (images and counts and all(counts.values())) or os.path.isdir(builder.cache_dir):
+        return {}
+    return {name: _Streamed(rows, counts[name], f"{builder.hash} {name}") for name, rows in builder.as_streaming_dataset().items()}
+
+
+class _Streamed:
+    """A split whose rows come one after the other, as often as they are asked for, and are not kept."""
+
+    def __init__(self, rows: Any, n: int, mark: str) -> None:
+        self._rows, self._n, self._fingerprint, self.features = rows, n, mark, rows.features
+
+    def __len__(self) -> int:
+        return self._n
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            yield from itertools.islice(self._rows, self._n)
+        except (OSError, ValueError) as error:  # of the network, and of files that are no longer what they were
+            raise SaltusError(f"this data set cannot be read to its end ({reason(error)}); check the network, and try again") from error
+
+    def select_columns(self, names: list[str]) -> _Streamed:
+        return _Streamed(self._rows.select_columns(names), self._n, self._fingerprint)
+
+    def cast_column(self, name: str, feature: Any) -> _Streamed:
+        return _Streamed(self._rows.cast_column(name, feature), self._n, self._fingerprint)
 
 
 def _chosen(images: list[str], asked: str | None) -> str | None:
