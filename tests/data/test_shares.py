@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from saltus.data.shares import gain_of_shares, shared
-from saltus.likelihoods import Number
+from saltus.likelihoods import Number, Numbers
 
 RNG = np.random.default_rng(0)
 
@@ -35,3 +36,15 @@ def test_they_are_worth_it_where_values_are_lumpy(lumpy: bool, most: float) -> N
     number = Number(0, 2000, step=1.0, mean=float(x.mean()), std=float(x.std()))
     found = gain_of_shares(number, 2001, x.astype(int))
     assert (1.0 if lumpy else -1.0) < found < most
+
+
+def test_every_value_has_an_interval_that_float32_tells_from_the_next() -> None:
+    """Sixteen thousand places, nearly all of the rows in a few of them, at either end or in the middle."""
+    n = 2**14
+    for first in (0, n // 2, n - 5):
+        number = shared(n, np.r_[np.repeat(np.arange(first, first + 5), 9000), [0, n - 1]], smooth=True)
+        numbers, x = Numbers([number]), torch.arange(n, dtype=torch.float64)[:, None]
+        y = numbers.forward(x).float()
+        assert y.isfinite().all()
+        assert torch.equal(numbers.inverse(y.double()), x)
+        assert not numbers.off(y.double()).any()

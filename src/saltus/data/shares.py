@@ -17,6 +17,7 @@ __all__ = ["gain_of_shares", "shared"]
 _PSEUDO = 0.5  # rows that are taken to have values that never came, at least
 _THIN = 0.01  # share of these that is spread evenly
 _DIGITS = 6
+_LEAST = 5e-7  # of a value: float32 tells its interval from the next one
 
 
 def shared(n: int, places: Array, *, smooth: bool = False) -> Number:
@@ -29,7 +30,8 @@ def shared(n: int, places: Array, *, smooth: bool = False) -> Number:
     """
     counts = np.bincount(places, minlength=n).astype(np.float64)
     unseen, rest = _unseen(counts, places, smooth)
-    shares = (counts + unseen * rest) / (counts.sum() + unseen)
+    shares = np.maximum((counts + unseen * rest) / (counts.sum() + unseen), _LEAST)
+    shares /= shares.sum()
     return Number(0, n - 1, step=1.0, shares=[float(f"{share:.{_DIGITS}g}") for share in shares])
 
 

@@ -50,7 +50,9 @@ def edges_of(shares: Sequence[Sequence[float]]) -> Tensor:
     edges = torch.full((len(shares), most + 1), torch.inf, dtype=torch.float64)
     for j, own in enumerate(shares):
         if own:
-            inner = torch.special.ndtri(tensor_of(list(own)).cumsum(0)[:-1])
+            share = tensor_of(list(own)) / sum(own)
+            below, beyond = share.cumsum(0)[:-1], share.flip(0).cumsum(0).flip(0)[1:]  # each exact in its own tail
+            inner = torch.where(below < beyond, torch.special.ndtri(below), -torch.special.ndtri(beyond))
             ends = (-_END, _END) if not len(inner) else (min(-_END, float(inner[0]) - 1), max(_END, float(inner[-1]) + 1))
             edges[j, : len(own) + 1] = torch.cat([tensor_of([ends[0]]), inner, tensor_of([ends[1]])])
     return edges
