@@ -2,7 +2,7 @@
 
 | the values of a column | become |
 |---|---|
-| places in a list of categories | categorical, in an order that puts alike ones beside each other |
+| places in a list of categories | categorical, in an order that puts similar ones beside each other |
 | one value | counted, and always that |
 | at most 1,024, nearly all of them repeated, where more than half of the places between them never occur | `ListedColumn` |
 | whole numbers, in whatever type; decimals or evenly spaced values, if half of the rows share theirs with another | counted, in steps |

@@ -27,7 +27,7 @@ from saltus.errors import SaltusError
 from saltus.likelihoods import GaussianHead, Head
 from saltus.registry import Configurable, describe
 
-__all__ = ["CHUNK", "Encoding", "OnNumbers", "Standardised", "check_numbers"]
+__all__ = ["CHUNK", "Encoding", "OnNumbers", "Standardised", "check_kind", "check_numbers"]
 
 CHUNK = 1024  # items encoded at a time, so that float64 is never held for a whole data set
 
@@ -152,9 +152,14 @@ class OnNumbers(Encoding):
 
 def check_numbers(raw: Array, expected: np.dtype, kinds: str) -> None:
     """Raise SaltusError if an array is of another kind than these, or holds a value that is not finite."""
+    check_kind(raw, expected, kinds)
+    check_finite(raw, "the array")
+
+
+def check_kind(raw: Array, expected: np.dtype, kinds: str) -> None:
+    """Raise SaltusError if an array is of another kind than these."""
     if raw.dtype.kind not in kinds:
         raise SaltusError(f"the array is of type {raw.dtype} where {expected} was expected; convert it to numbers")
-    check_finite(raw, "the array")
 
 
 class Standardised(OnNumbers):

@@ -217,7 +217,7 @@ def _why(error: Exception) -> str:
 
 
 def _unlike(first: str, one: Array, name: str, other: Array) -> str:
-    """Two images that differ, and the options that make all alike."""
+    """Two images that differ, and the options that make all of one size and kind."""
     options = []
     if one.shape[:2] != other.shape[:2]:
         options.append(f"--size {min(*one.shape[:2], *other.shape[:2])} (and --crop to keep proportions)")

@@ -1,6 +1,6 @@
-r"""The order of categories on an axis: alike ones beside each other.
+r"""The order of categories on an axis: similar ones beside each other.
 
-Categories of several columns are alike where they come with the same values of all columns.  With one indicator for each category and one
+Categories of several columns are similar where they come with the same values of all columns.  With one indicator for each category and one
 standardised column for each number, the first principal component of all of them gives each row a score; categories are ordered by the
 mean score of their rows.  Of two columns of categories alone this is the first axis of a correspondence analysis
 (Benzecri 1973; Greenacre 2017), up to weights.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from saltus.data.columns import CategoryColumn, Column, MissingColumn
-from saltus.data.encoding import OnNumbers
+from saltus.data.encoding import OnNumbers, check_kind
 from saltus.data.layout import Array, Layout
 from saltus.data.values import as_integers
 from saltus.errors import SaltusError
@@ -60,8 +60,7 @@ class Columns(OnNumbers):
         return f"{self._items()}: {', '.join(f'{n} {kind}' for kind, n in sorted(kinds.items()))}"
 
     def _check(self, raw: Array) -> None:
-        if raw.dtype.kind not in self._kinds:
-            raise SaltusError(f"the array is of type {raw.dtype} where {self.dtype} was expected; convert it to numbers")
+        check_kind(raw, self.dtype, self._kinds)
         for j, column in enumerate(self.columns):
             strange = column.strange(raw[:, j])
             if strange.any():

@@ -53,7 +53,7 @@ class TableModel:
         table, self._frame = to_arrow(X)
         parts = table_parts([table, None, None], ["the table", "", ""])
         data = DataSet.from_parts(parts, name="the table", preparation=AS_GIVEN)
-        seed = int(np.random.default_rng(self.random_state).integers(2**31)) if self.random_state is None else self.random_state
+        seed = int(np.random.default_rng().integers(2**31)) if self.random_state is None else self.random_state
         self.model_ = Model.train(data, Config(kernel="flow", levels=1, prior="normal", time=self.time, seed=seed), quiet=True)
         self.columns_, self.notes_, self._dtypes, self._drawn = list(parts.columns), data.notes, parts.dtypes, 0
         others = (name for name in table.column_names if name not in parts.columns)

@@ -21,11 +21,10 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
-from saltus.errors import SaltusError
 from saltus.extras import needs
 from saltus.networks.conditioning import FEATURES, TIMES, ConditionChannels, ConditionEmbedding, log_snr_features
 from saltus.networks.conditions import Condition
-from saltus.networks.groups import GROUPS, MOST_BLOCKS, MOST_WIDTH, check_channels, check_shape, check_size
+from saltus.networks.groups import GROUPS, MOST_BLOCKS, MOST_WIDTH, check_channels, check_image, check_shape, check_size
 from saltus.registry import Configurable
 
 __all__ = ["MLP", "UNet", "pad_to_multiple"]
@@ -184,8 +183,7 @@ class UNet(Configurable, nn.Module):
         super().__init__()
         check_channels(channels)
         check_size("layers", layers, MOST_BLOCKS)
-        if len(event_shape) != 3 or not 1 <= event_shape[0] <= 4 or min(event_shape[1:]) < 8:
-            raise SaltusError(f"items have shape {tuple(event_shape)}; a U-Net takes images (C, H, W) with 1 to 4 channels, from 8 x 8 up")
+        check_image(event_shape, "a U-Net takes images")
         self.event_shape, self.outputs, self.latent, self.condition = tuple(event_shape), outputs, latent, condition
         self.given = ConditionChannels(condition, event_shape)
         self.multiple = 2 ** (len(channels) - 1)

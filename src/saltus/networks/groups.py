@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from saltus.errors import SaltusError
 
-__all__ = ["GROUPS", "MOST_BLOCKS", "MOST_WIDTH", "check_channels", "check_shape", "check_size"]
+__all__ = ["GROUPS", "MOST_BLOCKS", "MOST_WIDTH", "check_channels", "check_image", "check_shape", "check_size"]
 
 GROUPS = 8
 MOST_BLOCKS, MOST_WIDTH = 1000, 2**20
@@ -20,6 +20,12 @@ def check_shape(event_shape: Sequence[int]) -> None:
     if not 1 <= len(event_shape) <= _MOST_AXES or not all(1 <= n < _LONGEST for n in event_shape):
         shown = ", ".join(map(str, event_shape[: 2 * _MOST_AXES]))
         raise SaltusError(f"items have shape ({shown}) and {len(event_shape)} axes; expected 1 to {_MOST_AXES} axes of length 1 or more")
+
+
+def check_image(event_shape: Sequence[int], what: str) -> None:
+    """Raise SaltusError unless it is the shape of an image that a backbone takes; `what` begins the sentence, "a U-Net takes images"."""
+    if len(event_shape) != 3 or not 1 <= event_shape[0] <= 4 or min(event_shape[1:]) < 8:
+        raise SaltusError(f"items have shape {tuple(event_shape)}; {what} (C, H, W) with 1 to 4 channels, from 8 x 8 up")
 
 
 def check_channels(channels: Sequence[int]) -> None:

@@ -18,7 +18,7 @@ from saltus.extras import needs
 from saltus.networks.backbones import Mapping, pad_to_multiple
 from saltus.networks.conditioning import ConditionChannels
 from saltus.networks.conditions import Condition
-from saltus.networks.groups import MOST_BLOCKS, MOST_WIDTH, check_size
+from saltus.networks.groups import MOST_BLOCKS, MOST_WIDTH, check_image, check_size
 from saltus.registry import Configurable
 
 __all__ = ["Patches"]
@@ -64,8 +64,7 @@ class Patches(Configurable, nn.Module):
             check_size(name, size, most)
         if width % _HEAD:
             raise SaltusError(f"width is {width}; expected a multiple of {_HEAD}: correct it")
-        if len(event_shape) != 3 or not 1 <= event_shape[0] <= 4 or min(event_shape[1:]) < 8:
-            raise SaltusError(f"items have shape {tuple(event_shape)}; patches are of images (C, H, W) with 1 to 4 channels, from 8 x 8 up")
+        check_image(event_shape, "patches are of images")
         self.event_shape, self.outputs, self.latent, self.condition = tuple(event_shape), outputs, latent, condition
         self.patch, self.given = patch, ConditionChannels(condition, event_shape)
         channels = (inputs + (latent > 0)) * event_shape[0] + self.given.channels
