@@ -1,5 +1,6 @@
 """Reverse kernels p(z_s | z_t), one file each, behind one contract (`Kernel`)."""
 
+from saltus.kernels.autoregressive import AutoregressiveKernel
 from saltus.kernels.denoiser import Denoiser, OracleDenoiser, Preconditioned, Prediction, denoise, predict
 from saltus.kernels.deterministic import DeterministicKernel
 from saltus.kernels.flow import FlowKernel
@@ -19,6 +20,7 @@ __all__ = [
     "DEFAULT",
     "EXTRA",
     "KERNELS",
+    "AutoregressiveKernel",
     "Bridge",
     "Denoiser",
     "DeterministicKernel",
@@ -67,6 +69,7 @@ _VAE_OPTIONS = (
     "importance_samples",
 )
 
+KERNELS.register("autoregressive", Trainable(AutoregressiveKernel.build, own={"dropout": 0.0}))
 KERNELS.register("deterministic", Trainable(DeterministicKernel.build))
 KERNELS.register("gaussian", Trainable(GaussianKernel.build, frozenset({"variance"})))
 KERNELS.register("vae", Trainable(vae_kernels, frozenset(_VAE_OPTIONS)))

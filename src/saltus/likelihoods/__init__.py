@@ -3,6 +3,7 @@
 from saltus.likelihoods.autoregressive import AutoregressiveHead
 from saltus.likelihoods.columns import ColumnsHead
 from saltus.likelihoods.heads import ContinuousHead, DiscretisedHead, GaussianHead, Head
+from saltus.likelihoods.laws import NumberLaws, Row, Within
 from saltus.likelihoods.logistic import LogisticMixtureHead
 from saltus.likelihoods.mixture import MixtureHead
 from saltus.likelihoods.numbers import Number, Numbers
@@ -17,5 +18,8 @@ __all__ = [
     "LogisticMixtureHead",
     "MixtureHead",
     "Number",
+    "NumberLaws",
     "Numbers",
+    "Row",
+    "Within",
 ]

@@ -88,6 +88,10 @@ class Number(Configurable):
         self.low, self.high, self.step, self.centre, self.bend = low, high, step, centre, bend
         self.atoms, self.gap, self.mean, self.std, self.optional = tuple(atoms), gap, mean, std, optional
 
+    def always(self) -> Number:
+        """The same, never absent."""
+        return Number(**{**self._arguments, "optional": False}) if self.optional else self
+
     @property
     def counted(self) -> bool:
         """Whether it has values with a mass."""
@@ -162,6 +166,13 @@ class Numbers:
             return Cells(below, above, counted)
         first, last = ((x - end).abs() <= on.step / 4 for end in (on.low, on.high))
         return Cells(torch.where(first, -torch.inf, below), torch.where(last, torch.inf, above), counted)
+
+    def places(self, y: Tensor) -> Tensor:
+        """The places 0, 1, ... of the nearest values of columns in steps, (B, d) int64; 0 in other columns."""
+        on = self.columns(y.device)
+        step = torch.where(on.step > 0, on.step, 1.0)
+        places = ((self._nearest(y)[0] - on.low) / step).round().clamp_min(0)
+        return torch.where(on.step > 0, torch.minimum(places, ((on.high - on.low) / step).round()), 0.0).long()
 
     def settled(self, y: Tensor) -> Tensor:
         """y (B, d) where values are, and in their range."""

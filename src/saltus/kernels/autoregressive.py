@@ -1,0 +1,233 @@
+r"""A step to the rows of a table that takes one number after another, in any order.
+
+.. math:: p(y \mid z_t) = \prod_i p(y_i \mid y_{o(1)}, \dots, y_{o(i-1)}, z_t)
+
+One network gives each factor: it is told which numbers are known, whichever they are (`saltus.networks.masked`).  It learns by
+leaving out numbers: of a row of E numbers it is told k, and
+
+.. math:: \frac{E}{E - k} \sum_{i \text{ unknown}} -\ln p(y_i \mid \text{known})
+
+has the bound of a random order as its mean over k and the numbers that are told (Hoogeboom et al. 2022,
+https://arxiv.org/abs/2110.02037).  Half of the rows are told the first k numbers, as draws are, and half are told any.
+
+The bound of the step is exact for the order of the columns.  Any other question is the same network in another order: what is missing
+given what is there, or how likely each number is given all others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from saltus.errors import SaltusError
+from saltus.kernels.denoiser import scales
+from saltus.kernels.kernel import Explanation, Kernel, Terms, Weights, weighted
+from saltus.kernels.sampling import DEFAULT, Sampling
+from saltus.kernels.setup import Setup
+from saltus.kernels.transition import Pair, Transition
+from saltus.likelihoods import ColumnsHead, Number, NumberLaws, Within
+from saltus.networks import Condition, ImageCondition
+from saltus.networks.masked import MaskedNetwork
+from saltus.process import Noise
+
+__all__ = ["AutoregressiveKernel"]
+
+_FAR = 1e6  # standard deviations within which a column without counted values is
+_IN_ORDER = 0.5  # of the rows are told the first numbers
+
+
+class AutoregressiveKernel(Kernel):
+    """p(y | z_t) of rows, one number after another.
+
+    Args:
+        event_shape: (E,).
+        variance: of the data, averaged over columns.
+        width, blocks, dropout: of the network, see `MaskedNetwork`.
+        condition: what it is conditioned on, a class or a vector.
+        numbers: of each column; unless given all are continuous.
+
+    Raises:
+        SaltusError: for items that are no vectors, or sizes out of range.
+        ValueError: if the variance is not positive.
+    """
+
+    trains_bound = True
+
+    def __init__(
+        self,
+        event_shape: Sequence[int],
+        variance: float = 1.0,
+        *,
+        width: int = 256,
+        blocks: int = 2,
+        dropout: float = 0.0,
+        condition: Condition | None = None,
+        numbers: Sequence[Number] = (),
+    ) -> None:
+        super().__init__()
+        if not 0 < variance < math.inf:
+            raise ValueError(f"variance = {variance}; expected a positive number")
+        if len(event_shape) != 1:
+            raise SaltusError(f"items have shape {tuple(event_shape)}; this kernel takes rows of a table: take the vae kernel")
+        if isinstance(condition, ImageCondition):
+            raise SaltusError("rows are conditioned on images, and this kernel takes classes or vectors; take the vae kernel")
+        (E,) = event_shape
+        self.event_shape, self.variance, self.condition = (E,), variance, condition
+        self.numbers = list(numbers) or [Number(-_FAR, _FAR)] * E
+        self.laws = NumberLaws(self.numbers)
+        self._there = [j - 1 if number.optional else -1 for j, number in enumerate(self.numbers)]
+        self.network = MaskedNetwork(self.laws, width=width, blocks=blocks, dropout=dropout, condition=condition)
+
+    @classmethod
+    def build(cls, setup: Setup) -> AutoregressiveKernel:
+        """As a training is configured.
+
+        Raises:
+            SaltusError: for more than one level, or values that are counted otherwise than those of a table's columns.
+        """
+        numbers = setup.head.numbers if isinstance(setup.head, ColumnsHead) else []
+        if setup.head.discrete and not numbers:
+            raise SaltusError("the items hold counted values on one scale, and this kernel takes rows of a table; take the vae kernel")
+        if setup.levels != 1:
+            raise SaltusError(f"levels = {setup.levels} was given, and the autoregressive kernel takes one step; give levels 1")
+        width = setup.options["width"] or {"tiny": 256, "small": 512}[setup.options["preset"]]
+        options: dict[str, Any] = {"condition": setup.condition, "numbers": numbers, "dropout": setup.options.get("dropout", 0.0)}
+        return cls(setup.event_shape, setup.variance, width=width, **options)
+
+    @property
+    def label(self) -> str:
+        return "autoregressive step"
+
+    @property
+    def convention(self) -> str:  # type: ignore[override]
+        counted = "probability of counted values, and " if any(number.counted for number in self.numbers) else ""
+        return f"{counted}density in the units of the file, one column after another"
+
+    @property
+    def guided(self) -> bool:
+        return False
+
+    def networks(self) -> list[torch.nn.Module]:
+        """None that `torch.compile` takes: it is called in pieces."""
+        return []
+
+    def sample(self, transition: Transition, noise: Noise, sampling: Sampling = DEFAULT) -> Tensor:
+        """A draw of y, whatever `sampling.final` says: modes would make columns narrower than they are."""
+        y = torch.zeros_like(transition.z_t)
+        return self.fill(transition, y, torch.zeros_like(y, dtype=torch.bool), noise)[0]
+
+    def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:
+        """{"decoder": -ln p(y | z_t)}, (B,) nats, in the order of the columns."""
+        every = torch.ones_like(pair.y, dtype=torch.bool)
+        return Explanation.without_latent({"decoder": -self.log_prob(pair, pair.y, every)}, pair.z_t)
+
+    def loss(self, pair: Pair, noise: Noise, weights: Weights) -> Terms:
+        """{"decoder": that of a random number of known numbers}, (B,)."""
+        row, known = self.laws.row(pair.y), self._told(pair.y, noise)
+        known = known | (row.absent & self._is_there(known))
+        h = self.network.hidden(self._begin(pair) + self.network.told(row, known))
+        each = self.laws.log_prob(self.network.out(h), row).masked_fill(known, 0.0)
+        unknown = (~known).sum(1).clamp_min(1)
+        return weighted({"decoder": -each.sum(1) * (known.shape[1] / unknown)}, weights)
+
+    def log_prob(self, transition: Transition, y: Tensor, known: Tensor) -> Tensor:
+        """ln p(y_K | z_t) of the known numbers K alone, (B,) nats, for y and `known` (B, E)."""
+        row, total = self.laws.row(y), y.new_zeros(len(y))
+        h = self._begin(transition)
+        for j in range(y.shape[1]):
+            if known[:, j].any():
+                one = row.of(slice(j, j + 1))
+                own = self.laws.log_prob_of(j, self.network.parameters_of(self.network.hidden(h), j), one)
+                total = total + torch.where(known[:, j], own, 0.0)
+                h = h + self.network.told_of(j, one, known[:, j])
+        return total
+
+    def log_prob_each(self, transition: Transition, y: Tensor, known: Tensor) -> Tensor:
+        """ln p(y_j | z_t, all other known numbers) of each known number, (B, E) nats; 0 of others."""
+        row, found = self.laws.row(y), torch.zeros_like(y)
+        h = self._begin(transition) + self.network.told(row, known)
+        for j in range(y.shape[1]):
+            if known[:, j].any():
+                one = row.of(slice(j, j + 1))
+                left = h - self.network.told_of(j, one, known[:, j])
+                if j + 1 < y.shape[1] and self._there[j + 1] == j:  # what is in a cell would tell that it is there
+                    left = left - self.network.told_of(j + 1, row.of(slice(j + 1, j + 2)), known[:, j + 1])
+                own = self.laws.log_prob_of(j, self.network.parameters_of(self.network.hidden(left), j), one)
+                found[:, j] = torch.where(known[:, j], own, 0.0)
+        return found
+
+    def fill(
+        self,
+        transition: Transition,
+        y: Tensor,
+        known: Tensor,
+        noise: Noise,
+        *,
+        which: Sequence[int] | None = None,
+        within: Mapping[int, Within] | None = None,
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Draw the numbers of rows that are not known.
+
+        Args:
+            transition: to data.
+            y, known: (B, E); y is anything where it is not known.
+            noise: of the rows.
+            which: the numbers that are drawn; all unless given.
+            within: where a number may be.
+
+        Returns:
+            y, which of its numbers are known now, and ln of the probability that those drawn are where they may be, (B,) nats.
+        """
+        uniform = noise.uniform("decoder", self.event_shape).to(y.device)
+        y, known, log_chance = y.clone(), known.clone(), torch.zeros(len(y), dtype=torch.float64, device=y.device)
+        h = self._begin(transition) + self.network.told(self.laws.row(torch.where(known, y, 0.0)), known)
+        for j in range(y.shape[1]) if which is None else which:
+            unknown = ~known[:, j]
+            if not unknown.any():
+                continue
+            parameters = self.network.parameters_of(self.network.hidden(h), j)
+            drawn, chance = self.laws.draw(j, parameters, uniform[:, j], (within or {}).get(j))
+            absent = self._absent(j, y)
+            settled = torch.where(absent, 0.0, self.laws.settled(j, drawn)).to(y)
+            y[:, j] = torch.where(unknown, settled, y[:, j])
+            log_chance = log_chance + torch.where(unknown & ~absent, chance, 0.0)
+            known[:, j] = True
+            h = h + self.network.told_of(j, self.laws.row_of(j, y[:, j], absent), unknown)
+        return y, known, log_chance
+
+    def _absent(self, j: int, y: Tensor) -> Tensor:
+        """Where rows say that the number j is absent, (B,) bool."""
+        there = self._there[j]
+        if there < 0:
+            return torch.zeros(len(y), dtype=torch.bool, device=y.device)
+        return y[:, there] < float(self.laws.middles(there).mean())
+
+    def _begin(self, transition: Transition) -> Tensor:
+        final = transition.is_final
+        if not (final if isinstance(final, bool) else bool(final.all())):
+            raise SaltusError("an autoregressive step was asked for noisy rows, and it takes rows of data alone; give a chain of one level")
+        log_snr = transition.log_snr
+        skip = scales(log_snr[:, 0], log_snr[:, 1], self.variance).skip.to(transition.z_t)[:, None]
+        return self.network.begin(skip / math.sqrt(self.variance) * transition.z_t, transition.condition)
+
+    def _told(self, y: Tensor, noise: Noise) -> Tensor:
+        """Which numbers a row is told in training, (B, E) bool."""
+        E = y.shape[1]
+        uniform = noise.uniform("told", (E + 2,)).to(y.device)
+        places = torch.arange(E, device=y.device)
+        rank = torch.where(uniform[:, :1] < _IN_ORDER, places, uniform[:, 2:].argsort(1).argsort(1))
+        known = rank < (uniform[:, 1:2] * E).floor()
+        for j, there in enumerate(self._there):
+            if there >= 0:
+                known[:, there] |= known[:, j]
+        return known
+
+    def _is_there(self, known: Tensor) -> Tensor:
+        """For optional numbers, whether it is known that they are there or not."""
+        index = torch.tensor([max(there, 0) for there in self._there], device=known.device)
+        optional = torch.tensor([there >= 0 for there in self._there], device=known.device)
+        return known[:, index] & optional

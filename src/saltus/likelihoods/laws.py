@@ -1,0 +1,233 @@
+r"""The distribution of each number of a row, by parameters that a network gives: what a step that takes one number at a time draws from.
+
+A number with few values has their probabilities, a softmax.  Any other number has a mixture of logistics on the axis of y, whose
+distribution function is a sum of sigmoids S, and whose mass of an interval does not cancel:
+
+.. math:: S(b) - S(a) = S(b)\, S(-a)\, (1 - e^{-(b-a)}).
+
+What is counted gets the mass of what it owns of the axis, other numbers a density, and an absent number costs nothing
+(`saltus.likelihoods.numbers`).  A small share of outliers is drawn from what a column resembles on the whole: what never came in
+training would else cost without limit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from saltus.likelihoods.numbers import Number, Numbers
+
+__all__ = ["NumberLaws", "Row", "Within"]
+
+MOST_VALUES = 64
+"""A number of up to so many values has a probability for each."""
+_COMPONENTS = 12
+_OUTLIERS = 1e-4  # docs/decisions/0007-outliers.md
+_OUTLIER_WIDTH = math.sqrt(3) / math.pi  # of a logistic whose standard deviation is 1
+_FAR = 1e3  # where an open interval ends: no component is as wide
+_APART, _OFFSET, _LOG_WIDTH = 1.5, 2.0, -1.5  # how components lie and how wide they are where the network says 0
+_MOST_LOG = (-7.0, 3.0)  # of the logarithm of a width
+_INSIDE = 1e-12  # of a uniform number from its ends
+
+Within = Sequence[tuple[float, float]]
+"""Intervals of the axis of y, which do not overlap."""
+
+
+class Row(NamedTuple):
+    """What the numbers of rows are, (B, E) each.
+
+    Attributes:
+        y: on the axis, of the type that is computed in.
+        place: of the value of a counted column, int64.
+        below, above, width: where what a counted number owns begins and ends, and its width before these are rounded.
+        counted, absent: bool.
+    """
+
+    y: Tensor
+    place: Tensor
+    below: Tensor
+    above: Tensor
+    width: Tensor
+    counted: Tensor
+    absent: Tensor
+
+    def of(self, which: slice | Tensor) -> Row:
+        """Those of some numbers alone."""
+        return Row(*(value[:, which] for value in self))
+
+
+class NumberLaws:
+    """The distributions of the numbers of a row.
+
+    Args:
+        numbers: of each column.
+        components: of a mixture.
+
+    Attributes:
+        few, many: the numbers that have probabilities, and those that have mixtures.
+        values: most values of one of the few.
+        sizes: how many parameters each number has.
+    """
+
+    def __init__(self, numbers: Sequence[Number], *, components: int = _COMPONENTS) -> None:
+        self.numbers, self.components, self.on = list(numbers), components, Numbers(numbers)
+        counts = [round((number.high - number.low) / number.step) + 1 if number.step else 0 for number in numbers]
+        self.few = [j for j, n in enumerate(counts) if 0 < n <= MOST_VALUES]
+        self.many = [j for j, n in enumerate(counts) if not 0 < n <= MOST_VALUES]
+        self.values = max((counts[j] for j in self.few), default=0)
+        self.sizes = [n if 0 < n <= MOST_VALUES else 3 * components for n in counts]
+        self._counts = counts
+        self._alone = [Numbers([number.always()]) for number in numbers]
+        with torch.device("cpu"):
+            self._shares = torch.stack([_shares(numbers[j], counts[j], self.values) for j in self.few]) if self.few else torch.zeros(0, 0)
+            least = self.on.columns(torch.device("cpu")).least
+            self._least = (least * _OUTLIER_WIDTH).to(torch.float32)
+
+    def start(self) -> Tensor:
+        """Parameters that say of few values how often they come, and of other numbers N(0, 1) about; (P,)."""
+        found = []
+        for j, size in enumerate(self.sizes):
+            shares = self._shares[self.few.index(j)][:size].log() if j in self.few else torch.zeros(size)
+            found.append(shares)
+        return torch.cat(found)
+
+    def row(self, y: Tensor) -> Row:
+        """What rows (B, E) hold; y is of the type that is computed in."""
+        return _row(y, self.on, self.on.absent(y.double()))
+
+    def row_of(self, j: int, y: Tensor, absent: Tensor) -> Row:
+        """What the number j of rows is, (B,), where it is not absent."""
+        return _row(y[:, None], self._alone[j], absent[:, None])
+
+    def settled(self, j: int, y: Tensor) -> Tensor:
+        """The number j of rows, (B,) float64, where values are."""
+        return self._alone[j].settled(y[:, None])[:, 0]
+
+    def log_prob(self, parameters: Tensor, row: Row) -> Tensor:
+        """ln of the mass or density of each number, (B, E) nats, from the parameters of all of them, (B, P)."""
+        found, (few, many) = torch.zeros_like(row.y), self._split(parameters)
+        if self.few:
+            which = torch.tensor(self.few, device=row.y.device)
+            found = found.index_copy(1, which, self._log_few(few, self._shares.to(few), row.place[:, which]))
+        if self.many:
+            which = torch.tensor(self.many, device=row.y.device)
+            found = found.index_copy(1, which, self._log_many(many, self._least.to(row.y)[which], row.of(which)))
+        return found.masked_fill(row.absent, 0.0)
+
+    def log_prob_of(self, j: int, parameters: Tensor, one: Row) -> Tensor:
+        """That of the number j, (B,), from its own parameters (B, p)."""
+        if j in self.few:
+            n = self._counts[j]
+            shares = self._shares[self.few.index(j)][None, :n].to(parameters)
+            found = self._log_few(parameters[:, None], shares, one.place)
+        else:
+            found = self._log_many(parameters.unflatten(1, (1, 3, -1)), self._least[j : j + 1].to(one.y), one)
+        return found.masked_fill(one.absent, 0.0)[:, 0]
+
+    def draw(self, j: int, parameters: Tensor, uniform: Tensor, within: Within | None = None) -> tuple[Tensor, Tensor]:
+        """The number j of rows, and ln of the probability of what it may be.
+
+        Args:
+            j: which.
+            parameters: its own, (B, p).
+            uniform: in (0, 1), (B,) float64.
+            within: where it may be; None for anywhere.
+
+        Returns:
+            y (B,) float64, on a value where values are counted, and (B,) nats; without a chance y is anything and the logarithm -inf.
+        """
+        if j in self.few:
+            share = self._shares[self.few.index(j)][: self._counts[j]].double().to(parameters.device)
+            chances = (1 - _OUTLIERS) * parameters.double().softmax(1) + _OUTLIERS * share
+            middles = self.middles(j)
+            allowed = torch.tensor([within is None or any(a <= y <= b for a, b in within) for y in middles.tolist()])
+            chances = chances * allowed.to(chances)
+            k = _choose(chances, uniform)[0]
+            return middles.to(parameters.device)[k], chances.sum(1).log()
+        return self._draw_many(j, parameters, uniform, within)
+
+    def middles(self, j: int) -> Tensor:
+        """y of the values of a number that has few, (V,) float64."""
+        number = self.numbers[j]
+        return self._alone[j].forward((number.low + number.step * torch.arange(self._counts[j], dtype=torch.float64))[:, None])[:, 0]
+
+    def _draw_many(self, j: int, parameters: Tensor, uniform: Tensor, within: Within | None) -> tuple[Tensor, Tensor]:
+        log_share, centre, width = self._mixture(parameters.double().unflatten(1, (1, 3, -1)), self._least[j : j + 1].double())
+        log_share, centre, width = (value[:, 0] for value in (log_share, centre, width))
+        intervals = torch.tensor(list(within or [(-_FAR, _FAR)]), dtype=torch.float64, device=parameters.device)
+        below, above = (intervals[:, side].clamp(-_FAR, _FAR) - centre[..., None] for side in (0, 1))  # (B, M, R)
+        below, above = below / width[..., None], above / width[..., None]
+        flip = below + above > 0  # in the upper tail sigmoids would round to 1
+        low, high = torch.where(flip, -above, below), torch.where(flip, -below, above)
+        start, end = low.sigmoid(), high.sigmoid()
+        chances = (log_share.exp()[..., None] * (end - start)).flatten(1)
+        k, place = _choose(chances, uniform)
+        picked = [value.flatten(1).gather(1, k[:, None])[:, 0] for value in (start, end, flip)]
+        unit = torch.logit(picked[0] + place * (picked[1] - picked[0]), eps=1e-300)
+        unit = torch.where(picked[2], -unit, unit)
+        component = k // len(intervals)
+        y = centre.gather(1, component[:, None])[:, 0] + width.gather(1, component[:, None])[:, 0] * unit
+        ends = intervals[k % len(intervals)]
+        return y.clamp(ends[:, 0], ends[:, 1]), chances.sum(1).log()
+
+    def _split(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        """The parameters of the few, (B, F, V) with -inf where there is no value, and those of the many, (B, M, 3, K)."""
+        parts = parameters.split(self.sizes, 1)
+        V = self.values
+        few = [functional.pad(parts[j], (0, V - self.sizes[j]), value=-math.inf) for j in self.few]
+        many = [parts[j].unflatten(1, (3, -1)) for j in self.many]
+        return (torch.stack(few, 1) if few else parameters[:, :0]), (torch.stack(many, 1) if many else parameters[:, :0])
+
+    @staticmethod
+    def _log_few(logits: Tensor, shares: Tensor, place: Tensor) -> Tensor:
+        own = logits.log_softmax(-1).gather(-1, place[..., None])[..., 0]
+        odd = shares.expand(*logits.shape).gather(-1, place[..., None])[..., 0].log()
+        return torch.logaddexp(own + math.log1p(-_OUTLIERS), odd + math.log(_OUTLIERS))
+
+    def _log_many(self, parameters: Tensor, least: Tensor, row: Row) -> Tensor:
+        log_share, centre, width = self._mixture(parameters, least)
+        counted, y = row.counted[..., None], row.y[..., None]
+        low = (torch.where(counted, row.below[..., None], y) - centre) / width
+        high = (torch.where(counted, row.above[..., None], y) - centre) / width
+        apart = torch.where(counted, row.width[..., None], 1.0) / width
+        rest = torch.where(counted, torch.log(-torch.expm1(-apart)), -width.log())
+        return (log_share + functional.logsigmoid(high) + functional.logsigmoid(-low) + rest).logsumexp(-1)
+
+    def _mixture(self, parameters: Tensor, least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """ln of the shares, the centres and the widths of logistics, (B, M, K + 1), the last one that of outliers."""
+        share, offset, width = parameters.unbind(2)
+        K = share.shape[-1]
+        centre = _OFFSET * offset + torch.linspace(-_APART, _APART, K, device=share.device, dtype=share.dtype)
+        width = (width + _LOG_WIDTH).clamp(*_MOST_LOG).exp() + least[:, None]
+        ends = share.new_zeros(*share.shape[:-1], 1)
+        shares = torch.cat([share.log_softmax(-1) + math.log1p(-_OUTLIERS), ends + math.log(_OUTLIERS)], -1)
+        return shares, torch.cat([centre, ends], -1), torch.cat([width, ends + _OUTLIER_WIDTH], -1)
+
+
+def _row(y: Tensor, on: Numbers, absent: Tensor) -> Row:
+    exact = y.double()
+    below, above, counted = on.cells(exact)
+    ends = (end.clamp(-_FAR, _FAR).to(y) for end in (below, above))
+    return Row(y, on.places(exact), *ends, (above - below).clamp(max=2 * _FAR).to(y), counted, absent)
+
+
+def _shares(number: Number, n: int, most: int) -> Tensor:
+    """How often the values of a number come, (most,), with 0 for those that it has not."""
+    found = torch.zeros(most)
+    found[:n] = torch.tensor(number.shares) if number.shares else 1 / n
+    return found
+
+
+def _choose(chances: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:
+    """Which of chances (B, K), that need not sum to 1, a uniform number (B,) picks, and its place (0, 1) within the one it picks."""
+    above = chances.cumsum(1)
+    aim = uniform[:, None] * above[:, -1:]
+    k = (aim > above[:, :-1]).sum(1, keepdim=True)
+    own = chances.gather(1, k)
+    place = ((aim - (above.gather(1, k) - own)) / own).nan_to_num(0.5).clamp(_INSIDE, 1 - _INSIDE)
+    return k[:, 0], place[:, 0]
