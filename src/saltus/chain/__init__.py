@@ -3,6 +3,7 @@
 from saltus.chain.bound import ACTIVE_VARIANCE, MOST_SAMPLES, Bound, bits_per_dim
 from saltus.chain.chain import Chain
 from saltus.chain.classes import ClassBound
+from saltus.chain.completing import complete, given_others
 from saltus.chain.costs import pair_costs
 from saltus.chain.latents import Code
 from saltus.chain.loss import Batch, ChainLoss, Loss
@@ -25,8 +26,10 @@ __all__ = [
     "Prior",
     "StandardNormal",
     "bits_per_dim",
+    "complete",
     "descend",
     "evaluating",
+    "given_others",
     "like",
     "pair_costs",
 ]

@@ -13,7 +13,7 @@ from saltus.data.preparation import AS_GIVEN, Preparation
 from saltus.data.sources import digits, load, read_items
 from saltus.data.table import Columns
 from saltus.data.table_files import TABLES, TableKind, table_ending, table_writer
-from saltus.data.tables import table_parts
+from saltus.data.tables import cells_in, table_parts
 
 __all__ = [
     "AS_GIVEN",
@@ -41,6 +41,7 @@ __all__ = [
     "StepColumn",
     "TableKind",
     "as_arrow",
+    "cells_in",
     "digits",
     "inspect",
     "load",

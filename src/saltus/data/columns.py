@@ -6,6 +6,7 @@ how these lie on the axis of y is told in `saltus.likelihoods.numbers`.
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 
@@ -13,6 +14,7 @@ import numpy as np
 
 from saltus.data.layout import Array
 from saltus.data.values import nearest
+from saltus.errors import SaltusError
 from saltus.likelihoods import Number
 from saltus.registry import Configurable
 
@@ -48,6 +50,14 @@ class Column(Configurable, ABC):
     def cells(self, numbers: Array) -> Array:
         """The inverse, of numbers (n, m) that the column can hold: cells (n,), before they get their type."""
 
+    def between(self, low: float, high: float) -> tuple[float, float] | None:
+        """The first and the last of its numbers that stand for values from `low` to `high`; None if none does.
+
+        Raises:
+            SaltusError: if its values have no order.
+        """
+        raise SaltusError("a range was given, and it holds categories; give one of these, or a list of them")
+
     def strange(self, cells: Array) -> Array:
         """Which of cells (n,) are none of this column's, (n,) bool."""
         found: Array = ~np.isfinite(cells)
@@ -79,6 +89,13 @@ class NumberColumn(Column):
 
     def numbers(self, cells: Array) -> Array:
         return cells.astype(np.float64)[:, None]
+
+    def between(self, low: float, high: float) -> tuple[float, float] | None:
+        number = self.number
+        if number.step:
+            return _steps(low, high, number.low, number.step, number.high)
+        first, last = max(low, number.low), min(high, number.high)
+        return (first, last) if first <= last else None
 
     def cells(self, numbers: Array) -> Array:
         return numbers[:, 0] if self.digits is None else np.round(numbers[:, 0], self.digits)
@@ -119,6 +136,10 @@ class StepColumn(Column):
     def numbers(self, cells: Array) -> Array:
         found: Array = np.clip(np.rint(self._places(cells)), 0, self.number.high)[:, None]
         return found
+
+    def between(self, low: float, high: float) -> tuple[float, float] | None:
+        found = _steps(low, high, self.low, self.step, self.low + self.step * self.number.high)
+        return None if found is None else (round((found[0] - self.low) / self.step), round((found[1] - self.low) / self.step))
 
     def cells(self, numbers: Array) -> Array:
         found: Array = self.low + self.step * numbers[:, 0]
@@ -164,6 +185,10 @@ class ListedColumn(Column):
 
     def numbers(self, cells: Array) -> Array:
         return nearest(self.listed, cells.astype(np.float64)).astype(np.float64)[:, None]
+
+    def between(self, low: float, high: float) -> tuple[float, float] | None:
+        first, last = np.searchsorted(self.listed, low), np.searchsorted(self.listed, high, side="right") - 1
+        return (float(first), float(last)) if first <= last else None
 
     def cells(self, numbers: Array) -> Array:
         found: Array = self.listed[numbers[:, 0].astype(np.int64)]
@@ -231,6 +256,9 @@ class MissingColumn(Column):
     def describe(self) -> str:
         return f"{self.column.describe()}, or missing"
 
+    def between(self, low: float, high: float) -> tuple[float, float] | None:
+        return self.column.between(low, high)
+
     def numbers(self, cells: Array) -> Array:
         there = ~np.isnan(cells)
         found = np.full((len(cells), len(self.axes)), np.nan)
@@ -249,6 +277,13 @@ class MissingColumn(Column):
         found = np.zeros(len(cells), dtype=bool)
         found[there] = self.column.strange(cells[there])
         return found
+
+
+def _steps(low: float, high: float, start: float, step: float, end: float) -> tuple[float, float] | None:
+    """The first and the last of the values start, start + step, ..., end from `low` to `high`."""
+    first = start + step * max(0, math.ceil((low - start) / step - _NEAR)) if low > start else start
+    last = start + step * math.floor((min(high, end) - start) / step + _NEAR)
+    return (first, last) if first <= last + step * _NEAR else None
 
 
 def _counts(number: Number, n: int) -> bool:

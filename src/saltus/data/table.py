@@ -52,6 +52,77 @@ class Columns(OnNumbers):
         plain = (column.column if isinstance(column, MissingColumn) else column for column in self.columns)
         return tuple(column.categories if isinstance(column, CategoryColumn) else () for column in plain)
 
+    @property
+    def places(self) -> list[range]:
+        """Of each column, its numbers' in y."""
+        ends = [*self._first.tolist(), *self._event_shape]
+        return [range(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+
+    def partial(self, cells: Array) -> tuple[Tensor, Tensor]:
+        """Rows of which cells are unknown: y, and which of its numbers are known, (n, E); of a cell that may be missing it is known that
+        it is there.
+
+        Args:
+            cells: (n, d) float64, NaN where unknown.
+
+        Raises:
+            SaltusError: for a cell that its column never holds.
+        """
+        numbers = np.zeros((len(cells), *self._event_shape))
+        known = np.ones(numbers.shape, dtype=bool)
+        numbers += self._numbers.columns(torch.device("cpu")).low.numpy()
+        for j, (column, places) in enumerate(zip(self.columns, self.places, strict=True)):
+            there, own = ~np.isnan(cells[:, j]), list(places)
+            self._check_column(j, cells[there, j], np.flatnonzero(there))
+            numbers[np.ix_(there, own)] = column.numbers(cells[there, j])
+            if isinstance(column, MissingColumn):
+                numbers[:, own[0]], own = 1, own[1:]
+            known[np.ix_(~there, own)] = False
+        return self._numbers.forward(torch.from_numpy(numbers)).float(), torch.from_numpy(known)
+
+    def interval(self, j: int, low: float, high: float) -> tuple[int, tuple[float, float]] | None:
+        """The number of y that says of column j that its values are from `low` to `high`, and where it is then; None if it cannot be.
+
+        Raises:
+            SaltusError: if the values of the column have no order.
+        """
+        ends = self.columns[j].between(low, high)
+        if ends is None:
+            return None
+        place = self.places[j][-1]
+        x = torch.zeros(2, *self._event_shape, dtype=torch.float64) + self._numbers.columns(torch.device("cpu")).low
+        if isinstance(self.columns[j], MissingColumn):
+            x[:, place - 1] = 1
+        x[:, place] = torch.tensor(ends, dtype=torch.float64)
+        y = self._numbers.forward(x)
+        below, above, counted = (value[:, place] for value in self._numbers.cells(y))
+        return place, (float(below[0] if counted[0] else y[0, place]), float(above[1] if counted[1] else y[1, place]))
+
+    def owned(self, j: int, cell: float, name: str) -> tuple[int, tuple[float, float]]:
+        """The number of y of a cell of column j that is counted, and what it owns of the axis.
+
+        Raises:
+            SaltusError: if its column never holds it, or holds a density.
+        """
+        y, _ = self.partial(np.where(np.arange(len(self.columns)) == j, cell, np.nan)[None])
+        place = self.places[j][-1]
+        below, above, counted = (value[0, place] for value in self._numbers.cells(y.double()))
+        if np.isnan(cell) or not counted:
+            raise SaltusError(f"a list was given for {name}, whose values are not counted; give one value, or a range (low, high)")
+        return place, (float(below), float(above))
+
+    def missing(self, j: int, name: str) -> Tensor:
+        """y of the numbers of column j where its cell is missing.
+
+        Raises:
+            SaltusError: if none is.
+        """
+        if not isinstance(self.columns[j], MissingColumn):
+            raise SaltusError(f"a missing cell of {name} was asked for, and none is missing in the data; give a value")
+        x = torch.zeros(1, *self._event_shape, dtype=torch.float64) + self._numbers.columns(torch.device("cpu")).low
+        x[0, self.places[j][0]] = 0
+        return self._numbers.forward(x)[0, list(self.places[j])].float()
+
     def log_jacobian(self, y: Tensor) -> Tensor:
         return self._numbers.log_jacobian(y.double()).sum(1)
 
@@ -61,13 +132,18 @@ class Columns(OnNumbers):
 
     def _check(self, raw: Array) -> None:
         check_kind(raw, self.dtype, self._kinds)
-        for j, column in enumerate(self.columns):
-            strange = column.strange(raw[:, j])
-            if strange.any():
-                row = int(strange.argmax())
-                raise SaltusError(
-                    f"column {j} holds {raw[row, j]:g} in row {row} where {column.describe()} was expected; give values of the same kind"
-                )
+        for j in range(len(self.columns)):
+            self._check_column(j, raw[:, j], np.arange(len(raw)))
+
+    def _check_column(self, j: int, cells: Array, rows: Array) -> None:
+        column = self.columns[j]
+        strange = column.strange(cells)
+        if strange.any():
+            first = int(strange.argmax())
+            raise SaltusError(
+                f"column {j} holds {cells[first]:g} in row {rows[first]} where {column.describe()} was expected; "
+                "give values of the same kind"
+            )
 
     def _forward(self, items: Array) -> Array:
         numbers = np.concatenate([column.numbers(items[:, j]) for j, column in enumerate(self.columns)], axis=1)

@@ -24,7 +24,7 @@ from saltus.errors import SaltusError
 from saltus.terminal import in_one_line
 from saltus.words import listed
 
-__all__ = ["read_table", "table_parts"]
+__all__ = ["cells_in", "read_table", "table_parts"]
 
 LABELS = ("labels", "label", "targets", "target", "class", "y")
 _SHOWN = 10  # names of a kind
@@ -89,6 +89,30 @@ def table_parts(
     given = [None if table is None else np.asarray(table.column(label).to_pylist()) for table in tables]
     labels, classes = read_labels(parts, given, [f"the column {names[label]}"] * len(tables))
     return replace(parts, labels=labels, classes=classes, label=names[label])
+
+
+def cells_in(table: Any, wanted: Mapping[str, Sequence[str]]) -> Array:
+    """The cells of columns of a pyarrow table, (n, d) float64, NaN where one is missing, whichever these are.
+
+    Args:
+        table: of rows that may be whole or not.
+        wanted: as in `read_table`.
+
+    Raises:
+        SaltusError: if a column is not there, or holds values that it never had.
+    """
+    _check([table], table.column_names, wanted)
+    found = np.full((table.num_rows, len(wanted)), np.nan)
+    for k, (name, categories) in enumerate(wanted.items()):
+        column = table.column(name)
+        if column.null_count < len(column):
+            held = cells_of([column], name, known=categories or None, any_values=True)
+            if held.unfit:
+                raise SaltusError(
+                    f"the column {in_one_line(name)} is {held.unfit}; expected it as in the rows that were learned: convert it"
+                )
+            found[:, k] = held.parts[0]
+    return found
 
 
 def _check(tables: Sequence[Any], names: Sequence[str], wanted: Mapping[str, Sequence[str]] | None) -> None:

@@ -2,33 +2,40 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+import torch
 
-from saltus.chain import Chain
-from saltus.data import AS_GIVEN, Columns, DataSet, as_arrow, table_parts
+from saltus.chain import Chain, complete, given_others
+from saltus.data import AS_GIVEN, Columns, DataSet, as_arrow, cells_in, table_parts
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
+from saltus.estimators.anomaly import Ordinary
+from saltus.estimators.conditions import asked
 from saltus.estimators.frames import Frame, to_arrow
+from saltus.estimators.kept import KEPT, kept_of, read_kept
 from saltus.estimators.model import Model
 from saltus.extras import needs
-from saltus.files import AGAIN, read_json, to_json, write_atomically
+from saltus.files import to_json, write_atomically
 from saltus.training import Config
-from saltus.words import in_brief
 
 __all__ = ["TableModel"]
 
-_KEPT = "table.json"
+_MOST_SEEDS = 2**31
+_HELD_OUT = 1000  # rows by which anomalies are told
+_AT_ONCE = 4096
+TABLE: dict[str, Any] = {"kernel": "autoregressive", "levels": 1, "prior": "normal", "batch": 512, "learning_rate": 2e-3}
 
 
 class TableModel:
-    """Numbers, categories, dates and missing cells of rows, by one reverse step of a spline flow.
+    """Numbers, categories, dates and missing cells of rows, drawn one column after another by one reverse step.
 
     Args:
         time: of a fit, such as "60s" or "10m".
-        random_state: the same one gives the same model and the same rows on one machine; of `sample` the first of its seeds.
+        random_state: the same one gives the same model and the same rows on one machine; of `sample` and `impute` the first of its seeds.
 
     Attributes:
         model_: the trained `Model`, whose `chain` and `encoding` it is made of.
@@ -53,23 +60,80 @@ class TableModel:
         table, self._frame = to_arrow(X)
         parts = table_parts([table, None, None], ["the table", "", ""])
         data = DataSet.from_parts(parts, name="the table", preparation=AS_GIVEN)
-        seed = int(np.random.default_rng().integers(2**31)) if self.random_state is None else self.random_state
-        self.model_ = Model.train(data, Config(kernel="flow", levels=1, prior="normal", time=self.time, seed=seed), quiet=True)
+        seed = int(np.random.default_rng().integers(_MOST_SEEDS)) if self.random_state is None else self.random_state
+        self.model_ = Model.train(data, Config(time=self.time, seed=seed, **TABLE), quiet=True)
         self.columns_, self.notes_, self._dtypes, self._drawn = list(parts.columns), data.notes, parts.dtypes, 0
+        self.n_features_in_ = table.num_columns
         others = (name for name in table.column_names if name not in parts.columns)
         self._constants = {name: values[0].as_py() for name in others if len(values := table.column(name).unique()) == 1}
+        self._ordinary = Ordinary(self._costs(data.validation[:_HELD_OUT]))
         return self
 
-    def sample(self, n: int = 1) -> Any:
-        """n new rows, as those that were given; other ones at every call."""
-        encoding, frame = self._encoding(), self._frame
-        self._drawn += 1
-        cells = self.model_.sample(n, seed=None if self.random_state is None else self.random_state + self._drawn, batch=4096)
+    def sample(self, n: int = 1, condition: Mapping[str, Any] | None = None) -> Any:
+        """n new rows, as those that were given; other ones at every call.
+
+        Args:
+            n: how many, >= 1.
+            condition: what they are to be, by the names of columns: a value, a pair (low, high) with None for an open end, a list of
+                values, or None for a missing cell.
+
+        Raises:
+            SaltusError: for a condition on an unknown column, or one that no row can meet.
+        """
+        encoding, frame, seed = self._encoding(), self._frame, self._seed()
+        if condition is None:
+            cells = self.model_.sample(n, seed=seed, batch=_AT_ONCE)
+        else:
+            given = asked(encoding, self.columns_, self._dtypes, condition)
+            starts = range(0, n, _AT_ONCE)
+            counts = [min(_AT_ONCE, n - start) for start in starts]
+            told = {"within": given.within, "seed": seed}
+            y = [
+                complete(self.model_.chain, given.y, given.known, draws=count, first_item=k, **told)[0]  # type: ignore[arg-type]
+                for k, count in enumerate(counts)
+            ]
+            cells = encoding.decode(torch.cat(y))
         columns = [as_arrow(*column) for column in zip(cells.T, self._dtypes, encoding.categories, strict=True)]
         whole = dict(zip(self.columns_, columns, strict=True)) | {name: [value] * n for name, value in self._constants.items()}
         order = [k for k, name in enumerate(frame.names) if str(name) in whole]
         table = needs("pyarrow", extra="tables").table({str(frame.names[k]): whole[str(frame.names[k])] for k in order})
         return frame.of(table, order)
+
+    def impute(self, X: Any, n_draws: int | None = None) -> Any:
+        """The rows with their missing cells drawn, given all that is there; what is there stays as it is.
+
+        Args:
+            X: rows with the columns that were learned; others stay as they are.
+            n_draws: how many tables; their spread is that of what could have been there.  One table, and no list, unless given.
+
+        Raises:
+            SaltusError: if a column is not there, or holds what it never did.
+        """
+        encoding, (table, frame) = self._encoding(), to_arrow(X)
+        cells = cells_in(table, self._wanted())
+        y, known = encoding.partial(cells)
+        holes = np.flatnonzero(np.isnan(cells).any(1))
+        draws = n_draws or 1
+        drawn = np.empty((len(holes), draws, cells.shape[1]))
+        if len(holes):
+            filled = complete(self.model_.chain, y[holes], known[holes], draws=draws, seed=self._seed())
+            drawn = encoding.decode(filled.flatten(0, 1)).astype(np.float64).reshape(drawn.shape)
+        tables = [self._filled(table, frame, cells, holes, drawn[:, k]) for k in range(draws)]
+        return tables if n_draws else tables[0]
+
+    def _filled(self, table: Any, frame: Frame, cells: Array, holes: Array, drawn: Array) -> Any:
+        """A table whose missing cells are those drawn, and nothing else is another."""
+        compute = needs("pyarrow.compute", extra="tables")
+        for j, (name, dtype, categories) in enumerate(zip(self.columns_, self._dtypes, self._encoding().categories, strict=True)):
+            column = table.column(name)
+            if column.null_count:
+                whole = cells[:, j].copy()
+                whole[holes] = np.where(np.isnan(whole[holes]), drawn[:, j], whole[holes])
+                new = as_arrow(np.nan_to_num(whole), dtype, categories)
+                kind = new.type if column.null_count == len(column) or str(column.type).startswith("dictionary") else column.type
+                merged = compute.coalesce(column.cast(kind), new.cast(kind))
+                table = table.set_column(table.column_names.index(name), name, merged)
+        return frame.of(table, range(len(frame.names)))
 
     def score_samples(self, X: Any) -> Array:
         """A lower bound on ln p of each row, (N,) nats: the mass of counted values, categories and missing cells, times the density of
@@ -78,45 +142,69 @@ class TableModel:
         Raises:
             SaltusError: if a column is missing, or holds what it never did.
         """
-        encoding = self._encoding()
-        table, _ = to_arrow(X)
-        wanted = dict(zip(self.columns_, encoding.categories, strict=True))
-        return self.model_.log_prob_bound(table_parts([table, None, None], ["the table", "", ""], wanted=wanted).train)
+        return self.model_.log_prob_bound(self._rows(X))
 
     def score(self, X: Any, y: None = None) -> float:
         """The mean of `score_samples`."""
         return float(self.score_samples(X).mean())
 
+    def anomaly_score(self, X: Any) -> Array:
+        """How strange each row is, (N,): -ln of the share of ordinary rows that are at least as strange, so 3 is one in twenty.
+
+        Raises:
+            SaltusError: as `score_samples`.
+        """
+        return self._ordinary.score(self._costs(self._encoding().encode(self._rows(X))))
+
+    def anomaly_columns(self, X: Any) -> dict[str, Array]:
+        """How strange each cell is, given the rest of its row, for each column (N,): -ln of the share of ordinary rows whose cell is at
+        least as strange.
+
+        Raises:
+            SaltusError: as `score_samples`.
+        """
+        strange = self._ordinary.by_column(self._costs(self._encoding().encode(self._rows(X))))
+        return dict(zip(self.columns_, strange.T, strict=True))
+
     def save(self, folder: str | Path) -> None:
         """Write everything that `load` needs; `saltus sample` takes the folder too."""
         self._encoding()
         self.model_.save(folder)
-        frame = {"library": self._frame.library, "names": [*map(str, self._frame.names)], "dtypes": [*map(str, self._frame.dtypes)]}
-        kept = {"columns": self.columns_, "dtypes": self._dtypes, "constants": self._constants, "frame": frame}
-        write_atomically(Path(folder) / _KEPT, to_json(kept | {"time": self.time, "random_state": self.random_state}))
+        kept = kept_of(self._frame, self.columns_, self._dtypes, self._constants, self._ordinary)
+        write_atomically(Path(folder) / KEPT, to_json(kept | {"time": self.time, "random_state": self.random_state}))
 
     @classmethod
     def load(cls, folder: str | Path) -> TableModel:
-        """The model that `save` wrote; tables of polars come as pyarrow's.
+        """The model that `save` wrote, or that of a run of `saltus train`; tables of polars come as pyarrow's.
 
         Raises:
             SaltusError: if there is none, or its file is damaged.
         """
-        file = Path(folder) / _KEPT
-        if not file.is_file():
-            raise SaltusError(f"{folder} holds no table model; give a folder that TableModel.save wrote")
-        kept = read_json(file)
-        try:
-            made, frame = cls(time=kept["time"], random_state=kept["random_state"]), kept["frame"]
-            made.columns_, made._dtypes, made._constants = list(kept["columns"]), tuple(kept["dtypes"]), dict(kept["constants"])
-            library = "pyarrow" if frame["library"] == "polars" else str(frame["library"])
-            made._frame = Frame(library, tuple(frame["names"]), tuple(frame["dtypes"]))
-        except (KeyError, TypeError, ValueError) as error:
-            raise SaltusError(f"{file} is damaged ({in_brief(error)}); {AGAIN}") from error
-        made.model_, made.notes_, made._drawn = Model(Chain.load(folder)), (), 0
-        if len(made._dtypes) != len(made._encoding().columns) or len(made.columns_) != len(made._dtypes):
-            raise SaltusError(f"{file} is of another model than the chain beside it; {AGAIN}")
+        model, kept = Model(Chain.load(folder)), read_kept(Path(folder))
+        made = cls(time=kept.time, random_state=kept.random_state)
+        made.model_, made.columns_, made.notes_, made._drawn = model, kept.columns, (), 0
+        made._frame, made._dtypes, made._constants, made._ordinary = kept.frame, kept.dtypes, kept.constants, kept.ordinary
+        made.n_features_in_ = len(kept.frame.names)
+        kept.check(made._encoding())
         return made
+
+    def _seed(self) -> int:
+        """Another one at every call."""
+        self._drawn += 1
+        return int(torch.randint(_MOST_SEEDS, ())) if self.random_state is None else self.random_state + self._drawn
+
+    def _wanted(self) -> dict[str, tuple[str, ...]]:
+        return dict(zip(self.columns_, self._encoding().categories, strict=True))
+
+    def _rows(self, X: Any) -> Array:
+        wanted = self._wanted()
+        rows: Array = table_parts([to_arrow(X)[0], None, None], ["the table", "", ""], wanted=wanted).train
+        return rows
+
+    def _costs(self, y: torch.Tensor) -> Array:
+        """-ln p of each column given the others, (n, d) nats."""
+        each = given_others(self.model_.chain, y).double().numpy()
+        return np.stack([each[:, list(places)].sum(1) for places in self._encoding().places], axis=1)
 
     def _encoding(self) -> Columns:
         if not hasattr(self, "model_"):

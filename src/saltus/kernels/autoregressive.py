@@ -146,18 +146,26 @@ class AutoregressiveKernel(Kernel):
                 h = h + self.network.told_of(j, one, known[:, j])
         return total
 
-    def log_prob_each(self, transition: Transition, y: Tensor, known: Tensor) -> Tensor:
-        """ln p(y_j | z_t, all other known numbers) of each known number, (B, E) nats; 0 of others."""
+    def log_prob_each(self, transition: Transition, y: Tensor, known: Tensor, unit: Tensor) -> Tensor:
+        """ln p(y_j | z_t, all other known numbers) of each known number, (B, E) nats; 0 of others.
+
+        Args:
+            transition: to data.
+            y, known: (B, E).
+            unit: N(0, 1) noise (B, E), in place of the number of z_t that comes from y_j.
+        """
         row, found = self.laws.row(y), torch.zeros_like(y)
         h = self._begin(transition) + self.network.told(row, known)
         for j in range(y.shape[1]):
-            if known[:, j].any():
-                one = row.of(slice(j, j + 1))
-                left = h - self.network.told_of(j, one, known[:, j])
-                if j + 1 < y.shape[1] and self._there[j + 1] == j:  # what is in a cell would tell that it is there
-                    left = left - self.network.told_of(j + 1, row.of(slice(j + 1, j + 2)), known[:, j + 1])
-                own = self.laws.log_prob_of(j, self.network.parameters_of(self.network.hidden(left), j), one)
-                found[:, j] = torch.where(known[:, j], own, 0.0)
+            if not known[:, j].any():
+                continue
+            one = row.of(slice(j, j + 1))
+            left = h - self.network.told_of(j, one, known[:, j]) + self._moved(transition, j, unit)
+            if j + 1 < y.shape[1] and self._there[j + 1] == j:  # what is in a cell would tell that it is there
+                left = left - self.network.told_of(j + 1, row.of(slice(j + 1, j + 2)), known[:, j + 1])
+                left = left + self._moved(transition, j + 1, unit)
+            own = self.laws.log_prob_of(j, self.network.parameters_of(self.network.hidden(left), j), one)
+            found[:, j] = torch.where(known[:, j], own, 0.0)
         return found
 
     def fill(
@@ -210,9 +218,17 @@ class AutoregressiveKernel(Kernel):
         final = transition.is_final
         if not (final if isinstance(final, bool) else bool(final.all())):
             raise SaltusError("an autoregressive step was asked for noisy rows, and it takes rows of data alone; give a chain of one level")
+        return self.network.begin(self._skip(transition) * transition.z_t, transition.condition)
+
+    def _skip(self, transition: Transition) -> Tensor:
+        """What z_t is multiplied by: it is the linear prediction in standard deviations, (B, 1)."""
         log_snr = transition.log_snr
         skip = scales(log_snr[:, 0], log_snr[:, 1], self.variance).skip.to(transition.z_t)[:, None]
-        return self.network.begin(skip / math.sqrt(self.variance) * transition.z_t, transition.condition)
+        return skip / math.sqrt(self.variance)
+
+    def _moved(self, transition: Transition, j: int, unit: Tensor) -> Tensor:
+        """What changes in the first layer when the number j of z_t becomes that of `unit`, (B, width)."""
+        return self._skip(transition) * (unit[:, j] - transition.z_t[:, j])[:, None] * self.network.z.weight[:, j]
 
     def _told(self, y: Tensor, noise: Noise) -> Tensor:
         """Which numbers a row is told in training, (B, E) bool."""

@@ -90,11 +90,9 @@ class NumberLaws:
 
     def start(self) -> Tensor:
         """Parameters that say of few values how often they come, and of other numbers N(0, 1) about; (P,)."""
-        found = []
-        for j, size in enumerate(self.sizes):
-            shares = self._shares[self.few.index(j)][:size].log() if j in self.few else torch.zeros(size)
-            found.append(shares)
-        return torch.cat(found)
+        with torch.device("cpu"):  # also where a module is made without memory
+            found = [self._shares[self.few.index(j)][:n].log() if j in self.few else torch.zeros(n) for j, n in enumerate(self.sizes)]
+            return torch.cat(found)
 
     def row(self, y: Tensor) -> Row:
         """What rows (B, E) hold; y is of the type that is computed in."""

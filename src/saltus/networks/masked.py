@@ -8,6 +8,7 @@ that becomes known later is added to what is there.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 
@@ -57,10 +58,9 @@ class MaskedNetwork(nn.Module):
         with torch.no_grad():
             self.out.weight.zero_()
             self.out.bias.copy_(laws.start())
-        starts = torch.tensor([0, *(laws.sizes[j] for j in laws.few)]).cumsum(0)
-        self._first_value = {j: int(starts[i]) for i, j in enumerate(laws.few)}
-        sizes = torch.tensor([0, *laws.sizes]).cumsum(0).tolist()
-        self._own = [slice(a, b) for a, b in zip(sizes[:-1], sizes[1:], strict=True)]
+        starts = itertools.accumulate((laws.sizes[j] for j in laws.few), initial=0)
+        self._first_value = dict(zip(laws.few, starts, strict=False))
+        self._own = [slice(*ends) for ends in itertools.pairwise(itertools.accumulate(laws.sizes, initial=0))]
 
     def begin(self, z: Tensor, condition: Tensor | None) -> Tensor:
         """The first layer where no number is known, (B, width), of z_t (B, E)."""

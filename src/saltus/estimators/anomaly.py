@@ -1,0 +1,77 @@
+r"""How strange rows are, beside rows that a model did not learn from.
+
+A column's cost is $c_j = -\ln p(y_j \mid \text{all other columns})$.  What is dear in one column is ordinary in another, so each is held
+against the costs of the same column in held-out rows: $-\ln P(C_j \ge c_j)$, which is 1 on average for an ordinary row.  The score
+of a row is calibrated in the same way once more: it is $-\ln$ of the share of ordinary rows that are at least as strange, in nats.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from saltus.data.layout import Array
+
+__all__ = ["Ordinary"]
+
+_KEPT = 1000  # held-out rows that are kept
+_TAIL = 0.05  # of the rows, above which costs are taken to fall off exponentially
+_DIGITS = 5
+
+
+class Ordinary:
+    """What ordinary rows cost.
+
+    Args:
+        costs: of held-out rows and their columns, (n, d) nats.
+    """
+
+    def __init__(self, costs: Array) -> None:
+        self.costs = np.asarray(costs, dtype=np.float64)[:_KEPT]
+        self._totals = _statistic(self.by_column(self.costs))
+
+    def by_column(self, costs: Array) -> Array:
+        """How strange each cell is, (n, d) nats."""
+        return np.stack([_tail(costs[:, j], self.costs[:, j]) for j in range(costs.shape[1])], axis=1)
+
+    def score(self, costs: Array) -> Array:
+        """How strange each row is, (n,) nats."""
+        return _tail(_statistic(self.by_column(costs)), self._totals)
+
+    def to_json(self) -> list[list[float]]:
+        """What makes the same again."""
+        found: list[list[float]] = self.costs.round(_DIGITS).tolist()
+        return found
+
+    @classmethod
+    def from_json(cls, found: Any) -> Ordinary:
+        """That of `to_json`.
+
+        Raises:
+            ValueError: for what is none.
+        """
+        costs = np.asarray(found, dtype=np.float64)
+        if costs.ndim != 2 or not costs.size or not np.isfinite(costs).all():
+            raise ValueError("costs of ordinary rows are not finite numbers (n, d)")
+        return cls(costs)
+
+
+def _statistic(strange: Array) -> Array:
+    found: Array = strange.sum(1)
+    return found
+
+
+def _tail(costs: Array, held: Array) -> Array:
+    """-ln of the share of held-out costs that are at least as large, (n,), which goes on beyond the largest."""
+    ordered = np.sort(held)
+    above = len(ordered) - np.searchsorted(ordered, costs, side="left")
+    share = (above + 1) / (len(ordered) + 1)
+    border = float(np.quantile(ordered, 1 - _TAIL))
+    beyond = ordered[ordered > border] - border
+    excess = float(beyond.mean()) if len(beyond) else 0.0
+    start = (1 + len(beyond)) / (len(ordered) + 1)
+    if excess <= 0:
+        excess = max(float(np.ptp(ordered)), 1.0) * _TAIL
+    found: Array = np.where(costs > border, -np.log(start) + (costs - border) / excess, -np.log(share))
+    return found
