@@ -142,7 +142,8 @@ def _proposals(
 
 def _worth(log_weight: Tensor) -> Tensor:
     """How many draws of their own proposals are worth (Kong's effective sample size), (N,)."""
-    return (2 * log_weight.logsumexp(1) - (2 * log_weight).logsumexp(1)).exp()
+    found: Tensor = (2 * log_weight.logsumexp(1) - (2 * log_weight).logsumexp(1)).exp()
+    return found
 
 
 def resampled(log_weight: Tensor, draws: int, uniform: Tensor) -> Tensor:

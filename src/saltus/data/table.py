@@ -72,7 +72,7 @@ class Columns(OnNumbers):
         known = np.ones(numbers.shape, dtype=bool)
         numbers += self._numbers.columns(torch.device("cpu")).low.numpy()
         for j, (column, places) in enumerate(zip(self.columns, self.places, strict=True)):
-            there, own = ~np.isnan(cells[:, j]), list(places)
+            there, own = ~np.isnan(cells[:, j]), np.array(places, dtype=np.int64)
             self._check_column(j, cells[there, j], np.flatnonzero(there))
             numbers[np.ix_(there, own)] = column.numbers(cells[there, j])
             if isinstance(column, MissingColumn):

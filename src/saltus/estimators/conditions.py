@@ -62,8 +62,9 @@ def asked(encoding: Columns, names: Sequence[str], dtypes: Sequence[str], condit
         else:
             cells[0, j], fixed[j] = read.cell(value), True
     y, known = encoding.partial(cells)
-    for j in np.flatnonzero(fixed & np.isnan(cells[0])):
-        y[0, list(encoding.places[j])], known[0, list(encoding.places[j])] = encoding.missing(int(j), names[j]), True
+    for missing in np.flatnonzero(fixed & np.isnan(cells[0])).tolist():
+        own = list(encoding.places[missing])
+        y[0, own], known[0, own] = encoding.missing(missing, names[missing]), True
     return Asked(y, known, within)
 
 

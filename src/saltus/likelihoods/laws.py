@@ -210,8 +210,8 @@ class NumberLaws:
 def _row(y: Tensor, on: Numbers, absent: Tensor) -> Row:
     exact = y.double()
     below, above, counted = on.cells(exact)
-    ends = (end.clamp(-_FAR, _FAR).to(y) for end in (below, above))
-    return Row(y, on.places(exact), *ends, (above - below).clamp(max=2 * _FAR).to(y), counted, absent)
+    low, high, width = below.clamp(min=-_FAR).to(y), above.clamp(max=_FAR).to(y), (above - below).clamp(max=2 * _FAR).to(y)
+    return Row(y, on.places(exact), low, high, width, counted, absent)
 
 
 def _shares(number: Number, n: int, most: int) -> Tensor:
