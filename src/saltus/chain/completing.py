@@ -119,8 +119,8 @@ def _some(chain: Chain, y: Tensor, known: Tensor, draws: int, within: dict[int, 
     uniform = chain.noise(seed, first, n).at(_AGAIN).uniform("resampled").to(y.device)
     picked = (resampled(log_weight, draws, uniform) + torch.arange(n, device=y.device)[:, None] * log_weight.shape[1]).flatten()
     transition = Transition(z[picked], 0.0, chain.levels.last)
-    filled, _, _ = kernel.fill(transition, proposed[picked], told[picked], fresh)
-    return filled.unflatten(0, (n, draws))
+    filled: Tensor = kernel.fill(transition, proposed[picked], told[picked], fresh)[0]
+    return filled.reshape(n, draws, -1)
 
 
 def _proposals(
