@@ -161,7 +161,7 @@ def train(
     if not math.isfinite(result.get("bits_per_dim") or 0):
         with training.failing(out):
             raise SaltusError(f"the training diverged: {words[0]}; {training.REMEDY}")
-    told = {"kernel": config.kernel, "calls": chain.levels.L, "sampling": asdict(chain.sampling), "bits_per_dim": None}
+    told = {"kernel": training.load_config(out).kernel, "calls": chain.levels.L, "sampling": asdict(chain.sampling), "bits_per_dim": None}
     result = {"run": str(out), **told, **result}
     calls = ["--calls", "4"] if chain.any_step else []
     command = shlex.join(["saltus", "sample", str(out), "--n", "64", *calls, "--out", f"{out}-samples"])

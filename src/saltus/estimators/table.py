@@ -27,7 +27,6 @@ __all__ = ["TableModel"]
 _MOST_SEEDS = 2**31
 _HELD_OUT = 1000  # rows by which anomalies are told
 _AT_ONCE = 4096
-TABLE: dict[str, Any] = {"kernel": "autoregressive", "levels": 1, "prior": "normal", "batch": 512, "learning_rate": 2e-3}
 
 
 class TableModel:
@@ -61,7 +60,7 @@ class TableModel:
         parts = table_parts([table, None, None], ["the table", "", ""])
         data = DataSet.from_parts(parts, name="the table", preparation=AS_GIVEN)
         seed = int(np.random.default_rng().integers(_MOST_SEEDS)) if self.random_state is None else self.random_state
-        self.model_ = Model.train(data, Config(time=self.time, seed=seed, **TABLE), quiet=True)
+        self.model_ = Model.train(data, Config(time=self.time, seed=seed), quiet=True)
         self.columns_, self.notes_, self._dtypes, self._drawn = list(parts.columns), data.notes, parts.dtypes, 0
         self.n_features_in_ = table.num_columns
         others = (name for name in table.column_names if name not in parts.columns)

@@ -130,7 +130,8 @@ class AutoregressiveKernel(Kernel):
         row, known = self.laws.row(pair.y), self._told(pair.y, noise)
         known = known | (row.absent & self._is_there(known))
         h = self.network.hidden(self._begin(pair) + self.network.told(row, known))
-        each = self.laws.log_prob(self.network.out(h), row).masked_fill(known, 0.0)
+        with torch.autocast(h.device.type, enabled=False):  # centres need more digits than bfloat16 has
+            each = self.laws.log_prob(self.network.out(h.to(pair.y.dtype)), row).masked_fill(known, 0.0)
         unknown = (~known).sum(1).clamp_min(1)
         return weighted({"decoder": -each.sum(1) * (known.shape[1] / unknown)}, weights)
 

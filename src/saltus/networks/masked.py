@@ -79,7 +79,8 @@ class MaskedNetwork(nn.Module):
         if laws.many:
             which = torch.tensor(laws.many, device=h.device)
             features = self._features(row.y[:, which], row.counted[:, which]) * seen[:, which, None]
-            h = h + features.flatten(1) @ self.many.flatten(0, 1)
+            with torch.autocast(h.device.type, enabled=False):  # y has more digits than bfloat16
+                h = h + features.flatten(1) @ self.many.flatten(0, 1)
         return h
 
     def told_of(self, j: int, one: Row, known: Tensor) -> Tensor:

@@ -49,7 +49,8 @@ class Config(BaseModel):
 
     kernel: str = Field(
         default="vae",
-        description="How a step is taken: vae, gaussian, deterministic, or flow (rows only), or a kernel that a package registers.",
+        description="How a step is taken: vae, gaussian, deterministic; of rows also autoregressive, one column after another, or flow; or "
+        "a kernel that a package registers.  Tables take autoregressive, in one level, unless an option asks for others.",
     )
     levels: int = Field(default=4, ge=1, le=MOST_LEVELS, description="Steps from noise to data: the network calls of one sample.")
     times: tuple[float, ...] | None = Field(

@@ -42,6 +42,7 @@ from saltus.training.outcome import failing, finite
 from saltus.training.progress import Progress
 from saltus.training.start import choose_start, with_closed_forms
 from saltus.training.stopping import stopping
+from saltus.training.tables import for_table
 from saltus.training.tracking import check_tracker, tracker
 from saltus.training.trainer import Trainer
 from saltus.training.trial import choose_speed
@@ -71,7 +72,7 @@ def train(
 
     Args:
         data: what to learn, given its condition if it has one.
-        config: how.
+        config: how; for a table what it does not say is as `for_table` has it.
         folder: where to keep the run; new or empty, or of a run with the same configuration on the same data.
         start: the folder of a run on the same data whose network a VAE kernel starts from, see `warm_start`.
         device: where to compute, as torch names it, such as "cuda".
@@ -88,6 +89,7 @@ def train(
             cannot start from that one, or the training diverges, which marks the folder.
         KeyboardInterrupt: after Ctrl-C or SIGTERM, once the run is kept.
     """
+    config = for_table(config, data)
     if config.condition is None:  # the data say what they are conditioned on
         config = config.model_copy(update={"condition": data.conditioned_on})
     place, home = usable_device(device), None if folder is None else Path(folder)
