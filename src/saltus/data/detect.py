@@ -44,7 +44,7 @@ _SPIKE, _SPIKE_ROWS = 0.05, 10  # the share and the number of rows of a value wi
 _OFTEN = 4.0  # times as often as a Gaussian would let it
 _MOST_ATOMS = 8
 _MOST_PLACED = 2**14  # evenly spaced values whose shares are kept
-_GAIN = 0.05  # nats a row that shares must save
+_GAIN = 0.01  # nats a row that shares must save
 
 
 def columns_of(
