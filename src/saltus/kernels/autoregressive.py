@@ -2,7 +2,7 @@ r"""A step to the rows of a table that takes one number after another, in any or
 
 .. math:: p(y \mid z_t) = \prod_i p(y_i \mid y_{o(1)}, \dots, y_{o(i-1)}, z_t)
 
-One network gives each factor: it is told which numbers are known, whichever they are (`saltus.networks.masked`).  It learns by
+One network gives each factor: it is told which numbers are known, whichever they are (`saltus.kernels.masked`).  It learns by
 leaving out numbers: of a row of E numbers it is told k, and
 
 .. math:: \frac{E}{E - k} \sum_{i \text{ unknown}} -\ln p(y_i \mid \text{known})
@@ -26,12 +26,12 @@ from torch import Tensor
 from saltus.errors import SaltusError
 from saltus.kernels.denoiser import scales
 from saltus.kernels.kernel import Explanation, Kernel, Terms, Weights, weighted
+from saltus.kernels.masked import MaskedNetwork
 from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.setup import Setup
 from saltus.kernels.transition import Pair, Transition
 from saltus.likelihoods import ColumnsHead, Number, NumberLaws, Within
 from saltus.networks import Condition, ImageCondition
-from saltus.networks.masked import MaskedNetwork
 from saltus.process import Noise
 
 __all__ = ["AutoregressiveKernel"]
