@@ -201,8 +201,7 @@ class AutoregressiveKernel(Kernel):
             parameters = self.network.parameters_of(self.network.hidden(h), j)
             drawn, chance = self.laws.draw(j, parameters, uniform[:, j], (within or {}).get(j))
             absent = self._absent(j, y)
-            settled = torch.where(absent, 0.0, self.laws.settled(j, drawn)).to(y)
-            y[:, j] = torch.where(unknown, settled, y[:, j])
+            y[:, j] = torch.where(unknown, torch.where(absent, 0.0, drawn).to(y), y[:, j])
             log_chance = log_chance + torch.where(unknown & ~absent, chance, 0.0)
             known[:, j] = True
             h = h + self.network.told_of(j, self.laws.row_of(j, y[:, j], absent), unknown)
