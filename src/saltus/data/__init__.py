@@ -1,7 +1,7 @@
 """Data: files, folders and arrays become float32 tensors y, split once, and samples become files' values again."""
 
 from saltus.data.bins import Binned, Listed
-from saltus.data.cells import DTYPES, TEXT, as_arrow
+from saltus.data.cells import DTYPES, TEXT, as_arrow, in_unit
 from saltus.data.columns import CategoryColumn, Column, ListedColumn, MissingColumn, NumberColumn, StepColumn
 from saltus.data.conditions import Conditions, Labels
 from saltus.data.dataset import DataSet
@@ -43,6 +43,7 @@ __all__ = [
     "as_arrow",
     "cells_in",
     "digits",
+    "in_unit",
     "inspect",
     "load",
     "read_items",

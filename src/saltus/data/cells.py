@@ -22,7 +22,7 @@ from saltus.errors import SaltusError
 from saltus.extras import needs
 from saltus.terminal import in_one_line
 
-__all__ = ["DTYPES", "TEXT", "ColumnCells", "as_arrow", "cells_of"]
+__all__ = ["DTYPES", "TEXT", "ColumnCells", "as_arrow", "cells_of", "in_unit"]
 
 TEXT = "text"
 """The type of columns of categories."""
@@ -69,6 +69,8 @@ def cells_of(columns: Sequence[Any], name: str, *, known: Sequence[str] | None =
     if types.is_null(kind) or all(column.null_count == len(column) for column in columns):
         return ColumnCells(unfit="empty")
     if types.is_dictionary(kind) or any(is_text(kind) for is_text in (types.is_string, types.is_large_string, types.is_string_view)):
+        if known is not None and not known:
+            raise SaltusError(f"the column {in_one_line(name)} holds text where numbers were expected; convert it as before")
         return _of_text(columns, name, known, any_values)
     if known:
         raise SaltusError(f"the column {in_one_line(name)} holds {kind} where text was expected; write its categories as before")
@@ -149,6 +151,24 @@ def _counts_rows(parts: Sequence[Array]) -> bool:
     """Whether cells number the rows, from 0 or 1 on."""
     whole = np.concatenate(parts)
     return bool(whole[0] in (0, 1) and (whole == np.arange(whole[0], whole[0] + len(whole))).all())
+
+
+def in_unit(column: Any, dtype: str, name: str) -> Any:
+    """A column of dates or times in the unit of `dtype`, whichever unit it has; texts of these are read.
+
+    Raises:
+        SaltusError: if it holds other things.
+    """
+    arrow = needs("pyarrow", extra="tables")
+    kind, unit = column.type, arrow.type_for_alias(dtype)
+    if column.null_count == len(column):
+        return column
+    if arrow.types.is_timestamp(kind) and arrow.types.is_timestamp(unit):
+        unit = arrow.timestamp(unit.unit, kind.tz)
+    try:
+        return column if kind == unit else column.cast(unit, safe=False)
+    except arrow.ArrowException as error:
+        raise SaltusError(f"the column {in_one_line(name)} holds {kind} where {dtype} was expected; convert it") from error
 
 
 def as_arrow(cells: Array, dtype: str, categories: Sequence[str] = ()) -> Any:

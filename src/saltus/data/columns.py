@@ -51,10 +51,10 @@ class Column(Configurable, ABC):
         """The inverse, of numbers (n, m) that the column can hold: cells (n,), before they get their type."""
 
     def between(self, low: float, high: float) -> tuple[float, float] | None:
-        """The first and the last of its numbers that stand for values from `low` to `high`; None if none does.
+        """The first and the last of its numbers that stand for cells from `low` to `high`, which may be infinite; None if none does.
 
         Raises:
-            SaltusError: if its values have no order.
+            SaltusError: for a range of cells that have no order.
         """
         raise SaltusError("a range was given, and it holds categories; give one of these, or a list of them")
 
@@ -228,6 +228,12 @@ class CategoryColumn(Column):
         found: Array = np.asarray(self.order)[numbers[:, 0].astype(np.int64)].astype(np.float64)
         return found
 
+    def between(self, low: float, high: float) -> tuple[float, float] | None:
+        if low != high:
+            return super().between(low, high)
+        found = self.numbers(np.array([low]))[0, 0]
+        return float(found), float(found)
+
     def strange(self, cells: Array) -> Array:
         found: Array = ~((cells >= 0) & (cells < len(self.categories)) & (cells == np.rint(cells)))  # NaN too
         return found
@@ -280,7 +286,9 @@ class MissingColumn(Column):
 
 
 def _steps(low: float, high: float, start: float, step: float, end: float) -> tuple[float, float] | None:
-    """The first and the last of the values start, start + step, ..., end from `low` to `high`."""
+    """The first and the last of the values start, start + step, ..., end from `low` to `high`, as near as rounding tells."""
+    if low > end + step * _NEAR or high < start - step * _NEAR:
+        return None
     first = start + step * max(0, math.ceil((low - start) / step - _NEAR)) if low > start else start
     last = start + step * math.floor((min(high, end) - start) / step + _NEAR)
     return (first, last) if first <= last + step * _NEAR else None

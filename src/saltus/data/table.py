@@ -59,8 +59,8 @@ class Columns(OnNumbers):
         return [range(start, end) for start, end in zip([0, *ends], ends, strict=False)]
 
     def partial(self, cells: Array) -> tuple[Tensor, Tensor]:
-        """Rows of which cells are unknown: y, and which of its numbers are known, (n, E); of a cell that may be missing it is known that
-        it is there.
+        """Rows of which cells are unknown: y, and which of its numbers are known, (n, E).  Of an unknown cell it is known that it is there,
+        where it could be missing.
 
         Args:
             cells: (n, d) float64, NaN where unknown.
@@ -80,11 +80,24 @@ class Columns(OnNumbers):
             known[np.ix_(~there, own)] = False
         return self._numbers.forward(torch.from_numpy(numbers)).float(), torch.from_numpy(known)
 
-    def interval(self, j: int, low: float, high: float) -> tuple[int, tuple[float, float]] | None:
-        """The number of y that says of column j that its values are from `low` to `high`, and where it is then; None if it cannot be.
+    def ends(self, j: int, low: float, high: float) -> tuple[float, float] | None:
+        """The first and the last of the cells from `low` to `high` that column j may hold, as they come back; None if there is none.
 
         Raises:
-            SaltusError: if the values of the column have no order.
+            SaltusError: for a range of cells that have no order.
+        """
+        column = self.columns[j]
+        if (found := column.between(low, high)) is None:
+            return None
+        numbers = np.array([[*[1.0] * (len(column.axes) - 1), end] for end in found])  # of a cell that is there
+        first, last = column.cells(numbers)
+        return float(first), float(last)
+
+    def interval(self, j: int, low: float, high: float) -> tuple[int, tuple[float, float]] | None:
+        """The number of y that says of column j that its cells are from `low` to `high`, and where it is then; None if it cannot be.
+
+        Raises:
+            SaltusError: for a range of cells that have no order.
         """
         ends = self.columns[j].between(low, high)
         if ends is None:
@@ -97,19 +110,6 @@ class Columns(OnNumbers):
         y = self._numbers.forward(x)
         below, above, counted = (value[:, place] for value in self._numbers.cells(y))
         return place, (float(below[0] if counted[0] else y[0, place]), float(above[1] if counted[1] else y[1, place]))
-
-    def owned(self, j: int, cell: float, name: str) -> tuple[int, tuple[float, float]]:
-        """The number of y of a cell of column j that is counted, and what it owns of the axis.
-
-        Raises:
-            SaltusError: if its column never holds it, or holds a density.
-        """
-        y, _ = self.partial(np.where(np.arange(len(self.columns)) == j, cell, np.nan)[None])
-        place = self.places[j][-1]
-        below, above, counted = (value[0, place] for value in self._numbers.cells(y.double()))
-        if np.isnan(cell) or not counted:
-            raise SaltusError(f"a list was given for {name}, whose values are not counted; give one value, or a range (low, high)")
-        return place, (float(below), float(above))
 
     def missing(self, j: int, name: str) -> Tensor:
         """y of the numbers of column j where its cell is missing.

@@ -106,7 +106,7 @@ def cells_in(table: Any, wanted: Mapping[str, Sequence[str]]) -> Array:
     for k, (name, categories) in enumerate(wanted.items()):
         column = table.column(name)
         if column.null_count < len(column):
-            held = cells_of([column], name, known=categories or None, any_values=True)
+            held = cells_of([column], name, known=categories, any_values=True)
             if held.unfit:
                 raise SaltusError(
                     f"the column {in_one_line(name)} is {held.unfit}; expected it as in the rows that were learned: convert it"

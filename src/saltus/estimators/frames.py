@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.extras import needs
 
-__all__ = ["Frame", "to_arrow"]
+__all__ = ["Frame", "to_arrow", "with_cells"]
 
 
 def to_arrow(table: Any) -> tuple[Any, Frame]:
@@ -22,7 +23,7 @@ def to_arrow(table: Any) -> tuple[Any, Frame]:
         SaltusError: if it is no table.
     """
     arrow = needs("pyarrow", extra="tables")
-    module = type(table).__module__.partition(".")[0]
+    module = _library(table)
     if module == "pandas":
         if len(set(table.columns)) < len(table.columns):
             raise SaltusError("two columns of the table have one name; expected names that differ: rename all but one")
@@ -73,4 +74,77 @@ class Frame:
             return frame.cast(dict(zip(names, dtypes, strict=True)))
         if self.library == "numpy":
             return np.stack([column.to_numpy() for column in table.columns], axis=1).astype(dtypes[0])
+        for k, dtype in enumerate(dtypes):
+            table = table.set_column(k, table.column_names[k], _cast(table.column(k), dtype))
         return table
+
+
+def with_cells(table: Any, cells: Mapping[str, tuple[Array, Any]]) -> Any:
+    """A table as it was but for some cells; a column that cannot hold the new ones gets a type that can.
+
+    Args:
+        table: as `to_arrow` takes it.
+        cells: by the names of columns, which cells are replaced, (n,) bool, and by what: pyarrow's array (n,).
+    """
+    plain, frame = to_arrow(table)
+    found: Any = np.array(table) if frame.library == "numpy" else table.copy() if frame.library == "pandas" else table
+    for name, (where, values) in cells.items():
+        k = plain.column_names.index(name)
+        new = _cast(values, plain.column(k).type)
+        if frame.library == "numpy":
+            found[where, k] = new.to_numpy(zero_copy_only=False)[where]
+        elif frame.library == "pandas":
+            found.isetitem(k, _in_pandas(table.iloc[:, k], where, new.to_pandas()))
+        elif frame.library == "polars":
+            found = found.with_columns(_in_polars(table[name], where, new))
+        else:
+            found = found.set_column(k, name, _in_arrow(plain.column(k), where, new))
+    return found
+
+
+def _library(table: Any) -> str:
+    return type(table).__module__.partition(".")[0]
+
+
+def _cast(column: Any, kind: Any) -> Any:
+    """A column of pyarrow in a type, or the type of a name, if it can be in it."""
+    arrow = needs("pyarrow", extra="tables")
+    try:
+        found = arrow.type_for_alias(kind) if isinstance(kind, str) else kind
+        safe = not arrow.types.is_temporal(found)  # which may lose digits
+        return column if column.type == found else column.cast(found, safe=safe)
+    except (arrow.ArrowException, ValueError):
+        return column
+
+
+def _in_pandas(old: Any, where: Array, new: Any) -> Any:
+    import pandas as pd
+
+    new.index, kind = old.index, old.dtype
+    if isinstance(kind, pd.CategoricalDtype) and not new.isin(kind.categories).all():
+        more = [value for value in new.unique() if value not in kind.categories]
+        kind = pd.CategoricalDtype([*kind.categories, *more], kind.ordered)
+    try:
+        new = new.astype(kind)
+    except (TypeError, ValueError):
+        kind = new.dtype if where.all() else object
+    return new if where.all() else old.astype(kind).where(~where, new.astype(kind))
+
+
+def _in_polars(old: Any, where: Array, new: Any) -> Any:
+    import polars as pl
+
+    made = pl.from_arrow(new)
+    assert isinstance(made, pl.Series)
+    try:
+        made = made.cast(old.dtype)
+    except pl.exceptions.PolarsError:
+        old = old.cast(made.dtype)
+    return old.zip_with(pl.Series(~where), made).alias(old.name)
+
+
+def _in_arrow(old: Any, where: Array, new: Any) -> Any:
+    arrow, compute = needs("pyarrow", extra="tables"), needs("pyarrow.compute", extra="tables")
+    plain = old.type.value_type if arrow.types.is_dictionary(old.type) else old.type
+    kind = plain if _cast(new, plain).type == plain else new.type
+    return _cast(compute.if_else(arrow.array(where), new.cast(kind), old.cast(kind)), old.type)

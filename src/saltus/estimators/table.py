@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from saltus.chain import Chain, complete, given_others
-from saltus.data import AS_GIVEN, Columns, DataSet, as_arrow, cells_in, table_parts
+from saltus.data import AS_GIVEN, Columns, DataSet, as_arrow, cells_in, in_unit, table_parts
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.estimators.anomaly import Ordinary
 from saltus.estimators.conditions import asked
-from saltus.estimators.frames import Frame, to_arrow
+from saltus.estimators.frames import to_arrow, with_cells
 from saltus.estimators.kept import KEPT, kept_of, read_kept
 from saltus.estimators.model import Model
 from saltus.extras import needs
@@ -27,6 +27,7 @@ __all__ = ["TableModel"]
 _MOST_SEEDS = 2**31
 _HELD_OUT = 1000  # rows by which anomalies are told
 _AT_ONCE = 4096
+_TOGETHER = 64  # rows that are drawn from the same proposals where a condition is asked for
 
 
 class TableModel:
@@ -77,21 +78,18 @@ class TableModel:
                 values, or None for a missing cell.
 
         Raises:
-            SaltusError: for a condition on an unknown column, or one that no row can meet.
+            SaltusError: for fewer rows than one, a condition on an unknown column, or one that no row can meet.
         """
-        encoding, frame, seed = self._encoding(), self._frame, self._seed()
+        encoding, frame = self._encoding(), self._frame
+        if n < 1:
+            raise SaltusError(f"n = {n} rows were asked for; expected at least 1: give another n")
         if condition is None:
-            cells = self.model_.sample(n, seed=seed, batch=_AT_ONCE)
+            cells = self.model_.sample(n, seed=self._seed(), batch=_AT_ONCE)
         else:
             given = asked(encoding, self.columns_, self._dtypes, condition)
-            starts = range(0, n, _AT_ONCE)
-            counts = [min(_AT_ONCE, n - start) for start in starts]
-            told = {"within": given.within, "seed": seed}
-            y = [
-                complete(self.model_.chain, given.y, given.known, draws=count, first_item=k, **told)[0]  # type: ignore[arg-type]
-                for k, count in enumerate(counts)
-            ]
-            cells = encoding.decode(torch.cat(y))
+            y, known = (value.expand(-(-n // _TOGETHER), -1) for value in (given.y, given.known))
+            drawn = complete(self.model_.chain, y, known, draws=_TOGETHER, within=given.within, seed=self._seed())
+            cells = given.kept_to(encoding.decode(drawn.flatten(0, 1)[:n]))
         columns = [as_arrow(*column) for column in zip(cells.T, self._dtypes, encoding.categories, strict=True)]
         whole = dict(zip(self.columns_, columns, strict=True)) | {name: [value] * n for name, value in self._constants.items()}
         order = [k for k, name in enumerate(frame.names) if str(name) in whole]
@@ -103,36 +101,34 @@ class TableModel:
 
         Args:
             X: rows with the columns that were learned; others stay as they are.
-            n_draws: how many tables; their spread is that of what could have been there.  One table, and no list, unless given.
+            n_draws: how many tables, >= 1; their spread is that of what could have been there.  One table, and no list, unless given.
 
         Raises:
             SaltusError: if a column is not there, or holds what it never did.
         """
-        encoding, (table, frame) = self._encoding(), to_arrow(X)
+        encoding, draws = self._encoding(), 1 if n_draws is None else n_draws
+        if draws < 1:
+            raise SaltusError(f"n_draws = {draws} tables were asked for; expected at least 1: leave it out for one")
+        table = self._learned(X)
         cells = cells_in(table, self._wanted())
         y, known = encoding.partial(cells)
-        holes = np.flatnonzero(np.isnan(cells).any(1))
-        draws = n_draws or 1
-        drawn = np.empty((len(holes), draws, cells.shape[1]))
-        if len(holes):
-            filled = complete(self.model_.chain, y[holes], known[holes], draws=draws, seed=self._seed())
-            drawn = encoding.decode(filled.flatten(0, 1)).astype(np.float64).reshape(drawn.shape)
-        tables = [self._filled(table, frame, cells, holes, drawn[:, k]) for k in range(draws)]
-        return tables if n_draws else tables[0]
+        holes: Array = np.asarray(np.isnan(cells).any(1))
+        rows = torch.from_numpy(np.flatnonzero(holes))
+        filled = complete(self.model_.chain, y[rows], known[rows], draws=draws, seed=self._seed())
+        drawn = encoding.decode(filled.flatten(0, 1)).astype(np.float64).reshape(-1, draws, cells.shape[1])
+        tables = [self._filled(X, cells, holes, drawn[:, k]) for k in range(draws)]
+        return tables[0] if n_draws is None else tables
 
-    def _filled(self, table: Any, frame: Frame, cells: Array, holes: Array, drawn: Array) -> Any:
+    def _filled(self, X: Any, cells: Array, holes: Array, drawn: Array) -> Any:
         """A table whose missing cells are those drawn, and nothing else is another."""
-        compute = needs("pyarrow.compute", extra="tables")
+        new = {}
         for j, (name, dtype, categories) in enumerate(zip(self.columns_, self._dtypes, self._encoding().categories, strict=True)):
-            column = table.column(name)
-            if column.null_count:
-                whole = cells[:, j].copy()
-                whole[holes] = np.where(np.isnan(whole[holes]), drawn[:, j], whole[holes])
-                new = as_arrow(np.nan_to_num(whole), dtype, categories)
-                kind = new.type if column.null_count == len(column) or str(column.type).startswith("dictionary") else column.type
-                merged = compute.coalesce(column.cast(kind), new.cast(kind))
-                table = table.set_column(table.column_names.index(name), name, merged)
-        return frame.of(table, range(len(frame.names)))
+            missing = np.isnan(cells[:, j])
+            if missing.any():
+                whole = np.zeros(len(cells))
+                whole[holes] = drawn[:, j]
+                new[name] = missing, as_arrow(whole, dtype, categories)
+        return with_cells(X, new)
 
     def score_samples(self, X: Any) -> Array:
         """A lower bound on ln p of each row, (N,) nats: the mass of counted values, categories and missing cells, times the density of
@@ -174,12 +170,12 @@ class TableModel:
 
     @classmethod
     def load(cls, folder: str | Path) -> TableModel:
-        """The model that `save` wrote, or that of a run of `saltus train`; tables of polars come as pyarrow's.
+        """The model that `save` wrote; tables of polars come as pyarrow's.
 
         Raises:
             SaltusError: if there is none, or its file is damaged.
         """
-        model, kept = Model(Chain.load(folder)), read_kept(Path(folder))
+        kept, model = read_kept(Path(folder)), Model(Chain.load(folder))
         made = cls(time=kept.time, random_state=kept.random_state)
         made.model_, made.columns_, made.notes_, made._drawn = model, kept.columns, (), 0
         made._frame, made._dtypes, made._constants, made._ordinary = kept.frame, kept.dtypes, kept.constants, kept.ordinary
@@ -196,9 +192,16 @@ class TableModel:
         return dict(zip(self.columns_, self._encoding().categories, strict=True))
 
     def _rows(self, X: Any) -> Array:
-        wanted = self._wanted()
-        rows: Array = table_parts([to_arrow(X)[0], None, None], ["the table", "", ""], wanted=wanted).train
+        rows: Array = table_parts([self._learned(X), None, None], ["the table", "", ""], wanted=self._wanted()).train
         return rows
+
+    def _learned(self, X: Any) -> Any:
+        """A pyarrow table, its dates and times in the units that were learned."""
+        table = to_arrow(X)[0]
+        for name, dtype in zip(self.columns_, self._dtypes, strict=True):
+            if "[" in dtype and name in table.column_names:
+                table = table.set_column(table.column_names.index(name), name, in_unit(table.column(name), dtype, name))
+        return table
 
     def _costs(self, y: torch.Tensor) -> Array:
         """-ln p of each column given the others, (n, d) nats."""
