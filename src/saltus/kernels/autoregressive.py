@@ -131,7 +131,7 @@ class AutoregressiveKernel(Kernel):
         known = known | (row.absent & self._is_there(known))
         h = self.network.hidden(self._begin(pair) + self.network.told(row, known))
         with torch.autocast(h.device.type, enabled=False):  # centres need more digits than bfloat16 has
-            each = self.laws.log_prob(self.network.out(h.to(pair.y.dtype)), row).masked_fill(known, 0.0)
+            each = self.laws.log_prob(self.network.out(h.to(pair.y.dtype)), row, ~known)
         unknown = (~known).sum(1).clamp_min(1)
         return weighted({"decoder": -each.sum(1) * (known.shape[1] / unknown)}, weights)
 
