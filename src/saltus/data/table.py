@@ -80,6 +80,22 @@ class Columns(OnNumbers):
             known[np.ix_(~there, own)] = False
         return self._numbers.forward(torch.from_numpy(numbers)).float(), torch.from_numpy(known)
 
+    def tolerant(self, cells: Array) -> tuple[Tensor, Tensor, Array]:
+        """Rows as they are, where columns may hold what they never did: y, which of its numbers are known, (n, E), and which cells are
+        none of their column's, (n, d) bool, whose numbers are not known.
+
+        Args:
+            cells: (n, d) float64, NaN where missing.
+        """
+        strange = np.stack([column.strange(cells[:, j]) for j, column in enumerate(self.columns)], axis=1)
+        numbers = np.zeros((len(cells), *self._event_shape)) + self._numbers.columns(torch.device("cpu")).low.numpy()
+        known = np.ones(numbers.shape, dtype=bool)
+        for j, (column, places) in enumerate(zip(self.columns, self.places, strict=True)):
+            own = np.array(places, dtype=np.int64)
+            numbers[np.ix_(~strange[:, j], own)] = column.numbers(cells[~strange[:, j], j])
+            known[np.ix_(strange[:, j], own)] = False
+        return self._numbers.forward(torch.from_numpy(numbers)).float(), torch.from_numpy(known), strange
+
     def interval(self, j: int, low: float, high: float) -> tuple[int, tuple[float, float]] | None:
         """The number of y that says of column j that its values are from `low` to `high`, and where it is then; None if it cannot be.
 

@@ -7,6 +7,7 @@ of a row is calibrated in the same way once more: it is $-\ln$ of the share of o
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -32,8 +33,9 @@ class Ordinary:
         self._totals = _statistic(self.by_column(self.costs))
 
     def by_column(self, costs: Array) -> Array:
-        """How strange each cell is, (n, d) nats."""
-        return np.stack([_tail(costs[:, j], self.costs[:, j]) for j in range(costs.shape[1])], axis=1)
+        """How strange each cell is, (n, d) nats, from its cost, which is infinite for what its column never held: rarer than any row here."""
+        found = np.stack([_tail(costs[:, j], self.costs[:, j]) for j in range(costs.shape[1])], axis=1)
+        return np.where(np.isinf(costs), math.log(len(self.costs) + 1), found)
 
     def score(self, costs: Array) -> Array:
         """How strange each row is, (n,) nats."""
