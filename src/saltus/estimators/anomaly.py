@@ -33,7 +33,7 @@ class Ordinary:
         self._totals = _statistic(self.by_column(self.costs))
 
     def by_column(self, costs: Array) -> Array:
-        """How strange each cell is, (n, d) nats, from its cost, which is infinite for what its column never held: rarer than any row here."""
+        """How strange each cell is, (n, d) nats, from its cost; one that is infinite, of what its column never held, is rarer than any."""
         found = np.stack([_tail(costs[:, j], self.costs[:, j]) for j in range(costs.shape[1])], axis=1)
         return np.where(np.isinf(costs), math.log(len(self.costs) + 1), found)
 
