@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from scipy import stats
 from torch import Tensor
 
@@ -22,6 +23,8 @@ STANDARD_ERRORS = 5.0
 """A right value is rejected with probability 6e-7 (two-sided Gaussian tail at five standard errors)."""
 LEAST_P = 2 * stats.norm.sf(STANDARD_ERRORS)
 """The same chance, for tests that give a p-value."""
+FEWEST = 5.0
+"""Items that are expected of a place, below which the chi-square distribution is none of the statistic."""
 
 Cdf = Callable[[np.ndarray], np.ndarray]
 
@@ -45,6 +48,18 @@ def same_mean(one: Tensor, other: Tensor) -> bool:
 def follows(sample: Tensor, cdf: Cdf) -> bool:
     """Whether a sample (n,) follows a law, by Kolmogorov and Smirnov."""
     return bool(stats.kstest(sample.double().numpy(), cdf).pvalue > LEAST_P)
+
+
+def has_frequencies(places: Tensor, chances: Tensor) -> bool:
+    """Whether places (n,) come as often as their chances (K,) say, by Pearson's chi-square; rare places are taken together."""
+    expected = chances.double() * len(places)
+    counts, rare = places.bincount(minlength=len(chances)).double(), expected < FEWEST
+    parts = [torch.cat([value[~rare], value[rare].sum()[None]]) for value in (counts, expected)]
+    there = parts[1] > 0
+    if bool(parts[0][~there].any()):
+        return False
+    statistic = float(((parts[0] - parts[1]).square() / parts[1].clamp_min(1.0))[there].sum())
+    return bool(stats.chi2.sf(statistic, max(1, int(there.sum()) - 1)) > LEAST_P)
 
 
 def normal_cdf(mean: float = 0.0, variance: float = 1.0) -> Cdf:

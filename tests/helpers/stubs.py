@@ -21,12 +21,16 @@ process = OrnsteinUhlenbeck()
 
 @dataclass(frozen=True)
 class GivenNoise(Noise):
-    """Normals that were chosen, by role: nodes of a quadrature, for instance."""
+    """Numbers that were chosen, by role: nodes of a quadrature, for instance."""
 
     normals: Mapping[str, Tensor] = field(default_factory=dict)
+    uniforms: Mapping[str, Tensor] = field(default_factory=dict)
 
     def normal(self, role: str, shape: Sequence[int], *, like: Tensor | None = None) -> Tensor:
         return self.normals[role]
+
+    def uniform(self, role: str, shape: Sequence[int] = ()) -> Tensor:
+        return self.uniforms[role] if role in self.uniforms else super().uniform(role, shape)
 
 
 def set_error(kernel: GaussianKernel, times: Tensor, errors: Tensor) -> None:

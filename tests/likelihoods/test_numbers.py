@@ -119,6 +119,31 @@ def test_columns_keep_to_themselves() -> None:
         assert torch.equal(together.columns(y.device).least[[j]], alone.columns(y.device).least)
 
 
+@EACH
+def test_values_are_counted_from_the_first_one_on(number: Number) -> None:
+    numbers, x = Numbers([number]), values(number)
+    y = numbers.forward(x)
+    expected = torch.arange(len(x)) if number.step else torch.zeros(len(x), dtype=torch.int64)
+    assert torch.equal(numbers.places(y)[:, 0], expected)
+    assert torch.equal(numbers.places(y.float().double())[:, 0], expected)
+    beyond = numbers.places(torch.tensor([[-50.0], [50.0]], dtype=torch.float64))[:, 0]
+    assert beyond.tolist() == ([0, len(x) - 1] if number.step else [0, 0])
+
+
+def test_a_number_that_is_always_there_has_the_same_axis() -> None:
+    optional = Number(0, 40, step=1.0, mean=13.0, std=9.0, optional=True)
+    always, x = optional.always(), values(optional)
+    assert (always.optional, optional.optional) == (False, True)
+    there = torch.ones(len(x), 1, dtype=torch.float64)
+    both = Numbers([Number(0, 1, step=1.0, shares=(0.4, 0.6)), optional])
+    assert torch.equal(Numbers([always]).forward(x)[:, 0], both.forward(torch.cat([there, x], 1))[:, 1])
+    assert always.always() is always
+    changed = Number(0, 4, step=1.0, shares=(0.2,) * 5)
+    changed.optional = True  # as where a table is looked at
+    assert not changed.always().optional
+    assert changed.always().shares == changed.shares
+
+
 def test_values_beyond_the_range_own_what_others_do() -> None:
     numbers = Numbers([AXES["counted"]])
     y = numbers.forward(torch.tensor([[-3.0], [45.0]], dtype=torch.float64))

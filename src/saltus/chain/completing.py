@@ -120,7 +120,7 @@ def _some(chain: Chain, y: Tensor, known: Tensor, draws: int, within: dict[int, 
     uniform = chain.noise(seed, first, n).at(_AGAIN).uniform("resampled").to(y.device)
     picked = (resampled(log_weight, draws, uniform) + torch.arange(n, device=y.device)[:, None] * log_weight.shape[1]).flatten()
     transition = Transition(z[picked], 0.0, chain.levels.last)
-    filled: Tensor = kernel.fill(transition, proposed[picked], told[picked], fresh)[0]
+    filled: Tensor = kernel.fill(transition, proposed[picked], told[picked], fresh.uniform("decoder", y.shape[1:]))[0]
     return filled.reshape(n, draws, -1)
 
 
@@ -137,7 +137,9 @@ def _proposals(
     log_weight = (-0.5 * z.square() - 0.5 * math.log(math.tau) - here).double().sum(1)
     transition = Transition(z, 0.0, t)
     log_weight = log_weight + kernel.log_prob(transition, y, known)
-    y, known, log_chance = kernel.fill(transition, y, known, noise.at(0), which=sorted(within), within=within)
+    y, known, log_chance = kernel.fill(
+        transition, y, known, noise.at(0).uniform("decoder", y.shape[1:]), which=sorted(within), within=within
+    )
     return z, y, known, (log_weight + log_chance).unflatten(0, (n, each))
 
 

@@ -2,13 +2,14 @@ r"""A step to the rows of a table that takes one number after another, in any or
 
 .. math:: p(y \mid z_t) = \prod_i p(y_i \mid y_{o(1)}, \dots, y_{o(i-1)}, z_t)
 
-One network gives each factor: it is told which numbers are known, whichever they are (`saltus.networks.masked`).  It learns by
-leaving out numbers: of a row of E numbers it is told k, and
+One network gives each factor: it is told which numbers are known, whichever they are (`saltus.kernels.masked`).  It learns by
+leaving out numbers: of a row of E numbers it is told k from 0 to E - 1, and
 
 .. math:: \frac{E}{E - k} \sum_{i \text{ unknown}} -\ln p(y_i \mid \text{known})
 
-has the bound of a random order as its mean over k and the numbers that are told (Hoogeboom et al. 2022,
-https://arxiv.org/abs/2110.02037).  Half of the rows are told the first k numbers, as draws are, and half are told any.
+has the cost of a random order as its mean over k and the numbers that are told (Hoogeboom et al. 2022,
+https://arxiv.org/abs/2110.02037), where no number is optional.  Half of the rows are told any k numbers, and half the first k, as draws are.
+Whoever is told what is in a cell is told that it is there; and what is absent, and said to be, counts as told.
 
 The bound of the step is exact for the order of the columns.  Any other question is the same network in another order: what is missing
 given what is there, or how likely each number is given all others.
@@ -26,12 +27,12 @@ from torch import Tensor
 from saltus.errors import SaltusError
 from saltus.kernels.denoiser import scales
 from saltus.kernels.kernel import Explanation, Kernel, Terms, Weights, weighted
+from saltus.kernels.masked import MaskedNetwork
 from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.setup import Setup
 from saltus.kernels.transition import Pair, Transition
-from saltus.likelihoods import ColumnsHead, Number, NumberLaws, Within
+from saltus.likelihoods import ColumnsHead, Number, NumberLaws, Row, Within
 from saltus.networks import Condition, ImageCondition
-from saltus.networks.masked import MaskedNetwork
 from saltus.process import Noise
 
 __all__ = ["AutoregressiveKernel"]
@@ -118,7 +119,7 @@ class AutoregressiveKernel(Kernel):
     def sample(self, transition: Transition, noise: Noise, sampling: Sampling = DEFAULT) -> Tensor:
         """A draw of y, whatever `sampling.final` says: modes would make columns narrower than they are."""
         y = torch.zeros_like(transition.z_t)
-        return self.fill(transition, y, torch.zeros_like(y, dtype=torch.bool), noise)[0]
+        return self.fill(transition, y, torch.zeros_like(y, dtype=torch.bool), noise.uniform("decoder", self.event_shape))[0]
 
     def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:
         """{"decoder": -ln p(y | z_t)}, (B,) nats, in the order of the columns."""
@@ -136,8 +137,13 @@ class AutoregressiveKernel(Kernel):
         return weighted({"decoder": -each.sum(1) * (known.shape[1] / unknown)}, weights)
 
     def log_prob(self, transition: Transition, y: Tensor, known: Tensor) -> Tensor:
-        """ln p(y_K | z_t) of the known numbers K alone, (B,) nats, for y and `known` (B, E)."""
-        row, total = self.laws.row(y), y.new_zeros(len(y))
+        """ln p(y_K | z_t) of the known numbers K alone, one after another, (B,) nats.
+
+        Args:
+            transition: to data.
+            y, known: (B, E); y is anything where it is not known, and an optional number is known only with the one before it.
+        """
+        row, total = self._row(y, known), y.new_zeros(len(y))
         h = self._begin(transition)
         for j in range(y.shape[1]):
             if known[:, j].any():
@@ -152,10 +158,10 @@ class AutoregressiveKernel(Kernel):
 
         Args:
             transition: to data.
-            y, known: (B, E).
+            y, known: as for `log_prob`.
             unit: N(0, 1) noise (B, E), in place of the number of z_t that comes from y_j.
         """
-        row, found = self.laws.row(y), torch.zeros_like(y)
+        row, found = self._row(y, known), torch.zeros_like(y)
         h = self._begin(transition) + self.network.told(row, known)
         for j in range(y.shape[1]):
             if not known[:, j].any():
@@ -174,7 +180,7 @@ class AutoregressiveKernel(Kernel):
         transition: Transition,
         y: Tensor,
         known: Tensor,
-        noise: Noise,
+        uniform: Tensor,
         *,
         which: Sequence[int] | None = None,
         within: Mapping[int, Within] | None = None,
@@ -183,17 +189,17 @@ class AutoregressiveKernel(Kernel):
 
         Args:
             transition: to data.
-            y, known: (B, E); y is anything where it is not known.
-            noise: of the rows.
-            which: the numbers that are drawn; all unless given.
+            y, known: as for `log_prob`.
+            uniform: in (0, 1), (B, E) float64: what numbers are drawn by.
+            which: the numbers that are drawn, increasing; all unless given.
             within: where a number may be.
 
         Returns:
             y, which of its numbers are known now, and ln of the probability that those drawn are where they may be, (B,) nats.
         """
-        uniform = noise.uniform("decoder", self.event_shape).to(y.device)
+        uniform = uniform.to(y.device)
         y, known, log_chance = y.clone(), known.clone(), torch.zeros(len(y), dtype=torch.float64, device=y.device)
-        h = self._begin(transition) + self.network.told(self.laws.row(torch.where(known, y, 0.0)), known)
+        h = self._begin(transition) + self.network.told(self._row(y, known), known)
         for j in range(y.shape[1]) if which is None else which:
             unknown = ~known[:, j]
             if not unknown.any():
@@ -201,12 +207,15 @@ class AutoregressiveKernel(Kernel):
             parameters = self.network.parameters_of(self.network.hidden(h), j)
             drawn, chance = self.laws.draw(j, parameters, uniform[:, j], (within or {}).get(j))
             absent = self._absent(j, y)
-            settled = torch.where(absent, 0.0, self.laws.settled(j, drawn)).to(y)
-            y[:, j] = torch.where(unknown, settled, y[:, j])
+            y[:, j] = torch.where(unknown, torch.where(absent, 0.0, drawn).to(y), y[:, j])
             log_chance = log_chance + torch.where(unknown & ~absent, chance, 0.0)
             known[:, j] = True
             h = h + self.network.told_of(j, self.laws.row_of(j, y[:, j], absent), unknown)
         return y, known, log_chance
+
+    def _row(self, y: Tensor, known: Tensor) -> Row:
+        """What rows hold where they are known."""
+        return self.laws.row(torch.where(known, y, 0.0))
 
     def _absent(self, j: int, y: Tensor) -> Tensor:
         """Where rows say that the number j is absent, (B,) bool."""

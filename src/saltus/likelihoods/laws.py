@@ -33,6 +33,7 @@ _FAR = 1e3  # where an open interval ends: no component is as wide
 _APART, _OFFSET, _LOG_WIDTH = 1.5, 2.0, -1.5  # how components lie and how wide they are where the network says 0
 _MOST_LOG = (-7.0, 3.0)  # of the logarithm of a width
 _INSIDE = 1e-12  # of a uniform number from its ends
+_LEAST_WIDTH = 2.0**-52  # of what a value owns, where float64 no longer tells its ends apart
 
 Within = Sequence[tuple[float, float]]
 """Intervals of the axis of y, which do not overlap."""
@@ -89,7 +90,7 @@ class NumberLaws:
             self._least = (least * _OUTLIER_WIDTH).to(torch.float32)
 
     def start(self) -> Tensor:
-        """Parameters that say of few values how often they come, and of other numbers N(0, 1) about; (P,)."""
+        """Parameters that say of few values how often they come, where that is told, and of other numbers N(0, 1) about; (P,)."""
         with torch.device("cpu"):  # also where a module is made without memory
             found = [self._shares[self.few.index(j)][:n].log() if j in self.few else torch.zeros(n) for j, n in enumerate(self.sizes)]
             return torch.cat(found)
@@ -102,19 +103,16 @@ class NumberLaws:
         """What the number j of rows is, (B,), where it is not absent."""
         return _row(y[:, None], self._alone[j], absent[:, None])
 
-    def settled(self, j: int, y: Tensor) -> Tensor:
-        """The number j of rows, (B,) float64, where values are."""
-        return self._alone[j].settled(y[:, None])[:, 0]
-
-    def log_prob(self, parameters: Tensor, row: Row, unknown: Tensor) -> Tensor:
+    def log_prob(self, parameters: Tensor, row: Row, unknown: Tensor | None = None) -> Tensor:
         """ln of the mass or density of each number that is unknown, (B, E) nats, and 0 of others.
 
         Args:
             parameters: of all numbers, (B, P).
             row: what they are.
-            unknown: which are asked for, (B, E) bool; absent ones cost nothing.
+            unknown: which are asked for, (B, E) bool, all unless given; absent ones cost nothing.
         """
-        found, (few, many), asked = torch.zeros_like(row.y), self._split(parameters), unknown & ~row.absent
+        found, (few, many) = torch.zeros_like(row.y), self._split(parameters)
+        asked = ~row.absent if unknown is None else unknown & ~row.absent
         if self.few:
             which = torch.tensor(self.few, device=row.y.device)
             found = found.index_copy(1, which, self._log_few(few, self._shares.to(few), row.place[:, which]))
@@ -149,7 +147,8 @@ class NumberLaws:
             within: where it may be; None for anywhere.
 
         Returns:
-            y (B,) float64, on a value where values are counted, and (B,) nats; without a chance y is anything and the logarithm -inf.
+            y (B,) float64, in the range of the number and on a value where values are counted, and (B,) nats; without a chance y is
+            anything, and the logarithm -inf.
         """
         if j in self.few:
             share = self._shares[self.few.index(j)][: self._counts[j]].double().to(parameters.device)
@@ -159,7 +158,8 @@ class NumberLaws:
             chances = chances * allowed.to(chances)
             k = _choose(chances, uniform)[0]
             return middles.to(parameters.device)[k], chances.sum(1).log()
-        return self._draw_many(j, parameters, uniform, within)
+        y, log_chance = self._draw_many(j, parameters, uniform, within)
+        return self._alone[j].settled(y[:, None])[:, 0], log_chance
 
     def middles(self, j: int) -> Tensor:
         """y of the values of a number that has few, (V,) float64."""
@@ -172,7 +172,7 @@ class NumberLaws:
         log_share = torch.cat([log_share + math.log1p(-_OUTLIERS), ends + math.log(_OUTLIERS)], 1)
         centre, width = torch.cat([centre, ends], 1), torch.cat([width, ends + _OUTLIER_WIDTH], 1)
         intervals = torch.tensor(list(within or [(-_FAR, _FAR)]), dtype=torch.float64, device=parameters.device)
-        below, above = (intervals[:, side].clamp(-_FAR, _FAR) - centre[..., None] for side in (0, 1))  # (B, M, R)
+        below, above = (intervals[:, side].clamp(-_FAR, _FAR) - centre[..., None] for side in (0, 1))  # (B, K, R)
         below, above = below / width[..., None], above / width[..., None]
         flip = below + above > 0  # in the upper tail sigmoids would round to 1
         low, high = torch.where(flip, -above, below), torch.where(flip, -below, above)
@@ -229,14 +229,14 @@ def _log_logistic(below: Tensor, above: Tensor, apart: Tensor, width: Tensor, co
 def _row(y: Tensor, on: Numbers, absent: Tensor) -> Row:
     exact = y.double()
     below, above, counted = on.cells(exact)
-    low, high, width = below.clamp(min=-_FAR).to(y), above.clamp(max=_FAR).to(y), (above - below).clamp(max=2 * _FAR).to(y)
+    low, high, width = below.clamp(min=-_FAR).to(y), above.clamp(max=_FAR).to(y), (above - below).clamp(_LEAST_WIDTH, 2 * _FAR).to(y)
     return Row(y, on.places(exact), low, high, width, counted, absent)
 
 
 def _shares(number: Number, n: int, most: int) -> Tensor:
-    """How often the values of a number come, (most,), with 0 for those that it has not."""
+    """How often the values of a number come, (most,), all alike where that is not told, with 0 for those that it has not."""
     found = torch.zeros(most)
-    found[:n] = torch.tensor(number.shares) if number.shares else 1 / n
+    found[:n] = torch.tensor(number.shares, dtype=torch.float64) / sum(number.shares) if number.shares else 1 / n
     return found
 
 

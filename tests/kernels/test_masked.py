@@ -1,0 +1,75 @@
+"""The network that is told some numbers of a row: each adds its own, what is unknown or absent nothing, and y has all its digits."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from saltus.errors import SaltusError
+from saltus.kernels.masked import MaskedNetwork
+from saltus.likelihoods import Number, NumberLaws
+from saltus.networks import VectorCondition
+from tests.helpers.checks import assert_one_sentence
+from tests.helpers.rows import EVERY, NUMBERS, rows_of
+from tests.helpers.stubs import randomise
+
+LAWS = NumberLaws(NUMBERS)
+
+
+def network(laws: NumberLaws = LAWS, **options: object) -> MaskedNetwork:
+    torch.manual_seed(0)
+    made = MaskedNetwork(laws, width=16, **options)  # type: ignore[arg-type]
+    randomise(made)
+    return made.double()
+
+
+@torch.no_grad()
+def test_what_is_told_is_the_sum_of_what_each_known_number_adds() -> None:
+    made, y = network(), rows_of(EVERY)
+    row, known = LAWS.row(y), torch.rand(y.shape, generator=torch.Generator().manual_seed(0)) < 0.5
+    each = [made.told_of(j, row.of(slice(j, j + 1)), known[:, j]) for j in range(4)]
+    assert torch.allclose(made.told(row, known), torch.stack(each).sum(0), atol=1e-12)
+    for j in range(4):
+        assert not each[j][~known[:, j]].any()
+        seen = each[j][known[:, j] & ~row.absent[:, j]]
+        assert bool(seen.any(1).all())
+    assert not each[2][row.absent[:, 2]].any()
+
+
+@torch.no_grad()
+def test_different_values_add_different_things() -> None:
+    """Each of few values its own; of many those that lie close too, and far beyond the range of the features."""
+    made, x = network(), EVERY[EVERY[:, 0] == 0]
+    x = x[:70].clone()  # missing cells, each of the seventy values
+    row, known = LAWS.row(rows_of(x)), torch.tensor([False, False, False, True]).expand(70, -1)
+    added = made.told(row, known)
+    apart = torch.cdist(added, added) + torch.eye(70)
+    assert float(apart.min()) > 1e-3
+    wide = network(NumberLaws([Number(-1e6, 1e6)]))
+    far = torch.tensor([[8.0], [9.0]], dtype=torch.float64)
+    one, other = wide.told(wide.laws.row(far), torch.ones(2, 1, dtype=torch.bool))
+    assert not torch.allclose(one, other, atol=1e-3)
+
+
+@torch.no_grad()
+def test_parameters_of_a_number_are_its_part_of_all() -> None:
+    made = network()
+    hidden = made.hidden(torch.randn(5, 16, generator=torch.Generator().manual_seed(0)).double())
+    parts = [made.parameters_of(hidden, j) for j in range(4)]
+    assert [part.shape[1] for part in parts] == LAWS.sizes
+    assert torch.allclose(torch.cat(parts, 1), made.out(hidden), atol=1e-12)
+
+
+@torch.no_grad()
+def test_it_begins_with_what_is_known_of_the_columns_whatever_it_is_told() -> None:
+    made = MaskedNetwork(LAWS, width=16, condition=VectorCondition(3))
+    z, vector = torch.randn(4, 4), torch.randn(4, 3)
+    assert torch.allclose(made.out(made.hidden(made.begin(z, vector))), LAWS.start().expand(4, -1))
+    assert not torch.allclose(made.begin(z, vector), made.begin(z, None))
+
+
+@pytest.mark.parametrize(("options", "words"), [({"width": 2**20}, "width is 1048576"), ({"blocks": 0}, "blocks is 0")])
+def test_sizes_that_make_no_network(options: dict[str, int], words: str) -> None:
+    with pytest.raises(SaltusError) as caught:
+        MaskedNetwork(LAWS, **options)
+    assert_one_sentence(caught.value, words)
