@@ -8,8 +8,8 @@ leaving out numbers: of a row of E numbers it is told k from 0 to E - 1, and
 .. math:: \frac{E}{E - k} \sum_{i \text{ unknown}} -\ln p(y_i \mid \text{known})
 
 has the cost of a random order as its mean over k and the numbers that are told (Hoogeboom et al. 2022,
-https://arxiv.org/abs/2110.02037), where no number is optional.  Half of the rows are told any k numbers, and half the first k, as draws are.
-Whoever is told what is in a cell is told that it is there; and what is absent, and said to be, counts as told.
+https://arxiv.org/abs/2110.02037), where no number is optional.  Half of the rows are told any k numbers, and half the
+first k, as draws are.  Whoever is told what is in a cell is told that it is there; and what is absent, and said to be, counts as told.
 
 The bound of the step is exact for the order of the columns.  Any other question is the same network in another order: what is missing
 given what is there, or how likely each number is given all others.
