@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from saltus.data.columns import CategoryColumn, Column, MissingColumn
+from saltus.data.determined_columns import DeterminedColumn
 from saltus.data.encoding import OnNumbers, check_kind
 from saltus.data.layout import Array, Layout
 from saltus.data.values import as_integers
@@ -22,14 +23,14 @@ _FLOOR = 0.01  # standard deviations of a column: without a floor, columns with 
 
 
 class Columns(OnNumbers):
-    """Rows (N, d) of cells, one kind for each column; y has a number, or more, for each.
+    """Rows (N, d) of cells, one kind for each column; y has a number, or more, for each that does not follow from others.
 
     Args:
         columns: their kinds, (d,).
         dtype: of raw values, integers, floats or "bool".
 
     Raises:
-        SaltusError: if there are no columns, or the type is another.
+        SaltusError: if there are no columns, or the type is another, or a column follows from one that is not modelled.
     """
 
     _kinds = "biuf"
@@ -39,6 +40,12 @@ class Columns(OnNumbers):
         if self.dtype.kind not in self._kinds:
             raise SaltusError(f"a table of type {dtype} was given; expected integers, floats or bool: convert it to numbers")
         self.columns = list(columns)
+        self._determined = {j: column for j, column in enumerate(columns) if isinstance(column, DeterminedColumn)}
+        modelled = set(range(len(columns))) - set(self._determined)
+        if strange := [j for j, column in self._determined.items() if not set(column.sources) <= modelled]:
+            raise SaltusError(
+                f"column {strange[0]} follows from columns that are not modelled; expected modelled ones: copy the file again"
+            )
         numbers = [number for column in columns for number in column.axes]
         self._event_shape = (len(numbers),)
         self._first = np.cumsum([len(column.axes) for column in columns])[:-1]  # of each column but the first
@@ -49,11 +56,29 @@ class Columns(OnNumbers):
     @property
     def categories(self) -> tuple[tuple[str, ...], ...]:
         """Of each column, those that its cells are places of."""
-        plain = (column.column if isinstance(column, MissingColumn) else column for column in self.columns)
-        return tuple(column.categories if isinstance(column, CategoryColumn) else () for column in plain)
+        return tuple(_categories(column) for column in self.columns)
+
+    @property
+    def determined(self) -> dict[int, DeterminedColumn]:
+        """The columns that follow from others, by their places."""
+        return dict(self._determined)
 
     def log_jacobian(self, y: Tensor) -> Tensor:
         return self._numbers.log_jacobian(y.double()).sum(1)
+
+    def surprise(self, raw: Array) -> Array:
+        """As of every encoding: of the columns that follow from others, which y does not hold."""
+        found: Array = self.surprise_by_column(raw).sum(1)
+        return found
+
+    def surprise_by_column(self, raw: Array) -> Array:
+        """-ln p of the cells of each column that follows from others, given those that it follows from, of rows (N, d): nats (N, d), 0 for
+        columns that are modelled."""
+        return self._by_column(raw, lambda column, cells, sources: column.surprise(cells, sources))
+
+    def disagreeing(self, raw: Array) -> Array:
+        """Which cells of rows (N, d) are others than came with the same sources in training, (N, d) bool.  They are not in y."""
+        return self._by_column(raw, lambda column, cells, sources: column.known(sources) & ~column.agrees(cells, sources)) > 0
 
     def summary(self) -> str:
         kinds = Counter(column.kind for column in self.columns)
@@ -76,8 +101,25 @@ class Columns(OnNumbers):
     def _backward(self, y: Array) -> Array:
         numbers = self._numbers.inverse(torch.from_numpy(y)).numpy()
         parts = np.split(numbers, self._first, axis=1)
-        cells = np.stack([column.cells(part) for column, part in zip(self.columns, parts, strict=True)], axis=1)
+        cells = np.empty((len(y), len(self.columns)))
+        for j, (column, part) in enumerate(zip(self.columns, parts, strict=True)):
+            if j not in self._determined:
+                cells[:, j] = column.cells(part)
+        for j, follower in self._determined.items():
+            cells[:, j] = follower.written(cells[:, list(follower.sources)])
         if self.dtype.kind in "iu":
             cells = as_integers(cells, self.dtype)
         raw: Array = cells.astype(self.dtype)
         return raw
+
+    def _by_column(self, raw: Array, measure: Callable[[DeterminedColumn, Array, Array], Array]) -> Array:
+        found = np.zeros(raw.shape)
+        for j, column in self._determined.items():
+            found[:, j] = measure(column, raw[:, j].astype(np.float64), raw[:, list(column.sources)].astype(np.float64))
+        return found
+
+
+def _categories(column: Column) -> tuple[str, ...]:
+    while isinstance(column, MissingColumn | DeterminedColumn):
+        column = column.column
+    return column.categories if isinstance(column, CategoryColumn) else ()
