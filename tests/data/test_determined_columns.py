@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from saltus.data import CategoryColumn, MappedColumn, MissingColumn, NumberColumn
+from saltus.data import CategoryColumn, MappedColumn, MissingColumn, NumberColumn, PairedColumn
 from saltus.likelihoods import Number
 
 NAN = math.nan
@@ -92,3 +92,51 @@ def test_the_sources_of_a_cell_are_those_that_it_came_with() -> None:
 def test_a_table_has_a_value_for_each_key(keys: list[float | None], values: list[float | None], options: dict[str, object]) -> None:
     with pytest.raises((ValueError, TypeError)):
         mapped(keys, values, **options)  # type: ignore[arg-type]
+
+
+def paired(**options: object) -> PairedColumn:
+    """By column 2, which holds numbers, and column 0, which holds categories: three pairs of (1, 4), (1, 7), (5, 4) and a missing one."""
+    given = {"named": [False, True], "pairs": [0, 1, 2, 4], "values": [3, 8, 4, None], "guesses": [8, 4, None], "others": 3} | options
+    given = {"keys": [[1, 5, None], [4, 7]], "usual": 6, "repeats": 98, "agreeing": 0.25} | given
+    return PairedColumn(kind(), [2, 0], given.pop("keys"), given.pop("named"), **given)  # type: ignore[arg-type]
+
+
+def test_a_pair_determines_and_its_first_cell_guesses() -> None:
+    column = paired()
+    sources = np.array([[1, 4], [1, 7], [5, 4], [NAN, 4], [4.5, 4], [5, 7], [1, 5], [NAN, 7]])
+    assert column.known(sources).tolist() == [True] * 4 + [False] * 4
+    np.testing.assert_array_equal(column.written(sources), [3, 8, 4, NAN, 4, 4, 8, NAN])
+    assert PairedColumn(kind(), [2, 0], [[1, 5], [4]], [True, True], [0], [3], [8, 4], 6, 3, 9, 0.5).written(
+        np.array([[2.0, 4.0], [5.0, 9.0]])
+    ).tolist() == [6, 4]
+    assert column.said(["from", "miles", "to"]) == "by from and to"
+    assert (column.sources, column.axes, column.kind) == ((2, 0), (), "determined")
+    np.testing.assert_array_equal(column.sources_of(8), [[1, 7]])
+    np.testing.assert_array_equal(column.sources_of(NAN), [[NAN, 4]])
+    assert column.sources_of(9).shape == (0, 2)
+
+
+@pytest.mark.parametrize("sources", [[1, 4], [5, 7], [9, 9]], ids=str)
+def test_probabilities_given_a_pair_sum_to_one(sources: list[float]) -> None:
+    column = paired(values=[3, 8, 4, 8], guesses=[8, 4, 8], usual=8)
+    cells = np.array([3.0, 8.0, 4.0, 99.0])  # 99 stands for all that never came
+    costs = column.surprise(cells, np.array([sources] * 4))
+    assert abs(np.exp(-costs).sum() - 1) < 1e-12
+    assert float(np.exp(-costs).max()) == pytest.approx(0.99 if sources == [1, 4] else 0.75 / 3)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"pairs": [0, 1, 2]},
+        {"pairs": [0, 2, 1, 4]},
+        {"pairs": [0, 1, 2, 6]},
+        {"pairs": [-1, 1, 2, 4]},
+        {"guesses": [8, 4]},
+        {"keys": [[1, 5, None]]},
+        {"others": 0},
+    ],
+)
+def test_pairs_are_of_their_keys(options: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="expected"):
+        paired(**options)

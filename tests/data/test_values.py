@@ -30,11 +30,14 @@ def test_integers_stay_within_their_type(name: str) -> None:
 
 def test_known_cells_are_told_from_others_and_from_missing_ones() -> None:
     known = KnownCells([-1.0, 0.5, 4.0, None])
-    cells = np.array([4.0, -1.0, 0.5 + 1e-9, 0.6, 3.0, 99.0, np.nan])
+    cells = np.array([4.0, -1.0, 0.5 + 1e-9, 0.501, 3.0, 99.0, np.nan])
     assert known.places(cells).tolist() == [2, 0, 1, NONE, NONE, NONE, 3]
     assert known.nearest(cells).tolist() == [2, 0, 1, 1, 2, 2, 3]
     np.testing.assert_array_equal(known.cells, [-1, 0.5, 4, np.nan])
     assert len(known) == 4
+    large = KnownCells([2.0**31, 2.0**31 + 60])
+    assert large.places(2.0**31 + np.array([0.0, 0.1, 1.0, 59.0, 60.0])).tolist() == [0, 0, NONE, NONE, 1]
+    assert KnownCells([1e-9, 2e-9]).places(np.array([1e-9, 1.5e-9, np.float32(2e-9)])).tolist() == [0, NONE, 1]
     whole = KnownCells([2.0])
     assert whole.places(np.array([2.0, 2.5, np.nan])).tolist() == [0, NONE, NONE]
     assert whole.nearest(np.array([-9.0, np.nan])).tolist() == [0, NONE]

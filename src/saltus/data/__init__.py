@@ -5,7 +5,7 @@ from saltus.data.cells import DTYPES, TEXT, as_arrow
 from saltus.data.columns import CategoryColumn, Column, ListedColumn, MissingColumn, NumberColumn, StepColumn
 from saltus.data.conditions import Conditions, Labels
 from saltus.data.dataset import DataSet
-from saltus.data.determined_columns import DeterminedColumn, MappedColumn
+from saltus.data.determined_columns import DeterminedColumn, MappedColumn, PairedColumn
 from saltus.data.encoding import Encoding, Standardised
 from saltus.data.inspection import Inspection, inspect
 from saltus.data.items import Examples, Items, subsample
@@ -39,6 +39,7 @@ __all__ = [
     "MappedColumn",
     "MissingColumn",
     "NumberColumn",
+    "PairedColumn",
     "Preparation",
     "Standardised",
     "StepColumn",

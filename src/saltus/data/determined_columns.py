@@ -23,7 +23,7 @@ from saltus.data.layout import Array
 from saltus.data.values import NONE, KnownCells
 from saltus.likelihoods import Number
 
-__all__ = ["DeterminedColumn", "MappedColumn"]
+__all__ = ["DeterminedColumn", "MappedColumn", "PairedColumn"]
 
 
 class DeterminedColumn(Column):
@@ -81,8 +81,43 @@ class DeterminedColumn(Column):
         """The cells of the sources that came with a cell of this column: (k,) of one source, (k, s) of several; none if it never came."""
 
 
-class MappedColumn(DeterminedColumn):
-    """A column that follows from one other, by a table of what came with each of its values.
+class _Tabled(DeterminedColumn):
+    """Cells that are written from a table: of cells that came, and of guesses for those that did not."""
+
+    def _fill(self, entries: Sequence[float | None], others: int, repeats: int, agreeing: float) -> None:
+        if others < 1 or repeats < 0 or not 0 < agreeing < 1:
+            raise ValueError(
+                f"{others} other cells, {repeats} repeats and a share of {agreeing:g}; expected 1 or more, 0 or more, in (0, 1)"
+            )
+        self._values = KnownCells(_increasing(entries))
+        self._entries = self._values.places(_cells(entries))
+        self._others, self._repeats, self._agreeing = others, repeats, agreeing
+
+    @abstractmethod
+    def _entry(self, sources: Array) -> Array:
+        """The place in the table for cells of the sources (n, s), (n,) int64."""
+
+    def written(self, sources: Array) -> Array:
+        found: Array = self._values.cells[self._entries[self._entry(sources)]]
+        return found
+
+    def agrees(self, cells: Array, sources: Array) -> Array:
+        found: Array = self._values.places(cells) == self._entries[self._entry(sources)]
+        return found
+
+    def surprise(self, cells: Array, sources: Array) -> Array:
+        chance = np.where(self.known(sources), 1 / (self._repeats + 2), 1 - self._agreeing)
+        found: Array = -np.log(np.where(self.agrees(cells, sources), 1 - chance, chance / self._others))
+        return found
+
+    def _with(self, cell: float, n: int) -> Array:
+        """Which of the first n entries are this cell, (n,) bool."""
+        found: Array = self._entries[:n] == self._values.places(np.array([cell]))
+        return found
+
+
+class MappedColumn(_Tabled):
+    """A column that follows from one other.
 
     A number that never came is taken for the nearest that did; to another cell belongs the most common one.
 
@@ -113,42 +148,95 @@ class MappedColumn(DeterminedColumn):
         repeats: int,
         agreeing: float,
     ) -> None:
-        if not keys or len(keys) != len(values) or others < 1 or repeats < 0 or not 0 < agreeing < 1:
-            raise ValueError(f"{len(keys)} keys and {len(values)} values, {others} others, a share of {agreeing:g}; expected a value a key")
+        if not keys or len(keys) != len(values):
+            raise ValueError(f"{len(keys)} keys and {len(values)} values; expected a value for each key, at least one")
         self.column, self.source, self.sources, self.named = column, source, (source,), named
-        self._keys, self._values = KnownCells(keys), KnownCells(_increasing([*values, usual]))
-        self._followers = self._values.places(_cells([*values, usual]))  # of each key, and of none
-        self._others, self._repeats, self._agreeing = others, repeats, agreeing
+        self._keys = KnownCells(keys)
+        self._fill([*values, usual], others, repeats, agreeing)
 
     def said(self, names: Sequence[str]) -> str:
         return f"by {names[self.source]}"
-
-    def written(self, sources: Array) -> Array:
-        found: Array = self._values.cells[self._following(sources)]
-        return found
-
-    def agrees(self, cells: Array, sources: Array) -> Array:
-        found: Array = self._values.places(cells) == self._following(sources)
-        return found
 
     def known(self, sources: Array) -> Array:
         found: Array = self._keys.places(sources[:, 0]) != NONE
         return found
 
-    def surprise(self, cells: Array, sources: Array) -> Array:
-        chance = np.where(self.known(sources), 1 / (self._repeats + 2), 1 - self._agreeing)
-        found: Array = -np.log(np.where(self.agrees(cells, sources), 1 - chance, chance / self._others))
+    def sources_of(self, cell: float) -> Array:
+        found: Array = self._keys.cells[self._with(cell, len(self._keys))]
         return found
+
+    def _entry(self, sources: Array) -> Array:
+        found: Array = self._keys.taken_for(sources[:, 0], self.named)  # `NONE` is the last entry
+        return found
+
+
+class PairedColumn(_Tabled):
+    """A column that follows from a pair of others.
+
+    A number that never came is taken for the nearest that did.  To a pair that never came belongs what came most often with its first cell,
+    or the most common cell where that never came.
+
+    Args:
+        column: its kind, as it would be on its own.
+        sources: the places of the two columns that determine it, of which the first tells more.
+        keys: of each of them the cells that it had, as for `MappedColumn`.
+        named: whether each of them holds categories.
+        pairs: those that came, increasing (k,): the place of the first cell times the number of second ones, and the place of the second.
+        values: its cell for each pair; None for a missing one.
+        guesses: that for each cell of the first column.
+        usual: its most common cell.
+        others, repeats, agreeing: as for `MappedColumn`, with pairs for values of the source.
+
+    Raises:
+        ValueError: if there are not two sources, pairs of their keys that increase, and a value for each; and as `MappedColumn`.
+    """
+
+    def __init__(
+        self,
+        column: Column,
+        sources: Sequence[int],
+        keys: Sequence[Sequence[float | None]],
+        named: Sequence[bool],
+        pairs: Sequence[int],
+        values: Sequence[float | None],
+        guesses: Sequence[float | None],
+        usual: float | None,
+        others: int,
+        repeats: int,
+        agreeing: float,
+    ) -> None:
+        if not len(sources) == len(keys) == len(named) == 2 or len(pairs) != len(values) or len(guesses) != len(keys[0]):
+            raise ValueError(f"{len(sources)} sources, {len(pairs)} pairs and {len(values)} values; expected 2, and a value for each pair")
+        self.column, self.sources, self.named = column, tuple(sources), tuple(named)
+        self._keys, self._pairs = [KnownCells(each) for each in keys], np.asarray(pairs, dtype=np.int64)
+        most = len(keys[0]) * len(keys[1])
+        if not (len(pairs) and (np.diff(self._pairs) > 0).all() and self._pairs[0] >= 0 and self._pairs[-1] < most):
+            raise ValueError(f"{len(pairs)} pairs of {most}; expected increasing ones, at least one")
+        self._fill([*values, *guesses, usual], others, repeats, agreeing)
+
+    def said(self, names: Sequence[str]) -> str:
+        return f"by {' and '.join(names[j] for j in sorted(self.sources))}"
+
+    def known(self, sources: Array) -> Array:
+        places = [keys.places(cells) for keys, cells in zip(self._keys, sources.T, strict=True)]
+        return self._found(*places)[1]
 
     def sources_of(self, cell: float) -> Array:
-        found: Array = self._keys.cells[self._followers[:-1] == self._values.places(np.array([cell]))]
+        first, second = np.divmod(self._pairs[self._with(cell, len(self._pairs))], len(self._keys[1]))
+        return np.stack([self._keys[0].cells[first], self._keys[1].cells[second]], 1)
+
+    def _entry(self, sources: Array) -> Array:
+        places = [keys.taken_for(cells, named) for keys, cells, named in zip(self._keys, sources.T, self.named, strict=True)]
+        entry, came = self._found(*places)
+        guess = np.where(places[0] == NONE, NONE, len(self._pairs) + places[0])  # `NONE` is the last entry
+        found: Array = np.where(came, entry, guess)
         return found
 
-    def _following(self, sources: Array) -> Array:
-        """The places of the cells that follow."""
-        key = self._keys.places(sources[:, 0]) if self.named else self._keys.nearest(sources[:, 0])
-        found: Array = self._followers[key]  # `NONE` is the last one
-        return found
+    def _found(self, first: Array, second: Array) -> tuple[Array, Array]:
+        """The entries of pairs of places, and which came, (n,) each."""
+        wanted = np.where((first == NONE) | (second == NONE), NONE, first * len(self._keys[1]) + second)
+        entry = np.minimum(np.searchsorted(self._pairs, wanted), len(self._pairs) - 1)
+        return entry, self._pairs[entry] == wanted
 
 
 def _cells(cells: Sequence[float | None]) -> Array:

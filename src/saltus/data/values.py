@@ -14,7 +14,8 @@ EXACT = 2**53
 """The integers up to here are those that float64 holds exactly."""
 NONE = -1
 """The place of a cell that is none of those that are known."""
-_SAME = 0.05  # of the distance to the next value: what rounding moves a cell by, and more
+_PRECISION, _APART, _WHOLE = 1e-6, 0.05, 0.25
+"""Which cells are a value: what float32 moves it by, and more, but less than so much of the way to the next value or whole number."""
 
 
 def nearest(values: Array, items: Array) -> Array:
@@ -46,8 +47,9 @@ class KnownCells:
         gaps = np.diff(self.values)
         if not (gaps > 0).all():
             raise ValueError(f"{len(cells)} cells that do not increase; expected increasing ones, and None as the last")
-        lonely = np.abs(self.values) if len(self.values) == 1 else np.full(len(self.values), np.inf)
-        self._room = np.minimum(np.append(gaps, lonely[-1:]), np.append(lonely[:1], gaps))  # to the next value, on either side
+        apart = np.concatenate([[np.inf], gaps, [np.inf]])
+        near = np.minimum(_APART * np.minimum(apart[:-1], apart[1:])[: len(self.values)], _PRECISION * np.abs(self.values))
+        self._near = np.where(self.values == np.rint(self.values), np.minimum(near, _WHOLE), near)
 
     def __len__(self) -> int:
         return len(self.values) + self.missing
@@ -64,9 +66,13 @@ class KnownCells:
         """The place of each of cells (n,) among them, int64; `NONE` for others."""
         found = self.nearest(cells)
         there = ~np.isnan(cells) & (found != NONE)
-        off = np.abs(self.values[found[there]] - cells[there]) > _SAME * self._room[found[there]]
+        off = np.abs(self.values[found[there]] - cells[there]) > self._near[found[there]]
         found[np.flatnonzero(there)[off]] = NONE
         return found
+
+    def taken_for(self, cells: Array, named: bool) -> Array:
+        """The place that stands for each of cells (n,): its own, and of a number, which is not named, the nearest."""
+        return self.places(cells) if named else self.nearest(cells)
 
     @property
     def cells(self) -> Array:
