@@ -12,7 +12,8 @@ B is taken to follow from A, which is one column or two whose values are counted
 
 Rows that are copies of others are counted once, unless most are: by copies every column follows from one whose values seldom repeat.
 
-Of columns that determine each other the first is kept.  All that follows from a column that follows is written from its root.
+Of columns that determine each other the first is kept.  All that follows from a column that follows is written from its root, which may get
+another axis (`saltus.data.determined_axes`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ import numpy as np
 
 from saltus.data.coded import Coded, CodedRows, is_named
 from saltus.data.columns import CategoryColumn, Column, MissingColumn
+from saltus.data.determined_axes import listed, with_orders
 from saltus.data.determined_columns import MappedColumn, PairedColumn
 from saltus.data.determined_pairs import Pair, chosen_pairs
 from saltus.data.layout import Array
@@ -57,7 +59,11 @@ def with_determined(columns: Sequence[Column], parts: Sequence[Array], train: Ar
         found[target] = _paired(target, pair, table, parts) if pair else _mapped(target, root, table, parts)
     for target, pair in pairs.items():
         found[target] = _paired(target, pair, table, parts)
-    return found
+    ill_guessed = {root for target, root in roots.items() if root not in pairs and _guessed(table, root, target) < 1 - _GUESSED}
+    ill_guessed |= {j for pair in pairs.values() if pair.guessed < 1 - _GUESSED for j in pair.sources}
+    for j in ill_guessed:
+        found[j] = listed(columns[j], [part[:, j] for part in parts], train[:, j])
+    return with_orders(found, train) if roots or pairs else found
 
 
 def _singles(table: CodedRows, needed: float) -> dict[int, list[int]]:
