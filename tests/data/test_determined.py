@@ -149,7 +149,7 @@ def accidents(chance: float, tables: int) -> int:
 
 def test_accidents_are_as_rare_as_is_said() -> None:
     """Four pairs of rows, and a coin for each row: all pairs agree, two in one way and two in the other, in 2.3% of the tables."""
-    tables, chance = 800, 0.5
+    tables, chance = 400, 0.5
     limit = chance * tables + STANDARD_ERRORS * math.sqrt(tables * chance * (1 - chance))
     assert 0.01 * tables < accidents(chance, tables) <= limit
     assert accidents(0.05, tables) == accidents(CHANCE, tables) == 0

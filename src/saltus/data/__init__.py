@@ -6,6 +6,7 @@ from saltus.data.columns import CategoryColumn, Column, ListedColumn, MissingCol
 from saltus.data.conditions import Conditions, Labels
 from saltus.data.dataset import DataSet
 from saltus.data.determined_columns import DeterminedColumn, MappedColumn, PairedColumn
+from saltus.data.determined_sums import SummedColumn
 from saltus.data.encoding import Encoding, Standardised
 from saltus.data.inspection import Inspection, inspect
 from saltus.data.items import Examples, Items, subsample
@@ -43,6 +44,7 @@ __all__ = [
     "Preparation",
     "Standardised",
     "StepColumn",
+    "SummedColumn",
     "TableKind",
     "as_arrow",
     "digits",

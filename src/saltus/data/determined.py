@@ -28,6 +28,7 @@ from saltus.data.columns import CategoryColumn, Column, MissingColumn
 from saltus.data.determined_axes import listed, with_orders
 from saltus.data.determined_columns import MappedColumn, PairedColumn
 from saltus.data.determined_pairs import Pair, chosen_pairs
+from saltus.data.determined_sums import Sum, SummedColumn, chosen_sums
 from saltus.data.layout import Array
 
 __all__ = ["CHANCE", "with_determined"]
@@ -51,19 +52,22 @@ def with_determined(columns: Sequence[Column], parts: Sequence[Array], train: Ar
     asked += math.comb(len(table.keyed), 2) * max(0, len(table.coded) - 2)
     needed = math.log(max(1, asked) / chance)
     roots = _roots(_singles(table, needed), table)
-    modelled = [j for j in table.coded if j not in roots]
+    sums = chosen_sums(table, [j for j in range(len(columns)) if j not in roots], needed)
+    modelled = [j for j in table.coded if j not in roots and j not in sums]
     pairs = chosen_pairs(table, modelled, needed, _GUESSED)
     found = list(columns)
     for target, root in roots.items():
         pair = pairs.get(root)
         found[target] = _paired(target, pair, table, parts) if pair else _mapped(target, root, table, parts)
+    for target, made in sums.items():
+        found[target] = _summed(target, made, table, parts)
     for target, pair in pairs.items():
         found[target] = _paired(target, pair, table, parts)
     ill_guessed = {root for target, root in roots.items() if root not in pairs and _guessed(table, root, target) < 1 - _GUESSED}
     ill_guessed |= {j for pair in pairs.values() if pair.guessed < 1 - _GUESSED for j in pair.sources}
-    for j in ill_guessed:
+    for j in ill_guessed - sums.keys():
         found[j] = listed(columns[j], [part[:, j] for part in parts], train[:, j])
-    return with_orders(found, train) if roots or pairs else found
+    return with_orders(found, train) if roots or pairs or sums else found
 
 
 def _singles(table: CodedRows, needed: float) -> dict[int, list[int]]:
@@ -152,6 +156,13 @@ def _paired(target: int, pair: Pair, table: CodedRows, parts: Sequence[Array]) -
         pair.repeats,
         pair.guessed,
     )
+
+
+def _summed(target: int, made: Sum, table: CodedRows, parts: Sequence[Array]) -> SummedColumn:
+    column = table.columns[target]
+    others = _others(column, [part[:, target] for part in parts])
+    repeats = max(0, len(table.different) - len(made.sources) - 1)
+    return SummedColumn(column, made.sources, made.weights, made.constant, made.digits, made.precision, others, repeats)
 
 
 def _cells(values: Coded, rows: Array) -> list[float | None]:

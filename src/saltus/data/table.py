@@ -30,7 +30,7 @@ class Columns(OnNumbers):
         dtype: of raw values, integers, floats or "bool".
 
     Raises:
-        SaltusError: if there are no columns, or the type is another, or a column follows from one that is not modelled.
+        SaltusError: if there are no columns, or the type is another, or columns follow from each other in a circle.
     """
 
     _kinds = "biuf"
@@ -40,12 +40,7 @@ class Columns(OnNumbers):
         if self.dtype.kind not in self._kinds:
             raise SaltusError(f"a table of type {dtype} was given; expected integers, floats or bool: convert it to numbers")
         self.columns = list(columns)
-        self._determined = {j: column for j, column in enumerate(columns) if isinstance(column, DeterminedColumn)}
-        modelled = set(range(len(columns))) - set(self._determined)
-        if strange := [j for j, column in self._determined.items() if not set(column.sources) <= modelled]:
-            raise SaltusError(
-                f"column {strange[0]} follows from columns that are not modelled; expected modelled ones: copy the file again"
-            )
+        self._determined = _in_order({j: column for j, column in enumerate(columns) if isinstance(column, DeterminedColumn)}, len(columns))
         numbers = [number for column in columns for number in column.axes]
         self._event_shape = (len(numbers),)
         self._first = np.cumsum([len(column.axes) for column in columns])[:-1]  # of each column but the first
@@ -60,7 +55,7 @@ class Columns(OnNumbers):
 
     @property
     def determined(self) -> dict[int, DeterminedColumn]:
-        """The columns that follow from others, by their places."""
+        """The columns that follow from others, by their places, each after those that it follows from."""
         return dict(self._determined)
 
     def log_jacobian(self, y: Tensor) -> Tensor:
@@ -117,6 +112,19 @@ class Columns(OnNumbers):
         for j, column in self._determined.items():
             found[:, j] = measure(column, raw[:, j].astype(np.float64), raw[:, list(column.sources)].astype(np.float64))
         return found
+
+
+def _in_order(determined: dict[int, DeterminedColumn], d: int) -> dict[int, DeterminedColumn]:
+    """Columns that follow from others, each after those that it follows from."""
+    known, ordered = set(range(d)) - set(determined), dict[int, DeterminedColumn]()
+    while len(ordered) < len(determined):
+        ready = {j: column for j, column in determined.items() if j not in ordered and set(column.sources) <= known}
+        if not ready:
+            stuck = min(determined.keys() - ordered.keys())
+            raise SaltusError(f"column {stuck} follows from what is not known; expected other columns, in no circle: copy the file again")
+        ordered |= ready
+        known |= set(ready)
+    return ordered
 
 
 def _categories(column: Column) -> tuple[str, ...]:
