@@ -80,6 +80,14 @@ class DeterminedColumn(Column):
     def sources_of(self, cell: float) -> Array:
         """The cells of the sources that came with a cell of this column: (k,) of one source, (k, s) of several; none if it never came."""
 
+    @abstractmethod
+    def sources_between(self, low: float, high: float) -> Array:
+        """The cells of its one source that came with numbers from `low` to `high`, (k,).
+
+        Raises:
+            SaltusError: if its cells have no order.
+        """
+
 
 class _Tabled(DeterminedColumn):
     """Cells that are written from a table: of cells that came, and of guesses for those that did not."""
@@ -92,6 +100,11 @@ class _Tabled(DeterminedColumn):
         self._values = KnownCells(_increasing(entries))
         self._entries = self._values.places(_cells(entries))
         self._others, self._repeats, self._agreeing = others, repeats, agreeing
+
+    def sources_between(self, low: float, high: float) -> Array:
+        self.column.between(low, high)  # which says so where there is no order
+        cells = self._values.cells
+        return np.concatenate([np.empty(0), *(self.sources_of(cell) for cell in cells[(cells >= low) & (cells <= high)].tolist())])
 
     @abstractmethod
     def _entry(self, sources: Array) -> Array:

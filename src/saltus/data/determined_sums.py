@@ -21,6 +21,7 @@ from saltus.data.coded import CodedRows
 from saltus.data.columns import CategoryColumn, Column, MissingColumn
 from saltus.data.determined_columns import DeterminedColumn
 from saltus.data.layout import Array
+from saltus.errors import SaltusError
 
 __all__ = ["Sum", "SummedColumn", "chosen_sums"]
 
@@ -93,6 +94,9 @@ class SummedColumn(DeterminedColumn):
         if len(self.sources) > 1:
             return np.empty((0, len(self.sources)))
         return np.array([(cell - self._sum.constant) / self._sum.weights[0]])
+
+    def sources_between(self, low: float, high: float) -> Array:
+        raise SaltusError("a range was given for a column that is a multiple of another; give the range of that one")
 
 
 @dataclass(frozen=True)
