@@ -53,14 +53,18 @@ def test_an_example_runs(example: str, tables: Path) -> None:
     if "ideal" in found:
         ideal = found["ideal"]
         assert isinstance(ideal, pd.DataFrame)
-        assert set(ideal["cut"]) == {"Ideal"} and ideal["price"].min() >= 5000
+        assert set(ideal["cut"]) == {"Ideal"}
+        assert ideal["price"].min() >= 5000
         shutil.rmtree(tables / "diamonds-model")
     if "whole" in found:
         whole = found["whole"]
-        assert isinstance(whole, pd.DataFrame) and not whole["Income"].isna().any()
+        assert isinstance(whole, pd.DataFrame)
+        assert not whole["Income"].isna().any()
     if "score" in found:
         score = found["score"]
-        assert isinstance(score, np.ndarray) and (score >= 0).all() and np.isfinite(score).all()
+        assert isinstance(score, np.ndarray)
+        assert (score >= 0).all()
+        assert np.isfinite(score).all()
 
 
 def test_the_page_has_an_example_of_each() -> None:

@@ -74,3 +74,18 @@ def test_what_cannot_be_learned_or_read_is_told_in_one_sentence(arguments: str, 
     assert done.code == code
     assert says in (done.stderr if code else done.stdout)
     assert not list(tmp_path.glob("*.png"))
+
+
+def test_columns_that_follow_from_others_are_told_in_one_line(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    fixed = rng.permutation(20) * 37
+    rows = [f"{rng.integers(0, 9)},{'abcdefghijklmnopqrst'[k]},{fixed[k]}" for k in rng.integers(0, 20, 400)]
+    (tmp_path / "a.csv").write_text("\n".join(["seats,destination,distance", *rows]))
+    done = saltus("data", "a.csv", cwd=tmp_path)
+    assert done.code == 0, done.stderr
+    assert "what others determine is not modelled but written from them: distance is determined by destination" in done.stdout.splitlines()
+    assert "a training learns rows of 3 columns: 1 categorical, 1 counted, 1 determined" in done.stdout
+    rows[0] = rows[0].rpartition(",")[0] + f",{fixed[0]}"  # the twin: each of two destinations is at two distances
+    rows[1] = rows[1].rpartition(",")[0] + f",{fixed[1]}"
+    (tmp_path / "b.csv").write_text("\n".join(["seats,destination,distance", *rows * 3]))
+    assert "determined" not in saltus("data", "b.csv", cwd=tmp_path).stdout

@@ -123,3 +123,20 @@ def test_rows_of_another_kind_are_told_in_one_sentence(model: TableModel) -> Non
         assert_one_sentence(caught.value, words)
     with pytest.raises(SaltusError, match="has not been fitted"):
         TableModel().sample(3)
+
+
+def test_columns_that_follow_from_others_do_so_in_every_row() -> None:
+    rng = np.random.default_rng(0)
+    city = rng.integers(0, 8, 400)
+    data = pd.DataFrame({"city": [f"city {k}" for k in city], "seats": rng.integers(0, 9, 400), "miles": 120.5 * ((3 * city) % 8)})
+    model = TableModel(time="2s", random_state=0).fit(data)
+    assert "miles is determined by city" in model.notes_[-1]
+    rows = model.sample(300)
+    known = dict(zip(data["city"], data["miles"], strict=True))
+    assert rows["city"].map(known).equals(rows["miles"])
+    wrong = data[:50].assign(miles=np.roll(data["miles"], 1)[:50])
+    cost = model.score_samples(data[:50]) - model.score_samples(wrong)
+    changed = (wrong["miles"] != data["miles"][:50]).to_numpy()
+    assert 0 < changed.sum() < 50
+    assert (cost[changed] > np.log(300)).all()
+    np.testing.assert_allclose(cost[~changed], 0, atol=1e-9)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import pytest
+import torch
 
 from saltus.chain import Chain
 from saltus.errors import SaltusError
@@ -31,6 +32,18 @@ def test_the_likelihood_is_the_chains_bound(name: str) -> None:
     floor = 0.01 if chain.kernel(1).head is None else 0.05  # of the data's encoding, where the chain has no head of its own
     expected = f"density in the units of the file, by a Gaussian whose standard deviation is at least {floor} of the data's"
     assert found.convention == expected
+
+
+def test_what_y_does_not_tell_is_a_term_of_its_own() -> None:
+    chain, y = chain_of("gaussian"), data_for("gaussian")
+    surprise = torch.arange(len(y), dtype=torch.float64)
+    plain, found = (likelihood(chain, y, table().encoding, surprise=nats) for nats in (None, surprise))
+    assert plain is not None
+    assert found is not None
+    assert "determined" not in plain.nats
+    assert found.nats == plain.nats | {"determined": pytest.approx((len(y) - 1) / 2)}
+    assert found.per_item == pytest.approx([nats + k for k, nats in enumerate(plain.per_item)])
+    assert found.total == pytest.approx(plain.total + (len(y) - 1) / 2)
 
 
 def test_a_chain_with_importance_samples_reports_its_bound_and_says_so() -> None:

@@ -78,12 +78,13 @@ def complete(
 
 
 @torch.no_grad()
-def given_others(chain: Chain, y: Tensor, *, seed: int = 0) -> Tensor:
-    """-ln p(y_j | all other numbers of the row), as far as one z_L of each row tells, (N, E) nats; 0 where a number is absent.
+def given_others(chain: Chain, y: Tensor, known: Tensor | None = None, *, seed: int = 0) -> Tensor:
+    """-ln p(y_j | all other known numbers of the row), as far as one z_L of each row tells, (N, E) nats; 0 where a number is absent.
 
     Args:
         chain: as for `complete`.
-        y: whole rows (N, E).
+        y: rows (N, E).
+        known: which of their numbers are known, (N, E) bool; all unless given.
         seed: of z_L.
 
     Raises:
@@ -94,10 +95,10 @@ def given_others(chain: Chain, y: Tensor, *, seed: int = 0) -> Tensor:
         for start in range(0, len(y), _AT_ONCE):
             part = y[start : start + _AT_ONCE]
             noise = chain.noise(seed, start, len(part))
-            z = _process.noised(part, t, noise.at(chain.levels.L).normal("z_t", part.shape[1:], like=part))
-            other = noise.normal("other", part.shape[1:], like=part)
-            known = torch.ones_like(part, dtype=torch.bool)
-            found.append(-kernel.log_prob_each(Transition(z, 0.0, t), part, known, other))
+            told = torch.ones_like(part, dtype=torch.bool) if known is None else known[start : start + _AT_ONCE]
+            unit = noise.at(chain.levels.L).normal("z_t", part.shape[1:], like=part)
+            z, other = torch.where(told, _process.noised(part, t, unit), unit), noise.normal("other", part.shape[1:], like=part)
+            found.append(-kernel.log_prob_each(Transition(z, 0.0, t), part, told, other))
     return torch.cat(found)
 
 

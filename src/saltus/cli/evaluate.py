@@ -159,6 +159,8 @@ def _run(
     _progress(f"the likelihood bound of {evaluator.n_real} {evaluator.part} items")
     eta = chosen.eta if chain.has_bound_at(chosen.eta) else 1.0
     options: dict[str, Any] = {"condition": condition, "importance_samples": importance_samples, "eta": eta, "processes": processes}
+    if items.surprise is not None:
+        options["surprise"] = subsample(items.surprise.test, MOST_ITEMS, seed=evaluator.seed)
     bound = likelihood(chain, evaluator.real, items.encoding, **options)
     few = None if condition is None else condition[:LATENT_ITEMS]
     weighted = bound.importance_samples if bound else None

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from saltus.errors import SaltusError
+from saltus.terminal import tell
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -50,7 +51,8 @@ def read_samples(place: Path, data: str | None, preparation: Preparation) -> tup
 
 def _encoded(place: Path, items: DataSet) -> Tensor:
     """The samples of a file or folder as items of a data set."""
-    from saltus.data import AS_GIVEN, read_items
+    from saltus.data import AS_GIVEN, Columns, read_items
+    from saltus.data.surprise import disagreement
 
     of_images = replace(items.preparation, array=None)
     raw = read_items(
@@ -63,7 +65,10 @@ def _encoded(place: Path, items: DataSet) -> Tensor:
         integers = encoding.dtype.name == "float64" and not encoding.layout.is_image  # as tables of integers are kept
         if encoding.dtype.kind == "f" and raw.dtype.kind != "f" and not integers:
             raise SaltusError(f"the array is of type {raw.dtype} where {encoding.dtype} was expected; convert it to the units of the data")
-        y = encoding.encode(encoding.layout.like(raw, encoding.shape))
+        raw = encoding.layout.like(raw, encoding.shape)
+        y = encoding.encode(raw)
+        if isinstance(encoding, Columns) and (words := disagreement(encoding.disagreeing(raw), items.columns)):
+            tell(f"of the samples {words}; distances are of the columns that are modelled and do not see it")
         if encoding.dtype.kind == "f" or not encoding.layout.is_image:  # of integers in images the encoding knows the range
             _check_range(y, items)
     except SaltusError as error:

@@ -186,7 +186,8 @@ def _report(chain: Chain, items: DataSet) -> tuple[dict[str, Any], list[str]]:
     condition = items.conditions_for(chain.condition, "validation")
     if len(items.validation) < 2:
         return {}, []
-    bound = likelihood(chain, items.validation, items.encoding, condition=condition)
+    surprise = None if items.surprise is None else items.surprise.validation
+    bound = likelihood(chain, items.validation, items.encoding, condition=condition, surprise=surprise)
     if bound is None:
         return {}, []
     few = None if condition is None else condition[:LATENT_ITEMS]

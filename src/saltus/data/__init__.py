@@ -5,6 +5,8 @@ from saltus.data.cells import DTYPES, TEXT, as_arrow, in_unit
 from saltus.data.columns import CategoryColumn, Column, ListedColumn, MissingColumn, NumberColumn, StepColumn
 from saltus.data.conditions import Conditions, Labels
 from saltus.data.dataset import DataSet
+from saltus.data.determined_columns import DeterminedColumn, MappedColumn, PairedColumn
+from saltus.data.determined_sums import SummedColumn
 from saltus.data.encoding import Encoding, Standardised
 from saltus.data.inspection import Inspection, inspect
 from saltus.data.items import Examples, Items, subsample
@@ -26,6 +28,7 @@ __all__ = [
     "Columns",
     "Conditions",
     "DataSet",
+    "DeterminedColumn",
     "Encoding",
     "Examples",
     "Inspection",
@@ -34,11 +37,14 @@ __all__ = [
     "Layout",
     "Listed",
     "ListedColumn",
+    "MappedColumn",
     "MissingColumn",
     "NumberColumn",
+    "PairedColumn",
     "Preparation",
     "Standardised",
     "StepColumn",
+    "SummedColumn",
     "TableKind",
     "as_arrow",
     "cells_in",

@@ -52,7 +52,9 @@ class ColumnCells:
     unfit: str = ""
 
 
-def cells_of(columns: Sequence[Any], name: str, *, known: Sequence[str] | None = None, any_values: bool = False) -> ColumnCells:
+def cells_of(
+    columns: Sequence[Any], name: str, *, known: Sequence[str] | None = None, any_values: bool = False, others: bool = False
+) -> ColumnCells:
     """The cells of a column, in all parts of the data.
 
     Args:
@@ -60,6 +62,7 @@ def cells_of(columns: Sequence[Any], name: str, *, known: Sequence[str] | None =
         name: for messages, and to tell numbers of rows.
         known: the categories that there may be; all that there are unless given.
         any_values: whether a column may be constant, or number rows: of samples, which are to be like the data.
+        others: whether a text that is none of the known categories counts as missing.
 
     Raises:
         SaltusError: for a text that is none of the known categories.
@@ -71,7 +74,7 @@ def cells_of(columns: Sequence[Any], name: str, *, known: Sequence[str] | None =
     if types.is_dictionary(kind) or any(is_text(kind) for is_text in (types.is_string, types.is_large_string, types.is_string_view)):
         if known is not None and not known:
             raise SaltusError(f"the column {in_one_line(name)} holds text where numbers were expected; convert it as before")
-        return _of_text(columns, name, known, any_values)
+        return _of_text(columns, name, known, any_values, others)
     if known:
         raise SaltusError(f"the column {in_one_line(name)} holds {kind} where text was expected; write its categories as before")
     if not (
@@ -121,7 +124,7 @@ def _of_times(column: Any) -> tuple[Array, str]:
     return cells.astype(np.float64) if column.null_count else cells, str(plain)
 
 
-def _of_text(columns: Sequence[Any], name: str, known: Sequence[str] | None, any_values: bool) -> ColumnCells:
+def _of_text(columns: Sequence[Any], name: str, known: Sequence[str] | None, any_values: bool, others: bool) -> ColumnCells:
     arrow, compute = needs("pyarrow", extra="tables"), needs("pyarrow.compute", extra="tables")
     ordered = tuple(map(str, columns[0].chunk(0).dictionary.to_pylist())) if arrow.types.is_dictionary(columns[0].type) else ()
     plain = [column.cast(arrow.string()) for column in columns]
@@ -135,7 +138,7 @@ def _of_text(columns: Sequence[Any], name: str, known: Sequence[str] | None, any
         if (often == 1).sum() > _OWN * often.sum():
             return ColumnCells(unfit="of text of its own in most rows")
     categories = tuple(known) if known is not None else (ordered or tuple(sorted(texts)))
-    if unknown := sorted(set(texts) - set(categories)):
+    if (unknown := sorted(set(texts) - set(categories))) and not others:
         row = next(k for k, text in enumerate(text for column in plain for text in column.to_pylist()) if text == unknown[0])
         raise SaltusError(
             f'the column {in_one_line(name)} holds "{in_one_line(unknown[0])}" in row {row}, which is none of its '

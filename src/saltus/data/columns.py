@@ -29,9 +29,11 @@ class Column(Configurable, ABC):
 
     Attributes:
         axes: of each number that it becomes.
+        sources: the places of the columns that its cells follow from; none of a column that is modelled.
     """
 
     axes: tuple[Number, ...]
+    sources: tuple[int, ...] = ()
 
     @property
     @abstractmethod

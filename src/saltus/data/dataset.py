@@ -20,6 +20,7 @@ from saltus.data.parts import PARTS, Parts, as_array, together
 from saltus.data.preparation import AS_GIVEN, Preparation
 from saltus.data.rule import check_items, encoding_for
 from saltus.data.split import places
+from saltus.data.surprise import Surprise, surprise_of
 from saltus.errors import SaltusError
 from saltus.networks.conditions import ClassCondition, Condition
 from saltus.oracles import Oracle
@@ -50,6 +51,7 @@ class DataSet:
             cells are places of, where it says.
         label: the name of a table's column of labels, where they are a condition.
         preparation: how the items were preprocessed.
+        surprise: what -ln p of the held-out items has more than y can tell; None where y tells all.
 
     Raises:
         SaltusError: if a part is empty, or is not of the encoding's event shape and float32; if its labels are not int64, one an
@@ -72,6 +74,7 @@ class DataSet:
     categories: tuple[tuple[str, ...], ...] = ()
     label: str = ""
     preparation: Preparation = AS_GIVEN
+    surprise: Surprise | None = None
 
     def __post_init__(self) -> None:
         for part in PARTS:
@@ -164,6 +167,7 @@ class DataSet:
             attributes = drawn.of(parts.attributes)
         kind, values = condition_on(condition, labels, attributes)
         encoding = encoding or encoding_for(parts, drawn.fitted)
+        surprise, told = surprise_of(encoding, drawn, parts.columns)
         return cls(
             name,
             encoding,
@@ -172,12 +176,13 @@ class DataSet:
             source=source,
             condition=kind,
             conditions=values,
-            notes=parts.notes + divided.notes + drawn.notes,
+            notes=parts.notes + divided.notes + drawn.notes + told,
             columns=parts.columns,
             dtypes=parts.dtypes,
             categories=parts.categories,
             label=parts.label,
             preparation=preparation,
+            surprise=surprise,
         )
 
     @property
@@ -219,7 +224,8 @@ class DataSet:
 
     @cached_property
     def fingerprint(self) -> str:
-        """16 hexadecimal digits, a hash of the encoding and of the bytes of all items in their order: equal for equal items."""
+        """16 hexadecimal digits, a hash of the encoding and of all items, byte by byte, in their order, and their surprise: equal for
+        equal items."""
         hashed = hashlib.blake2b(self.encoding.key.encode(), digest_size=_DIGEST)
         for y in (self.train, self.validation, self.test):
             if isinstance(y, Items):
@@ -228,6 +234,9 @@ class DataSet:
             hashed.update(str(tuple(y.shape)).encode())
             for start in range(0, len(y), _CHUNK):
                 hashed.update(y[start : start + _CHUNK].contiguous().numpy().astype("<f4", copy=False).data)
+        if self.surprise is not None:
+            for nats in (self.surprise.validation, self.surprise.test):
+                hashed.update(nats.numpy().astype("<f4").tobytes())
         return hashed.hexdigest()
 
     @property

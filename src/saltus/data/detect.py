@@ -24,6 +24,7 @@ import torch
 
 from saltus.data.bending import bend
 from saltus.data.columns import CategoryColumn, Column, ListedColumn, MissingColumn, NumberColumn, StepColumn
+from saltus.data.determined import with_determined
 from saltus.data.layout import Array
 from saltus.data.ordering import ordered
 from saltus.data.shares import gain_of_shares, shared
@@ -74,7 +75,7 @@ def columns_of(
         except (ValueError, OverflowError) as error:
             name = names[j] if names else j
             raise SaltusError(f"the values of column {name} are too huge for a standard deviation; drop or rescale what is huge") from error
-    return Columns(columns, train.dtype.name)
+    return Columns(with_determined(columns, parts, train), train.dtype.name)
 
 
 def _with_missing(column: Column, train: Array) -> MissingColumn:

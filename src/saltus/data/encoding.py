@@ -62,6 +62,10 @@ class Encoding(Configurable, ABC):
     def log_jacobian(self, y: Tensor) -> Tensor:
         """What -ln p(raw) has more than -ln p(y) at items y (N, *E): nats (N,), float64, summed over dimensions."""
 
+    def surprise(self, raw: Array) -> Array:
+        """What -ln p(raw) has more than y can tell, of raw items (N, *shape): nats (N,), float64; 0 where y tells all."""
+        return np.zeros(len(raw))
+
     @property
     @abstractmethod
     def shown(self) -> tuple[float, float]:

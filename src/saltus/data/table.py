@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from saltus.data.columns import CategoryColumn, Column, MissingColumn
+from saltus.data.determined_columns import DeterminedColumn
 from saltus.data.encoding import OnNumbers, check_kind
 from saltus.data.layout import Array, Layout
 from saltus.data.values import as_integers
@@ -22,14 +23,14 @@ _FLOOR = 0.01  # standard deviations of a column: without a floor, columns with 
 
 
 class Columns(OnNumbers):
-    """Rows (N, d) of cells, one kind for each column; y has a number, or more, for each.
+    """Rows (N, d) of cells, one kind for each column; y has a number, or more, for each that does not follow from others.
 
     Args:
         columns: their kinds, (d,).
         dtype: of raw values, integers, floats or "bool".
 
     Raises:
-        SaltusError: if there are no columns, or the type is another.
+        SaltusError: if there are no columns, or the type is another, or columns follow from each other in a circle.
     """
 
     _kinds = "biuf"
@@ -39,6 +40,7 @@ class Columns(OnNumbers):
         if self.dtype.kind not in self._kinds:
             raise SaltusError(f"a table of type {dtype} was given; expected integers, floats or bool: convert it to numbers")
         self.columns = list(columns)
+        self._determined = _in_order({j: column for j, column in enumerate(columns) if isinstance(column, DeterminedColumn)}, len(columns))
         numbers = [number for column in columns for number in column.axes]
         self._event_shape = (len(numbers),)
         self._first = np.cumsum([len(column.axes) for column in columns])[:-1]  # of each column but the first
@@ -49,8 +51,12 @@ class Columns(OnNumbers):
     @property
     def categories(self) -> tuple[tuple[str, ...], ...]:
         """Of each column, those that its cells are places of."""
-        plain = (column.column if isinstance(column, MissingColumn) else column for column in self.columns)
-        return tuple(column.categories if isinstance(column, CategoryColumn) else () for column in plain)
+        return tuple(_categories(column) for column in self.columns)
+
+    @property
+    def determined(self) -> dict[int, DeterminedColumn]:
+        """The columns that follow from others, by their places, each after those that it follows from."""
+        return dict(self._determined)
 
     @property
     def places(self) -> list[range]:
@@ -80,6 +86,22 @@ class Columns(OnNumbers):
             known[np.ix_(~there, own)] = False
         return self._numbers.forward(torch.from_numpy(numbers)).float(), torch.from_numpy(known)
 
+    def tolerant(self, cells: Array) -> tuple[Tensor, Tensor, Array]:
+        """Rows as they are, where columns may hold what they never did: y, which of its numbers are known, (n, E), and which cells are
+        none of their column's, (n, d) bool, whose numbers are not known.
+
+        Args:
+            cells: (n, d) float64, NaN where missing.
+        """
+        strange = np.stack([column.strange(cells[:, j]) for j, column in enumerate(self.columns)], axis=1)
+        numbers = np.zeros((len(cells), *self._event_shape)) + self._numbers.columns(torch.device("cpu")).low.numpy()
+        known = np.ones(numbers.shape, dtype=bool)
+        for j, (column, places) in enumerate(zip(self.columns, self.places, strict=True)):
+            own = np.array(places, dtype=np.int64)
+            numbers[np.ix_(~strange[:, j], own)] = column.numbers(cells[~strange[:, j], j])
+            known[np.ix_(strange[:, j], own)] = False
+        return self._numbers.forward(torch.from_numpy(numbers)).float(), torch.from_numpy(known), strange
+
     def ends(self, j: int, low: float, high: float) -> tuple[float, float] | None:
         """The first and the last of the cells from `low` to `high` that column j may hold, as they come back; None if there is none.
 
@@ -87,6 +109,7 @@ class Columns(OnNumbers):
             SaltusError: for a range of cells that have no order.
         """
         column = self.columns[j]
+        column = column.column if isinstance(column, DeterminedColumn) else column
         if (found := column.between(low, high)) is None:
             return None
         numbers = np.array([[*[1.0] * (len(column.axes) - 1), end] for end in found])  # of a cell that is there
@@ -123,8 +146,27 @@ class Columns(OnNumbers):
         x[0, self.places[j][0]] = 0
         return self._numbers.forward(x)[0, list(self.places[j])].float()
 
+    def write_determined(self, cells: Array) -> None:
+        """Write the columns that follow from others, in cells (n, d) float64."""
+        for j, follower in self._determined.items():
+            cells[:, j] = follower.written(cells[:, list(follower.sources)])
+
     def log_jacobian(self, y: Tensor) -> Tensor:
         return self._numbers.log_jacobian(y.double()).sum(1)
+
+    def surprise(self, raw: Array) -> Array:
+        """As of every encoding: of the columns that follow from others, which y does not hold."""
+        found: Array = self.surprise_by_column(raw).sum(1)
+        return found
+
+    def surprise_by_column(self, raw: Array) -> Array:
+        """-ln p of the cells of each column that follows from others, given those that it follows from, of rows (N, d): nats (N, d), 0 for
+        columns that are modelled."""
+        return self._by_column(raw, lambda column, cells, sources: column.surprise(cells, sources))
+
+    def disagreeing(self, raw: Array) -> Array:
+        """Which cells of rows (N, d) are others than came with the same sources in training, (N, d) bool.  They are not in y."""
+        return self._by_column(raw, lambda column, cells, sources: column.known(sources) & ~column.agrees(cells, sources)) > 0
 
     def summary(self) -> str:
         kinds = Counter(column.kind for column in self.columns)
@@ -152,8 +194,37 @@ class Columns(OnNumbers):
     def _backward(self, y: Array) -> Array:
         numbers = self._numbers.inverse(torch.from_numpy(y)).numpy()
         parts = np.split(numbers, self._first, axis=1)
-        cells = np.stack([column.cells(part) for column, part in zip(self.columns, parts, strict=True)], axis=1)
+        cells = np.empty((len(y), len(self.columns)))
+        for j, (column, part) in enumerate(zip(self.columns, parts, strict=True)):
+            if j not in self._determined:
+                cells[:, j] = column.cells(part)
+        self.write_determined(cells)
         if self.dtype.kind in "iu":
             cells = as_integers(cells, self.dtype)
         raw: Array = cells.astype(self.dtype)
         return raw
+
+    def _by_column(self, raw: Array, measure: Callable[[DeterminedColumn, Array, Array], Array]) -> Array:
+        found = np.zeros(raw.shape)
+        for j, column in self._determined.items():
+            found[:, j] = measure(column, raw[:, j].astype(np.float64), raw[:, list(column.sources)].astype(np.float64))
+        return found
+
+
+def _in_order(determined: dict[int, DeterminedColumn], d: int) -> dict[int, DeterminedColumn]:
+    """Columns that follow from others, each after those that it follows from."""
+    known, ordered = set(range(d)) - set(determined), dict[int, DeterminedColumn]()
+    while len(ordered) < len(determined):
+        ready = {j: column for j, column in determined.items() if j not in ordered and set(column.sources) <= known}
+        if not ready:
+            stuck = min(determined.keys() - ordered.keys())
+            raise SaltusError(f"column {stuck} follows from what is not known; expected other columns, in no circle: copy the file again")
+        ordered |= ready
+        known |= set(ready)
+    return ordered
+
+
+def _categories(column: Column) -> tuple[str, ...]:
+    while isinstance(column, MissingColumn | DeterminedColumn):
+        column = column.column
+    return column.categories if isinstance(column, CategoryColumn) else ()

@@ -91,12 +91,13 @@ def table_parts(
     return replace(parts, labels=labels, classes=classes, label=names[label])
 
 
-def cells_in(table: Any, wanted: Mapping[str, Sequence[str]]) -> Array:
+def cells_in(table: Any, wanted: Mapping[str, Sequence[str]], *, others: bool = False) -> Array:
     """The cells of columns of a pyarrow table, (n, d) float64, NaN where one is missing, whichever these are.
 
     Args:
         table: of rows that may be whole or not.
         wanted: as in `read_table`.
+        others: whether a text that is none of its column's categories counts as missing.
 
     Raises:
         SaltusError: if a column is not there, or holds values that it never had.
@@ -106,7 +107,7 @@ def cells_in(table: Any, wanted: Mapping[str, Sequence[str]]) -> Array:
     for k, (name, categories) in enumerate(wanted.items()):
         column = table.column(name)
         if column.null_count < len(column):
-            held = cells_of([column], name, known=categories, any_values=True)
+            held = cells_of([column], name, known=categories, any_values=True, others=others)
             if held.unfit:
                 raise SaltusError(
                     f"the column {in_one_line(name)} is {held.unfit}; expected it as in the rows that were learned: convert it"

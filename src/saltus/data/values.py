@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from saltus.data.layout import Array
 
-__all__ = ["EXACT", "as_integers", "nearest"]
+__all__ = ["EXACT", "NONE", "KnownCells", "as_integers", "nearest"]
 
 EXACT = 2**53
 """The integers up to here are those that float64 holds exactly."""
+NONE = -1
+"""The place of a cell that is none of those that are known."""
+_PRECISION, _APART, _WHOLE = 1e-6, 0.05, 0.25
+"""Which cells are a value: what float32 moves it by, and more, but less than so much of the way to the next value or whole number."""
 
 
 def nearest(values: Array, items: Array) -> Array:
@@ -23,3 +29,52 @@ def as_integers(values: Array, dtype: np.dtype) -> Array:
     limits = np.iinfo(dtype)
     last = float(limits.max)
     return np.clip(np.rint(values), float(limits.min), np.nextafter(last, 0) if last > limits.max else last)
+
+
+class KnownCells:
+    """The different cells that a column had: which of them a cell is, and which is nearest.
+
+    Args:
+        cells: increasing, (k,); None, the last one, for a missing cell.
+
+    Raises:
+        ValueError: if they do not increase.
+    """
+
+    def __init__(self, cells: Sequence[float | None]) -> None:
+        self.missing = bool(cells) and cells[-1] is None
+        self.values = np.asarray(cells[:-1] if self.missing else cells, dtype=np.float64)
+        gaps = np.diff(self.values)
+        if not (gaps > 0).all():
+            raise ValueError(f"{len(cells)} cells that do not increase; expected increasing ones, and None as the last")
+        apart = np.concatenate([[np.inf], gaps, [np.inf]])
+        near = np.minimum(_APART * np.minimum(apart[:-1], apart[1:])[: len(self.values)], _PRECISION * np.abs(self.values))
+        self._near = np.where(self.values == np.rint(self.values), np.minimum(near, _WHOLE), near)
+
+    def __len__(self) -> int:
+        return len(self.values) + self.missing
+
+    def nearest(self, cells: Array) -> Array:
+        """The place of the nearest of them for each of cells (n,), int64; `NONE` for a missing cell where none was missing."""
+        there = ~np.isnan(cells)
+        found = np.where(there | (not self.missing), NONE, len(self.values))
+        if len(self.values):
+            found[there] = nearest(self.values, cells[there])
+        return found
+
+    def places(self, cells: Array) -> Array:
+        """The place of each of cells (n,) among them, int64; `NONE` for others."""
+        found = self.nearest(cells)
+        there = ~np.isnan(cells) & (found != NONE)
+        off = np.abs(self.values[found[there]] - cells[there]) > self._near[found[there]]
+        found[np.flatnonzero(there)[off]] = NONE
+        return found
+
+    def taken_for(self, cells: Array, named: bool) -> Array:
+        """The place that stands for each of cells (n,): its own, and of a number, which is not named, the nearest."""
+        return self.places(cells) if named else self.nearest(cells)
+
+    @property
+    def cells(self) -> Array:
+        """They, (k,) float64, NaN for a missing one."""
+        return np.append(self.values, np.nan) if self.missing else self.values

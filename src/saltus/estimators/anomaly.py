@@ -7,6 +7,7 @@ of a row is calibrated in the same way once more: it is $-\ln$ of the share of o
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -28,12 +29,14 @@ class Ordinary:
     """
 
     def __init__(self, costs: Array) -> None:
-        self.costs = np.asarray(costs, dtype=np.float64)[:_KEPT]
+        self.costs = np.asarray(costs, dtype=np.float64)[:_KEPT].round(_DIGITS)
         self._totals = _statistic(self.by_column(self.costs))
 
     def by_column(self, costs: Array) -> Array:
-        """How strange each cell is, (n, d) nats."""
-        return np.stack([_tail(costs[:, j], self.costs[:, j]) for j in range(costs.shape[1])], axis=1)
+        """How strange each cell is, (n, d) nats, from its cost; one that is infinite, of what its column never held, is rarer than any."""
+        costs = costs.round(_DIGITS)  # as they are kept: equal ones stay equal
+        found = np.stack([_tail(costs[:, j], self.costs[:, j]) for j in range(costs.shape[1])], axis=1)
+        return np.where(np.isinf(costs), math.log(len(self.costs) + 1), found)
 
     def score(self, costs: Array) -> Array:
         """How strange each row is, (n,) nats."""
@@ -41,7 +44,7 @@ class Ordinary:
 
     def to_json(self) -> list[list[float]]:
         """What makes the same again."""
-        found: list[list[float]] = self.costs.round(_DIGITS).tolist()
+        found: list[list[float]] = self.costs.tolist()
         return found
 
     @classmethod

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from saltus.data import Columns
+from saltus.data import Columns, DeterminedColumn
 from saltus.data.cells import TEXT, as_arrow, cells_of
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
@@ -40,21 +40,25 @@ class Asked:
     Attributes:
         y, known: y and which of its numbers are known, (1, E).
         within: where others may be.
-        ends: of columns by their places, the first and the last cell of each interval that cells are to be in, (k, 2).
+        encoding: of the table.
+        ends: of columns that are modelled, by their places, the first and the last cell of each interval that cells are to be in, (k, 2).
     """
 
     y: Tensor
     known: Tensor
     within: dict[int, Within]
+    encoding: Columns
     ends: dict[int, Array]
 
     def kept_to(self, cells: Array) -> Array:
-        """Cells of rows (n, d) as they were asked for to the last digit: y in float32 has fewer."""
+        """Cells of rows (n, d), float64, as they were asked for to the last digit: y in float32 has fewer."""
+        found = cells.astype(np.float64)
         for j, ends in self.ends.items():
-            near = cells[:, j, None].clip(ends[:, 0], ends[:, 1])
-            nearest = np.abs(near - cells[:, j, None]).argmin(1)
-            cells[:, j] = near[np.arange(len(cells)), nearest]
-        return cells
+            near = found[:, j, None].clip(ends[:, 0], ends[:, 1])
+            nearest = np.abs(near - found[:, j, None]).argmin(1)
+            found[:, j] = near[np.arange(len(found)), nearest]
+        self.encoding.write_determined(found)
+        return found
 
 
 def asked(encoding: Columns, names: Sequence[str], dtypes: Sequence[str], condition: Mapping[Any, Any]) -> Asked:
@@ -71,32 +75,74 @@ def asked(encoding: Columns, names: Sequence[str], dtypes: Sequence[str], condit
     """
     if not isinstance(condition, Mapping):
         raise SaltusError(f"a condition was given as a {type(condition).__name__}; expected values by the names of columns: give a dict")
-    cells, within, ends = np.full((1, len(names)), np.nan), {}, {}
-    free, missing = set(range(len(names))), []
+    ends: dict[int, Array] = {}
     for name, value in condition.items():
         if str(name) not in names:
             raise SaltusError(
                 f"a condition on {in_one_line(str(name))} was given; expected one on {in_one_line(listed(list(names), _SHOWN))}"
             )
         j = list(names).index(str(name))
-        read = _Reader(encoding, j, str(name), dtypes[j])
-        found = read.intervals(value)
-        free.discard(j)
-        if found is None:
-            missing.append(j)
-            continue
-        ends[j] = found
-        if (found == found[0, 0]).all():
-            cells[0, j] = found[0, 0]
-        else:
-            place, within[place] = read.within(found)
+        found = _Reader(encoding, j, str(name), dtypes[j]).intervals(value)
+        while isinstance(column := encoding.columns[j], DeterminedColumn):
+            found = _of_source(encoding, column, found, [in_one_line(name) for name in (names[j], *(names[k] for k in column.sources))])
+            (j,) = column.sources
+        ends[j] = _both(ends[j], found) if j in ends else found
+    if not all(map(len, ends.values())):
+        raise SaltusError(
+            f"no row can be as it was asked for ({in_one_line(listed([*map(str, condition)], _SHOWN))}); give other conditions"
+        )
+    return _asked(encoding, names, ends)
+
+
+def _asked(encoding: Columns, names: Sequence[str], ends: dict[int, Array]) -> Asked:
+    """What intervals of the cells of modelled columns ask for."""
+    cells, within = np.full((1, len(names)), np.nan), dict[int, Within]()
+    for j, own in ends.items():
+        if (own == own[0, 0]).all():
+            cells[0, j] = own[0, 0]
+        elif not np.isnan(own).any():
+            places, intervals = zip(*filter(None, (encoding.interval(j, low, high) for low, high in own.tolist())), strict=True)
+            within[places[0]] = intervals
+            if any(low == high for low, high in intervals):
+                raise SaltusError(
+                    f"several values of {in_one_line(names[j])} were asked for, which are not counted; give one value, or a range (low, high)"
+                )
     y, known = encoding.partial(cells)
-    for j in free:
-        known[0, list(encoding.places[j])] = False  # not even whether it is there
-    for j in missing:
-        own = list(encoding.places[j])
-        y[0, own], known[0, own] = encoding.missing(j, in_one_line(names[j])), True
-    return Asked(y, known, within, ends)
+    for j, places in enumerate(encoding.places):
+        if j not in ends:
+            known[0, list(places)] = False  # not even whether it is there
+        elif np.isnan(ends[j]).any():
+            y[0, list(places)], known[0, list(places)] = encoding.missing(j, in_one_line(names[j])), True
+    return Asked(y, known, within, encoding, {j: own for j, own in ends.items() if not np.isnan(own).any()})
+
+
+def _of_source(encoding: Columns, column: DeterminedColumn, ends: Array, names: Sequence[str]) -> Array:
+    """The intervals of the one column that another one follows from, which go with those of the other; `names` are its own and theirs."""
+    if len(column.sources) > 1:
+        raise SaltusError(f"a condition on {names[0]} was given, which follows from {listed(names[1:], _SHOWN)}; give conditions on these")
+    try:
+        came = [
+            column.sources_of(low) if low == high or np.isnan(low) else column.sources_between(low, high) for low, high in ends.tolist()
+        ]
+    except SaltusError as error:
+        raise SaltusError(f"{names[0]}: {error}") from error
+    cells = np.unique(np.concatenate(came))
+    if not len(cells):
+        raise SaltusError(f"what was asked for of {names[0]} never came; give what it holds: {column.describe()}")
+    if np.isnan(cells).all():
+        return np.full((1, 2), np.nan)
+    (source,) = column.sources
+    found = [encoding.ends(source, cell, cell) for cell in cells[~np.isnan(cells)].tolist()]
+    return np.array(list(filter(None, found))).reshape(-1, 2)
+
+
+def _both(one: Array, other: Array) -> Array:
+    """What intervals (k, 2) and others share; NaN, of a missing cell, only itself."""
+    if np.isnan(one).any() or np.isnan(other).any():
+        return one if np.isnan(one).any() and np.isnan(other).any() else np.empty((0, 2))
+    shared = np.stack([np.maximum.outer(one[:, 0], other[:, 0]), np.minimum.outer(one[:, 1], other[:, 1])], 2).reshape(-1, 2)
+    found: Array = shared[shared[:, 0] <= shared[:, 1]]
+    return found
 
 
 class _Reader:
@@ -106,8 +152,8 @@ class _Reader:
         self.encoding, self.j, self.name, self.dtype = encoding, j, in_one_line(name), dtype
         self.categories = encoding.categories[j]
 
-    def intervals(self, value: Any) -> Array | None:
-        """The first and the last cell of each interval that is asked for, (k, 2), increasing; None for a missing cell."""
+    def intervals(self, value: Any) -> Array:
+        """The first and the last cell of each interval that is asked for, (k, 2), increasing; NaN for a missing cell."""
         if isinstance(value, tuple):
             return np.array([self._range(value)])
         if isinstance(value, np.ndarray) and not value.ndim:
@@ -115,12 +161,7 @@ class _Reader:
         if isinstance(value, Iterable) and not isinstance(value, str | bytes | np.generic):
             return self._set(list(value))
         cell = self._cell(value)
-        return None if math.isnan(cell) else np.array([self._held(cell, cell, f"= {_shown(value)}")])
-
-    def within(self, ends: Array) -> tuple[int, Within]:
-        """The number of y that says which of such intervals a cell is in, and where it is then."""
-        found = [self.encoding.interval(self.j, low, high) for low, high in ends.tolist()]
-        return self.encoding.places[self.j][-1], [interval for _, interval in filter(None, found)]
+        return np.full((1, 2), np.nan) if math.isnan(cell) else np.array([self._held(cell, cell, f"= {_shown(value)}")])
 
     def _range(self, value: tuple[Any, ...]) -> tuple[float, float]:
         if len(value) != 2:
@@ -136,10 +177,7 @@ class _Reader:
         if not cells or any(map(math.isnan, cells)):
             what = "an empty list" if not cells else "a list with a missing cell"
             raise SaltusError(f"{what} was given for {self.name}; expected values, or None alone for a missing cell")
-        found = np.unique([self._held(cell, cell, f"= {_shown(value)}") for cell, value in zip(cells, values, strict=True)], axis=0)
-        _, intervals = self.within(found)
-        if len(found) > 1 and any(low == high for low, high in intervals):
-            raise SaltusError(f"a list was given for {self.name}, whose values are not counted; give one value, or a range (low, high)")
+        found: Array = np.unique([self._held(cell, cell, f"= {_shown(value)}") for cell, value in zip(cells, values, strict=True)], axis=0)
         return found
 
     def _held(self, low: float, high: float, words: str) -> tuple[float, float]:

@@ -125,13 +125,14 @@ class Model:
         Raises:
             SaltusError: if the model has no bound, or the items are not such as the data were.
         """
-        y = self.encoding.encode(np.asarray(items)).to(like(self.chain))
+        raw = np.asarray(items)
+        y = self.encoding.encode(raw).to(like(self.chain))
         chain = self._on(calls)
         if condition is None and isinstance(chain.condition, ClassCondition):
             total = chain.class_bound(y, seed=seed).total
         else:
             total = chain.bound(y, condition=condition, seed=seed).total
-        nats: Array = total.double().cpu().numpy()
+        nats: Array = total.double().cpu().numpy() + self.encoding.surprise(raw)
         return -nats
 
     def class_probabilities(self, items: Any, *, calls: int | None = None, seed: int = 0) -> Array:

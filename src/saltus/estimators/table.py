@@ -66,7 +66,7 @@ class TableModel:
         self.n_features_in_ = table.num_columns
         others = (name for name in table.column_names if name not in parts.columns)
         self._constants = {name: values[0].as_py() for name in others if len(values := table.column(name).unique()) == 1}
-        self._ordinary = Ordinary(self._costs(data.validation[:_HELD_OUT]))
+        self._ordinary = Ordinary(self._given_others(data.validation[:_HELD_OUT]))
         return self
 
     def sample(self, n: int = 1, condition: Mapping[str, Any] | None = None) -> Any:
@@ -146,19 +146,21 @@ class TableModel:
     def anomaly_score(self, X: Any) -> Array:
         """How strange each row is, (N,): -ln of the share of ordinary rows that are at least as strange, so 3 is one in twenty.
 
+        Cells that their column never held, such as a new category, are strange too.
+
         Raises:
-            SaltusError: as `score_samples`.
+            SaltusError: if a column is not there, or holds another type.
         """
-        return self._ordinary.score(self._costs(self._encoding().encode(self._rows(X))))
+        return self._ordinary.score(self._costs(X))
 
     def anomaly_columns(self, X: Any) -> dict[str, Array]:
         """How strange each cell is, given the rest of its row, for each column (N,): -ln of the share of ordinary rows whose cell is at
         least as strange.
 
         Raises:
-            SaltusError: as `score_samples`.
+            SaltusError: as `anomaly_score`.
         """
-        strange = self._ordinary.by_column(self._costs(self._encoding().encode(self._rows(X))))
+        strange = self._ordinary.by_column(self._costs(X))
         return dict(zip(self.columns_, strange.T, strict=True))
 
     def save(self, folder: str | Path) -> None:
@@ -203,9 +205,13 @@ class TableModel:
                 table = table.set_column(table.column_names.index(name), name, in_unit(table.column(name), dtype, name))
         return table
 
-    def _costs(self, y: torch.Tensor) -> Array:
-        """-ln p of each column given the others, (n, d) nats."""
-        each = given_others(self.model_.chain, y).double().numpy()
+    def _costs(self, X: Any) -> Array:
+        """-ln p of each cell given the others, (n, d) nats; infinite for one that its column never held."""
+        y, known, strange = self._encoding().tolerant(cells_in(self._learned(X), self._wanted(), others=True))
+        return np.where(strange, np.inf, self._given_others(y, known))
+
+    def _given_others(self, y: torch.Tensor, known: torch.Tensor | None = None) -> Array:
+        each = given_others(self.model_.chain, y, known).double().numpy()
         return np.stack([each[:, list(places)].sum(1) for places in self._encoding().places], axis=1)
 
     def _encoding(self) -> Columns:

@@ -73,6 +73,7 @@ def likelihood(
     importance_samples: int | None = None,
     eta: float = 1.0,
     processes: Processes | None = None,
+    surprise: Tensor | None = None,
 ) -> Likelihood | None:
     """The bound of a chain on items (N, *E), N >= 2, one path each; None if the chain has no bound at this eta.
 
@@ -85,6 +86,7 @@ def likelihood(
         importance_samples: with more than 1, each step is importance-weighted with so many latents; those of the chain unless given.
         eta: that the chain is sampled with.
         processes: that share the items, and all get the figures; this one alone unless given.
+        surprise: what -ln p of the raw items has more than y can tell, nats (N,); a term of its own.
 
     Raises:
         SaltusError: for fewer than 2 items.
@@ -97,11 +99,12 @@ def likelihood(
     bound = shared_bound(chain, y.to(like(chain)), processes or Processes(), **options)
     last = chain.kernel(1)
     head = last.head or encoding.head()
-    return _summary(bound, head.in_bits, last.convention or head.convention)
+    return _summary(bound, head.in_bits, last.convention or head.convention, surprise)
 
 
-def _summary(bound: Bound, discrete: bool, convention: str) -> Likelihood:
-    nats = bound.total.double()
+def _summary(bound: Bound, discrete: bool, convention: str, surprise: Tensor | None) -> Likelihood:
+    told = {} if surprise is None else {"determined": surprise.double().to(bound.total.device)}
+    nats = bound.total.double() + sum(told.values())
     means = torch.stack([nats.mean(), nats.std() / math.sqrt(len(nats))])
     bits = bits_per_dim(means, bound.event_shape)
     return Likelihood(
@@ -112,7 +115,7 @@ def _summary(bound: Bound, discrete: bool, convention: str) -> Likelihood:
         total_error=float(means[1]),
         discrete=discrete,
         per_item=nats.tolist(),
-        nats={name: float(value.double().mean()) for name, value in bound.terms.items()},
+        nats={name: float(value.double().mean()) for name, value in (bound.terms | told).items()},
         per_level=bound.per_level.double().mean(1).tolist(),
         active_units=bound.active_units,
         aggregate_kl=bound.aggregate_kl,

@@ -63,7 +63,7 @@ class AutoregressiveKernel(Kernel):
         event_shape: Sequence[int],
         variance: float = 1.0,
         *,
-        width: int = 256,
+        width: int = 128,
         blocks: int = 2,
         dropout: float = 0.0,
         condition: Condition | None = None,
@@ -95,7 +95,7 @@ class AutoregressiveKernel(Kernel):
             raise SaltusError("the items hold counted values on one scale, and this kernel takes rows of a table; take the vae kernel")
         if setup.levels != 1:
             raise SaltusError(f"levels = {setup.levels} was given, and the autoregressive kernel takes one step; give levels 1")
-        width = setup.options["width"] or {"tiny": 256, "small": 512}[setup.options["preset"]]
+        width = setup.options["width"] or {"tiny": 128, "small": 256}[setup.options["preset"]]
         options: dict[str, Any] = {"condition": setup.condition, "numbers": numbers, "dropout": setup.options.get("dropout", 0.0)}
         return cls(setup.event_shape, setup.variance, width=width, **options)
 
@@ -132,7 +132,7 @@ class AutoregressiveKernel(Kernel):
         known = known | (row.absent & self._is_there(known))
         h = self.network.hidden(self._begin(pair) + self.network.told(row, known))
         with torch.autocast(h.device.type, enabled=False):  # centres need more digits than bfloat16 has
-            each = self.laws.log_prob(self.network.out(h.to(pair.y.dtype)), row).masked_fill(known, 0.0)
+            each = self.laws.log_prob(self.network.out(h.to(pair.y.dtype)), row, ~known)
         unknown = (~known).sum(1).clamp_min(1)
         return weighted({"decoder": -each.sum(1) * (known.shape[1] / unknown)}, weights)
 

@@ -41,7 +41,7 @@ class MaskedNetwork(nn.Module):
     """
 
     def __init__(
-        self, laws: NumberLaws, *, width: int = 256, blocks: int = 2, dropout: float = 0.0, condition: Condition | None = None
+        self, laws: NumberLaws, *, width: int = 128, blocks: int = 2, dropout: float = 0.0, condition: Condition | None = None
     ) -> None:
         super().__init__()
         check_size("width", width, _MOST_WIDTH)

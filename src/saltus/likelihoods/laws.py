@@ -103,16 +103,27 @@ class NumberLaws:
         """What the number j of rows is, (B,), where it is not absent."""
         return _row(y[:, None], self._alone[j], absent[:, None])
 
-    def log_prob(self, parameters: Tensor, row: Row) -> Tensor:
-        """ln of the mass or density of each number, (B, E) nats, from the parameters of all of them, (B, P)."""
+    def log_prob(self, parameters: Tensor, row: Row, unknown: Tensor | None = None) -> Tensor:
+        """ln of the mass or density of each number that is unknown, (B, E) nats, and 0 of others.
+
+        Args:
+            parameters: of all numbers, (B, P).
+            row: what they are.
+            unknown: which are asked for, (B, E) bool, all unless given; absent ones cost nothing.
+        """
         found, (few, many) = torch.zeros_like(row.y), self._split(parameters)
+        asked = ~row.absent if unknown is None else unknown & ~row.absent
         if self.few:
             which = torch.tensor(self.few, device=row.y.device)
             found = found.index_copy(1, which, self._log_few(few, self._shares.to(few), row.place[:, which]))
+            found = found.masked_fill(~asked, 0.0)
         if self.many:
             which = torch.tensor(self.many, device=row.y.device)
-            found = found.index_copy(1, which, self._log_many(many, self._least.to(row.y)[which], row.of(which)))
-        return found.masked_fill(row.absent, 0.0)
+            rows, places = asked[:, which].nonzero(as_tuple=True)  # half of them, in training
+            columns = which[places]
+            one = Row(*(value[rows, columns] for value in row))
+            found = found.index_put((rows, columns), self._log_many(many[rows, places], self._least.to(row.y)[columns], one))
+        return found
 
     def log_prob_of(self, j: int, parameters: Tensor, one: Row) -> Tensor:
         """That of the number j, (B,), from its own parameters (B, p)."""
@@ -121,7 +132,9 @@ class NumberLaws:
             shares = self._shares[self.few.index(j)][None, :n].to(parameters)
             found = self._log_few(parameters[:, None], shares, one.place)
         else:
-            found = self._log_many(parameters.unflatten(1, (1, 3, -1)), self._least[j : j + 1].to(one.y), one)
+            found = self._log_many(parameters.unflatten(1, (3, -1)), self._least[j].to(one.y), Row(*(value[:, 0] for value in one)))[
+                :, None
+            ]
         return found.masked_fill(one.absent, 0.0)[:, 0]
 
     def draw(self, j: int, parameters: Tensor, uniform: Tensor, within: Within | None = None) -> tuple[Tensor, Tensor]:
@@ -154,8 +167,10 @@ class NumberLaws:
         return self._alone[j].forward((number.low + number.step * torch.arange(self._counts[j], dtype=torch.float64))[:, None])[:, 0]
 
     def _draw_many(self, j: int, parameters: Tensor, uniform: Tensor, within: Within | None) -> tuple[Tensor, Tensor]:
-        log_share, centre, width = self._mixture(parameters.double().unflatten(1, (1, 3, -1)), self._least[j : j + 1].double())
-        log_share, centre, width = (value[:, 0] for value in (log_share, centre, width))
+        log_share, centre, width = self._mixture(parameters.double().unflatten(1, (3, -1)), self._least[j].double())
+        ends = torch.zeros_like(centre[:, :1])
+        log_share = torch.cat([log_share + math.log1p(-_OUTLIERS), ends + math.log(_OUTLIERS)], 1)
+        centre, width = torch.cat([centre, ends], 1), torch.cat([width, ends + _OUTLIER_WIDTH], 1)
         intervals = torch.tensor(list(within or [(-_FAR, _FAR)]), dtype=torch.float64, device=parameters.device)
         below, above = (intervals[:, side].clamp(-_FAR, _FAR) - centre[..., None] for side in (0, 1))  # (B, K, R)
         below, above = below / width[..., None], above / width[..., None]
@@ -186,24 +201,29 @@ class NumberLaws:
         odd = shares.expand(*logits.shape).gather(-1, place[..., None])[..., 0].log()
         return torch.logaddexp(own + math.log1p(-_OUTLIERS), odd + math.log(_OUTLIERS))
 
-    def _log_many(self, parameters: Tensor, least: Tensor, row: Row) -> Tensor:
+    def _log_many(self, parameters: Tensor, least: Tensor, one: Row) -> Tensor:
+        """Of numbers (n,) with parameters (n, 3, K) and least widths (n,) or one of them."""
         log_share, centre, width = self._mixture(parameters, least)
-        counted, y = row.counted[..., None], row.y[..., None]
-        low = (torch.where(counted, row.below[..., None], y) - centre) / width
-        high = (torch.where(counted, row.above[..., None], y) - centre) / width
-        apart = torch.where(counted, row.width[..., None], 1.0) / width
-        rest = torch.where(counted, torch.log(-torch.expm1(-apart)), -width.log())
-        return (log_share + functional.logsigmoid(high) + functional.logsigmoid(-low) + rest).logsumexp(-1)
+        below, above = torch.where(one.counted, one.below, one.y), torch.where(one.counted, one.above, one.y)
+        apart = torch.where(one.counted, one.width, 1.0)
+        own = log_share + _log_logistic(below[:, None] - centre, above[:, None] - centre, apart[:, None], width, one.counted[:, None])
+        odd = _log_logistic(below, above, apart, torch.full_like(apart, _OUTLIER_WIDTH), one.counted)
+        return torch.logaddexp(own.logsumexp(-1) + math.log1p(-_OUTLIERS), odd + math.log(_OUTLIERS))
 
-    def _mixture(self, parameters: Tensor, least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """ln of the shares, the centres and the widths of logistics, (B, M, K + 1), the last one that of outliers."""
-        share, offset, width = parameters.unbind(2)
-        K = share.shape[-1]
-        centre = _OFFSET * offset + torch.linspace(-_APART, _APART, K, device=share.device, dtype=share.dtype)
-        width = (width + _LOG_WIDTH).clamp(*_MOST_LOG).exp() + least[:, None]
-        ends = share.new_zeros(*share.shape[:-1], 1)
-        shares = torch.cat([share.log_softmax(-1) + math.log1p(-_OUTLIERS), ends + math.log(_OUTLIERS)], -1)
-        return shares, torch.cat([centre, ends], -1), torch.cat([width, ends + _OUTLIER_WIDTH], -1)
+    @staticmethod
+    def _mixture(parameters: Tensor, least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """ln of the shares, the centres and the widths of logistics, (n, K) each."""
+        share, offset, width = parameters.unbind(1)
+        apart = torch.linspace(-_APART, _APART, share.shape[1], device=share.device, dtype=share.dtype)
+        centre = torch.add(apart, offset, alpha=_OFFSET)
+        return share.log_softmax(-1), centre, (width + _LOG_WIDTH).clamp(*_MOST_LOG).exp() + least.reshape(-1, 1)
+
+
+def _log_logistic(below: Tensor, above: Tensor, apart: Tensor, width: Tensor, counted: Tensor) -> Tensor:
+    """ln of the mass of logistics around 0 between two ends that are `apart`, or of the density where both are the same point."""
+    scaled = 1 / width
+    rest = torch.where(counted, torch.log(-torch.expm1(-apart * scaled)), scaled.log())
+    return functional.logsigmoid(above * scaled) + functional.logsigmoid(-below * scaled) + rest
 
 
 def _row(y: Tensor, on: Numbers, absent: Tensor) -> Row:

@@ -41,15 +41,17 @@ _RECIPE = 2  # to be raised when the same key would give another figure
 
 @dataclass(frozen=True, eq=False)
 class _Part:
-    """Items whose bound is measured, with their conditions."""
+    """Items whose bound is measured, with their conditions and what y does not tell of them."""
 
     y: torch.Tensor
     condition: torch.Tensor | None
+    surprise: torch.Tensor | None
 
     @classmethod
     def of(cls, data: DataSet, part: str, n: int) -> _Part:
         condition = None if data.conditions is None else subsample(getattr(data.conditions, part), n)
-        return cls(subsample(getattr(data, part), n), condition)
+        surprise = None if data.surprise is None else subsample(getattr(data.surprise, part), n)
+        return cls(subsample(getattr(data, part), n), condition, surprise)
 
 
 class Comparison:
@@ -177,7 +179,7 @@ class Comparison:
     def _likelihood(self, sampler: Sampler, part: _Part, seed: int) -> Likelihood:
         assert isinstance(sampler, Chain)
         condition = None if sampler.condition is None else part.condition
-        found = likelihood(sampler, part.y, self.data.encoding, condition=condition, seed=seed)
+        found = likelihood(sampler, part.y, self.data.encoding, condition=condition, seed=seed, surprise=part.surprise)
         assert found is not None
         return found
 
