@@ -61,5 +61,5 @@ def report(run: Path, table: Path, out: Path, n: int | None, target: str | None,
     say(
         as_json,
         {**found, "run": str(run), "table": str(table), **made, "page": str(out)},
-        "\n".join([*found["finding"], f"the page is {out}"]),
+        "\n".join([*found["finding"], *[found["caution"]] * bool(found["caution"]), f"the page is {out}"]),
     )

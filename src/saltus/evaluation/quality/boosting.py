@@ -37,6 +37,7 @@ _FEW = 1000  # real rows: of more, one draw of other rows is exact enough
 _MANY = 50  # columns: from here on there is less effort for each
 _MOST_ALONE = 5000  # rows of each set that a column alone is told by
 _MOST_SHUFFLED = 2**25  # cells of the rows of a fold with each column shuffled in turn
+_SHUFFLES = 5  # of each column in each fold, where they are few
 _AT_ONCE = 2**22  # of them that are predicted at a time: a prediction has work of its own
 
 
@@ -48,14 +49,16 @@ class Effort:
         trees: of a classifier.
         leaves: of a tree, at most.
         draws: of other rows where the real ones are few, at most.
+        shuffled: draws that the importance of columns is the mean over, at most.
     """
 
     trees: int = 100
     leaves: int = 31
     draws: int = 5
+    shuffled: int = 5
 
 
-_WHOLE, _WIDE = Effort(), Effort(leaves=8)  # rows of few columns and of many
+_WHOLE, _WIDE = Effort(), Effort(leaves=8, shuffled=1)  # rows of few columns and of many
 _ALONE, _ALONE_OF_MANY = Effort(trees=30, leaves=8), Effort(trees=30, leaves=8, draws=1)  # a column
 
 
@@ -87,7 +90,7 @@ def told_apart(
         rows, real: cells, see `saltus.evaluation.quality.cells`.
         categorical: which columns hold categories, (d,) bool.
         seed: chooses rows, folds and shuffles.
-        importance: whether to measure that of each column too, on the first draw.
+        importance: whether to measure that of each column too.
         effort: of the classifier; by the number of columns unless given.
 
     Raises:
@@ -101,13 +104,17 @@ def told_apart(
     real, order = real[rng.permutation(len(real))[:n]], rng.permutation(len(rows))
     draws = min(effort.draws, len(rows) // n) if n < _FEW else 1
     made = [
-        _folds(rows[order[k * n : (k + 1) * n]], real, categorical, seed=seed + k, importance=importance and not k, effort=effort)
+        _folds(
+            rows[order[k * n : (k + 1) * n]], real, categorical, seed=seed + k, importance=importance and k < effort.shuffled, effort=effort
+        )
         for k in range(draws)
     ]
     correct = np.stack([correct for correct, _ in made])  # (draws, 2 n)
     of_real, of_rows = float(correct[:, :n].mean()), float(correct[:, n:].mean())
     error = math.sqrt(of_real * (1 - of_real) / n + of_rows * (1 - of_rows) / (draws * n)) / 2
-    return TwoSample((of_real + of_rows) / 2, error, n, draws, tuple(made[0][1].tolist()))
+    return TwoSample(
+        (of_real + of_rows) / 2, error, n, draws, tuple(np.mean([lost for _, lost in made[: effort.shuffled]], axis=0).tolist())
+    )
 
 
 def by_column(rows: Array, real: Array, categorical: Array, *, seed: int = 0) -> list[TwoSample]:
@@ -147,10 +154,11 @@ def _lost(classifier: Any, x: Array, y: Array, seed: int) -> Array:
     """The accuracy on rows (n, d) that is lost when each column is shuffled, (d,)."""
     rng, (n, d) = np.random.default_rng(seed), x.shape
     columns = np.array_split(np.arange(d), max(1, math.ceil(n * d * d / _AT_ONCE)))
-    found = np.empty(d)
-    for some in columns:
+    times = int(np.clip(_MOST_SHUFFLED // (n * d * d), 1, _SHUFFLES))
+    found = np.zeros(d)
+    for some in columns * times:
         copies = np.repeat(x[None], len(some), axis=0)
         for copy, j in zip(copies, some, strict=True):
             copy[:, j] = rng.permutation(x[:, j])
-        found[some] = (classifier.predict(copies.reshape(-1, d)).reshape(len(some), n) == y).mean(1)
+        found[some] += (classifier.predict(copies.reshape(-1, d)).reshape(len(some), n) == y).mean(1) / times
     return float((classifier.predict(x) == y).mean()) - found

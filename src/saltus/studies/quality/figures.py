@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from saltus.data.layout import Array
+from saltus.evaluation.quality import TwoSample
 from saltus.extras import needs
 from saltus.studies.pages import literal
 from saltus.studies.quality.rows import Column
@@ -77,17 +78,17 @@ def distances(held_out: Array, synthetic: Array) -> Figure:
     return figure
 
 
-def accuracies(names: Sequence[str], values: Sequence[tuple[float, float]], floor: int) -> Figure:
-    """How often rows are told apart, with two standard errors to each side; the figure of number `floor` is that of real rows."""
-    figure = new_figure((WIDE[0], 0.6 + 0.26 * len(names)))
+def accuracies(names: Sequence[str], synthetic: Sequence[TwoSample], train: Sequence[TwoSample]) -> Figure:
+    """How often synthetic rows, and training rows in their place, are told from held-out rows, with two standard errors to each side."""
+    figure = new_figure((WIDE[0], 0.6 + 0.3 * len(names)))
     axes, places = figure.subplots(), np.arange(len(names))[::-1]
-    for place, (value, error), k in zip(places, values, range(len(names)), strict=True):
-        colour = REAL if k == floor else SYNTHETIC
-        axes.errorbar(value, place, xerr=2 * error, color=colour, marker="s" if k == floor else "o", markersize=5, capsize=2, linewidth=1.2)
+    for each, colour, marker, shift in ((train, REAL, "s", -0.2), (synthetic, SYNTHETIC, "o", 0.2)):
+        values, errors = [found.accuracy for found in each], [2 * found.error for found in each]
+        axes.errorbar(values, places + shift, xerr=errors, color=colour, fmt=marker, markersize=4.5, capsize=2, linewidth=1.2)
     axes.axvline(0.5, color="black", linewidth=0.8, linestyle=":")
     axes.set_yticks(places, [label(name) for name in names])
-    low, high = (f(v + sign * 2 * e for v, e in values) for f, sign in ((min, -1), (max, 1)))
-    axes.set_xlim(min(low, 0.45) - 0.01, max(high, 0.6) + 0.01)
+    ends = [found.accuracy + sign * 2 * found.error for found in (*synthetic, *train) for sign in (-1, 1)]
+    axes.set_xlim(min(*ends, 0.45) - 0.01, max(*ends, 0.6) + 0.01)
     axes.xaxis.set_major_formatter(lambda share, _: f"{100 * share:g}%")
     bare(axes, "bottom")
     return figure

@@ -77,6 +77,7 @@ class Quality:
         compared: the rows.
         synthetic, train: how often these are told from held-out rows; the latter is the floor.
         alone: how often synthetic rows are, by each column alone, (d,).
+        alone_train: how often training rows are, by each of the columns that are shown, in their order.
         missing: the share of missing cells of each column, in held-out and in synthetic rows.
         order: the columns by `alone`, that which tells most first.
         real_pairs, synthetic_pairs, train_pairs: how the first `MOST_COLUMNS` of them go together, in that order, (k, k).
@@ -90,6 +91,7 @@ class Quality:
     synthetic: TwoSample
     train: TwoSample
     alone: tuple[TwoSample, ...]
+    alone_train: tuple[TwoSample, ...]
     missing: tuple[Array, Array]
     order: tuple[int, ...]
     real_pairs: Array
@@ -137,8 +139,9 @@ def measured(rows: Compared, *, seed: int = 0, progress: Progress = silent) -> Q
     progress("the same by each column alone")
     alone = by_column(synthetic, real, kinds, seed=seed)
     order = sorted(range(len(kinds)), key=lambda j: (-alone[j].accuracy, j))
-    progress("how columns go together")
     shown = order[:MOST_COLUMNS]
+    alone_train = by_column(floor[:, shown], real[:, shown], kinds[shown], seed=seed)
+    progress("how columns go together")
     real_pairs, synthetic_pairs, train_pairs = (
         association(table[:, shown], kinds[shown]) for table in (rows.held_out, rows.synthetic, train)
     )
@@ -154,6 +157,7 @@ def measured(rows: Compared, *, seed: int = 0, progress: Progress = silent) -> Q
         synthetic=told,
         train=told_train,
         alone=tuple(alone),
+        alone_train=tuple(alone_train),
         missing=(np.isnan(rows.held_out).mean(0), np.isnan(rows.synthetic).mean(0)),
         order=tuple(order),
         real_pairs=real_pairs,

@@ -16,7 +16,7 @@ from saltus.studies.pages import Table, render, svg
 from saltus.studies.quality import figures, pairs
 from saltus.studies.quality.measure import Pair, Quality
 from saltus.studies.quality.rows import MOST_ROWS
-from saltus.studies.quality.words import finding, number, plus_minus, ratio, score, share, telling, tiles, worth
+from saltus.studies.quality.words import caution, finding, number, plus_minus, ratio, score, share, telling, tiles, worth
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -49,6 +49,7 @@ def page(quality: Quality, *, title: str, made: Mapping[str, Any]) -> str:
         "quality.html",
         title=title,
         finding=finding(quality),
+        caution=caution(quality),
         tiles=tiles(quality),
         colours={"real": figures.REAL, "synthetic": figures.SYNTHETIC, "below": pairs.COLOURS[0], "above": pairs.COLOURS[1]},
         columns=_columns(quality),
@@ -87,7 +88,8 @@ def _columns(quality: Quality) -> list[dict[str, Any]]:
                 "name": of.name,
                 "plot": _drawn(figures.column(of, rows.held_out[:, j], rows.synthetic[:, j]), f"column-{place}"),
                 "accuracy": score(quality.alone[j]),
-                "missing": f"{share(absent[0])} of held-out cells are missing, {share(absent[1])} of synthetic ones" if any(absent) else "",
+                "floor": share(quality.alone_train[place].accuracy),
+                "missing": f"missing: {share(absent[0])} of held-out cells, {share(absent[1])} of synthetic ones" if any(absent) else "",
             }
         )
     return found
@@ -95,14 +97,15 @@ def _columns(quality: Quality) -> list[dict[str, Any]]:
 
 def _given_away(quality: Quality) -> dict[str, Any]:
     names = [column.name for column in quality.compared.columns]
-    some = quality.order[:_BARS]
-    labels = ["all, synthetic", "all, training", *(names[j] for j in some)]
-    values = [(each.accuracy, each.error) for each in (quality.synthetic, quality.train, *(quality.alone[j] for j in some))]
+    some = quality.shown[:_BARS]
+    labels = ["all columns", *(names[j] for j in some)]
+    sets = [quality.synthetic, *(quality.alone[j] for j in some)], [quality.train, *quality.alone_train[: len(some)]]
     lost = quality.synthetic.importance
-    table = [[names[j], score(quality.alone[j]), number(100 * lost[j], 1)] for j in quality.shown]
+    beside = zip(quality.shown, quality.alone_train, strict=True)
+    table = [[names[j], score(quality.alone[j]), score(train), number(100 * lost[j], 1)] for j, train in beside]
     return {
-        "plot": _drawn(figures.accuracies(labels, values, floor=1), "accuracies"),
-        "table": Table(["column", "told apart by it alone", "lost when it is shuffled, points"], table),
+        "plot": _drawn(figures.accuracies(labels, *sets), "accuracies"),
+        "table": Table(["column", "synthetic rows told by it alone", "training rows", "points lost when it is shuffled"], table),
         "shown": len(some),
     }
 

@@ -228,7 +228,7 @@ def _trained_on(run: Path) -> DataSet:
     try:
         return load_data(run)
     except SaltusError as error:
-        why = in_brief(error).replace(";", ",")
+        why = in_brief(error).partition(";")[0]
         raise SaltusError(f"the rows that {run} was trained on cannot be read ({why}); put their file back, or give it as TABLE") from error
 
 

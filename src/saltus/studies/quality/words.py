@@ -5,17 +5,18 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from statistics import NormalDist
 from typing import Any
 
 from saltus.evaluation.quality import Nearest, TwoSample, Utility, difference
 from saltus.studies.quality.measure import Quality
 from saltus.words import listed
 
-__all__ = ["Tile", "as_json", "finding", "number", "plus_minus", "ratio", "score", "share", "telling", "tiles", "worth"]
+__all__ = ["Tile", "as_json", "caution", "finding", "number", "plus_minus", "ratio", "score", "share", "telling", "tiles", "worth"]
 
-_ERRORS = 2.0  # standard errors of the difference to real rows from which on rows are told apart
-_CHANCE = 0.025  # that a column is named though it tells nothing, for all columns together
+_ERRORS = 2.0  # standard errors of the difference to training rows from which on rows are told apart
+_ERRORS_OF_MANY = 2.5  # the same of one column among many
+_PART = 0.25  # of what is above guessing, that is lost without a column that is named
+_MANY_COPIES = 0.1  # of held-out rows that are training rows
 _NAMED = 3  # columns that a sentence names
 
 
@@ -59,20 +60,25 @@ def score(found: TwoSample) -> str:
 def ratio(found: Nearest) -> str:
     """A ratio and its interval."""
     if math.isnan(found.ratio):
-        return "not defined: held-out rows have distance 0"
+        return "not defined (held-out rows have distance 0)"
     return f"{found.ratio:.2f} ({found.low:.2f} to {found.high:.2f})"
 
 
-def is_told(quality: Quality) -> bool:
+def _is_told(quality: Quality) -> bool:
     """Whether synthetic rows are told from held-out rows more often than training rows are, and than guessing is right, beyond chance."""
-    gap = quality.synthetic.accuracy - max(0.5, quality.train.accuracy)
-    return gap > _ERRORS * math.hypot(quality.synthetic.error, quality.train.error)
+    return _above(quality.synthetic, quality.train) > _ERRORS
 
 
 def telling(quality: Quality) -> list[int]:
-    """The columns that alone tell synthetic rows beyond what chance gives, that which tells most first."""
-    errors = NormalDist().inv_cdf(1 - _CHANCE / len(quality.order))
-    return [j for j in quality.order if quality.alone[j].accuracy - 0.5 > errors * max(quality.alone[j].error, 1e-9)]
+    """The columns that alone tell synthetic rows, more than they tell training rows and beyond chance; that which tells most first."""
+    beside = zip(quality.shown, quality.alone_train, strict=True)
+    return [j for j, train in beside if _above(quality.alone[j], train) > _ERRORS_OF_MANY]
+
+
+def _above(found: TwoSample, floor: TwoSample) -> float:
+    """By how many standard errors of the difference rows are told more often than training rows are, and than guessing is right."""
+    gap, error = found.accuracy - max(0.5, floor.accuracy), math.hypot(found.error, floor.error)
+    return gap / error if error else math.copysign(math.inf, gap) if gap else 0.0
 
 
 def finding(quality: Quality) -> list[str]:
@@ -85,23 +91,20 @@ def _told(quality: Quality) -> str:
         f"Boosted trees tell synthetic from held-out rows in {score(quality.synthetic)} of cases, and training rows in their place in "
         f"{score(quality.train)}; guessing has 50%"
     )
-    return f"{measured}." if is_told(quality) else f"{measured}, and with so many rows the difference may be chance."
+    return f"{measured}." if _is_told(quality) else f"{measured}, and with so many rows the difference may be chance."
 
 
 def _given_away(quality: Quality) -> str:
     names = [column.name for column in quality.compared.columns]
     if alone := telling(quality):
         words = [f"{names[j]} ({share(quality.alone[j].accuracy)})" for j in alone]
-        return f"What gives them away alone: {listed(words, _NAMED)}."
-    if not is_told(quality):
+        return f"{'Columns that give' if len(words) > 1 else 'The column that gives'} them away alone: {listed(words, _NAMED)}."
+    if not _is_told(quality):
         return "No column gives them away."
-    lost = sorted(range(len(names)), key=lambda j: -quality.synthetic.importance[j])[:_NAMED]
-    words = [names[j] for j in lost if quality.synthetic.importance[j] > 0]
-    return (
-        f"No column gives them away alone; together with others it is most {listed(words, _NAMED)}."
-        if words
-        else "No column gives them away."
-    )
+    lost, least = quality.synthetic.importance, _PART * (quality.synthetic.accuracy - 0.5)
+    words = [names[j] for j in sorted(range(len(names)), key=lambda j: -lost[j])[:_NAMED] if lost[j] > least]
+    beside = f"together with others it is most {listed(words, _NAMED)}" if words else "it is how many of them go together"
+    return f"No column gives them away alone; {beside}."
 
 
 def _copies(quality: Quality) -> str:
@@ -112,6 +115,15 @@ def _copies(quality: Quality) -> str:
         return f"None of {found.rows:,} synthetic rows is a copy of a training row; {held_out}."
     copies = f"{found.copies:,} of {found.rows:,} synthetic rows ({share(found.copies / found.rows)})"
     return f"{copies} {_are(found.copies)} {'a copy of a training row' if found.copies == 1 else 'copies of training rows'}; {held_out}."
+
+
+def caution(quality: Quality) -> str:
+    """What to know where held-out rows may not be held out; nothing where they seem to be."""
+    found = quality.privacy
+    if found.held_out_copies <= _MANY_COPIES * found.held_out:
+        return ""
+    equal = f"{found.held_out_copies:,} of {found.held_out:,} held-out rows are equal to training rows"
+    return f"{equal}: either rows repeat in this table, or it holds rows that the run was trained on, which are not held out then."
 
 
 def _are(n: int) -> str:
@@ -154,8 +166,10 @@ def as_json(quality: Quality) -> dict[str, Any]:
     """All figures, by name."""
     rows, private = quality.compared, quality.privacy
     names = [column.name for column in rows.columns]
+    floors = {j: each.accuracy for j, each in zip(quality.shown, quality.alone_train, strict=True)}
     return {
         "finding": finding(quality),
+        "caution": caution(quality),
         "rows": {"synthetic": len(rows.synthetic), "held_out": len(rows.held_out), "training": len(rows.train), "part": rows.part},
         "two_sample": {"synthetic": _plain(quality.synthetic), "training": _plain(quality.train)},
         "columns": [
@@ -163,6 +177,7 @@ def as_json(quality: Quality) -> dict[str, Any]:
                 "name": names[j],
                 "accuracy": quality.alone[j].accuracy,
                 "error": quality.alone[j].error,
+                "training": floors.get(j),
                 "importance": quality.synthetic.importance[j],
                 "missing": {"held_out": float(quality.missing[0][j]), "synthetic": float(quality.missing[1][j])},
             }
