@@ -64,6 +64,14 @@ def test_a_plot_is_markup_of_one_element_that_has_the_colour_of_the_text() -> No
     assert markup.__html__() == str(markup)
 
 
+def test_letters_of_a_plot_stay_words_where_they_are_asked_for() -> None:
+    found = Page(str(svg(plotted("a line", "<b>held-out</b>"), letters=True)))
+    assert "a line" in found.text
+    assert "<b>held-out</b>" in found.text
+    assert found.count("b") == 0
+    assert "a line" not in Page(str(svg(plotted("a line")))).text  # the twin: they are outlines
+
+
 def test_plots_of_one_page_share_no_names() -> None:
     one, other = (set(re.findall(r' id="([^"]*)"', svg(plotted(label)))) for label in ("a", "b"))
     assert len(one) == len(other) > 10

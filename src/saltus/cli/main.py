@@ -20,6 +20,7 @@ from saltus.cli.data import data_command
 from saltus.cli.evaluate import evaluate_command
 from saltus.cli.places import PLACE
 from saltus.cli.plan import plan
+from saltus.cli.report import report
 from saltus.cli.sample import sample
 from saltus.cli.study import study
 from saltus.cli.train import train
@@ -59,7 +60,7 @@ def cli(context: click.Context) -> None:
         raise SaltusError(f"{context.invoked_subcommand} works in one process, and there are several; start it without a launcher")
 
 
-for command in (data_command, train, sample, evaluate_command, compare, plan, study):
+for command in (data_command, train, sample, evaluate_command, report, compare, plan, study):
     cli.add_command(command)
 
 

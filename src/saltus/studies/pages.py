@@ -89,13 +89,18 @@ def markup(text: str) -> Markup:
     return found
 
 
-def svg(figure: Figure) -> Markup:
+def svg(figure: Figure, *, letters: bool = False) -> Markup:
     """A figure of matplotlib as markup: black is the colour of the page's text, and nothing lies behind the figure.
 
-    Names inside are this figure's own, so that a page may have several figures.
+    Names inside are this figure's own, so that a page may have several figures that differ.
+
+    Args:
+        figure: what is drawn.
+        letters: whether words stay words, in a font of the reader's, and do not become outlines.
     """
     written = io.StringIO()
-    fixed = needs("matplotlib", extra="compare").rc_context({"svg.hashsalt": "saltus"})  # the same figure gives the same markup
+    settings = {"svg.hashsalt": "saltus", "svg.fonttype": "none" if letters else "path"}  # the same figure gives the same markup
+    fixed = needs("matplotlib", extra="compare").rc_context(settings)
     with warnings.catch_warnings(), fixed:
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a run may have any name; the tables show it
         figure.savefig(written, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
