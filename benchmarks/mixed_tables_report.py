@@ -162,7 +162,7 @@ def standing(runs: Runs) -> list[str]:
         for name in figure.tables:
             order = ranked(runs, figure, name)
             if len(order) > 1 and any(model == SALTUS for _, model, _ in order):
-                ranks.append(f"{rank(order)}/{len(order)}")
+                ranks.append(f"{name} {rank(order)}/{len(order)}")
                 if rank(order) > 1:
                     own = next(value for _, model, value in order if model == SALTUS)
                     ahead.append(f"{name}: {order[0][1]} {order[0][2]:.{figure.digits}f} (saltus {own:.{figure.digits}f})")
