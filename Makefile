@@ -5,7 +5,7 @@ BIN := .venv/bin
 OLDEST := tests/test_storage.py tests/test_extras.py tests/test_dependencies.py tests/kernels tests/chain tests/networks \
 	tests/integrations tests/evaluation/test_metrics.py tests/evaluation/test_cache.py tests/evaluation/test_pictures.py tests/cli
 
-.PHONY: help venv demo test slow oldest peers check format bench strong clean
+.PHONY: help venv demo test slow oldest peers rivals check format bench strong clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -41,6 +41,11 @@ peers: venv ## .venv-peers, with the other libraries that benchmarks/speed.py co
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all]' accelerate
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement benchmarks/peers.txt
 
+rivals: venv ## .venv-rivals, with the other libraries that benchmarks/mixed_tables.py compares with
+	$(PYTHON) -m venv .venv-rivals
+	.venv-rivals/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all]'
+	.venv-rivals/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement benchmarks/rivals.txt
+
 check: venv ## lint, format, types, import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -60,4 +65,4 @@ strong: venv ## kernels and rivals on MNIST and Fashion-MNIST (hours, continues;
 	$(BIN)/python benchmarks/strong.py report
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-oldest .venv-peers demo build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-peers .venv-rivals demo build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -82,6 +82,7 @@ OF_SEVERAL_FILES = {
     "test_benchmarks.py",
     "test_dependencies.py",
     "test_house.py",
+    "test_mixed_tables.py",
     "test_older_figures.py",
     "test_older_files.py",
     "test_plugin.py",
