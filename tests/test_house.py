@@ -81,6 +81,7 @@ OF_SEVERAL_FILES = {
     "studies/test_vae_closes_gap.py",
     "test_benchmarks.py",
     "test_dependencies.py",
+    "test_docs.py",
     "test_house.py",
     "test_mixed_tables.py",
     "test_older_figures.py",

@@ -233,8 +233,7 @@ class CategoryColumn(Column):
     def between(self, low: float, high: float) -> tuple[float, float] | None:
         if low != high:
             return super().between(low, high)
-        found = self.numbers(np.array([low]))[0, 0]
-        return float(found), float(found)
+        return (float(self.numbers(np.array([low]))[0, 0]),) * 2
 
     def strange(self, cells: Array) -> Array:
         found: Array = ~((cells >= 0) & (cells < len(self.categories)) & (cells == np.rint(cells)))  # NaN too

@@ -88,9 +88,8 @@ def asked(encoding: Columns, names: Sequence[str], dtypes: Sequence[str], condit
             (j,) = column.sources
         ends[j] = _both(ends[j], found) if j in ends else found
     if not all(map(len, ends.values())):
-        raise SaltusError(
-            f"no row can be as it was asked for ({in_one_line(listed([*map(str, condition)], _SHOWN))}); give other conditions"
-        )
+        named = in_one_line(listed([*map(str, condition)], _SHOWN))
+        raise SaltusError(f"no row can be as it was asked for ({named}); give other conditions")
     return _asked(encoding, names, ends)
 
 
@@ -101,12 +100,10 @@ def _asked(encoding: Columns, names: Sequence[str], ends: dict[int, Array]) -> A
         if (own == own[0, 0]).all():
             cells[0, j] = own[0, 0]
         elif not np.isnan(own).any():
-            places, intervals = zip(*filter(None, (encoding.interval(j, low, high) for low, high in own.tolist())), strict=True)
-            within[places[0]] = intervals
-            if any(low == high for low, high in intervals):
-                raise SaltusError(
-                    f"several values of {in_one_line(names[j])} were asked for, which are not counted; give one value, or a range (low, high)"
-                )
+            found = [interval for each in own.tolist() if (interval := encoding.interval(j, *each))]
+            within[found[0][0]] = [interval for _, interval in found]
+            if any(low == high for _, (low, high) in found):
+                raise SaltusError(f"a list was given for {in_one_line(names[j])}, whose values are not counted; give one, or a range")
     y, known = encoding.partial(cells)
     for j, places in enumerate(encoding.places):
         if j not in ends:
@@ -121,9 +118,7 @@ def _of_source(encoding: Columns, column: DeterminedColumn, ends: Array, names: 
     if len(column.sources) > 1:
         raise SaltusError(f"a condition on {names[0]} was given, which follows from {listed(names[1:], _SHOWN)}; give conditions on these")
     try:
-        came = [
-            column.sources_of(low) if low == high or np.isnan(low) else column.sources_between(low, high) for low, high in ends.tolist()
-        ]
+        came = [column.sources_between(*each) if each[0] < each[1] else column.sources_of(each[0]) for each in ends.tolist()]
     except SaltusError as error:
         raise SaltusError(f"{names[0]}: {error}") from error
     cells = np.unique(np.concatenate(came))

@@ -70,7 +70,7 @@ class Frame:
             frame.columns = names
             return frame.astype(dict(zip(names, dtypes, strict=True)))
         if self.library == "polars":
-            frame = sys.modules["polars"].from_arrow(table)  # which is there: its table was given
+            frame = sys.modules["polars"].from_arrow(table)  # which is there, as below: its table was given
             return frame.cast(dict(zip(names, dtypes, strict=True)))
         if self.library == "numpy":
             return np.stack([column.to_numpy() for column in table.columns], axis=1).astype(dtypes[0])
@@ -118,12 +118,11 @@ def _cast(column: Any, kind: Any) -> Any:
 
 
 def _in_pandas(old: Any, where: Array, new: Any) -> Any:
-    import pandas as pd
-
+    """Series of pandas: an old one with the cells of a new one in some places."""
     new.index, kind = old.index, old.dtype
-    if isinstance(kind, pd.CategoricalDtype) and not new.isin(kind.categories).all():
+    if isinstance(kind, sys.modules["pandas"].CategoricalDtype) and not new.isin(kind.categories).all():
         more = [value for value in new.unique() if value not in kind.categories]
-        kind = pd.CategoricalDtype([*kind.categories, *more], kind.ordered)
+        kind = type(kind)([*kind.categories, *more], kind.ordered)
     try:
         new = new.astype(kind)
     except (TypeError, ValueError):
@@ -132,18 +131,18 @@ def _in_pandas(old: Any, where: Array, new: Any) -> Any:
 
 
 def _in_polars(old: Any, where: Array, new: Any) -> Any:
-    import polars as pl
-
-    made = pl.from_arrow(new)
-    assert isinstance(made, pl.Series)
+    """The same of polars."""
+    polars = sys.modules["polars"]
+    made = polars.from_arrow(new)
     try:
         made = made.cast(old.dtype)
-    except pl.exceptions.PolarsError:
+    except polars.exceptions.PolarsError:
         old = old.cast(made.dtype)
-    return old.zip_with(pl.Series(~where), made).alias(old.name)
+    return old.zip_with(polars.Series(~where), made).alias(old.name)
 
 
 def _in_arrow(old: Any, where: Array, new: Any) -> Any:
+    """The same of pyarrow."""
     arrow, compute = needs("pyarrow", extra="tables"), needs("pyarrow.compute", extra="tables")
     plain = old.type.value_type if arrow.types.is_dictionary(old.type) else old.type
     kind = plain if _cast(new, plain).type == plain else new.type

@@ -61,9 +61,7 @@ class Config(BaseModel):
         description="What sampling starts from: normal, N(0, I), or mixture, Gaussians that are fitted to the data in seconds.  "
         "[default: the mixture for vae where it is better on validation items, else normal]",
     )
-    closed_forms: bool = Field(
-        default=True, description="Replace a learned step by the mixture's where that is better on validation items."
-    )
+    closed_forms: bool = Field(default=True, description="Replace a learned step by the mixture's where it is better on validation items.")
     noisy_steps: NoisySteps | None = Field(
         default=None,
         description="How steps before the one to data are taken: vae, or flow, around the exact step of the mixture that images start "
