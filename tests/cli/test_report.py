@@ -10,8 +10,8 @@ import pytest
 from saltus.data import load
 from saltus.evaluation.quality.boosting import Effort
 from saltus.training import Config, train
-from tests.helpers.html import check
 from tests.helpers.compared import cells, write_csv
+from tests.helpers.html import check
 from tests.helpers.terminal import saltus
 
 NAMES = ("size", "<script>alert(1)</script>", "weight", "day", "kept")

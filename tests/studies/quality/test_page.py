@@ -12,8 +12,8 @@ import pytest
 from saltus.studies.quality.measure import Quality
 from saltus.studies.quality.page import page, write_page
 from saltus.studies.quality.rows import Column
-from tests.helpers.html import HOSTILE, Page, check
 from tests.helpers.compared import columns
+from tests.helpers.html import HOSTILE, Page, check
 
 MADE: dict[str, Any] = {"seed": 0, "seconds": 1.0, "version": "0", "calls": 1, "sampling": ""}
 
