@@ -44,6 +44,8 @@ def asked(encoding: Columns, names: Sequence[str], dtypes: Sequence[str], condit
     Raises:
         SaltusError: for an unknown column, a value that the column cannot have, or a range without values.
     """
+    if not isinstance(condition, Mapping):
+        raise SaltusError(f"a condition of type {type(condition).__name__} was given; expected values by the names of columns: give a dict")
     cells, fixed = np.full((1, len(names)), np.nan), np.zeros(len(names), dtype=bool)
     within: dict[int, Within] = {}
     for name, value in condition.items():

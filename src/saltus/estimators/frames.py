@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.extras import needs
 
@@ -30,21 +31,38 @@ def to_arrow(table: Any) -> tuple[Any, Frame]:
         try:
             found = arrow.Table.from_pandas(named, preserve_index=False)
         except (arrow.ArrowInvalid, arrow.ArrowTypeError) as error:
-            why = " ".join(map(str, error.args)).partition("\n")[0]
-            raise SaltusError(f"a column holds values of different types ({why:.150}); convert them to one") from error
+            raise _mixed(error) from error
         return found, Frame("pandas", tuple(table.columns), tuple(table.dtypes))
     if module == "polars":
         return table.to_arrow(), Frame("polars", tuple(table.columns), tuple(table.dtypes))
     if module == "pyarrow":
         return table, Frame("pyarrow", tuple(table.column_names), tuple(table.schema.types))
+    return _of_array(table)
+
+
+def _of_array(table: Any) -> tuple[Any, Frame]:
+    arrow = needs("pyarrow", extra="tables")
+    if hasattr(table, "tocoo"):
+        raise SaltusError("the table is a sparse matrix; expected rows (N, d) as an array: give its toarray()")
     array = np.asarray(table)
-    if array.ndim != 2 or array.dtype.kind not in "biuf":
+    if array.shape[1:] == (0,):
+        raise SaltusError(f"the table has 0 feature(s) (shape={array.shape}) while a minimum of 1 is required; give rows with columns")
+    if array.ndim != 2 or array.dtype.kind not in "biufO":
+        told = "Complex data not supported: " if array.dtype.kind == "c" else ""
         raise SaltusError(
-            f"the table is an array of shape {array.shape} and type {array.dtype}; expected rows (N, d) of numbers: give these"
+            f"{told}the table is an array of shape {array.shape} and type {array.dtype}; expected rows (N, d) of numbers: give these"
         )
     names = [f"column {j}" for j in range(array.shape[1])]
-    columns = [arrow.array(column, from_pandas=array.dtype.kind == "f") for column in array.T]
+    try:
+        columns = [arrow.array(column, from_pandas=array.dtype.kind in "fO") for column in array.T]
+    except (arrow.ArrowInvalid, arrow.ArrowTypeError, arrow.ArrowNotImplementedError) as error:
+        raise _mixed(error) from error
     return arrow.table(dict(zip(names, columns, strict=True))), Frame("numpy", tuple(names), (array.dtype,) * array.shape[1])
+
+
+def _mixed(error: Exception) -> SaltusError:
+    why = " ".join(map(str, error.args)).partition("\n")[0]
+    return SaltusError(f"a column holds values of different types ({why:.150}); convert them to one")
 
 
 @dataclass(frozen=True)
@@ -61,16 +79,47 @@ class Frame:
     names: Sequence[Any]
     dtypes: Sequence[Any]
 
-    def of(self, table: Any, kept: Sequence[int]) -> Any:
-        """A pyarrow table of the columns with these numbers, as the library's."""
-        names, dtypes = [self.names[k] for k in kept], [self.dtypes[k] for k in kept]
+    @property
+    def named(self) -> bool:
+        """Whether the library has names of columns."""
+        return self.library != "numpy"
+
+    def of(self, table: Any, kept: Sequence[int], *, plain: Sequence[int] = ()) -> Any:
+        """A pyarrow table of the columns with these numbers, as the library's; `plain` ones get the type that the library gives them."""
+        names = [self.names[k] for k in kept]
+        dtypes = {name: self.dtypes[k] for name, k in zip(names, kept, strict=True) if k not in plain}
         if self.library == "pandas":
             frame = table.to_pandas()
             frame.columns = names
-            return frame.astype(dict(zip(names, dtypes, strict=True)))
+            return frame.astype(dtypes)
         if self.library == "polars":
             frame = sys.modules["polars"].from_arrow(table)  # which is there: its table was given
-            return frame.cast(dict(zip(names, dtypes, strict=True)))
+            return frame.cast(dtypes)
         if self.library == "numpy":
-            return np.stack([column.to_numpy() for column in table.columns], axis=1).astype(dtypes[0])
+            return self._array(table)
         return table
+
+    def over(self, table: Any, before: Any, given: Any) -> Any:
+        """A pyarrow table that `given` has become, as the library's.
+
+        Args:
+            table: with the same columns and rows as `before`.
+            before: what `to_arrow` made of what was given.
+            given: what was given, whose index is kept.
+        """
+        plain = [k for k, (one, other) in enumerate(zip(before.schema.types, table.schema.types, strict=True)) if _widened(one, other)]
+        found = self.of(table, range(len(self.names)), plain=plain)
+        if self.library == "pandas":
+            found.index = given.index
+        return found
+
+    def _array(self, table: Any) -> Array:
+        columns = [column.to_numpy() for column in table.columns]
+        found: Array = np.stack([column.astype(self.dtypes[0]) for column in columns], axis=1)
+        return found
+
+
+def _widened(before: Any, after: Any) -> bool:
+    """Whether a column has another type than it had, and not only its own as a dictionary."""
+    types = needs("pyarrow", extra="tables").types
+    return before != after and not (types.is_dictionary(before) and types.is_dictionary(after))

@@ -53,7 +53,7 @@ def choose_sampling(chain: Chain, data: DataSet, *, progress: Progress = silent)
     from scipy.stats import ttest_ind  # takes a second or two
 
     metric, n = chosen_by(data), min(CHOICE_ITEMS, len(data.validation), len(data.train))
-    if n < METRICS[metric].fewest or chain.levels.L > _MOST_CALLS or n * multiply_adds(chain) > _MOST:
+    if not any(_tried(chain)) or n < METRICS[metric].fewest or chain.levels.L > _MOST_CALLS or n * multiply_adds(chain) > _MOST:
         return DEFAULT
     evaluator = Evaluator(data, n, part="validation", metrics=(metric,))
     told = data.conditions_for(chain.condition, "validation")
