@@ -72,9 +72,9 @@ class Ordinary:
         return cls(costs_of(chain, data.encoding, data.validation[:_KEPT]))
 
 
-def costs_of(chain: Chain, encoding: Columns, y: Tensor) -> Array:
+def costs_of(chain: Chain, encoding: Columns, y: Tensor, seed: int = 0) -> Array:
     """-ln p of each column of rows y (n, E) given the others, (n, d) nats."""
-    each = given_others(chain, y.to(like(chain))).double().cpu().numpy()
+    each = given_others(chain, y.to(like(chain)), seed=seed).double().cpu().numpy()
     return np.stack([each[:, list(places)].sum(1) for places in encoding.places], axis=1)
 
 

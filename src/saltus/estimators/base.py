@@ -61,8 +61,8 @@ class Estimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         Raises:
             SaltusError: for a time, a number of updates or a random state that there is not.
         """
-        given = self.random_state
-        if given is not None and not (isinstance(given, Integral) and 0 <= given < _MOST_SEEDS):
+        given: Any = self.random_state
+        if given is not None and not (isinstance(given, Integral) and 0 <= int(given) < _MOST_SEEDS):
             raise SaltusError(f"random_state was given as {given!r:.60}; expected a whole number from 0 to {_MOST_SEEDS - 1:,}, or None")
         self._first = int(np.random.default_rng().integers(_MOST_SEEDS)) if given is None else int(given)
         length = {"time": self.time} if self.updates is None else {"updates": self.updates}

@@ -109,8 +109,9 @@ class _Reader:
         except SaltusError as error:
             raise SaltusError(f"{self.name}: {error}") from error
         if found is None:
-            held = self.encoding.columns[self.j].describe()
-            raise SaltusError(f"{self.name} from {low:g} to {high:g} was asked for, and it holds {held}; give a range with values of it")
+            held = "no such value" if "[" in self.dtype else self.encoding.columns[self.j].describe()  # which has dates as counts
+            asked = " to ".join("any" if side is None else in_one_line(str(side)) for side in value)
+            raise SaltusError(f"{self.name} from {asked} was asked for, and it holds {held}; give a range with values of it")
         return found
 
     def set(self, values: list[Any]) -> tuple[int, Within]:

@@ -24,13 +24,13 @@ _FILE = "image.json"
 _LARGE = 16  # pixels a side from which on a ladder learns more than one latent (docs/decisions/0017-ladder.md)
 _RECIPES: dict[bool, dict[str, Any]] = {
     True: {"levels": 1, "ladder": "every", "channels": (32, 48), "kl_warm_up": 0.1, "batch": 32, "learning_rate": 2e-3},
-    False: {"learning_rate": 2e-3},
+    False: {"levels": 1, "learning_rate": 2e-3},
 }
-"""What is trained otherwise than `Config` says: of large images as the chains are that come with saltus, and of small ones."""
+"""What is trained otherwise than `Config` says, one call after a mixture: large images as the chains are that come with saltus."""
 
 
 class ImageModel(Estimator):
-    """Images, drawn in one call of a network or in four, by conditional VAEs after a mixture of Gaussians where that is better.
+    """Images, drawn in one call of a network: a conditional VAE after a mixture of Gaussians, where that is better than N(0, I).
 
     Args:
         time: of a fit, such as "5m" or "2h".

@@ -57,7 +57,7 @@ def read_table(place: str | Path) -> Kept:
     try:
         return _saved(folder, model) if (folder / _FILE).is_file() else _trained(folder, model)
     except SaltusError as error:
-        raise error if str(folder) in str(error) else SaltusError(f"{folder}: {error}") from error
+        raise error if str(error).startswith((f"{folder} ", f"{folder}/")) else SaltusError(f"{folder}: {error}") from error
 
 
 def kind_of(folder: Path, encoding: Encoding) -> TableKind | None:
@@ -92,7 +92,7 @@ def _trained(folder: Path, model: Model) -> Kept:
     kind = table_of(folder, model.encoding)
     if kind is None:
         raise SaltusError(
-            f"{folder} is of {model.encoding.summary()}, and none that were read from a CSV or Parquet file; give a model of such a table"
+            f"{folder} is of {model.encoding.summary()}, which were not read from a table in CSV or Parquet; give the run of such a table"
         )
     names = tuple(kind.names) or tuple(f"column {j}" for j in range(len(kind.dtypes)))
     config = load_config(folder)

@@ -12,13 +12,14 @@ import numpy as np
 import torch
 
 from saltus.chain import complete, completes, like
-from saltus.data import DTYPES, TEXT, Columns, as_arrow, cells_in, table_parts
+from saltus.data import DTYPES, TEXT, Columns, MissingColumn, as_arrow, cells_in, table_parts
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.estimators.anomaly import Ordinary, costs_of, kept_ordinary
 from saltus.estimators.conditions import Asked, asked
 from saltus.estimators.model import Model
 from saltus.extras import needs
+from saltus.terminal import in_one_line
 from saltus.training import load_data
 
 __all__ = ["TrainedTable"]
@@ -111,15 +112,22 @@ class TrainedTable:
             SaltusError: if a column is not there, or holds what it never did.
         """
         found: Array = table_parts([table, None, None], ["the table", "", ""], wanted=self.wanted).train
+        for name, cells, column in zip(self.columns, found.T, self.encoding.columns, strict=True):
+            if cells.dtype.kind == "f" and np.isnan(cells).any() and not isinstance(column, MissingColumn):
+                row = int(np.isnan(cells).argmax())
+                raise SaltusError(
+                    f"the column {in_one_line(name)} has no value in row {row}, and no cell of it was missing in the rows that were "
+                    "learned; fill it first, by impute"
+                )
         return found
 
-    def nats(self, table: Any) -> Array:
+    def nats(self, table: Any, seed: int = 0) -> Array:
         """A lower bound on ln p of each row, (n,); raises as `rows`."""
-        return self.model.log_prob_bound(self.rows(table))
+        return self.model.log_prob_bound(self.rows(table), seed=seed)
 
-    def costs(self, table: Any) -> Array:
+    def costs(self, table: Any, seed: int = 0) -> Array:
         """-ln p of each cell given the rest of its row, (n, d) nats; raises as `rows`."""
-        return costs_of(self.model.chain, self.encoding, self.encoding.encode(self.rows(table)))
+        return costs_of(self.model.chain, self.encoding, self.encoding.encode(self.rows(table)), seed)
 
     def asked(self, condition: Mapping[str, Any]) -> Asked:
         """What a condition asks of rows, see `TableModel.sample`.

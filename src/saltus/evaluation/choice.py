@@ -6,6 +6,7 @@ Student's t-test finds its distance smaller (``scipy.stats.ttest_ind``, one-side
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from itertools import count
@@ -71,7 +72,10 @@ def choose_sampling(chain: Chain, data: DataSet, *, progress: Progress = silent)
         found = min(once, key=lambda sampling: once[sampling], default=chosen)
         if once and once[found] < min(figures):
             again = distances(found, _SEEDS)
-            if ttest_ind(figures, again, alternative="greater").pvalue < _BY_CHANCE:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # of figures that do not differ, as of a chain that draws one item
+                by_chance = ttest_ind(figures, again, alternative="greater").pvalue
+            if by_chance < _BY_CHANCE:
                 chosen, figures = found, again
     return chosen
 
