@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from saltus.chain import Bound, Chain, ChainLoss, Loss, OraclePrior, StandardNormal, bits_per_dim
     from saltus.data import DataSet, Preparation, digits, load
     from saltus.errors import SaltusError
-    from saltus.estimators import Model, TableModel
+    from saltus.estimators import ImageModel, Model, TableModel
     from saltus.kernels import (
         KERNELS,
         Denoiser,
@@ -88,7 +88,7 @@ _rooms = {
         "Config",
         "train",
     ),
-    "estimators": ("Model", "TableModel"),
+    "estimators": ("ImageModel", "Model", "TableModel"),
     "errors": ("SaltusError",),
 }
 _home = {name: room for room, names in _rooms.items() for name in names}
@@ -111,6 +111,7 @@ __all__ = [
     "GaussianKernel",
     "GaussianMixture",
     "ImageCondition",
+    "ImageModel",
     "Kernel",
     "Levels",
     "Loss",

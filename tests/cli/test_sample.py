@@ -15,6 +15,7 @@ from PIL import Image
 from saltus.chain import Chain
 from saltus.cli import sample as command
 from saltus.cli import sample_files
+from saltus.estimators import TableModel
 from saltus.kernels import Sampling
 from saltus.training import planned_levels
 from tests.helpers.terminal import saltus
@@ -208,3 +209,57 @@ def test_samples_of_a_table_are_a_table_like_it(tmp_path: Path) -> None:
     done = saltus("sample", "run", "--n", "4", "--out", "x", cwd=tmp_path)
     assert (done.code, (tmp_path / "x").exists()) == (1, False)
     assert "source.json is damaged" in done.stderr
+
+
+def gems(folder: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader((folder / "samples.csv").read_text().splitlines()))
+
+
+def test_rows_are_as_was_asked(shop: Path, tmp_path: Path) -> None:
+    def drawn(*where: str, n: int = 20, out: str = "") -> list[dict[str, str]]:
+        out = out or "".join(filter(str.isalnum, "".join(where)))
+        conditions = [word for one in where for word in ("--where", one)]
+        done = saltus("sample", str(shop / "run"), "--n", str(n), "--out", out, *conditions, "--json", cwd=tmp_path)
+        assert done.code == 0, done.stderr
+        assert done.json["where"] == list(where)
+        return gems(tmp_path / out)
+
+    assert {row["cut"] for row in drawn("cut=Very:Good")} == {"Very:Good"}
+    assert {row["cut"] for row in drawn("cut=Ideal|Fair")} == {"Fair", "Ideal"}
+    assert {int(row["price"]) // 5000 for row in drawn("price=5000:")} == {1}
+    asked = drawn("price=:1000", "carat=", "sold=2024-01-15:2024-01-17")
+    assert all(int(row["price"]) <= 1000 and row["carat"] == "" for row in asked)
+    assert {row["sold"] for row in asked} <= {"2024-01-15", "2024-01-16", "2024-01-17"}
+    few, many = drawn("cut=Fair", n=3, out="few"), drawn("cut=Fair", n=300, out="many")  # of which there are two blocks
+    assert many[:3] == few
+    assert len({tuple(row.values()) for row in many}) > 250
+    free = saltus("sample", str(shop / "run"), "--n", "300", "--out", "free", cwd=tmp_path)
+    assert free.code == 0
+    share = np.mean([row["cut"] == "Fair" for row in gems(tmp_path / "free")])
+    assert 0.1 < share < 0.6  # the twin: cuts differ where nothing is asked
+
+
+@pytest.mark.parametrize(
+    ("where", "says"),
+    [
+        ("colour=red", "the condition colour=red was given; expected NAME=VALUE, and a name of cut, price, carat, sold"),
+        ("price=dear", "price = dear was asked for; expected int64: give a value, LOW:HIGH, or values as A|B"),
+        ("price=9000:", "price from 9000.0 to any was asked for, and it holds 500 to 5950 in steps of 50"),
+        ("price=", "a missing cell of price was asked for, and none is missing in the data"),
+        ("cut=Superb", "cut = Superb was asked for, and its categories are Fair, Ideal, Very:Good"),
+        ("sold=2030-01-01:", "sold from 2030-01-01 to any was asked for, and it holds no such value"),
+    ],
+)
+def test_what_no_row_can_be_is_told(where: str, says: str, shop: Path, tmp_path: Path) -> None:
+    done = saltus("sample", str(shop / "run"), "--n", "2", "--where", where, "--out", "x", cwd=tmp_path)
+    assert (done.code, (tmp_path / "x").exists()) == (1, False)
+    assert says in done.stderr
+    done = saltus("sample", "digits", "--n", "2", "--where", where, "--out", "x", cwd=tmp_path)
+    assert "which were not read from a table in CSV or Parquet" in done.stderr
+
+
+def test_samples_of_a_saved_table_model_are_a_table(shop: Path, tmp_path: Path) -> None:
+    TableModel.load(shop / "run").save(tmp_path / "saved")
+    done = saltus("sample", "saved", "--n", "5", "--out", "more", "--where", "cut=Fair", cwd=tmp_path)
+    assert done.code == 0, done.stderr
+    assert [row["cut"] for row in gems(tmp_path / "more")] == ["Fair"] * 5

@@ -101,7 +101,7 @@ def test_arrays_and_pyarrow_tables_come_back_too() -> None:
         ([["a", "b"]] * 60, "type <U1"),
         (pd.DataFrame({"a": [1, "x"] * 40}), "a column holds values of different types"),
         (pd.DataFrame(np.zeros((60, 2)), columns=["a", "a"]), "two columns of the table have one name"),
-        (pd.DataFrame({"a": [1.0, 2.0]}), "2 items are too few"),
+        (pd.DataFrame({"a": [1.0, 2.0]}), "2 samples are too few"),
         (pd.DataFrame({"a": ["x"] * 60}), "there is no column to learn from"),
     ],
 )

@@ -3,7 +3,7 @@
 from saltus.chain.bound import ACTIVE_VARIANCE, MOST_SAMPLES, Bound, bits_per_dim
 from saltus.chain.chain import Chain
 from saltus.chain.classes import ClassBound
-from saltus.chain.completing import complete, given_others
+from saltus.chain.completing import complete, completes, given_others
 from saltus.chain.costs import pair_costs
 from saltus.chain.latents import Code
 from saltus.chain.loss import Batch, ChainLoss, Loss
@@ -27,6 +27,7 @@ __all__ = [
     "StandardNormal",
     "bits_per_dim",
     "complete",
+    "completes",
     "descend",
     "evaluating",
     "given_others",

@@ -27,7 +27,7 @@ from saltus.kernels import AutoregressiveKernel, Transition
 from saltus.likelihoods import Within
 from saltus.process import Noise, OrnsteinUhlenbeck
 
-__all__ = ["complete", "given_others", "resampled", "step_of_rows"]
+__all__ = ["complete", "completes", "given_others", "resampled", "step_of_rows"]
 
 _process = OrnsteinUhlenbeck()
 _PROPOSALS = (4, 16, 64)  # for each draw
@@ -102,6 +102,11 @@ def given_others(chain: Chain, y: Tensor, known: Tensor | None = None, *, seed: 
     return torch.cat(found)
 
 
+def completes(chain: Chain) -> bool:
+    """Whether `complete` and `given_others` take this chain."""
+    return isinstance(chain.kernel(1), AutoregressiveKernel) and chain.levels.L == 1 and isinstance(chain.prior, StandardNormal)
+
+
 def step_of_rows(chain: Chain) -> AutoregressiveKernel:
     """The step of a chain that can take a part of a row as known.
 
@@ -109,7 +114,7 @@ def step_of_rows(chain: Chain) -> AutoregressiveKernel:
         SaltusError: if it has none.
     """
     kernel = chain.kernel(1)
-    if not isinstance(kernel, AutoregressiveKernel) or chain.levels.L != 1 or not isinstance(chain.prior, StandardNormal):
+    if not isinstance(kernel, AutoregressiveKernel) or not completes(chain):
         raise SaltusError(
             f"a part of a row was given as known, and this model draws whole rows ({chain.levels.L} of {kernel.label}); "
             "train one with kernel autoregressive"

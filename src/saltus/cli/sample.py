@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from saltus.errors import SaltusError
 from saltus.pretrained import PRETRAINED, run_folder
 
 if TYPE_CHECKING:
+    import torch
     from torch import Tensor
 
     from saltus.chain import Chain
@@ -55,6 +56,13 @@ def _part(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int
     metavar="VALUE",
     help="A class by its name or number, a vector as numbers with commas, or a .npy file with one condition an item.",
 )
+@click.option(
+    "--where",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What rows of a table are to be: NAME=VALUE, NAME=LOW:HIGH with an end left out where it is open, NAME='A|B' for one of these, or "
+    "NAME= for a missing cell.  May be given again.",
+)
 @seed_option("Seed of all noise: the same one gives the same items.")
 @sampling_options
 @click.option("--device", default="cpu", show_default=True, help="Where to compute, as torch names it, such as cuda or cuda:1.")
@@ -71,6 +79,7 @@ def sample(
     out: Path,
     calls: int | None,
     condition: str | None,
+    where: tuple[str, ...],
     seed: int,
     sampling: dict[str, Any],
     device: str,
@@ -81,9 +90,10 @@ def sample(
 
     RUN is its folder, or the name of a chain that comes with saltus: digits, fashion-mnist or mnist.
     """
+    from saltus.estimators.kept import kind_of
     from saltus.evaluation import words_of
     from saltus.launched import together
-    from saltus.training import encoding_of, table_of, usable_device
+    from saltus.training import encoding_of, usable_device
 
     if not (run := run_folder(run)).is_dir():
         found, known = "a file" if run.exists() else "not there", ", ".join(PRETRAINED)
@@ -93,17 +103,21 @@ def sample(
     chain = chain_of(run, calls).to(processes.device(place))
     chosen = replace(chain.sampling, **sampling)
     encoding = encoding_of(chain, run)
-    table = table_of(run, encoding)
+    table = kind_of(run, encoding)
     files = [out / f"samples{table.ending if table else '.npz'}"] + [out / "samples.png"] * encoding.layout.is_image
     if taken := [file for file in files if file.exists()]:
         raise SaltusError(f"{taken[0]} is already there; give another folder with --out, or remove it first")
     told_items = chain.conditions_for(None if condition is None else _parsed(chain, condition, n), chain.noise(seed, 0, n))
-    told = {} if condition is None else {"condition": condition}
+    told: dict[str, Any] = {} if condition is None else {"condition": condition}
+    asked = _asked(run, where, processes.device(place)) if where else None
+    told |= {"where": list(where)} if where else {}
     given = None if told_items is None else told_items.cpu().numpy().tobytes()
     call = {"chain": digest((run / "chain.json").read_bytes()), "n": n, "seed": seed, "calls": chain.levels.L, "device": device, **told}
     call |= {**asdict(chosen), "conditions": given and digest(given)}
 
     def make(start: int, stop: int) -> Array:
+        if asked is not None:
+            return asked(start, stop, seed)
         condition = None if told_items is None else told_items[start:stop]
         return encoding.decode(chain.sample(stop - start, seed=seed, first_item=start, sampling=chosen, condition=condition))
 
@@ -136,6 +150,17 @@ def sample(
     how = f" ({words})" if (words := words_of(chosen)) else ""
     words = f"{_counted(n, 'sample')}, {_counted(chain.levels.L, 'network call')} each{how}: " + " and ".join(map(str, files))
     say(as_json, result, words)
+
+
+def _asked(run: Path, where: Sequence[str], device: torch.device) -> Callable[[int, int, int], Array]:
+    """Draws of rows that are as was asked: of those from `start` to `stop` of a seed."""
+    from functools import partial
+
+    from saltus.cli.table_rows import asked_of
+
+    trained, asked = asked_of(run, where)
+    trained.model.chain.to(device)
+    return partial(trained.drawn, asked)
 
 
 def _counted(n: int, what: str) -> str:

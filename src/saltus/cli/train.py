@@ -138,6 +138,7 @@ def train(
     """
     from saltus import training
     from saltus.data import load
+    from saltus.estimators.anomaly import keep_ordinary
 
     try:
         config = training.Config(**{name: value for name, value in options.items() if value is not None})
@@ -161,6 +162,7 @@ def train(
     if not math.isfinite(result.get("bits_per_dim") or 0):
         with training.failing(out):
             raise SaltusError(f"the training diverged: {words[0]}; {training.REMEDY}")
+    keep_ordinary(chain, items, out)
     told = {"kernel": training.load_config(out).kernel, "calls": chain.levels.L, "sampling": asdict(chain.sampling), "bits_per_dim": None}
     result = {"run": str(out), **told, **result}
     calls = ["--calls", "4"] if chain.any_step else []

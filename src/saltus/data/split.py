@@ -20,9 +20,10 @@ from saltus.data.layout import Array
 from saltus.data.parts import Parts
 from saltus.errors import SaltusError
 
-__all__ = ["Places", "item_bytes", "places", "split"]
+__all__ = ["FEWEST", "Places", "item_bytes", "places", "split"]
 
-_FEWEST = 50  # items: with fewer, a tenth of them is too often nothing
+FEWEST = 50
+"""Items that can be split: of fewer, a tenth is too often nothing."""
 _TENTH = 2**64 // 10
 _MANY = 0.5  # of the items that are copies: more than a file that was joined to itself has
 _AT_ONCE = 2**22  # numbers copied at a time
@@ -65,8 +66,8 @@ def places(parts: Parts) -> Places:
     nowhere = np.zeros(len(raw), dtype=np.bool_)
     if not (validation or test):
         return Places(~nowhere, nowhere, nowhere)
-    if len(raw) < _FEWEST:
-        raise SaltusError(f"{len(raw)} items are too few to split; expected at least {_FEWEST}: give more, or give all three parts")
+    if len(raw) < FEWEST:
+        raise SaltusError(f"{len(raw)} items are too few to split; expected at least {FEWEST}: give more, or give all three parts")
     drawn_test, drawn_validation, copies = _draws(raw)
     for_test = drawn_test if test else nowhere
     for_validation = drawn_validation & ~for_test if validation else nowhere

@@ -7,7 +7,7 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -19,10 +19,11 @@ from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.extras import needs
 
-__all__ = ["TABLES", "TableKind", "read_file", "table_ending", "table_writer"]
+__all__ = ["PARQUET", "TABLES", "Style", "TableKind", "read_file", "read_texts", "table_ending", "table_writer", "written"]
 
-_PARQUET = ".parquet"
-TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", _PARQUET)
+PARQUET = ".parquet"
+"""The ending of files that say the types of their columns."""
+TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", PARQUET)
 _LOOKED_AT = 2**16  # bytes at the beginning, by which separators are told
 _DECIMAL_COMMA = re.compile(r'(?:^|[;\t"])-?\d+,\d+(?:$|[;\t"])', re.MULTILINE)
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -33,39 +34,69 @@ def table_ending(name: str | Path) -> str:
     return next((ending for ending in TABLES if str(name).lower().endswith(ending)), "")
 
 
-def read_file(path: Path) -> tuple[Any, tuple[str, ...]]:
+class Style(NamedTuple):
+    """How a file in CSV is written."""
+
+    separator: str
+    decimal: str
+    named: bool
+
+
+def read_file(path: Path, text: Collection[str] = ()) -> tuple[Any, tuple[str, ...]]:
     """The pyarrow.Table of a file, whose columns have no names where the file gives none; and a sentence about how it was read.
+
+    Args:
+        path: of the file.
+        text: names of columns that are read as text where a file says nothing of types, whatever they look like.
 
     Raises:
         SaltusError: if pyarrow is not there, or the file is no table.
     """
-    if table_ending(path) == _PARQUET:
+    if table_ending(path) == PARQUET:
         parquet = needs("pyarrow.parquet", extra="tables")
         try:
             return parquet.read_table(path, partitioning=None), ()
         except Exception as error:  # pyarrow has several
             raise SaltusError(f"this cannot be read as Parquet ({reason(error)}); write it again") from error
-    needs("pyarrow.csv", extra="tables")
-    return _read_csv(path)
+    arrow, module = needs("pyarrow", extra="tables"), needs("pyarrow.csv", extra="tables")
+    style = _style_of(path)
+    options = module.ConvertOptions(
+        decimal_point=style.decimal,
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=False,
+        column_types={name: arrow.string() for name in text},
+    )
+    table = _parsed(path, style, options)
+    return table if style.named else table.rename_columns([""] * table.num_columns), _notes(style, path)
 
 
-def _read_csv(path: Path) -> tuple[Any, tuple[str, ...]]:
+def read_texts(path: Path) -> tuple[Any, Style]:
+    """The pyarrow.Table of the texts of a file in CSV, as they are written, null where there is nothing; and how it is written.
+
+    Raises:
+        SaltusError: as `read_file`.
+    """
+    arrow, module = needs("pyarrow", extra="tables"), needs("pyarrow.csv", extra="tables")
+    style = _style_of(path)
+    width = len(_header(path, style.separator))
+    options = module.ConvertOptions(null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False)
+    names = _header(path, style.separator) if style.named else [f"f{j}" for j in range(width)]  # as pyarrow calls them
+    options.column_types = {name: arrow.string() for name in names}
+    return _parsed(path, style, options), style
+
+
+def _header(path: Path, separator: str) -> list[str]:
+    """The fields of the first line."""
+    return next(csv.reader(io.StringIO(_beginning(path)[0]), delimiter=separator))
+
+
+def _style_of(path: Path) -> Style:
     header, beginning = _beginning(path)
     tabs = table_ending(path).startswith(".tsv")
     separator = "\t" if tabs else max(",;\t", key=header.count) if any(map(header.count, ",;\t")) else ","
     decimal = "," if separator != "," and _DECIMAL_COMMA.search(beginning) else "."
-    names = next(csv.reader(io.StringIO(header), delimiter=separator))
-    named = not all(_is_number(name.replace(decimal, ".")) for name in names)
-    notes = _notes(separator, decimal, tabs, named)
-    try:
-        table = _parsed(path, separator, decimal, named, threads=True)
-    except Exception:
-        try:
-            table = _parsed(path, separator, decimal, named, threads=False)  # which tells the row
-        except Exception as error:
-            why = reason(error).removeprefix("CSV parse error: ")
-            raise SaltusError(f"this cannot be read as CSV ({why:.120}); expected as many fields in every row: repair it") from error
-    return table if named else table.rename_columns([""] * table.num_columns), notes
+    named = not all(_is_number(name.replace(decimal, ".")) for name in _header(path, separator))
+    return Style(separator, decimal, named)
 
 
 def _beginning(path: Path) -> tuple[str, str]:
@@ -86,14 +117,22 @@ def _beginning(path: Path) -> tuple[str, str]:
         raise SaltusError("the names of the columns are not in UTF-8; save the file as CSV in UTF-8") from error
 
 
-def _parsed(path: Path, separator: str, decimal: str, named: bool, *, threads: bool) -> Any:
+def _parsed(path: Path, style: Style, options: Any) -> Any:
+    """By pyarrow."""
     module = needs("pyarrow.csv", extra="tables")
-    return module.read_csv(
-        path,
-        module.ReadOptions(use_threads=threads, autogenerate_column_names=not named),
-        module.ParseOptions(delimiter=separator, newlines_in_values=True),
-        module.ConvertOptions(decimal_point=decimal, strings_can_be_null=True, quoted_strings_can_be_null=False),
-    )
+
+    def parsed(threads: bool) -> Any:
+        read = module.ReadOptions(use_threads=threads, autogenerate_column_names=not style.named)
+        return module.read_csv(path, read, module.ParseOptions(delimiter=style.separator, newlines_in_values=True), options)
+
+    try:
+        return parsed(threads=True)
+    except Exception:
+        try:
+            return parsed(threads=False)  # which tells the row
+        except Exception as error:
+            why = reason(error).removeprefix("CSV parse error: ")
+            raise SaltusError(f"this cannot be read as CSV ({why:.120}); expected as many fields in every row: repair it") from error
 
 
 def _is_number(text: str) -> bool:
@@ -104,8 +143,9 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _notes(separator: str, decimal: str, tabs: bool, named: bool) -> tuple[str, ...]:
+def _notes(style: Style, path: Path) -> tuple[str, ...]:
     """What was found out and is not as in most files."""
+    (separator, decimal, named), tabs = style, table_ending(path).startswith(".tsv")
     found = [
         *["its columns are separated by semicolons"] * (separator == ";"),
         *["its columns are separated by tabs"] * (separator == "\t" and not tabs),
@@ -151,12 +191,10 @@ def table_writer(path: Path, kind: TableKind, *, labelled: bool = False) -> Iter
     header = [*names, *[kind.label] * labelled] if names else []
     schema = arrow.schema(list(zip(header or [""] * len(types), types, strict=True)))
     with contextlib.ExitStack() as open_files:
-        if ending == _PARQUET:
+        if ending == PARQUET:
             writer = open_files.enter_context(needs("pyarrow.parquet", extra="tables").ParquetWriter(path, schema))
         else:
-            file: IO[bytes] | gzip.GzipFile = open_files.enter_context(path.open("wb"))
-            if ending.endswith(".gz"):
-                file = open_files.enter_context(gzip.GzipFile(path.name, "wb", fileobj=file))
+            file = open_files.enter_context(written(path, ending))
             separator = "\t" if ending.startswith(".tsv") else ","
             if header:
                 line = io.StringIO()
@@ -172,3 +210,14 @@ def table_writer(path: Path, kind: TableKind, *, labelled: bool = False) -> Iter
             writer.write_table(arrow.Table.from_arrays(columns, schema=schema))
 
         yield write
+
+
+@contextlib.contextmanager
+def written(path: Path, ending: str) -> Iterator[IO[bytes] | gzip.GzipFile]:
+    """A file to write to, compressed where its ending says so, whatever it is called."""
+    with path.open("wb") as file:
+        if not ending.endswith(".gz"):
+            yield file
+            return
+        with gzip.GzipFile(path.name, "wb", fileobj=file) as packed:
+            yield packed

@@ -7,15 +7,24 @@ of a row is calibrated in the same way once more: it is $-\ln$ of the share of o
 
 from __future__ import annotations
 
+import hashlib
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
+from saltus.chain import Chain, completes, given_others, like
+from saltus.data import Columns, DataSet
 from saltus.data.layout import Array
+from saltus.errors import SaltusError
+from saltus.files import AGAIN, read_json, to_json, write_atomically
+from saltus.words import in_brief
 
-__all__ = ["Ordinary"]
+__all__ = ["Ordinary", "costs_of", "keep_ordinary", "kept_ordinary"]
 
+_FILE = "ordinary.json"
 _KEPT = 1000  # held-out rows that are kept
 _TAIL = 0.05  # of the rows, above which costs are taken to fall off exponentially
 _DIGITS = 5
@@ -58,6 +67,48 @@ class Ordinary:
         if costs.ndim != 2 or not costs.size or not np.isfinite(costs).all():
             raise ValueError("costs of ordinary rows are not finite numbers (n, d)")
         return cls(costs)
+
+    @classmethod
+    def of(cls, chain: Chain, data: DataSet) -> Ordinary:
+        """That of a table's validation rows."""
+        assert isinstance(data.encoding, Columns)
+        return cls(costs_of(chain, data.encoding, data.validation[:_KEPT]))
+
+
+def costs_of(chain: Chain, encoding: Columns, y: Tensor, known: Tensor | None = None, *, seed: int = 0) -> Array:
+    """-ln p of each column of rows y (n, E) given the others that are known, (n, d) nats."""
+    device = like(chain)
+    told = None if known is None else known.to(device.device)
+    each = given_others(chain, y.to(device), told, seed=seed).double().cpu().numpy()
+    return np.stack([each[:, list(places)].sum(1) for places in encoding.places], axis=1)
+
+
+def keep_ordinary(chain: Chain, data: DataSet, folder: str | Path) -> None:
+    """Write into the folder of a run what ordinary rows cost, if it is of a table and can tell: its chain is there as it will stay."""
+    if isinstance(data.encoding, Columns) and completes(chain) and chain.condition is None:
+        costs = Ordinary.of(chain, data).to_json()
+        write_atomically(Path(folder) / _FILE, to_json({"chain": _digest(Path(folder)), "costs": costs}))
+
+
+def kept_ordinary(folder: str | Path) -> Ordinary | None:
+    """What `keep_ordinary` wrote; None where there is nothing, or it is of the chain before.
+
+    Raises:
+        SaltusError: if it is damaged.
+    """
+    file = Path(folder) / _FILE
+    if not file.exists():
+        return None
+    kept = read_json(file)
+    try:
+        return Ordinary.from_json(kept["costs"]) if kept["chain"] == _digest(Path(folder)) else None
+    except (KeyError, TypeError, ValueError) as error:
+        raise SaltusError(f"{file} is damaged ({in_brief(error)}); {AGAIN}") from error
+
+
+def _digest(folder: Path) -> str:
+    """Which chain is in a folder: its file holds digests of all others."""
+    return hashlib.blake2b((folder / "chain.json").read_bytes(), digest_size=16).hexdigest()
 
 
 def _statistic(strange: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.extras import needs
 
-__all__ = ["Frame", "to_arrow", "with_cells"]
+__all__ = ["Frame", "to_arrow"]
 
 
 def to_arrow(table: Any) -> tuple[Any, Frame]:
@@ -23,7 +23,7 @@ def to_arrow(table: Any) -> tuple[Any, Frame]:
         SaltusError: if it is no table.
     """
     arrow = needs("pyarrow", extra="tables")
-    module = _library(table)
+    module = type(table).__module__.partition(".")[0]
     if module == "pandas":
         if len(set(table.columns)) < len(table.columns):
             raise SaltusError("two columns of the table have one name; expected names that differ: rename all but one")
@@ -31,21 +31,38 @@ def to_arrow(table: Any) -> tuple[Any, Frame]:
         try:
             found = arrow.Table.from_pandas(named, preserve_index=False)
         except (arrow.ArrowInvalid, arrow.ArrowTypeError) as error:
-            why = " ".join(map(str, error.args)).partition("\n")[0]
-            raise SaltusError(f"a column holds values of different types ({why:.150}); convert them to one") from error
+            raise _mixed(error) from error
         return found, Frame("pandas", tuple(table.columns), tuple(table.dtypes))
     if module == "polars":
         return table.to_arrow(), Frame("polars", tuple(table.columns), tuple(table.dtypes))
     if module == "pyarrow":
         return table, Frame("pyarrow", tuple(table.column_names), tuple(table.schema.types))
+    return _of_array(table)
+
+
+def _of_array(table: Any) -> tuple[Any, Frame]:
+    arrow = needs("pyarrow", extra="tables")
+    if hasattr(table, "tocoo"):
+        raise SaltusError("the table is a sparse matrix; expected rows (N, d) as an array: give its toarray()")
     array = np.asarray(table)
-    if array.ndim != 2 or array.dtype.kind not in "biuf":
+    if array.shape[1:] == (0,):
+        raise SaltusError(f"the table has 0 feature(s) (shape={array.shape}) while a minimum of 1 is required; give rows with columns")
+    if array.ndim != 2 or array.dtype.kind not in "biufO":
+        told = "Complex data not supported: " if array.dtype.kind == "c" else ""
         raise SaltusError(
-            f"the table is an array of shape {array.shape} and type {array.dtype}; expected rows (N, d) of numbers: give these"
+            f"{told}the table is an array of shape {array.shape} and type {array.dtype}; expected rows (N, d) of numbers: give these"
         )
     names = [f"column {j}" for j in range(array.shape[1])]
-    columns = [arrow.array(column, from_pandas=array.dtype.kind == "f") for column in array.T]
+    try:
+        columns = [arrow.array(column, from_pandas=array.dtype.kind in "fO") for column in array.T]
+    except (arrow.ArrowInvalid, arrow.ArrowTypeError, arrow.ArrowNotImplementedError) as error:
+        raise _mixed(error) from error
     return arrow.table(dict(zip(names, columns, strict=True))), Frame("numpy", tuple(names), (array.dtype,) * array.shape[1])
+
+
+def _mixed(error: Exception) -> SaltusError:
+    why = " ".join(map(str, error.args)).partition("\n")[0]
+    return SaltusError(f"a column holds values of different types ({why:.150}); convert them to one")
 
 
 @dataclass(frozen=True)
@@ -62,88 +79,47 @@ class Frame:
     names: Sequence[Any]
     dtypes: Sequence[Any]
 
-    def of(self, table: Any, kept: Sequence[int]) -> Any:
-        """A pyarrow table of the columns with these numbers, as the library's."""
-        names, dtypes = [self.names[k] for k in kept], [self.dtypes[k] for k in kept]
+    @property
+    def named(self) -> bool:
+        """Whether the library has names of columns."""
+        return self.library != "numpy"
+
+    def of(self, table: Any, kept: Sequence[int], *, plain: Sequence[int] = ()) -> Any:
+        """A pyarrow table of the columns with these numbers, as the library's; `plain` ones get the type that the library gives them."""
+        names = [self.names[k] for k in kept]
+        dtypes = {name: self.dtypes[k] for name, k in zip(names, kept, strict=True) if k not in plain}
         if self.library == "pandas":
             frame = table.to_pandas()
             frame.columns = names
-            return frame.astype(dict(zip(names, dtypes, strict=True)))
+            return frame.astype(dtypes)
         if self.library == "polars":
-            frame = sys.modules["polars"].from_arrow(table)  # which is there, as below: its table was given
-            return frame.cast(dict(zip(names, dtypes, strict=True)))
+            frame = sys.modules["polars"].from_arrow(table)  # which is there: its table was given
+            return frame.cast(dtypes)
         if self.library == "numpy":
-            return np.stack([column.to_numpy() for column in table.columns], axis=1).astype(dtypes[0])
-        for k, dtype in enumerate(dtypes):
-            table = table.set_column(k, table.column_names[k], _cast(table.column(k), dtype))
+            return self._array(table)
         return table
 
+    def over(self, table: Any, before: Any, given: Any) -> Any:
+        """A pyarrow table that `given` has become, as the library's.
 
-def with_cells(table: Any, cells: Mapping[str, tuple[Array, Any]]) -> Any:
-    """A table as it was but for some cells; a column that cannot hold the new ones gets a type that can.
+        Args:
+            table: with the same columns and rows as `before`.
+            before: what `to_arrow` made of what was given.
+            given: what was given, whose index is kept.
+        """
+        plain = [k for k, (one, other) in enumerate(zip(before.schema.types, table.schema.types, strict=True)) if _widened(one, other)]
+        found = self.of(table, range(len(self.names)), plain=plain)
+        if self.library == "pandas":
+            found.index = given.index
+        return found
 
-    Args:
-        table: as `to_arrow` takes it.
-        cells: by the names of columns, which cells are replaced, (n,) bool, and by what: pyarrow's array (n,).
-    """
-    plain, frame = to_arrow(table)
-    found: Any = np.array(table) if frame.library == "numpy" else table.copy() if frame.library == "pandas" else table
-    for name, (where, values) in cells.items():
-        k = plain.column_names.index(name)
-        new = _cast(values, plain.column(k).type)
-        if frame.library == "numpy":
-            found[where, k] = new.to_numpy(zero_copy_only=False)[where]
-        elif frame.library == "pandas":
-            found.isetitem(k, _in_pandas(table.iloc[:, k], where, new.to_pandas()))
-        elif frame.library == "polars":
-            found = found.with_columns(_in_polars(table[name], where, new))
-        else:
-            found = found.set_column(k, name, _in_arrow(plain.column(k), where, new))
-    return found
+    def _array(self, table: Any) -> Array:
+        columns = [column.to_numpy() for column in table.columns]
+        found: Array = np.stack([column.astype(self.dtypes[0]) for column in columns], axis=1)
+        return found
 
 
-def _library(table: Any) -> str:
-    return type(table).__module__.partition(".")[0]
-
-
-def _cast(column: Any, kind: Any) -> Any:
-    """A column of pyarrow in a type, or the type of a name, if it can be in it."""
-    arrow = needs("pyarrow", extra="tables")
-    try:
-        found = arrow.type_for_alias(kind) if isinstance(kind, str) else kind
-        safe = not arrow.types.is_temporal(found)  # which may lose digits
-        return column if column.type == found else column.cast(found, safe=safe)
-    except (arrow.ArrowException, ValueError):
-        return column
-
-
-def _in_pandas(old: Any, where: Array, new: Any) -> Any:
-    """Series of pandas: an old one with the cells of a new one in some places."""
-    new.index, kind = old.index, old.dtype
-    if isinstance(kind, sys.modules["pandas"].CategoricalDtype) and not new.isin(kind.categories).all():
-        more = [value for value in new.unique() if value not in kind.categories]
-        kind = type(kind)([*kind.categories, *more], kind.ordered)
-    try:
-        new = new.astype(kind)
-    except (TypeError, ValueError):
-        kind = new.dtype if where.all() else object
-    return new if where.all() else old.astype(kind).where(~where, new.astype(kind))
-
-
-def _in_polars(old: Any, where: Array, new: Any) -> Any:
-    """The same of polars."""
-    polars = sys.modules["polars"]
-    made = polars.from_arrow(new)
-    try:
-        made = made.cast(old.dtype)
-    except polars.exceptions.PolarsError:
-        old = old.cast(made.dtype)
-    return old.zip_with(polars.Series(~where), made).alias(old.name)
-
-
-def _in_arrow(old: Any, where: Array, new: Any) -> Any:
-    """The same of pyarrow."""
-    arrow, compute = needs("pyarrow", extra="tables"), needs("pyarrow.compute", extra="tables")
-    plain = old.type.value_type if arrow.types.is_dictionary(old.type) else old.type
-    kind = plain if _cast(new, plain).type == plain else new.type
-    return _cast(compute.if_else(arrow.array(where), new.cast(kind), old.cast(kind)), old.type)
+def _widened(before: Any, after: Any) -> bool:
+    """Whether a column has another type than it had, and not only its own as a dictionary."""
+    types = needs("pyarrow", extra="tables").types
+    return before != after and not (types.is_dictionary(before) and types.is_dictionary(after))

@@ -2,66 +2,100 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltus.data import Columns
+from saltus.data import Encoding, TableKind
 from saltus.errors import SaltusError
 from saltus.estimators.anomaly import Ordinary
 from saltus.estimators.frames import Frame
-from saltus.files import AGAIN, read_json
+from saltus.estimators.model import Model
+from saltus.estimators.rows import TrainedTable
+from saltus.files import AGAIN, read_json, to_json, write_atomically
+from saltus.pretrained import run_folder
+from saltus.training import load_config, table_of
 from saltus.words import in_brief
 
-__all__ = ["KEPT", "Kept", "kept_of", "read_kept"]
+__all__ = ["Kept", "kind_of", "read_table", "write_kept"]
 
-KEPT = "table.json"
+_FILE, _ENDING = "table.json", ".csv"
 
 
 @dataclass(frozen=True, eq=False)
 class Kept:
-    """Of a table model, see `TableModel`."""
+    """A table model as a folder has it.
 
-    file: Path
+    Attributes:
+        trained: the model.
+        frame: how the table looked that it was fitted to.
+        params: those of `TableModel` that there are.
+    """
+
+    trained: TrainedTable
     frame: Frame
-    columns: list[str]
-    dtypes: tuple[str, ...]
-    constants: dict[str, Any]
-    ordinary: Ordinary
-    time: Any
-    random_state: int | None
-
-    def check(self, encoding: Columns) -> None:
-        """Raise SaltusError if it is of another model than the encoding."""
-        if not len(self.columns) == len(self.dtypes) == len(encoding.columns) == self.ordinary.costs.shape[1]:
-            raise SaltusError(f"{self.file} is of another model than the chain beside it; {AGAIN}")
+    params: dict[str, Any]
 
 
-def kept_of(
-    frame: Frame, columns: Sequence[str], dtypes: Sequence[str], constants: Mapping[str, Any], ordinary: Ordinary
-) -> dict[str, Any]:
-    """What is written, as JSON."""
+def write_kept(folder: Path, trained: TrainedTable, frame: Frame, params: dict[str, Any]) -> None:
+    """Write all that `read_table` needs besides the model."""
     told = {"library": frame.library, "names": [*map(str, frame.names)], "dtypes": [*map(str, frame.dtypes)]}
-    return {"columns": list(columns), "dtypes": dtypes, "constants": constants, "frame": told, "ordinary": ordinary.to_json()}
+    kept = {"columns": trained.columns, "dtypes": trained.dtypes, "constants": trained.constants, "frame": told, "params": params}
+    write_atomically(folder / _FILE, to_json(kept | {"ordinary": trained.ordinary.to_json()}))
 
 
-def read_kept(folder: Path) -> Kept:
-    """What was written.
+def read_table(place: str | Path) -> Kept:
+    """The table model that a folder holds, of `TableModel.save` or of `saltus train`.
 
     Raises:
-        SaltusError: if there is nothing, or it is damaged.
+        SaltusError: if there is none, it is of other data than a table's, or it is damaged.
     """
-    file = folder / KEPT
-    if not file.is_file():
-        raise SaltusError(f"{folder} holds no table model; give a folder that TableModel.save wrote")
+    folder = run_folder(place)
+    if not (folder / "chain.json").is_file():
+        raise SaltusError(f"{folder} holds no table model; give a folder that TableModel.save or saltus train wrote")
+    model = Model.load(folder)
+    try:
+        return _saved(folder, model) if (folder / _FILE).is_file() else _trained(folder, model)
+    except SaltusError as error:
+        raise error if str(error).startswith((f"{folder} ", f"{folder}/")) else SaltusError(f"{folder}: {error}") from error
+
+
+def kind_of(folder: Path, encoding: Encoding) -> TableKind | None:
+    """How samples of a folder's chain are written: as the table was that it learned, or as CSV; None for other data.
+
+    Raises:
+        SaltusError: if a file is damaged.
+    """
+    if not (folder / _FILE).is_file():
+        return table_of(folder, encoding)
+    kept = read_table(folder).trained
+    return TableKind(_ENDING, kept.columns, kept.dtypes, kept.encoding.categories)
+
+
+def _saved(folder: Path, model: Model) -> Kept:
+    file = folder / _FILE
     kept = read_json(file)
     try:
         told = kept["frame"]
         library = "pyarrow" if told["library"] == "polars" else str(told["library"])
         frame = Frame(library, tuple(told["names"]), tuple(told["dtypes"]))
-        ordinary = Ordinary.from_json(kept["ordinary"])
-        columns, dtypes, constants = list(kept["columns"]), tuple(kept["dtypes"]), dict(kept["constants"])
-        return Kept(file, frame, columns, dtypes, constants, ordinary, kept["time"], kept["random_state"])
+        ordinary, constants = Ordinary.from_json(kept["ordinary"]), dict(kept["constants"])
+        columns, dtypes, params = tuple(kept["columns"]), tuple(kept["dtypes"]), dict(kept["params"])
+        if not isinstance(params.get("random_state"), int | None):
+            raise ValueError("the random state is no whole number")
     except (KeyError, TypeError, ValueError) as error:
         raise SaltusError(f"{file} is damaged ({in_brief(error)}); {AGAIN}") from error
+    return Kept(TrainedTable(model, columns, dtypes, constants, ordinary), frame, params)
+
+
+def _trained(folder: Path, model: Model) -> Kept:
+    kind = table_of(folder, model.encoding)
+    if kind is None:
+        raise SaltusError(
+            f"{folder} is of {model.encoding.summary()}, which were not read from a table in CSV or Parquet; give the run of such a table"
+        )
+    names = tuple(kind.names) or tuple(f"column {j}" for j in range(len(kind.dtypes)))
+    config = load_config(folder)
+    params = {"updates": config.updates} if config.time is None else {"time": config.time}
+    trained = TrainedTable(model, names, tuple(kind.dtypes), folder=folder)
+    return Kept(trained, Frame("pyarrow", names, tuple(kind.dtypes)), params | {"random_state": config.seed})

@@ -12,6 +12,7 @@ from saltus.chain import Chain, like
 from saltus.data import DataSet, Encoding, load
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
+from saltus.estimators.anomaly import keep_ordinary
 from saltus.evaluation import keep_sampling
 from saltus.files import write_atomically
 from saltus.kernels import Sampling
@@ -54,6 +55,8 @@ class Model:
         items = data if isinstance(data, DataSet) else load(data)
         chain = train(items, config or Config(), folder, **options)
         keep_sampling(chain, items, folder)
+        if folder is not None:
+            keep_ordinary(chain, items, folder)
         return cls(chain)._at(folder)
 
     @classmethod

@@ -6,6 +6,7 @@ Student's t-test finds its distance smaller (``scipy.stats.ttest_ind``, one-side
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from itertools import count
@@ -53,7 +54,7 @@ def choose_sampling(chain: Chain, data: DataSet, *, progress: Progress = silent)
     from scipy.stats import ttest_ind  # takes a second or two
 
     metric, n = chosen_by(data), min(CHOICE_ITEMS, len(data.validation), len(data.train))
-    if n < METRICS[metric].fewest or chain.levels.L > _MOST_CALLS or n * multiply_adds(chain) > _MOST:
+    if not any(_tried(chain)) or n < METRICS[metric].fewest or chain.levels.L > _MOST_CALLS or n * multiply_adds(chain) > _MOST:
         return DEFAULT
     evaluator = Evaluator(data, n, part="validation", metrics=(metric,))
     told = data.conditions_for(chain.condition, "validation")
@@ -71,7 +72,10 @@ def choose_sampling(chain: Chain, data: DataSet, *, progress: Progress = silent)
         found = min(once, key=lambda sampling: once[sampling], default=chosen)
         if once and once[found] < min(figures):
             again = distances(found, _SEEDS)
-            if ttest_ind(figures, again, alternative="greater").pvalue < _BY_CHANCE:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # of figures that do not differ, as of a chain that draws one item
+                by_chance = ttest_ind(figures, again, alternative="greater").pvalue
+            if by_chance < _BY_CHANCE:
                 chosen, figures = found, again
     return chosen
 

@@ -1,0 +1,98 @@
+"""`saltus score`: how likely and how strange the rows of a table are, and by which column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from saltus.cli.common import json_option, say, seed_option
+from saltus.cli.floors import drawn
+from saltus.cli.places import PLACE
+from saltus.cli.table_rows import check_new, data_option, read_rows, trained_table
+from saltus.errors import SaltusError
+
+if TYPE_CHECKING:
+    from saltus.data.layout import Array
+
+__all__ = ["score"]
+
+_STRANGEST = 5  # rows that are told
+_LONGEST = 40  # letters of a value that are told
+_DTYPES = {"row": "int64", "nats": "float64", "anomaly": "float64", "column": "text", "column_anomaly": "float64"}
+"""The columns of the file, and their types."""
+
+
+@click.command()
+@click.argument("run", type=PLACE)
+@data_option
+@click.option("--out", type=PLACE, help="File for the scores of all rows, in the order of --data; CSV, TSV or Parquet, by its name.")
+@seed_option("Seed of the noise that nats are estimated with.")
+@json_option
+def score(run: Path, data: Path, out: Path | None, seed: int, as_json: bool) -> None:
+    """Tell how likely and how strange rows of a table are.
+
+    \b
+    row             its number, from 0 on
+    nats            a lower bound on ln p of the row: more is likelier
+    anomaly         -ln of the share of ordinary rows that are at least as
+                    strange: 3 is one in twenty, 7 is one in a thousand
+    column          whose cell is the strangest, given the rest of the row
+    column_anomaly  the same as anomaly, of this cell
+
+    RUN is a folder that `saltus train` wrote for a table, or TableModel.save; ordinary rows are those that it has held out.
+    """
+    import numpy as np
+
+    from saltus.data import table_ending
+    from saltus.data.readers import naming
+
+    if out is not None and not table_ending(out):
+        raise SaltusError(f"{out} was given for the scores; expected a file of the kind .csv, .tsv or .parquet: give such a name")
+    check_new([] if out is None else [out])
+    trained = trained_table(run)
+    given = read_rows(data, trained)
+    with naming(data):
+        nats, costs = trained.nats(given.table, seed), trained.costs(given.table, seed)
+    strange, anomaly = trained.ordinary.by_column(costs), trained.ordinary.score(costs)
+    scores = np.stack([np.arange(len(nats)), nats, anomaly, strange.argmax(1), strange.max(1)], axis=1)
+    if out is not None:
+        _write(out, scores, trained.columns)
+    strangest = [
+        {**dict(zip(_DTYPES, scores[row].tolist(), strict=True)), "row": int(row), "column": (name := trained.columns[int(scores[row, 3])])}
+        | {"value": _text(given.table.column(name)[int(row)].as_py())}
+        for row in (-anomaly).argsort(kind="stable")[:_STRANGEST]
+    ]
+    result = {"rows": len(nats), "nats": float(nats.mean()), "anomaly": float(anomaly.mean()), "strangest": strangest}
+    words = f"{len(nats):,} rows: {result['nats']:.4f} nats and an anomaly of {result['anomaly']:.3f} on average; ordinary rows have 1"
+    lines = [words, _told(strangest), *([] if out is None else [f"the scores of all rows are in {out}"])]
+    say(as_json, {**result, "seed": seed, "file": None if out is None else str(out)}, "\n".join(lines))
+
+
+def _write(out: Path, scores: Array, columns: Sequence[str]) -> None:
+    from saltus.data import TableKind, table_ending, table_writer
+    from saltus.files import atomically
+
+    categories = [tuple(columns) if name == "column" else () for name in _DTYPES]
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with atomically(out) as place, table_writer(place, TableKind(table_ending(out), [*_DTYPES], [*_DTYPES.values()], categories)) as write:
+        write(scores, None)
+
+
+def _text(value: Any) -> str | None:
+    """A cell, in few letters."""
+    return None if value is None else f"{value:g}" if isinstance(value, float) else str(value)[:_LONGEST]
+
+
+def _told(strangest: Sequence[dict[str, Any]]) -> str:
+    from rich.table import Table
+
+    table = Table(title="the strangest rows", title_style="", title_justify="left")
+    for heading in ("row", "nats", "anomaly", "strangest cell", "its anomaly"):
+        table.add_column(heading, justify="left" if heading == "strangest cell" else "right")
+    for row in strangest:
+        cell = f"{row['column']} = {'missing' if row['value'] is None else row['value']}"
+        table.add_row(str(row["row"]), f"{row['nats']:.2f}", f"{row['anomaly']:.2f}", cell, f"{row['column_anomaly']:.2f}")
+    return drawn(table)

@@ -1,0 +1,222 @@
+"""A trained model of a table, for tables of pyarrow: what missing cells were, how likely and how strange rows are, and new rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from saltus.chain import complete, completes, like
+from saltus.data import DTYPES, TEXT, Columns, MissingColumn, as_arrow, cells_in, in_unit, table_parts
+from saltus.data.layout import Array
+from saltus.errors import SaltusError
+from saltus.estimators.anomaly import Ordinary, costs_of, kept_ordinary
+from saltus.estimators.conditions import Asked, asked
+from saltus.estimators.model import Model
+from saltus.extras import needs
+from saltus.terminal import in_one_line
+from saltus.training import load_data
+
+__all__ = ["TrainedTable"]
+
+_AT_ONCE = 256  # rows that are drawn together under a condition, whatever their number
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedTable:
+    """Of one step that takes a column after another.
+
+    Attributes:
+        model: whose encoding is `Columns`, and whose chain takes parts of rows.
+        columns, dtypes: the names of the columns, and the types that they have in their file, see `saltus.data.cells`.
+        constants: other columns that had one value in all rows, by name.
+        known: what ordinary rows cost, unless it is read from the run, or measured on its data.
+        folder: of the run.
+
+    Raises:
+        SaltusError: if the model is another.
+    """
+
+    model: Model
+    columns: Sequence[str]
+    dtypes: Sequence[str]
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    known: Ordinary | None = None
+    folder: Path | None = None
+
+    def __post_init__(self) -> None:
+        chain, encoding = self.model.chain, self.model.encoding
+        if not isinstance(encoding, Columns):
+            raise SaltusError(f"the model is of {encoding.summary()} where rows of a table were expected; give a model of a table")
+        if chain.condition is not None:
+            raise SaltusError(
+                f"the model is conditioned on {chain.condition.summary()}, and whole rows were expected; train one without a condition, "
+                "so that it learns the labels as a column"
+            )
+        if not completes(chain):
+            raise SaltusError(
+                f"the model draws whole rows ({chain.levels.L} of {chain.kernel(1).label}), and one that takes a column after another was "
+                "expected; train one with kernel autoregressive and levels 1"
+            )
+        if not self._fits(encoding):
+            raise SaltusError("the columns are of another model than the chain; copy all files again from one training, or train again")
+
+    def _fits(self, encoding: Columns) -> bool:
+        d = len(encoding.columns)
+        if not d == len(self.columns) == len(self.dtypes) or not {*self.dtypes} <= DTYPES:
+            return False
+        texts = [(dtype == TEXT) == bool(own) for dtype, own in zip(self.dtypes, encoding.categories, strict=True)]
+        return all(texts) and (self.known is None or self.known.costs.shape[1] == d)
+
+    @property
+    def encoding(self) -> Columns:
+        """How cells become y."""
+        assert isinstance(self.model.encoding, Columns)
+        return self.model.encoding
+
+    @property
+    def wanted(self) -> dict[str, tuple[str, ...]]:
+        """The categories that each column may have, by its name."""
+        return dict(zip(self.columns, self.encoding.categories, strict=True))
+
+    @cached_property
+    def ordinary(self) -> Ordinary:
+        """What ordinary rows cost: that of the run, or measured on its validation rows.
+
+        Raises:
+            SaltusError: if the run does not say it, and its data are not there.
+        """
+        if self.known is not None:
+            return self.known
+        assert self.folder is not None  # one of the two is given
+        if (kept := kept_ordinary(self.folder)) is not None:
+            return kept
+        try:
+            data = load_data(self.folder)
+        except SaltusError as error:
+            raise SaltusError(
+                f"{self.folder} does not hold what ordinary rows cost, and the rows that it was trained on cannot be read ({error}); put "
+                "them there again, or give the command of the training again"
+            ) from error
+        return Ordinary.of(self.model.chain, data)
+
+    def rows(self, table: Any) -> Array:
+        """The cells of whole rows (n, d), as the encoding takes them.
+
+        Raises:
+            SaltusError: if a column is not there, or holds what it never did.
+        """
+        found: Array = table_parts([self._in_units(table), None, None], ["the table", "", ""], wanted=self.wanted).train
+        for name, cells, column in zip(self.columns, found.T, self.encoding.columns, strict=True):
+            if cells.dtype.kind == "f" and np.isnan(cells).any() and not isinstance(column, MissingColumn):
+                row = int(np.isnan(cells).argmax())
+                raise SaltusError(
+                    f"the column {in_one_line(name)} has no value in row {row}, and no cell of it was missing in the rows that were "
+                    "learned; fill it first, by impute"
+                )
+        return found
+
+    def nats(self, table: Any, seed: int = 0) -> Array:
+        """A lower bound on ln p of each row, (n,); raises as `rows`."""
+        return self.model.log_prob_bound(self.rows(table), seed=seed)
+
+    def costs(self, table: Any, seed: int = 0) -> Array:
+        """-ln p of each cell given the rest of its row, (n, d) nats; infinite for one that its column never held.
+
+        Raises:
+            SaltusError: if a column is not there, or holds another type.
+        """
+        cells = cells_in(self._in_units(table), self.wanted, others=True)
+        y, known, strange = self.encoding.tolerant(cells)
+        found = costs_of(self.model.chain, self.encoding, y, known, seed=seed)
+        return np.where(strange, np.inf, found + self.encoding.surprise_by_column(cells))
+
+    def _in_units(self, table: Any) -> Any:
+        """A table, its dates and times in the units that were learned."""
+        for name, dtype in zip(self.columns, self.dtypes, strict=True):
+            if "[" in dtype and name in table.column_names:
+                table = table.set_column(table.column_names.index(name), name, in_unit(table.column(name), dtype, name))
+        return table
+
+    def asked(self, condition: Mapping[str, Any]) -> Asked:
+        """What a condition asks of rows, see `TableModel.sample`.
+
+        Raises:
+            SaltusError: for an unknown column, or values that it cannot have.
+        """
+        return asked(self.encoding, self.columns, self.dtypes, condition)
+
+    def drawn(self, condition: Asked, start: int, stop: int, seed: int) -> Array:
+        """The cells of rows `start` to `stop` of those of a seed that meet a condition, (stop - start, d): a row is the same however many
+        there are.
+
+        Raises:
+            SaltusError: if none can meet it, as far as the model knows.
+        """
+        device = like(self.model.chain)
+        y, known = condition.y.to(device), condition.known.to(device.device)
+        first = start // _AT_ONCE
+        blocks = [
+            complete(self.model.chain, y, known, draws=_AT_ONCE, within=condition.within, seed=seed, first_item=block)[0]
+            for block in range(first, -(-stop // _AT_ONCE))
+        ]
+        return condition.kept_to(self.encoding.decode(torch.cat(blocks)[start - first * _AT_ONCE :][: stop - start]))
+
+    def table(self, cells: Array) -> dict[str, Any]:
+        """Cells (n, d) as columns of pyarrow by their names, those of one value beside them."""
+        arrow = needs("pyarrow", extra="tables")
+        columns = [as_arrow(*column) for column in zip(cells.T, self.dtypes, self.encoding.categories, strict=True)]
+        others = {name: arrow.array([value] * len(cells)) for name, value in self.constants.items()}
+        return dict(zip(self.columns, columns, strict=True)) | others
+
+    def filled(self, table: Any, draws: int, seed: int) -> list[Any]:
+        """Tables with the missing cells of one drawn, given all that is there; what is there stays as it is.
+
+        Args:
+            table: with the columns that were learned; others stay as they are, or have their one value.
+            draws: how many tables.
+            seed: of all noise.
+
+        Raises:
+            SaltusError: as `rows`.
+        """
+        cells = cells_in(self._in_units(table), self.wanted)
+        y, known = self.encoding.partial(cells)
+        holes = np.flatnonzero(np.isnan(cells).any(1))
+        drawn = np.empty((len(holes), draws, cells.shape[1]))
+        if len(holes):
+            device = like(self.model.chain)
+            found = complete(self.model.chain, y[holes].to(device), known[holes].to(device.device), draws=draws, seed=seed)
+            drawn = self.encoding.decode(found.flatten(0, 1)).astype(np.float64).reshape(drawn.shape)
+        return [self._filled(table, cells, holes, drawn[:, k]) for k in range(draws)]
+
+    def _filled(self, table: Any, cells: Array, holes: Array, drawn: Array) -> Any:
+        arrow, n = needs("pyarrow", extra="tables"), len(cells)
+        new = np.full(cells.shape, np.nan)
+        new[holes] = np.where(np.isnan(cells[holes]), drawn, np.nan)
+        columns = zip(self.columns, new.T, self.dtypes, self.encoding.categories, strict=True)
+        found = {name: as_arrow(column, dtype, own) for name, column, dtype, own in columns}
+        found |= {name: arrow.array([value] * n) for name, value in self.constants.items() if name in table.column_names}
+        for name, values in found.items():
+            if table.column(name).null_count:
+                table = table.set_column(table.column_names.index(name), name, _joined(table.column(name), values))
+        return table
+
+
+def _joined(column: Any, values: Any) -> Any:
+    """A column whose missing cells are those of an array: in its own type, unless that cannot hold them."""
+    arrow, compute = needs("pyarrow", extra="tables"), needs("pyarrow.compute", extra="tables")
+    own = column.type
+    if arrow.types.is_dictionary(own):
+        return compute.coalesce(column.cast(own.value_type), values.cast(own.value_type)).dictionary_encode()
+    for kind in (own, values.type):
+        try:
+            return compute.coalesce(column.cast(kind), arrow.chunked_array([values.cast(kind)]))
+        except arrow.ArrowException:
+            continue
+    return compute.coalesce(column.cast(arrow.string()), values.cast(arrow.string()))
