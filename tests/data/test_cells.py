@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from saltus.data.cells import DTYPES, as_arrow, cells_of
+from saltus.data.cells import DTYPES, as_arrow, cells_of, in_unit
 from saltus.errors import SaltusError
 from tests.helpers.checks import assert_one_sentence
 
@@ -107,3 +107,39 @@ def test_known_categories_are_the_only_ones() -> None:
         assert_one_sentence(caught.value, "the column kind", words)
     with pytest.raises(SaltusError, match="holds int64 where text was expected"):
         cells_of([pa.chunked_array([pa.array([1, 2])])], "kind", known=("a",))
+
+
+def test_a_text_where_numbers_were_is_told() -> None:
+    column = pa.chunked_array([pa.array(["b", "c", None])])
+    for text in (column, column.dictionary_encode()):
+        with pytest.raises(SaltusError) as caught:
+            cells_of([text], "price", known=(), any_values=True)
+        assert_one_sentence(caught.value, "the column price holds text where numbers were expected")
+
+
+@pytest.mark.parametrize(
+    ("column", "dtype", "cells"),
+    [
+        (pa.array([DAY, None], pa.timestamp("ns")), "timestamp[s]", [1614816000, np.nan]),
+        (pa.array([DAY, None], pa.timestamp("s", "Europe/Berlin")), "timestamp[us]", [1614816000e6, np.nan]),
+        (pa.array([DAY, None], pa.timestamp("s")), "date32[day]", [18690, np.nan]),
+        (pa.array([DAY.date(), None]), "timestamp[s]", [1614816000, np.nan]),
+        (pa.array(["2021-03-04", None]), "date32[day]", [18690, np.nan]),
+        (pa.array([datetime.timedelta(seconds=2)], pa.duration("us")), "duration[ms]", [2000]),
+        (pa.array([datetime.time(5)], pa.time64("us")), "time32[s]", [18000]),
+    ],
+)
+def test_times_are_read_in_the_unit_that_was_learned(column: Any, dtype: str, cells: list[float]) -> None:
+    found = cells_of([in_unit(pa.chunked_array([column]), dtype, "when")], "when", any_values=True)
+    np.testing.assert_array_equal(found.parts[0], cells)
+    assert found.dtype == dtype
+    same = pa.chunked_array([as_arrow(np.zeros(2), dtype)])
+    assert in_unit(same, dtype, "when") is same
+
+
+def test_what_is_no_time_is_told() -> None:
+    with pytest.raises(SaltusError) as caught:
+        in_unit(pa.chunked_array([pa.array([1.5])]), "date32[day]", "when")
+    assert_one_sentence(caught.value, "the column when holds double where date32[day] was expected")
+    nothing = pa.chunked_array([pa.array([None, None], pa.float64())])
+    assert in_unit(nothing, "date32[day]", "when") is nothing

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
 from saltus.data import CategoryColumn, ListedColumn, MissingColumn, NumberColumn, StepColumn
+from saltus.errors import SaltusError
 from saltus.likelihoods import Number
 
 
@@ -87,3 +90,60 @@ def test_values_between_steps_are_strange() -> None:
     column = NumberColumn(Number(0, 10, step=0.5))
     assert column.strange(np.array([0.5, 0.6, 11.0, -0.25])).tolist() == [False, True, False, True]
     assert not NumberColumn(Number(0, 10)).strange(np.array([0.123])).any()
+
+
+INF = math.inf
+BETWEEN = {
+    "continuous": (
+        NumberColumn(Number(0.0, 5.5)),
+        [((1, 2), (1, 2)), ((-3, 2), (0, 2)), ((1, INF), (1, 5.5)), ((6, 9), None), ((2, 1), None)],
+    ),
+    "steps": (
+        NumberColumn(Number(-1.0, 2.0, step=0.1), 1),
+        [
+            ((0.3, 0.5), (0.3, 0.5)),
+            ((0.31, 0.49), (0.4, 0.4)),
+            ((-INF, INF), (-1, 2)),
+            ((0.31, 0.39), None),
+            ((INF, INF), None),
+            ((-9, -INF), None),
+        ],
+    ),
+    "placed": (
+        StepColumn(10.0, 5.0, Number(0, 4, step=1.0)),
+        [((15, 25), (1, 3)), ((16, INF), (2, 4)), ((-INF, 12), (0, 0)), ((31, 40), None), ((21, 24), None), ((15, 15), (1, 1))],
+    ),
+    "listed": (
+        ListedColumn([0.0, 1.0, 10.0, 1e6], Number(0, 3, step=1.0)),
+        [((1, 10), (1, 2)), ((0.5, INF), (1, 3)), ((2, 9), None), ((10, 10), (2, 2)), ((-INF, -1), None), ((INF, INF), None)],
+    ),
+    "missing": (
+        MissingColumn(StepColumn(10.0, 5.0, Number(0, 4, step=1.0, optional=True)), Number(0, 1, step=1.0)),
+        [((15, 25), (1, 3)), ((31, 40), None)],
+    ),
+    "category": (CategoryColumn(["a", "b", "c"], [2, 0, 1], Number(0, 2, step=1.0)), [((0, 0), (1, 1)), ((2, 2), (0, 0))]),
+}
+
+
+@pytest.mark.parametrize("name", BETWEEN)
+def test_a_range_of_cells_is_a_range_of_numbers(name: str) -> None:
+    """By their ends, and by every cell: those whose numbers lie between are those that do."""
+    column, asked = BETWEEN[name]
+    for (low, high), ends in asked:
+        found = column.between(low, high)
+        assert (found is None) if ends is None else found == pytest.approx(ends, abs=1e-12)
+    if name in ("steps", "placed", "listed"):
+        number = column.axes[0]
+        numbers = number.low + (number.step or 1) * np.arange(round((number.high - number.low) / number.step) + 1)
+        cells = column.cells(numbers[:, None])
+        rng, off = np.random.default_rng(0), 0.3 * np.diff(cells).min()
+        for low, high in np.sort(rng.choice(np.concatenate([cells, cells + off, cells - off]), (200, 2)), axis=1):
+            inside, found = (cells >= low) & (cells <= high), column.between(low, high)
+            assert (found is not None) == inside.any()
+            if found:
+                assert found == pytest.approx((numbers[inside][0], numbers[inside][-1]), abs=1e-12)
+
+
+def test_categories_have_no_range() -> None:
+    with pytest.raises(SaltusError, match="a range was given, and it holds categories"):
+        BETWEEN["category"][0].between(0, 1)

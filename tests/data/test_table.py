@@ -188,3 +188,81 @@ def test_missing_cells_cost_what_their_pattern_costs() -> None:
     nats = encoding.log_jacobian(y) - encoding.head().log_prob(y.double(), torch.zeros_like(y).double(), torch.ones_like(y).double())
     expected = stats.entropy([0.25, 0.75]) + 0.25 * stats.norm(0, 2).entropy() + stats.entropy([0.5, 0.3, 0.15, 0.05])
     assert abs(float(nats.mean()) - expected) < 5 * float(nats.std()) / n**0.5 + 0.01
+
+
+def every_kind(n: int = 300) -> tuple[np.ndarray, Columns]:
+    """A category, a continuous number and a counted one of which some cells are missing, one with a spike; and their encoding."""
+    rng = np.random.default_rng(0)
+    columns = [
+        rng.integers(0, 3, n),
+        rng.normal(3, 2, n),
+        rng.integers(0, 200, n),
+        np.where(rng.random(n) < 0.4, 0, rng.lognormal(0, 2, n)),
+    ]
+    cells = np.stack(columns, 1).astype(float)
+    cells[rng.random(n) < 0.3, 1], cells[rng.random(n) < 0.3, 2] = np.nan, np.nan
+    return cells, columns_of([cells], cells, categories={0: "abc"})
+
+
+def test_columns_know_their_places() -> None:
+    _, encoding = every_kind()
+    assert [list(own) for own in encoding.places] == [[0], [1, 2], [3, 4], [5]]
+    assert [list(own) for own in load(people()).encoding.places] == [[0], [1], [2]]  # type: ignore[attr-defined]
+
+
+def test_rows_of_which_cells_are_unknown() -> None:
+    """What is known is as in the whole row; of what is not, that it is there."""
+    cells, encoding = every_kind()
+    whole = cells[~np.isnan(cells).any(1)][:50]
+    y, rng = encoding.encode(whole), np.random.default_rng(1)
+    unknown = rng.random(whole.shape) < 0.4
+    found, known = encoding.partial(np.where(unknown, np.nan, whole))
+    assert (found.dtype, known.dtype) == (torch.float32, torch.bool)
+    expected = ~torch.from_numpy(unknown)[:, [0, 1, 1, 2, 2, 3]]
+    expected[:, [1, 3]] = True
+    assert torch.equal(known, expected)
+    assert torch.equal(found[known], y[known])
+    assert found.isfinite().all()
+    with pytest.raises(SaltusError, match=r"column 2 holds 3\.5 in row 1 where 1 to 199"):
+        encoding.partial(np.array([[0, 1.0, 7, 2.0], [0, 1.0, 3.5, 2.0]]))
+
+
+def test_rows_with_what_was_never_there() -> None:
+    cells, encoding = every_kind()
+    rows = cells[:4].copy()
+    rows[0], rows[1, 0], rows[2, 2], rows[3, 3] = [1, np.nan, 7, 2.0], np.nan, 3.5, np.inf
+    y, known, strange = encoding.tolerant(rows)
+    assert np.argwhere(strange).tolist() == [[1, 0], [2, 2], [3, 3]]
+    assert known.all(0).tolist() == [False, True, True, False, False, False]
+    assert [int(k) for k in (~known).sum(0)] == [1, 0, 0, 1, 1, 1]
+    assert torch.equal(y[0], encoding.encode(rows[:1])[0])
+    assert encoding._numbers.absent(y.double())[0].tolist() == [False, False, True, False, False, False]
+
+
+@pytest.mark.parametrize("j", [1, 2, 3])
+def test_the_interval_of_a_range_holds_its_cells_and_no_others(j: int) -> None:
+    cells, encoding = every_kind()
+    there = cells[~np.isnan(cells[:, j])]
+    y, rng = encoding.encode(there).double(), np.random.default_rng(0)
+    for low, high in np.sort(rng.choice(there[:, j], (50, 2)), axis=1).tolist():
+        place, (below, above) = encoding.interval(j, low, high)  # type: ignore[misc]
+        assert place == encoding.places[j][-1]
+        inside = (there[:, j] >= low) & (there[:, j] <= high)
+        own, rounding = y[:, place].numpy(), 2e-6
+        assert ((own >= below - rounding) & (own <= above + rounding))[inside].all()
+        assert not ((own > below + rounding) & (own < above - rounding))[~inside].any()
+        assert encoding.ends(j, low, high) == pytest.approx((low, high), abs=1e-12)
+    assert encoding.interval(j, 1e9, 2e9) is None
+    assert encoding.ends(j, 1e9, 2e9) is None
+    assert encoding.ends(j, -np.inf, np.inf) == (np.nanmin(cells[:, j]), np.nanmax(cells[:, j]))
+
+
+def test_a_missing_cell_is_that_of_a_row_without_it() -> None:
+    cells, encoding = every_kind()
+    row = cells[~np.isnan(cells).any(1)][:1].copy()
+    for j in (1, 2):
+        row[0, j] = np.nan
+        assert torch.equal(encoding.missing(j, "b"), encoding.encode(row)[0, list(encoding.places[j])])
+    with pytest.raises(SaltusError) as caught:
+        encoding.missing(0, "cut")
+    assert_one_sentence(caught.value, "a missing cell of cut was asked for, and none is missing in the data")

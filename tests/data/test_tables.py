@@ -11,7 +11,7 @@ import pytest
 from pyarrow import parquet
 
 from saltus.data import load, read_items
-from saltus.data.tables import read_table, table_parts
+from saltus.data.tables import cells_in, read_table, table_parts
 from saltus.errors import SaltusError
 from saltus.networks.conditions import ClassCondition
 from tests.helpers.checks import assert_one_sentence
@@ -149,3 +149,21 @@ def test_parts_have_the_same_columns() -> None:
     assert parts.test is not None
     with pytest.raises(SaltusError, match="other columns"):
         table_parts([one, other.rename_columns(["a", "c"]), None], ["train", "validation", ""])
+
+
+def test_cells_are_read_whether_they_are_there_or_not() -> None:
+    table = pa.table({"more": ["u", "v", None], "a": [0.5, np.nan, None], "b": pa.array([None] * 3, pa.int8()), "c": ["y", None, "x"]})
+    found = cells_in(table, {"c": ("x", "y"), "a": (), "b": ()})
+    np.testing.assert_array_equal(found, [[1, 0.5, np.nan], [np.nan] * 3, [0, np.nan, np.nan]])
+    np.testing.assert_array_equal(cells_in(table, {"c": ("x",)}, others=True)[:, 0], [np.nan, np.nan, 0])
+    for wanted, words in (
+        ({"d": ()}, "there is no column d"),
+        ({"c": ("x",)}, 'the column c holds "y" in row 0, which is none of its 1 categories'),
+        ({"c": ()}, "the column c holds text where numbers were expected"),
+        ({"a": ("x",)}, "the column a holds double where text was expected"),
+    ):
+        with pytest.raises(SaltusError) as caught:
+            cells_in(table, wanted)
+        assert_one_sentence(caught.value, words)
+    with pytest.raises(SaltusError, match="the column far is with infinite values"):
+        cells_in(pa.table({"far": [1.0, np.inf]}), {"far": ()})

@@ -41,7 +41,7 @@ def built(kernel: str, *arguments: Any, **options: Any) -> Kernel:
 
 
 def test_kernels_by_name() -> None:
-    assert KERNELS.names() == ("deterministic", "gaussian", "vae", "flow")
+    assert KERNELS.names() == ("deterministic", "gaussian", "vae", "flow", "autoregressive")
     assert KERNELS.get("gaussian").options == {"variance"}
     assert "latent" in KERNELS.get("vae").options
     assert KERNELS.get("deterministic").options == frozenset()

@@ -119,5 +119,5 @@ def test_an_older_name_is_not_an_option_of_today() -> None:
 
 
 def test_every_option_of_a_kernel_is_an_option_of_the_configuration() -> None:
-    assert KERNELS.names() == ("deterministic", "gaussian", "vae", "flow")
+    assert KERNELS.names() == ("deterministic", "gaussian", "vae", "flow", "autoregressive")
     assert all(KERNELS.get(name).options <= set(Config.model_fields) for name in KERNELS.names())

@@ -201,7 +201,9 @@ class _Reader:
         try:
             if kind in ("time32", "time64") and isinstance(value, str):
                 value = datetime.time.fromisoformat(value)
-            made = arrow.array(np.asarray([value]) if isinstance(value, np.generic) else [value], from_pandas=True)
+            if isinstance(value, np.datetime64 | np.timedelta64):  # whose units pyarrow knows some of
+                value = value.astype(f"{type(value).__name__}[us]").item()
+            made = arrow.array([value], from_pandas=True)  # of pandas NaN, NaT and NA are missing
             if made.null_count:
                 return math.nan
             if self.dtype == TEXT:

@@ -69,8 +69,8 @@ _VAE_OPTIONS = (
     "importance_samples",
 )
 
-KERNELS.register("autoregressive", Trainable(AutoregressiveKernel.build, own={"dropout": 0.0}))
 KERNELS.register("deterministic", Trainable(DeterministicKernel.build))
 KERNELS.register("gaussian", Trainable(GaussianKernel.build, frozenset({"variance"})))
 KERNELS.register("vae", Trainable(vae_kernels, frozenset(_VAE_OPTIONS)))
 KERNELS.register("flow", Trainable(FlowKernel.build))
+KERNELS.register("autoregressive", Trainable(AutoregressiveKernel.build, own={"dropout": 0.0}))
