@@ -95,9 +95,9 @@ def test_a_pipeline_ends_in_a_density_or_goes_on_without_holes(holes: tuple[np.n
 
 def test_a_search_compares_by_the_mean_of_the_bound(holes: tuple[np.ndarray, np.ndarray]) -> None:
     X = holes[0]
-    search = GridSearchCV(TableModel(random_state=1), {"updates": [1, 9]}, cv=2).fit(X)
+    search = GridSearchCV(TableModel(random_state=1), {"updates": [1, 40]}, cv=2).fit(X)
     scores = search.cv_results_["mean_test_score"]
-    expected = np.mean([model(updates=9, random_state=1).fit(X[one]).score_samples(X[other]).mean() for one, other in HALVES])
+    expected = np.mean([model(updates=40, random_state=1).fit(X[one]).score_samples(X[other]).mean() for one, other in HALVES])
     assert scores[1] == pytest.approx(expected)
     assert scores[0] != pytest.approx(expected)
     assert search.best_params_["updates"] == (1, 9)[int(np.argmax(scores))]
