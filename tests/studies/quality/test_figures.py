@@ -45,6 +45,7 @@ def test_a_column_without_cells_or_with_one_value_has_a_picture() -> None:
 
 def test_numbers_and_names_are_written_as_there_is_room() -> None:
     assert [number_words(Column("x", "int64"))(value) for value in (2007, 12345, 0.5)] == ["2007", "12,345", "0.5"]
+    assert number_words(Column("x", "int64"), 20_000)(5000) == "5,000"
     assert number_words(Column("x", "date32[day]"))(19_700.4) == "2023-12-09"
     assert number_words(Column("x", "timestamp[ms]"))(86_400_000.0) == "1970-01-02"
     assert label("a" * 30) == "a" * 15 + "…"

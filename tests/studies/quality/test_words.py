@@ -10,7 +10,7 @@ import pytest
 
 from saltus.evaluation.quality import Nearest, Privacy, TwoSample
 from saltus.studies.quality.measure import Quality
-from saltus.studies.quality.words import caution, finding, ratio, telling, tiles
+from saltus.studies.quality.words import caution, finding, number, ratio, telling, tiles
 from tests.helpers.compared import as_compared, cells
 
 EQUAL, NONE = TwoSample(0.5, 0.01, 1000, 1, (0.0,) * 5), np.zeros((5, 5))
@@ -58,6 +58,8 @@ def test_columns_are_named_alone_or_together() -> None:
     found = quality(synthetic=told, alone=alone, order=(3, 1, 4, 0, 2))
     assert telling(found) == [3, 1]
     assert finding(found)[1] == "Columns that give them away alone: day (70.0%), count (60.0%)."
+    more = quality(synthetic=replace(told, accuracy=0.9, importance=(0.2, 0.0, 0.0, 0.3, 0.05)), alone=alone, order=(3, 1, 4, 0, 2))
+    assert finding(more)[1].endswith("count (60.0%); together with others it is most day, size.")
     as_real = quality(synthetic=told, alone=alone, order=(3, 1, 4, 0, 2), alone_train=(told, told, EQUAL, EQUAL, EQUAL))
     assert telling(as_real) == [3]
     together = quality(synthetic=replace(told, importance=(0.0, 0.05, 0.0, 0.03, 0.001)))
@@ -73,6 +75,10 @@ def test_copies_are_counted_and_many_in_held_out_rows_are_told() -> None:
     assert caution(one) == ""
     assert caution(quality(privacy=replace(private, held_out_copies=50))) == ""
     assert caution(quality(privacy=replace(private, held_out_copies=51))).startswith("51 of 500 held-out rows")
+
+
+def test_numbers_have_a_minus_unless_they_are_nothing() -> None:
+    assert [number(value) for value in (-0.004, -0.006, 1.234)] == ["0.00", "\N{MINUS SIGN}0.01", "1.23"]
 
 
 def test_a_ratio_that_is_not_defined_says_so() -> None:

@@ -59,13 +59,13 @@ def column(of: Column, real: Array, synthetic: Array) -> Figure:
     axes = figure.subplots()
     real, synthetic = (cells[~np.isnan(cells)] for cells in (real, synthetic))
     pooled = np.unique(np.concatenate([real, synthetic]))
+    words = number_words(of, float(np.abs(pooled).max(initial=0)))
     if of.categorical:
         _bars(axes, *few_names(of, real, synthetic))
     elif len(pooled) <= _FEW_VALUES:
-        words = number_words(of)
         _columns(axes, [words(value) for value in pooled], *(_shares(cells, pooled) for cells in (real, synthetic)))
     else:
-        _histogram(axes, real, synthetic, number_words(of))
+        _histogram(axes, real, synthetic, words)
     return figure
 
 
@@ -94,11 +94,11 @@ def accuracies(names: Sequence[str], synthetic: Sequence[TwoSample], train: Sequ
     return figure
 
 
-def number_words(of: Column) -> Callable[[float], str]:
-    """How a number of a column is written on an axis: dates as dates."""
+def number_words(of: Column, largest: float | None = None) -> Callable[[float], str]:
+    """How a number of a column is written on an axis, where the largest one is known like that: dates as dates."""
     kind, _, unit = of.dtype.partition("[")
     if kind not in ("date32", "timestamp"):
-        return lambda value: f"{value:,.6g}" if abs(value) >= _GROUPED else f"{value:.6g}"
+        return lambda value: f"{value:,.6g}" if (largest or abs(value)) >= _GROUPED else f"{value:.6g}"
     days = "datetime64[D]"
     dates = days if kind == "date32" else f"datetime64[{unit}"
     return lambda value: str(np.array(int(value)).astype(dates).astype(days))

@@ -44,7 +44,7 @@ def number(value: float, digits: int = 2) -> str:
     >>> number(-0.05)
     '−0.05'
     """
-    return f"{value:.{digits}f}".replace("-", "\N{MINUS SIGN}")
+    return f"{round(value, digits) + 0.0:.{digits}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def plus_minus(value: str, error: str) -> str:
@@ -95,16 +95,18 @@ def _told(quality: Quality) -> str:
 
 
 def _given_away(quality: Quality) -> str:
-    names = [column.name for column in quality.compared.columns]
-    if alone := telling(quality):
-        words = [f"{names[j]} ({share(quality.alone[j].accuracy)})" for j in alone]
-        return f"{'Columns that give' if len(words) > 1 else 'The column that gives'} them away alone: {listed(words, _NAMED)}."
-    if not _is_told(quality):
+    names, told = [column.name for column in quality.compared.columns], quality.synthetic
+    alone = telling(quality)
+    if not (alone or _is_told(quality)):
         return "No column gives them away."
-    lost, least = quality.synthetic.importance, _PART * (quality.synthetic.accuracy - 0.5)
-    words = [names[j] for j in sorted(range(len(names)), key=lambda j: -lost[j])[:_NAMED] if lost[j] > least]
-    beside = f"together with others it is most {listed(words, _NAMED)}" if words else "it is how many of them go together"
-    return f"No column gives them away alone; {beside}."
+    lost, least = told.importance, _PART * (told.accuracy - 0.5)
+    most = [names[j] for j in sorted(range(len(names)), key=lambda j: -lost[j])[:_NAMED] if lost[j] > least]
+    together = f"together with others it is most {listed(most, _NAMED)}" if most else "it is how many of them go together"
+    if not alone:
+        return f"No column gives them away alone; {together}."
+    words = [f"{names[j]} ({share(quality.alone[j].accuracy)})" for j in alone]
+    first = f"{'Columns that give' if len(words) > 1 else 'The column that gives'} them away alone: {listed(words, _NAMED)}"
+    return f"{first}; {together}." if told.accuracy - quality.alone[alone[0]].accuracy > least else f"{first}."
 
 
 def _copies(quality: Quality) -> str:
