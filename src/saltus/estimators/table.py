@@ -66,7 +66,8 @@ class TableModel:
         self.n_features_in_ = table.num_columns
         others = (name for name in table.column_names if name not in parts.columns)
         self._constants = {name: values[0].as_py() for name in others if len(values := table.column(name).unique()) == 1}
-        self._ordinary = Ordinary(self._given_others(data.validation[:_HELD_OUT]))
+        ordinary = data.validation[:_HELD_OUT]
+        self._ordinary = Ordinary(self._given_others(self._encoding().decode(ordinary), ordinary))
         return self
 
     def sample(self, n: int = 1, condition: Mapping[str, Any] | None = None) -> Any:
@@ -207,12 +208,14 @@ class TableModel:
 
     def _costs(self, X: Any) -> Array:
         """-ln p of each cell given the others, (n, d) nats; infinite for one that its column never held."""
-        y, known, strange = self._encoding().tolerant(cells_in(self._learned(X), self._wanted(), others=True))
-        return np.where(strange, np.inf, self._given_others(y, known))
+        cells = cells_in(self._learned(X), self._wanted(), others=True)
+        y, known, strange = self._encoding().tolerant(cells)
+        return np.where(strange, np.inf, self._given_others(cells, y, known))
 
-    def _given_others(self, y: torch.Tensor, known: torch.Tensor | None = None) -> Array:
-        each = given_others(self.model_.chain, y, known).double().numpy()
-        return np.stack([each[:, list(places)].sum(1) for places in self._encoding().places], axis=1)
+    def _given_others(self, cells: Array, y: torch.Tensor, known: torch.Tensor | None = None) -> Array:
+        encoding, each = self._encoding(), given_others(self.model_.chain, y, known).double().numpy()
+        costs: Array = np.stack([each[:, list(places)].sum(1) for places in encoding.places], axis=1)
+        return costs + encoding.surprise_by_column(cells)
 
     def _encoding(self) -> Columns:
         if not hasattr(self, "model_"):
