@@ -2,7 +2,7 @@ r"""How strange rows are, beside rows that a model did not learn from.
 
 A column's cost is $c_j = -\ln p(y_j \mid \text{all other columns})$ on the axis of y.  What is dear in one column is ordinary in another,
 so each is held against the costs of the same column in held-out rows: $-\ln P(C_j \ge c_j)$, which is 1 on average for an ordinary row.
-The score of a row is calibrated in the same way once more: it is $-\ln$ of the share of ordinary rows that are at least as strange, in nats.
+The score of a row is calibrated in the same way once more: $-\ln$ of the share of ordinary rows that are at least as strange, in nats.
 """
 
 from __future__ import annotations

@@ -84,21 +84,23 @@ def with_cells(table: Any, cells: Mapping[str, tuple[Array, Any]]) -> Any:
 
     Args:
         table: as `to_arrow` takes it.
-        cells: by the names of columns, which cells are replaced, (n,) bool, and by what: pyarrow's array (n,).
+        cells: by the names of columns, which cells are replaced, (n,) bool, and those in their place, pyarrow's.
     """
     plain, frame = to_arrow(table)
     found: Any = np.array(table) if frame.library == "numpy" else table.copy() if frame.library == "pandas" else table
     for name, (where, values) in cells.items():
         k = plain.column_names.index(name)
-        new = _cast(values, plain.column(k).type)
+        old, new = plain.column(k), _cast(values, plain.column(k).type)
+        places = np.arange(len(where))  # in the old cells and the new ones after them
+        places[where] = len(where) + np.arange(len(new))
         if frame.library == "numpy":
-            found[where, k] = new.to_numpy(zero_copy_only=False)[where]
+            found[where, k] = new.to_numpy(zero_copy_only=False)
         elif frame.library == "pandas":
-            found.isetitem(k, _in_pandas(table.iloc[:, k], where, new.to_pandas()))
+            found.isetitem(k, _in_pandas(table.iloc[:, k], new.to_pandas(), places))
         elif frame.library == "polars":
-            found = found.with_columns(_in_polars(table[name], where, new))
+            found = found.with_columns(_in_polars(table[name], new, places))
         else:
-            found = found.set_column(k, name, _in_arrow(plain.column(k), where, new))
+            found = found.set_column(k, name, _in_arrow(old, new, places))
     return found
 
 
@@ -117,20 +119,20 @@ def _cast(column: Any, kind: Any) -> Any:
         return column
 
 
-def _in_pandas(old: Any, where: Array, new: Any) -> Any:
-    """Series of pandas: an old one with the cells of a new one in some places."""
-    new.index, kind = old.index, old.dtype
-    if isinstance(kind, sys.modules["pandas"].CategoricalDtype) and not new.isin(kind.categories).all():
-        more = [value for value in new.unique() if value not in kind.categories]
-        kind = type(kind)([*kind.categories, *more], kind.ordered)
+def _in_pandas(old: Any, new: Any, places: Array) -> Any:
+    """Cells of pandas at places in the old ones and the new ones after them; of the old type, if it holds the new ones."""
+    pandas, kind = sys.modules["pandas"], old.dtype
+    if isinstance(kind, pandas.CategoricalDtype) and not new.isin(kind.categories).all():
+        kind = pandas.CategoricalDtype([*kind.categories, *(value for value in new.unique() if value not in kind.categories)], kind.ordered)
     try:
         new = new.astype(kind)
     except (TypeError, ValueError):
-        kind = new.dtype if where.all() else object
-    return new if where.all() else old.astype(kind).where(~where, new.astype(kind))
+        kind = new.dtype if len(new) == len(old) else object
+    found = pandas.concat([old.astype(kind), new.astype(kind)] if len(new) < len(old) else [new, new]).iloc[places]
+    return found.set_axis(old.index)
 
 
-def _in_polars(old: Any, where: Array, new: Any) -> Any:
+def _in_polars(old: Any, new: Any, places: Array) -> Any:
     """The same of polars."""
     polars = sys.modules["polars"]
     made = polars.from_arrow(new)
@@ -138,12 +140,12 @@ def _in_polars(old: Any, where: Array, new: Any) -> Any:
         made = made.cast(old.dtype)
     except polars.exceptions.PolarsError:
         old = old.cast(made.dtype)
-    return old.zip_with(polars.Series(~where), made).alias(old.name)
+    return polars.concat([old, made.rename(old.name)]).gather(places)
 
 
-def _in_arrow(old: Any, where: Array, new: Any) -> Any:
+def _in_arrow(old: Any, new: Any, places: Array) -> Any:
     """The same of pyarrow."""
-    arrow, compute = needs("pyarrow", extra="tables"), needs("pyarrow.compute", extra="tables")
+    arrow = needs("pyarrow", extra="tables")
     plain = old.type.value_type if arrow.types.is_dictionary(old.type) else old.type
     kind = plain if _cast(new, plain).type == plain else new.type
-    return _cast(compute.if_else(arrow.array(where), new.cast(kind), old.cast(kind)), old.type)
+    return _cast(arrow.chunked_array([*old.cast(kind).chunks, new.cast(kind)]).take(arrow.array(places)), old.type)

@@ -126,9 +126,7 @@ class TableModel:
         for j, (name, dtype, categories) in enumerate(zip(self.columns_, self._dtypes, self._encoding().categories, strict=True)):
             missing = np.isnan(cells[:, j])
             if missing.any():
-                whole = np.zeros(len(cells))
-                whole[holes] = drawn[:, j]
-                new[name] = missing, as_arrow(whole, dtype, categories)
+                new[name] = missing, as_arrow(drawn[missing[holes], j], dtype, categories)
         return with_cells(X, new)
 
     def score_samples(self, X: Any) -> Array:
