@@ -150,7 +150,8 @@ class TableModel:
         Raises:
             SaltusError: if a column is not there, or holds another type.
         """
-        return self._ordinary.score(self._costs(X))
+        costs = self._costs(X)
+        return self._ordinary.score(costs)
 
     def anomaly_columns(self, X: Any) -> dict[str, Array]:
         """How strange each cell is, given the rest of its row, for each column (N,): -ln of the share of ordinary rows whose cell is at
@@ -159,7 +160,8 @@ class TableModel:
         Raises:
             SaltusError: as `anomaly_score`.
         """
-        strange = self._ordinary.by_column(self._costs(X))
+        costs = self._costs(X)
+        strange = self._ordinary.by_column(costs)
         return dict(zip(self.columns_, strange.T, strict=True))
 
     def save(self, folder: str | Path) -> None:
@@ -199,7 +201,7 @@ class TableModel:
     def _learned(self, X: Any) -> Any:
         """A pyarrow table, its dates and times in the units that were learned."""
         table = to_arrow(X)[0]
-        for name, dtype in zip(self.columns_, self._dtypes, strict=True):
+        for name, dtype in zip(self._wanted(), self._dtypes, strict=True):
             if "[" in dtype and name in table.column_names:
                 table = table.set_column(table.column_names.index(name), name, in_unit(table.column(name), dtype, name))
         return table
