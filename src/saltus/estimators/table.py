@@ -192,7 +192,8 @@ class TableModel:
         return int(torch.randint(_MOST_SEEDS, ())) if self.random_state is None else self.random_state + self._drawn
 
     def _wanted(self) -> dict[str, tuple[str, ...]]:
-        return dict(zip(self.columns_, self._encoding().categories, strict=True))
+        categories = self._encoding().categories
+        return dict(zip(self.columns_, categories, strict=True))
 
     def _rows(self, X: Any) -> Array:
         rows: Array = table_parts([self._learned(X), None, None], ["the table", "", ""], wanted=self._wanted()).train
