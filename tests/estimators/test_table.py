@@ -12,6 +12,8 @@ import pyarrow as pa
 import pytest
 
 from saltus import SaltusError, TableModel
+from saltus.estimators import table as table_model
+from saltus.training import Config
 from tests.helpers.checks import assert_one_sentence
 
 
@@ -32,9 +34,17 @@ def frame(n: int = 300, seed: int = 0) -> pd.DataFrame:
     )
 
 
+def fitted(data: Any, updates: int = 20, **options: Any) -> TableModel:
+    """A model after so many updates, whatever the machine takes for them."""
+    kept = {"kernel": "autoregressive", "levels": 1, "prior": "normal", "width": 64, "batch": 256, "updates": updates} | options
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(table_model, "Config", lambda *, seed, **_: Config(seed=seed, **kept))
+        return TableModel(random_state=0).fit(data)
+
+
 @pytest.fixture(scope="module")
 def model() -> TableModel:
-    return TableModel(time="6s", random_state=0).fit(frame())
+    return fitted(frame(1200), 150, learning_rate=5e-3)
 
 
 def test_rows_come_back_as_they_were(model: TableModel) -> None:
@@ -140,3 +150,232 @@ def test_columns_that_follow_from_others_do_so_in_every_row() -> None:
     assert 0 < changed.sum() < 50
     assert (cost[changed] > np.log(300)).all()
     np.testing.assert_allclose(cost[~changed], 0, atol=1e-9)
+
+
+CONDITIONS: dict[str, dict[Any, Any]] = {
+    "values": {"cut": "Ideal", "kept": True},
+    "a range of each kind": {"price": (5000, 5400), "carat": (0.9, 1.1), "sold": ("2024-02-01", None)},
+    "sets": {"cut": ["Fair", "Good"], "price": {500, 550, 600}},
+    "missing cells": {"carat": None, 7: None},
+    "a number to the last digit": {"carat": 0.123456789012345 + 0.9, 7: "x"},
+    "nothing": {},
+}
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_rows_are_as_they_were_asked_for(model: TableModel, name: str) -> None:
+    """And have the types, and where nothing was asked for the missing cells, of all rows."""
+    condition = CONDITIONS[name]
+    rows, n = model.sample(150, condition=condition), 150
+    assert (rows.dtypes == frame().dtypes).all()
+    assert len(rows) == n
+    for column, value in condition.items():
+        values = rows[column]
+        if value is None:
+            assert values.isna().all()
+        elif isinstance(value, tuple):
+            low, high = (pd.Timestamp(end) if column == "sold" and end is not None else end for end in value)
+            assert (values >= low).all()
+            assert high is None or (values <= high).all()
+            assert values.nunique() > 3
+        else:
+            assert set(values) <= (set(value) if isinstance(value, list | set) else {value})
+            assert values.nunique() == (len(value) if isinstance(value, list | set) else 1)
+    for column in ("carat", 7):
+        assert column in condition or 0 < rows[column].isna().mean() < 1
+
+
+def test_rows_under_a_condition_are_all_different(model: TableModel) -> None:
+    """Of more than are drawn from the same proposals, no number comes twice."""
+    carat = model.sample(400, condition={"cut": "Good"})["carat"].dropna()
+    assert len(carat) > 200
+    assert carat.is_unique
+
+
+def test_more_rows_under_a_condition_begin_with_the_same_ones(model: TableModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    few, many = (TableModel.load(tmp_path).sample(n, condition={"cut": "Good", "carat": (0.5, None)}) for n in (10, 130))
+    pd.testing.assert_frame_equal(few, many[:10])
+    assert not model.sample(10, condition={"cut": "Good"}).equals(model.sample(10, condition={"cut": "Good"}))
+
+
+@pytest.mark.parametrize(
+    ("ask", "words"),
+    [
+        (lambda model: model.sample(0), "n = 0 rows were asked for"),
+        (lambda model: model.sample(0, condition={"cut": "Good"}), "n = 0 rows were asked for"),
+        (lambda model: model.sample(5, condition={"cut": "Superb"}), "cut = Superb was asked for"),
+        (lambda model: model.sample(5, condition={"shop": "one"}), "a condition on shop was given"),
+        (lambda model: model.impute(frame(5), n_draws=0), "n_draws = 0 tables were asked for"),
+        (lambda model: model.impute(frame(5).drop(columns="price")), "there is no column price"),
+        (lambda model: model.impute(frame(5).assign(cut="Superb")), 'the column cut holds "Superb" in row 0'),
+        (lambda model: model.impute(frame(5).assign(price="much")), "the column price holds text where numbers were expected"),
+        (lambda model: model.impute(frame(5).assign(sold=1.5)), "the column sold holds double where timestamp[us] was expected"),
+        (lambda model: model.impute(np.zeros((5, 7))), "there is no column cut"),
+        (lambda model: model.anomaly_score(frame(5).drop(columns="price")), "there is no column price"),
+        (lambda _: TableModel().impute(frame(5)), "has not been fitted"),
+        (lambda _: TableModel().anomaly_score(frame(5)), "has not been fitted"),
+    ],
+)
+def test_what_cannot_be_done_is_told_in_one_sentence(model: TableModel, ask: Any, words: str) -> None:
+    with pytest.raises(SaltusError) as caught:
+        ask(model)
+    assert_one_sentence(caught.value, words)
+
+
+def holed(seed: int = 3) -> pd.DataFrame:
+    """Rows with other columns, of which cells of every column are missing; one row has none, one lacks all."""
+    data, rng = frame(60, seed).sample(frac=1, random_state=0), np.random.default_rng(seed)
+    for column in ("cut", "price", "carat", "sold", "kept", 7):
+        missing = rng.random(60) < 0.3
+        missing[0], missing[1] = False, True
+        data[column] = data[column].astype(object if column == "kept" else data[column].dtype).mask(missing)
+    data.loc[data.index[0], ["carat", 7]] = [1.25, "x"]
+    return data.assign(price=data["price"].astype("Int32"), note=[[k] for k in range(60)])
+
+
+def test_imputed_rows_are_as_they_were_where_they_were(model: TableModel) -> None:
+    data = holed()
+    before = data.copy(deep=True)
+    (one, other), third = model.impute(data, n_draws=2), model.impute(data)
+    pd.testing.assert_frame_equal(data, before)
+    known = ["cut", "price", "carat", "sold", "kept", 7]
+    for found in (one, other, third):
+        assert not found[known].isna().any().any()
+        assert (found.dtypes == data.dtypes).all()
+        assert list(found.columns) == list(data.columns)
+        pd.testing.assert_index_equal(found.index, data.index)
+        for column in known:
+            pd.testing.assert_series_equal(found[column][data[column].notna()], data[column].dropna())
+        pd.testing.assert_series_equal(found["note"], data["note"])
+        assert set(found["price"]) <= set(range(500, 6000, 50))
+    assert not one.equals(other)
+    assert not one.equals(third)
+    assert one.iloc[1]["carat"] != other.iloc[1]["carat"]  # of the row that lacks all
+    whole = frame(20, 4).dropna()
+    pd.testing.assert_frame_equal(model.impute(whole), whole)
+    assert isinstance(model.impute(whole, n_draws=1), list)
+
+
+def test_columns_of_nothing_are_imputed(model: TableModel) -> None:
+    found = model.impute(frame(30).assign(cut=None, price=np.nan, sold=pd.NaT))
+    assert set(found["cut"]) <= {"Fair", "Good", "Ideal"}
+    assert set(found["price"]) <= set(range(500, 6000, 50))
+    assert found["sold"].between("2024-01-01", "2024-03-30").all()
+
+
+def test_imputed_cells_go_with_the_rest_of_their_rows(model: TableModel) -> None:
+    """The price tells the cut, and the cut the price: the twin takes cuts of other rows."""
+    data = frame(200, 5)
+    found = model.impute(
+        data.assign(cut=data["cut"].mask(data.index % 2 == 0), price=data["price"].astype("Int32").mask(data.index % 2 == 1))
+    )
+    agree = (found["cut"] == "Ideal") == (found["price"] >= 5000)
+    others = (data["cut"] == "Ideal").sample(frac=1, random_state=0).to_numpy() == (data["price"] >= 5000)
+    assert agree.mean() > 0.9 > others.mean() + 0.2
+
+
+def test_tables_of_other_libraries_are_imputed_in_kind(model: TableModel) -> None:
+    """In units of time that others have, and with NaN for what is missing; by the same numbers."""
+    data = holed().drop(columns="note")
+    data.columns = [str(name) for name in data.columns]
+    table = pa.Table.from_pandas(data, preserve_index=False)
+    k = table.column_names.index("carat")
+    nan = table.set_column(k, "carat", table["carat"].fill_null(np.nan))
+    k = table.column_names.index("sold")
+    nan = nan.set_column(k, "sold", nan["sold"].cast(pa.timestamp("s")))
+    found = model.impute(nan)
+    assert found.schema.equals(nan.schema.remove_metadata()) or found.schema.equals(nan.schema)
+    for name in ("cut", "price", "carat", "sold", "kept", "7"):
+        old, new = table[name].to_pylist(), found[name].to_pylist()
+        assert None not in new
+        assert not any(value != value for value in new)
+        assert all(a == b for a, b in zip(old, new, strict=True) if a is not None)
+    frames = pl.from_arrow(table)
+    assert isinstance(frames, pl.DataFrame)
+    filled = model.impute(frames)
+    assert filled.schema == frames.schema
+    assert filled.select(pl.all().null_count()).sum_horizontal()[0] == 0
+    assert filled["shop"].equals(frames["shop"])
+
+
+def test_arrays_are_imputed() -> None:
+    rng = np.random.default_rng(0)
+    array = rng.normal(size=(120, 3)).astype(np.float32)
+    array[:, 2] = rng.integers(-4, 9, 120)
+    made = fitted(array)
+    holes = rng.random(array.shape) < 0.2
+    holes[:2] = [[True] * 3, [False] * 3]
+    found = made.impute(np.where(holes, np.nan, array).astype(np.float32))
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found[~holes], array[~holes])
+    assert np.isfinite(found).all()
+    np.testing.assert_array_equal(found[:, 2], np.rint(found[:, 2]))
+    assert np.isfinite(made.sample(5, condition={"column 2": (0, 3)})).all()
+
+
+def test_strange_rows_have_high_scores(model: TableModel) -> None:
+    """A price that does not go with its cut, and a cut that never was."""
+    data, n = frame(100, 6), 100
+    score, columns = model.anomaly_score(data), model.anomaly_columns(data)
+    assert list(columns) == model.columns_
+    assert score.shape == columns["price"].shape == (n,)
+    assert (score >= 0).all()
+    assert 0.6 < score.mean() < 1.7  # as ordinary as some hundred rows that it was not fitted to
+    wrong = data.assign(price=np.where(data["cut"] == "Ideal", 600, 5600).astype("int32"))
+    strange, why = model.anomaly_score(wrong), model.anomaly_columns(wrong)
+    assert np.median(strange) > 3 > np.median(score)
+    assert np.median(np.maximum(why["price"], why["cut"])) > 3
+    assert why["kept"].mean() < 2
+    never = data.assign(cut="Superb")
+    assert model.anomaly_columns(never)["cut"].min() == pytest.approx(model.anomaly_columns(never)["cut"].max())
+    assert model.anomaly_columns(never)["cut"].min() > 3
+
+
+def test_a_model_that_was_saved_answers_the_same(model: TableModel, tmp_path: Path) -> None:
+    model.save(tmp_path)
+    one, other = TableModel.load(tmp_path), TableModel.load(tmp_path)
+    data = frame(40, 8)
+    np.testing.assert_array_equal(one.anomaly_score(data), model.anomaly_score(data))
+    for name, values in one.anomaly_columns(data).items():
+        np.testing.assert_array_equal(values, model.anomaly_columns(data)[name])
+    pd.testing.assert_frame_equal(one.impute(holed()), other.impute(holed()))
+    condition = {"cut": ["Fair", "Ideal"], "carat": (None, 1.0)}
+    rows = one.sample(30, condition=condition)
+    pd.testing.assert_frame_equal(rows, other.sample(30, condition=condition))
+    assert set(rows["cut"]) == {"Fair", "Ideal"}
+    assert rows["carat"].max() <= 1.0
+
+
+def test_constants_of_every_kind_are_kept(tmp_path: Path) -> None:
+    rng, day = np.random.default_rng(0), pd.Timestamp("2024-01-05")
+    data = pd.DataFrame({"a": rng.normal(size=80), "day": day, "none": None, "small": np.int8(3), "word": pd.Categorical(["u"] * 80)})
+    made = fitted(data)
+    made.save(tmp_path)
+    for rows in (made.sample(4), TableModel.load(tmp_path).sample(4), made.sample(4, condition={"a": (0, None)})):
+        assert list(rows.columns) == list(data.columns)
+        assert rows["day"].tolist() == [day] * 4
+        assert rows["none"].isna().all()
+        assert rows["small"].tolist() == [3] * 4
+        assert rows["word"].tolist() == ["u"] * 4
+    table = pa.table({"a": data["a"], "day": pa.array([day.date()] * 80), "small": pa.array([3] * 80, pa.int8())})
+    made = fitted(table)
+    made.save(tmp_path)
+    for rows in (made.sample(4), TableModel.load(tmp_path).sample(4)):
+        assert rows.schema.equals(table.schema)
+
+
+def test_what_others_determine_is_strange_where_it_is_not_so() -> None:
+    rng = np.random.default_rng(0)
+    city = rng.integers(0, 8, 400)
+    data = pd.DataFrame({"city": [f"city {k}" for k in city], "seats": rng.integers(0, 9, 400), "miles": 120.5 * ((3 * city) % 8)})
+    made = fitted(data)
+    wrong = data[:50].assign(miles=np.roll(data["miles"], 1)[:50])
+    changed = (wrong["miles"] != data["miles"][:50]).to_numpy()
+    strange = made.anomaly_columns(wrong)["miles"]
+    assert (strange[changed] > 3).all()
+    assert not strange[~changed].any()
+    rows = made.sample(40, condition={"miles": [120.5, 241.0]})
+    assert set(rows["miles"]) == {120.5, 241.0}
+    holes = made.impute(data[:50].assign(miles=data["miles"][:50].mask(changed)))
+    pd.testing.assert_frame_equal(holes, data[:50])

@@ -1,8 +1,8 @@
 r"""How strange rows are, beside rows that a model did not learn from.
 
-A column's cost is $c_j = -\ln p(y_j \mid \text{all other columns})$.  What is dear in one column is ordinary in another, so each is held
-against the costs of the same column in held-out rows: $-\ln P(C_j \ge c_j)$, which is 1 on average for an ordinary row.  The score
-of a row is calibrated in the same way once more: it is $-\ln$ of the share of ordinary rows that are at least as strange, in nats.
+A column's cost is $c_j = -\ln p(y_j \mid \text{all other columns})$ on the axis of y.  What is dear in one column is ordinary in another,
+so each is held against the costs of the same column in held-out rows: $-\ln P(C_j \ge c_j)$, which is 1 on average for an ordinary row.
+The score of a row is calibrated in the same way once more: $-\ln$ of the share of ordinary rows that are at least as strange, in nats.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ __all__ = ["Ordinary", "costs_of", "keep_ordinary", "kept_ordinary"]
 _FILE = "ordinary.json"
 _KEPT = 1000  # held-out rows that are kept
 _TAIL = 0.05  # of the rows, above which costs are taken to fall off exponentially
+_EXCESS = 1.0  # nats within which they fall by 1/e, as far as no row tells, as costs of a true model do or faster; it counts as one row
 _DIGITS = 5
 
 
@@ -123,9 +124,7 @@ def _tail(costs: Array, held: Array) -> Array:
     share = (above + 1) / (len(ordered) + 1)
     border = float(np.quantile(ordered, 1 - _TAIL))
     beyond = ordered[ordered > border] - border
-    excess = float(beyond.mean()) if len(beyond) else 0.0
+    excess = (float(beyond.sum()) + _EXCESS) / (len(beyond) + 1)
     start = (1 + len(beyond)) / (len(ordered) + 1)
-    if excess <= 0:
-        excess = max(float(np.ptp(ordered)), 1.0) * _TAIL
     found: Array = np.where(costs > border, -np.log(start) + (costs - border) / excess, -np.log(share))
     return found
