@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from saltus.chain import complete, completes, like
-from saltus.data import DTYPES, TEXT, Columns, MissingColumn, as_arrow, cells_in, table_parts
+from saltus.data import DTYPES, TEXT, Columns, MissingColumn, as_arrow, cells_in
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
+from saltus.estimators.aligned import aligned, without_unknown
 from saltus.estimators.anomaly import Ordinary, costs_of, kept_ordinary
 from saltus.estimators.conditions import Asked, asked
 from saltus.estimators.model import Model
@@ -105,15 +106,23 @@ class TrainedTable:
             ) from error
         return Ordinary.of(self.model.chain, data)
 
+    def aligned(self, table: Any) -> Any:
+        """A table with its columns in the types that were learned.
+
+        Raises:
+            SaltusError: if one holds another kind of values.
+        """
+        return aligned(table, self.columns, self.dtypes)
+
     def rows(self, table: Any) -> Array:
         """The cells of whole rows (n, d), as the encoding takes them.
 
         Raises:
             SaltusError: if a column is not there, or holds what it never did.
         """
-        found: Array = table_parts([table, None, None], ["the table", "", ""], wanted=self.wanted).train
+        found = cells_in(self.aligned(table), self.wanted)
         for name, cells, column in zip(self.columns, found.T, self.encoding.columns, strict=True):
-            if cells.dtype.kind == "f" and np.isnan(cells).any() and not isinstance(column, MissingColumn):
+            if np.isnan(cells).any() and not isinstance(column, MissingColumn):
                 row = int(np.isnan(cells).argmax())
                 raise SaltusError(
                     f"the column {in_one_line(name)} has no value in row {row}, and no cell of it was missing in the rows that were "
@@ -121,13 +130,46 @@ class TrainedTable:
                 )
         return found
 
-    def nats(self, table: Any, seed: int = 0) -> Array:
-        """A lower bound on ln p of each row, (n,); raises as `rows`."""
-        return self.model.log_prob_bound(self.rows(table), seed=seed)
+    def nats(self, table: Any, seed: int = 0, *, unseen: Array | None = None) -> Array:
+        """A lower bound on ln p of each row, (n,); raises as `rows`.
 
-    def costs(self, table: Any, seed: int = 0) -> Array:
-        """-ln p of each cell given the rest of its row, (n, d) nats; raises as `rows`."""
-        return costs_of(self.model.chain, self.encoding, self.encoding.encode(self.rows(table)), seed)
+        Args:
+            table: the rows.
+            seed: of the noise of the bound.
+            unseen: what `unseen` says of the table, whose rows with such cells have -inf; unless given, such a cell is an error.
+        """
+        if unseen is None:
+            return self.model.log_prob_bound(self.rows(table), seed=seed)
+        whole, found = np.logical_not(unseen.any(1)), np.full(len(unseen), -np.inf)
+        found[whole] = self.nats(_some(table, whole), seed)
+        return found
+
+    def unseen(self, table: Any) -> Array:
+        """Which cells are such as the model gives no probability at all, (n, d) bool: categories, steps and missing cells that never came.
+
+        Raises:
+            SaltusError: if a column is not there, or holds another kind of values.
+        """
+        known, found = without_unknown(self.aligned(table), self.wanted)
+        cells = cells_in(known, self.wanted)
+        for j, column in enumerate(self.encoding.columns):
+            found[:, j] |= column.strange(cells[:, j])
+        return found
+
+    def strangeness(self, table: Any, seed: int = 0) -> tuple[Array, Array]:
+        """How strange each row and each of its cells is, (n,) and (n, d): -ln of the share of ordinary ones that are at least as strange;
+        infinite where the model gives no probability at all.
+
+        Raises:
+            SaltusError: as `rows`; for cells that never came only if each row has one.
+        """
+        unseen = self.unseen(table)
+        whole = np.logical_not(unseen.any(1))
+        y = self.encoding.encode(self.rows(_some(table, whole)))
+        costs = costs_of(self.model.chain, self.encoding, y, seed)
+        rows, cells = np.full(len(unseen), np.inf), np.where(unseen, np.inf, 0.0)
+        rows[whole], cells[whole] = self.ordinary.score(costs), self.ordinary.by_column(costs)
+        return rows, cells
 
     def asked(self, condition: Mapping[str, Any]) -> Asked:
         """What a condition asks of rows, see `TableModel.sample`.
@@ -171,7 +213,7 @@ class TrainedTable:
         Raises:
             SaltusError: as `rows`.
         """
-        cells = cells_in(table, self.wanted)
+        cells = cells_in(self.aligned(table), self.wanted)
         y, known = self.encoding.partial(cells)
         holes = np.flatnonzero(np.isnan(cells).any(1))
         drawn = np.empty((len(holes), draws, cells.shape[1]))
@@ -192,6 +234,11 @@ class TrainedTable:
             if table.column(name).null_count:
                 table = table.set_column(table.column_names.index(name), name, _joined(table.column(name), values))
         return table
+
+
+def _some(table: Any, which: Array) -> Any:
+    """The rows of a mask (n,); all where there are none of them, for what says why."""
+    return table.filter(needs("pyarrow", extra="tables").array(which)) if which.any() else table
 
 
 def _joined(column: Any, values: Any) -> Any:
