@@ -70,19 +70,46 @@ def test_what_ordinary_rows_cost_is_kept_or_measured_on_the_data(shop: Path, tmp
         assert "ordinary.json is damaged" in saltus(*call, cwd=tmp_path).stderr
 
 
+def test_what_never_came_is_stranger_than_all(shop: Path, tmp_path: Path) -> None:
+    header, *rows = rows_of(shop, 5)
+    never = ["Superb,550,1.0,2024-01-15,x", "Fair,525,1.0,2024-01-15,x", "Fair,,1.0,2024-01-15,x"]  # prices go by fifties
+    (tmp_path / "rows.csv").write_text("\n".join([header, *rows, ODD, *never, ""]))
+    (tmp_path / "fine.csv").write_text("\n".join([header, *rows, ODD, ""]))
+    done, fine = (
+        saltus("score", str(shop / "run"), "--data", f"{name}.csv", "--out", f"{name}-scores.csv", "--json", cwd=tmp_path)
+        for name in ("rows", "fine")
+    )
+    assert (done.json["unseen"], fine.json["unseen"]) == (3, 0)
+    assert done.json["nats"] == pytest.approx(fine.json["nats"], abs=1e-4)
+    told = {row["row"]: (row["column"], row["nats"], row["value"]) for row in done.json["strangest"]}
+    for row, found in {6: ("cut", None, "Superb"), 7: ("price", None, "525"), 8: ("price", None, None)}.items():
+        assert told.get(row, found) == found
+    lines = (tmp_path / "rows-scores.csv").read_text().splitlines()
+    assert [(line.split(",")[1], line.split(",")[3], line.split(",")[4]) for line in lines[-3:]] == [
+        ("-inf", '"cut"', "inf"),
+        ("-inf", '"price"', "inf"),
+        ("-inf", '"price"', "inf"),
+    ]
+    assert lines[1].split(",")[3] == (tmp_path / "fine-scores.csv").read_text().splitlines()[1].split(",")[3]
+    words = saltus("score", str(shop / "run"), "--data", "rows.csv", cwd=tmp_path).stdout
+    assert "3 rows are left out of this, as they hold what never came" in words
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         ("--data rows.csv --out scores.txt", "scores.txt was given for the scores; expected a file of the kind .csv, .tsv or .parquet"),
         ("--data rows.csv --out rows.csv", "rows.csv is already there; give another name with --out"),
-        ("--data holes.csv", "holes.csv: the column price has no value in row 1, and no cell of it was missing"),
+        ("--data text.csv", "text.csv: the column price holds string where int64 was expected; write it as in the rows that were learned"),
         ("--data odd.csv", 'odd.csv: the column cut holds "Superb" in row 0'),
+        ("--data holes.csv", "holes.csv: the column price has no value in row 0, and no cell of it was missing"),
     ],
 )
 def test_a_mistake_is_one_sentence(arguments: str, says: str, shop: Path, tmp_path: Path) -> None:
     header, *rows = rows_of(shop)
     (tmp_path / "rows.csv").write_text("\n".join([header, *rows, ""]))
-    (tmp_path / "holes.csv").write_text(f"{header}\n{rows[0]}\nFair,,1.0,2024-01-15,x\n")
+    (tmp_path / "text.csv").write_text(f"{header}\n{rows[0]}\nFair,dear,1.0,2024-01-15,x\n")
+    (tmp_path / "holes.csv").write_text(f"{header}\nFair,,1.0,2024-01-15,x\n")
     (tmp_path / "odd.csv").write_text(f"{header}\n{ODD.replace('Ideal', 'Superb')}\n")
     done = saltus("score", str(shop / "run"), *arguments.split(), cwd=tmp_path)
     assert done.code == 1

@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from saltus import SaltusError, TableModel
+from saltus.estimators.anomaly import Ordinary
 from saltus.estimators.rows import TrainedTable
 from tests.helpers.checks import assert_one_sentence
 
@@ -104,3 +105,57 @@ def test_objects_in_arrays_are_a_table_too() -> None:
     array[0, 0] = None
     assert model.impute(array[:2])[:, 0].tolist()[1] == "b"
     assert model.impute(array[:2])[0, 0] in ("a", "b")
+
+
+def test_units_of_times_and_kinds_of_numbers_are_those_that_were_learned() -> None:
+    """Files tell seconds and days where pandas has microseconds."""
+    rng, n = np.random.default_rng(0), 80
+    days = pd.Timestamp("2024-03-01") + pd.to_timedelta(rng.integers(0, 30, n), "D")
+    data = pd.DataFrame({"sold": days, "size": rng.integers(0, 5, n)})
+    model = TableModel(updates=1, random_state=0).fit(data)
+    nats = model.score_samples(data)
+    for kind in (pa.timestamp("s"), pa.timestamp("ns"), pa.date32(), pa.timestamp("ms", tz="UTC")):
+        other = pa.table({"sold": pa.array(days).cast(kind), "size": pa.array(data["size"], pa.float32())})
+        np.testing.assert_array_equal(model.score_samples(other), nats)
+        holes = other.set_column(0, "sold", pa.array([None, *other.column("sold").to_pylist()[1:]], kind))
+        filled = model.impute(holes)
+        assert filled.schema.types == other.schema.types
+        assert filled.column("sold").null_count == 0
+    for wrong, words in (("x", "holds string where int64 was expected"), (None, "no value in row 0")):
+        with pytest.raises(SaltusError) as caught:
+            model.score_samples(pa.table({"sold": pa.array(days), "size": pa.array([wrong] * n)}))
+        assert_one_sentence(caught.value, words)
+
+
+def test_what_never_came_is_infinitely_strange(model: TableModel) -> None:
+    data = frame(6).assign(kind=["u", "x", "v", "w", "u", "v"], half=[0.5, 1.0, 0.3, 1.5, 2.0, np.nan])
+    rows, cells = model.anomaly_score(data), model.anomaly_columns(data)
+    assert np.isfinite(rows).all()
+    assert np.isinf(cells["kind"]).tolist() == [False, True, False, False, False, False]
+    assert np.isinf(cells["half"]).tolist() == [False, False, True, False, False, True]
+    fine = frame(6).assign(kind=["u", "w", "v", "w", "u", "v"], half=[0.5, 1.0, 0.5, 1.5, 2.0, 1.0])
+    np.testing.assert_allclose(rows[0], model.anomaly_score(fine)[0], atol=1e-6)
+
+
+def test_a_row_whose_cells_are_missing_is_a_row() -> None:
+    data = pd.DataFrame({"a": [1.5, np.nan] * 60, "b": np.arange(120) % 7})
+    model = TableModel(updates=1, random_state=0).fit(data)
+    alone = model.score_samples(data[1:2])
+    np.testing.assert_allclose(alone, model.score_samples(pd.DataFrame({"a": [None], "b": [1]})))
+    assert np.isfinite([*alone, *model.anomaly_score(data[1:2])]).all()
+    filled = model.impute(data[1:2])
+    assert filled["a"].tolist() == [1.5]
+
+
+def test_few_held_out_rows_do_not_make_ordinary_ones_strange() -> None:
+    """Costs that hardly differ, as of a column that no other tells: a nat more is no more than a nat stranger beyond the dearest."""
+    rng = np.random.default_rng(0)
+    held, fresh = (1.1 + 0.01 * rng.normal(size=(n, 1)) for n in (20, 4000))
+    ordinary = Ordinary(held)
+    assert ordinary.by_column(fresh).mean() == pytest.approx(1, abs=0.25)
+    one, two = ordinary.by_column(np.array([[1.6], [2.6]]))[:, 0]
+    assert np.log(10) < one < np.log(21) + 1
+    assert two - one == pytest.approx(1)
+    wide = Ordinary(10 * rng.exponential(size=(400, 1)))  # the twin: where costs do differ, their own excess tells
+    one, two = wide.by_column(np.array([[60.0], [70.0]]))[:, 0]
+    assert two - one == pytest.approx(1, abs=0.5)

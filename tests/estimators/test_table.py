@@ -12,7 +12,6 @@ import pyarrow as pa
 import pytest
 
 from saltus import SaltusError, TableModel
-from saltus.estimators import table as table_model
 from saltus.training import Config
 from tests.helpers.checks import assert_one_sentence
 
@@ -38,7 +37,7 @@ def fitted(data: Any, updates: int = 20, **options: Any) -> TableModel:
     """A model after so many updates, whatever the machine takes for them."""
     kept = {"kernel": "autoregressive", "levels": 1, "prior": "normal", "width": 64, "batch": 256, "updates": updates} | options
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(table_model, "Config", lambda *, seed, **_: Config(seed=seed, **kept))
+        patch.setattr(TableModel, "_config", lambda _: Config(seed=0, **kept))
         return TableModel(random_state=0).fit(data)
 
 

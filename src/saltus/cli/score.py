@@ -42,7 +42,8 @@ def score(run: Path, data: Path, out: Path | None, seed: int, as_json: bool) -> 
     column          whose cell is the strangest, given the rest of the row
     column_anomaly  the same as anomaly, of this cell
 
-    RUN is a folder that `saltus train` wrote for a table, or TableModel.save; ordinary rows are those that it has held out.
+    A row with a cell that never came, such as another category, has -inf nats and an infinite anomaly (in JSON null for both).  RUN is a
+    folder that `saltus train` wrote for a table, or TableModel.save; ordinary rows are those that it has held out.
     """
     import numpy as np
 
@@ -54,9 +55,10 @@ def score(run: Path, data: Path, out: Path | None, seed: int, as_json: bool) -> 
     check_new([] if out is None else [out])
     trained = trained_table(run)
     given = read_rows(data, trained)
+    trained.ordinary  # noqa: B018 - what it lacks is of the run, and not of the rows
     with naming(data):
-        nats, costs = trained.nats(given.table, seed), trained.costs(given.table, seed)
-    strange, anomaly = trained.ordinary.by_column(costs), trained.ordinary.score(costs)
+        anomaly, strange = trained.strangeness(given.table, seed)
+        nats = trained.nats(given.table, seed, unseen=np.isinf(strange))
     scores = np.stack([np.arange(len(nats)), nats, anomaly, strange.argmax(1), strange.max(1)], axis=1)
     if out is not None:
         _write(out, scores, trained.columns)
@@ -65,9 +67,13 @@ def score(run: Path, data: Path, out: Path | None, seed: int, as_json: bool) -> 
         | {"value": _text(given.table.column(name)[int(row)].as_py())}
         for row in (-anomaly).argsort(kind="stable")[:_STRANGEST]
     ]
-    result = {"rows": len(nats), "nats": float(nats.mean()), "anomaly": float(anomaly.mean()), "strangest": strangest}
-    words = f"{len(nats):,} rows: {result['nats']:.4f} nats and an anomaly of {result['anomaly']:.3f} on average; ordinary rows have 1"
+    came = np.isfinite(nats)
+    means = {"nats": float(nats[came].mean()), "anomaly": float(anomaly[came].mean()), "unseen": int((~came).sum())}
+    words = f"{len(nats):,} rows: {means['nats']:.4f} nats and an anomaly of {means['anomaly']:.3f} on average; ordinary rows have 1"
+    if means["unseen"]:
+        words += f"; {means['unseen']:,} rows are left out of this, as they hold what never came"
     lines = [words, _told(strangest), *([] if out is None else [f"the scores of all rows are in {out}"])]
+    result = {"rows": len(nats), **means, "strangest": strangest}
     say(as_json, {**result, "seed": seed, "file": None if out is None else str(out)}, "\n".join(lines))
 
 

@@ -12,9 +12,10 @@ import numpy as np
 import torch
 
 from saltus.chain import complete, completes, like
-from saltus.data import DTYPES, TEXT, Columns, MissingColumn, as_arrow, cells_in, in_unit, table_parts
+from saltus.data import DTYPES, TEXT, Columns, MissingColumn, as_arrow, cells_in
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
+from saltus.estimators.aligned import aligned, without_unknown
 from saltus.estimators.anomaly import Ordinary, costs_of, kept_ordinary
 from saltus.estimators.conditions import Asked, asked
 from saltus.estimators.model import Model
@@ -105,15 +106,23 @@ class TrainedTable:
             ) from error
         return Ordinary.of(self.model.chain, data)
 
+    def aligned(self, table: Any) -> Any:
+        """A table with its columns in the types that were learned.
+
+        Raises:
+            SaltusError: if one holds another kind of values.
+        """
+        return aligned(table, self.columns, self.dtypes)
+
     def rows(self, table: Any) -> Array:
         """The cells of whole rows (n, d), as the encoding takes them.
 
         Raises:
             SaltusError: if a column is not there, or holds what it never did.
         """
-        found: Array = table_parts([self._in_units(table), None, None], ["the table", "", ""], wanted=self.wanted).train
+        found = cells_in(self.aligned(table), self.wanted)
         for name, cells, column in zip(self.columns, found.T, self.encoding.columns, strict=True):
-            if cells.dtype.kind == "f" and np.isnan(cells).any() and not isinstance(column, MissingColumn):
+            if np.isnan(cells).any() and not isinstance(column, MissingColumn):
                 row = int(np.isnan(cells).argmax())
                 raise SaltusError(
                     f"the column {in_one_line(name)} has no value in row {row}, and no cell of it was missing in the rows that were "
@@ -121,27 +130,47 @@ class TrainedTable:
                 )
         return found
 
-    def nats(self, table: Any, seed: int = 0) -> Array:
-        """A lower bound on ln p of each row, (n,); raises as `rows`."""
-        return self.model.log_prob_bound(self.rows(table), seed=seed)
+    def nats(self, table: Any, seed: int = 0, *, unseen: Array | None = None) -> Array:
+        """A lower bound on ln p of each row, (n,); raises as `rows`.
 
-    def costs(self, table: Any, seed: int = 0) -> Array:
-        """-ln p of each cell given the rest of its row, (n, d) nats; infinite for one that its column never held.
+        Args:
+            table: the rows.
+            seed: of the noise of the bound.
+            unseen: what `unseen` says of the table, whose rows with such cells have -inf; unless given, such a cell is an error.
+        """
+        if unseen is None:
+            return self.model.log_prob_bound(self.rows(table), seed=seed)
+        whole, found = np.logical_not(unseen.any(1)), np.full(len(unseen), -np.inf)
+        found[whole] = self.nats(_some(table, whole), seed)
+        return found
+
+    def unseen(self, table: Any) -> Array:
+        """Which cells are such as the model gives no probability at all, (n, d) bool: categories, steps and missing cells that never came.
 
         Raises:
-            SaltusError: if a column is not there, or holds another type.
+            SaltusError: if a column is not there, or holds another kind of values.
         """
-        cells = cells_in(self._in_units(table), self.wanted, others=True)
-        y, known, strange = self.encoding.tolerant(cells)
-        found = costs_of(self.model.chain, self.encoding, y, known, seed=seed)
-        return np.where(strange, np.inf, found + self.encoding.surprise_by_column(cells))
+        known, found = without_unknown(self.aligned(table), self.wanted)
+        cells = cells_in(known, self.wanted)
+        for j, column in enumerate(self.encoding.columns):
+            found[:, j] |= column.strange(cells[:, j])
+        return found
 
-    def _in_units(self, table: Any) -> Any:
-        """A table, its dates and times in the units that were learned."""
-        for name, dtype in zip(self.columns, self.dtypes, strict=True):
-            if "[" in dtype and name in table.column_names:
-                table = table.set_column(table.column_names.index(name), name, in_unit(table.column(name), dtype, name))
-        return table
+    def strangeness(self, table: Any, seed: int = 0) -> tuple[Array, Array]:
+        """How strange each row and each of its cells is, (n,) and (n, d): -ln of the share of ordinary ones that are at least as strange.
+
+        A cell that its column never held is infinitely strange, and nothing is concluded from it about the others of its row; the row
+        has it as one that is rarer than all that ordinary rows are told by.
+
+        Raises:
+            SaltusError: if a column is not there, or holds another kind of values.
+        """
+        known, unknown = without_unknown(self.aligned(table), self.wanted)
+        cells = cells_in(known, self.wanted)
+        y, told, strange = self.encoding.tolerant(cells)
+        costs = costs_of(self.model.chain, self.encoding, y, told, seed=seed) + self.encoding.surprise_by_column(cells)
+        costs = np.where(strange | unknown, np.inf, costs)
+        return self.ordinary.score(costs), np.where(np.isinf(costs), np.inf, self.ordinary.by_column(costs))
 
     def asked(self, condition: Mapping[str, Any]) -> Asked:
         """What a condition asks of rows, see `TableModel.sample`.
@@ -185,7 +214,7 @@ class TrainedTable:
         Raises:
             SaltusError: as `rows`.
         """
-        cells = cells_in(self._in_units(table), self.wanted)
+        cells = cells_in(self.aligned(table), self.wanted)
         y, known = self.encoding.partial(cells)
         holes = np.flatnonzero(np.isnan(cells).any(1))
         drawn = np.empty((len(holes), draws, cells.shape[1]))
@@ -206,6 +235,11 @@ class TrainedTable:
             if table.column(name).null_count:
                 table = table.set_column(table.column_names.index(name), name, _joined(table.column(name), values))
         return table
+
+
+def _some(table: Any, which: Array) -> Any:
+    """The rows of a mask (n,); all where there are none of them, for what says why."""
+    return table.filter(needs("pyarrow", extra="tables").array(which)) if which.any() else table
 
 
 def _joined(column: Any, values: Any) -> Any:

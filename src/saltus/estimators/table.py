@@ -152,21 +152,23 @@ class TableModel(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ig
     def anomaly_score(self, X: Any) -> Array:
         """How strange each row is, (N,): -ln of the share of ordinary rows that are at least as strange, so 3 is one in twenty.
 
+        A cell that never came, such as another category, counts as rarer than all that ordinary rows have.
+
         Raises:
-            SaltusError: as `score_samples`.
+            SaltusError: if a column is missing, or holds another kind of values.
         """
         self._check_fitted()
-        return self._trained.ordinary.score(self._trained.costs(self._read(X)[0]))
+        return self._trained.strangeness(self._read(X)[0])[0]
 
     def anomaly_columns(self, X: Any) -> dict[str, Array]:
         """How strange each cell is, given the rest of its row, for each column (N,): -ln of the share of ordinary rows whose cell is at
-        least as strange.
+        least as strange; infinite for one that never came.
 
         Raises:
-            SaltusError: as `score_samples`.
+            SaltusError: as `anomaly_score`.
         """
         self._check_fitted()
-        strange = self._trained.ordinary.by_column(self._trained.costs(self._read(X)[0]))
+        _, strange = self._trained.strangeness(self._read(X)[0])
         return dict(zip(self.columns_, strange.T, strict=True))
 
     def save(self, folder: str | Path) -> None:
