@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from saltus.data import load, read_items
+from saltus.data import Expected, load, read_items
 from saltus.data.tables import read_table, table_parts
 from saltus.errors import SaltusError
 from saltus.networks.conditions import ClassCondition
@@ -41,7 +41,7 @@ def columns() -> dict[str, pa.Array]:
     }
 
 
-def parts_of(table: pa.Table, condition: str | None = None, wanted: dict[str, tuple[str, ...]] | None = None):
+def parts_of(table: pa.Table, condition: str | None = None, wanted: dict[str, Expected] | None = None):
     return table_parts([table, None, None], ["the table", "", ""], condition, wanted)
 
 
@@ -50,7 +50,7 @@ def test_numbers_and_booleans_are_learned_and_one_line_names_the_rest(tmp_path: 
     parquet.write_table(table, tmp_path / "all.parquet")
     parts = read_table(tmp_path / "all.parquet")
     assert parts.columns == ("age", "flag", "small", "income", "price", "kind", "born", "gap", "hole")
-    assert parts.dtypes == ("int64", "bool", "int8", "float64", "float64", "text", "date32[day]", "int64", "float64")
+    assert parts.dtypes == ("int64", "bool", "int8", "float64", "decimal128(10, 2)", "text", "date32[day]", "int64", "float64")
     assert parts.categories == ((),) * 5 + (("a", "b", "c"),) + ((),) * 3
     assert parts.train.dtype == np.float64
     assert len(parts.train) == N  # rows are never dropped
@@ -109,12 +109,12 @@ def test_labels_are_a_column_where_they_are_asked_for(tmp_path: Path) -> None:
 def test_samples_are_read_by_the_names_of_columns_whatever_they_hold(tmp_path: Path) -> None:
     table = pa.table({"more": ["x", "y"], "b": [1, 1], "a": [0.5, 1.5]})
     parquet.write_table(table, tmp_path / "s.parquet")
-    np.testing.assert_array_equal(read_items(tmp_path / "s.parquet", columns={"a": (), "b": ()}), [[0.5, 1], [1.5, 1]])
-    np.testing.assert_array_equal(read_items(tmp_path / "s.parquet", columns={"more": ("y", "x")}), [[1], [0]])
+    np.testing.assert_array_equal(read_items(tmp_path / "s.parquet", columns={"a": Expected(), "b": Expected()}), [[0.5, 1], [1.5, 1]])
+    np.testing.assert_array_equal(read_items(tmp_path / "s.parquet", columns={"more": Expected("text", ("y", "x"))}), [[1], [0]])
     wrong = {
-        "there is no column c": {"a": (), "c": ()},
-        'the column more holds "y" in row 1, which is none of its 2 categories': {"more": ("x", "z")},
-        "the column a holds double where text was expected": {"a": ("x",)},
+        "there is no column c": {"a": Expected(), "c": Expected()},
+        'the column more holds "y" in row 1, which is none of its 2 categories': {"more": Expected("", ("x", "z"))},
+        "the column a holds double where text was expected": {"a": Expected("", ("x",))},
     }
     for words, wanted in wrong.items():
         with pytest.raises(SaltusError) as caught:

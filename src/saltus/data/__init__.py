@@ -1,10 +1,13 @@
 """Data: files, folders and arrays become float32 tensors y, split once, and samples become files' values again."""
 
 from saltus.data.bins import Binned, Listed
-from saltus.data.cells import DTYPES, TEXT, as_arrow
-from saltus.data.columns import CategoryColumn, Column, ListedColumn, MissingColumn, NumberColumn, StepColumn
+from saltus.data.category_columns import CategoryColumn, CodeColumn, OrdinalColumn
+from saltus.data.column_cells import Expected
+from saltus.data.columns import Column, ListedColumn, MissingColumn, NumberColumn, StepColumn
 from saltus.data.conditions import Conditions, Labels
 from saltus.data.dataset import DataSet
+from saltus.data.declared import Declared, declarations
+from saltus.data.dtypes import TEXT, as_arrow, is_dtype
 from saltus.data.encoding import Encoding, Standardised
 from saltus.data.inspection import Inspection, inspect
 from saltus.data.items import Examples, Items, subsample
@@ -17,17 +20,19 @@ from saltus.data.tables import table_parts
 
 __all__ = [
     "AS_GIVEN",
-    "DTYPES",
     "TABLES",
     "TEXT",
     "Binned",
     "CategoryColumn",
+    "CodeColumn",
     "Column",
     "Columns",
     "Conditions",
     "DataSet",
+    "Declared",
     "Encoding",
     "Examples",
+    "Expected",
     "Inspection",
     "Items",
     "Labels",
@@ -36,13 +41,16 @@ __all__ = [
     "ListedColumn",
     "MissingColumn",
     "NumberColumn",
+    "OrdinalColumn",
     "Preparation",
     "Standardised",
     "StepColumn",
     "TableKind",
     "as_arrow",
+    "declarations",
     "digits",
     "inspect",
+    "is_dtype",
     "load",
     "read_items",
     "subsample",

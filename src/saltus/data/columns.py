@@ -1,13 +1,23 @@
-"""Kinds of columns of a table: how the cells of one become numbers, and numbers become cells again.
+r"""Kinds of columns of a table: how the cells of one become numbers, and numbers become cells again.
 
 Cells are float64: numbers as they are, categories by their place in a list, NaN for a missing one.  A column becomes one number or more;
-how these lie on the axis of y is told in `saltus.likelihoods.numbers`.
+how these lie on the axis of y is told in `saltus.likelihoods.numbers`.  Categories are in `saltus.data.category_columns`.
+
+A cell that a kind has no number for becomes the nearest one, v, which then stands for all cells that are nearest to it: those beyond an end
+of counted values, or between the values of a list.  Of its mass v itself keeps 1 - rho, and the one that is k steps away gets
+
+.. math:: \rho \, \frac{n}{(k + n - 1)(k + n)}, \qquad \sum_{k \ge 1} \frac{n}{(k + n - 1)(k + n)} = 1,
+
+with n the number of values from the first to the last: half of it is within n steps, and no distance has a probability of 0.  In a list,
+whose step is the least distance of two values, half of it is for each side; what would be nearer to the next value stays unused.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -16,10 +26,15 @@ from saltus.data.values import nearest
 from saltus.likelihoods import Number
 from saltus.registry import Configurable
 
-__all__ = ["CategoryColumn", "Column", "ListedColumn", "MissingColumn", "NumberColumn", "StepColumn"]
+__all__ = ["BEYOND", "Column", "Hides", "ListedColumn", "MissingColumn", "NumberColumn", "StepColumn", "counts"]
 
 _NEAR = 0.05  # of a step: what rounding moves a value by, and more
-_NAMED = 3  # categories that a description names
+_SAME = 1e-6  # relative: float32 and float64 write one value so differently, and less
+BEYOND = 1e-4
+"""rho: as the share of outliers, it costs 1e-4 nats where there are none."""
+
+
+Hides = Literal["none", "ends", "all"]
 
 
 class Column(Configurable, ABC):
@@ -27,9 +42,11 @@ class Column(Configurable, ABC):
 
     Attributes:
         axes: of each number that it becomes.
+        hides: which of its values stand for cells that it has no number for.
     """
 
     axes: tuple[Number, ...]
+    hides: Hides = "none"
 
     @property
     @abstractmethod
@@ -39,6 +56,11 @@ class Column(Configurable, ABC):
     @abstractmethod
     def describe(self) -> str:
         """Which values it holds, in a few words."""
+
+    @property
+    @abstractmethod
+    def why(self) -> str:
+        """What makes it of this kind, in a few words."""
 
     @abstractmethod
     def numbers(self, cells: Array) -> Array:
@@ -52,6 +74,10 @@ class Column(Configurable, ABC):
         """Which of cells (n,) are none of this column's, (n,) bool."""
         found: Array = ~np.isfinite(cells)
         return found
+
+    def beyond(self, cells: Array) -> Array:
+        """Nats that cells (n,) have more than the value that they become: 0 for those that it has a number for."""
+        return np.zeros(len(cells))
 
 
 class NumberColumn(Column):
@@ -77,6 +103,11 @@ class NumberColumn(Column):
         often = f", often {', '.join(f'{a:g}' for a in number.atoms)}" if number.atoms else ""
         return f"{number.low:g} to {number.high:g}{steps}{often}"
 
+    @property
+    def why(self) -> str:
+        reasons = {"counted": "values lie evenly", "with spikes": "some values come often", "transformed": "a long tail"}
+        return reasons.get(self.kind, "most values come once")
+
     def numbers(self, cells: Array) -> Array:
         return cells.astype(np.float64)[:, None]
 
@@ -92,7 +123,7 @@ class NumberColumn(Column):
 
 
 class StepColumn(Column):
-    """Numbers that lie evenly, by their place from the first one on; one beyond the ends is taken for the end.
+    """Numbers that lie evenly, by their place from the first one on; the ends stand for what is beyond.
 
     Args:
         low: the first.
@@ -103,6 +134,8 @@ class StepColumn(Column):
     Raises:
         ValueError: if the step is not positive, or numbers are not 0, 1, ...
     """
+
+    hides: Hides = "ends"
 
     def __init__(self, low: float, step: float, number: Number, digits: int | None = None) -> None:
         self.low, self.step, self.number, self.digits, self.axes = low, step, number, digits, (number,)
@@ -115,6 +148,10 @@ class StepColumn(Column):
 
     def describe(self) -> str:
         return f"{self.low:g} to {self.low + self.step * self.number.high:g} in steps of {self.step:g}"
+
+    @property
+    def why(self) -> str:
+        return "values lie evenly, and come in lumps"
 
     def numbers(self, cells: Array) -> Array:
         found: Array = np.clip(np.rint(self._places(cells)), 0, self.number.high)[:, None]
@@ -132,15 +169,17 @@ class StepColumn(Column):
         found |= np.abs(places - np.rint(places)) > _NEAR
         return found
 
+    def beyond(self, cells: Array) -> Array:
+        places = np.rint(self._places(cells))
+        return _hidden(np.maximum(-places, places - self.number.high), self.number.high + 1)
+
     def _places(self, cells: Array) -> Array:
         found: Array = (cells.astype(np.float64) - self.low) / self.step
         return found
 
 
 class ListedColumn(Column):
-    """A few values that lie unevenly, by their place in the list.
-
-    A value that is not in the list is taken for the nearest.
+    """A few values that lie unevenly, by their place in the list; each stands for those that are nearest to it.
 
     Args:
         listed: the values, increasing.
@@ -150,9 +189,11 @@ class ListedColumn(Column):
         ValueError: if the list does not increase, or has another length than there are numbers.
     """
 
+    hides: Hides = "all"
+
     def __init__(self, listed: Sequence[float], number: Number) -> None:
         self.listed, self.number, self.axes = np.asarray(listed, dtype=np.float64), number, (number,)
-        if not (np.diff(self.listed) > 0).all() or not _counts(number, len(listed)):
+        if not (np.diff(self.listed) > 0).all() or not counts(number, len(listed)):
             raise ValueError(f"{len(listed)} values and {number.low:g} to {number.high:g}; expected values that increase, one a number")
 
     @property
@@ -162,6 +203,10 @@ class ListedColumn(Column):
     def describe(self) -> str:
         return f"{len(self.listed)} values from {self.listed[0]:g} to {self.listed[-1]:g}"
 
+    @property
+    def why(self) -> str:
+        return "few values, which lie unevenly"
+
     def numbers(self, cells: Array) -> Array:
         return nearest(self.listed, cells.astype(np.float64)).astype(np.float64)[:, None]
 
@@ -169,43 +214,12 @@ class ListedColumn(Column):
         found: Array = self.listed[numbers[:, 0].astype(np.int64)]
         return found
 
-
-class CategoryColumn(Column):
-    """Categories, whose cells are their places in a list, by the order that they have on an axis.
-
-    Args:
-        categories: their names.
-        order: the places of the categories along the axis.
-        number: 0, 1, ..., and their axis.
-
-    Raises:
-        ValueError: if the order is none of the categories, or there are other numbers than categories.
-    """
-
-    def __init__(self, categories: Sequence[str], order: Sequence[int], number: Number) -> None:
-        self.categories, self.order, self.number, self.axes = tuple(categories), list(order), number, (number,)
-        if sorted(self.order) != list(range(len(categories))) or not _counts(number, len(categories)):
-            raise ValueError(f"{len(categories)} categories in the order {self.order[:10]}; expected each once, one a number")
-
-    @property
-    def kind(self) -> str:
-        return "categorical"
-
-    def describe(self) -> str:
-        named = ", ".join(name or '""' for name in self.categories[:_NAMED])
-        return f"{len(self.categories)} categories, such as {named}" if len(self.categories) > _NAMED else named
-
-    def numbers(self, cells: Array) -> Array:
-        found: Array = np.argsort(self.order)[cells.astype(np.int64)].astype(np.float64)
-        return found[:, None]
-
-    def cells(self, numbers: Array) -> Array:
-        found: Array = np.asarray(self.order)[numbers[:, 0].astype(np.int64)].astype(np.float64)
-        return found
-
-    def strange(self, cells: Array) -> Array:
-        found: Array = ~((cells >= 0) & (cells < len(self.categories)) & (cells == np.rint(cells)))  # NaN too
-        return found
+    def beyond(self, cells: Array) -> Array:
+        step = float(np.diff(self.listed).min()) if len(self.listed) > 1 else 1.0
+        own = self.listed[nearest(self.listed, cells.astype(np.float64))]
+        away = np.where(np.isclose(cells, own, rtol=_SAME, atol=_SAME * step), 0.0, np.abs(cells - own) / step)
+        steps = np.where(away > 0, np.maximum(1.0, np.rint(away)), 0.0)
+        return _hidden(steps, (self.listed[-1] - self.listed[0]) / step + 1, sides=2)
 
 
 class MissingColumn(Column):
@@ -222,7 +236,7 @@ class MissingColumn(Column):
     def __init__(self, column: Column, there: Number) -> None:
         if not all(number.optional for number in column.axes):
             raise ValueError("the numbers of a column with missing cells are not optional; expected optional ones")
-        self.column, self.there, self.axes = column, there, (there, *column.axes)
+        self.column, self.there, self.axes, self.hides = column, there, (there, *column.axes), column.hides
 
     @property
     def kind(self) -> str:
@@ -230,6 +244,10 @@ class MissingColumn(Column):
 
     def describe(self) -> str:
         return f"{self.column.describe()}, or missing"
+
+    @property
+    def why(self) -> str:
+        return self.column.why
 
     def numbers(self, cells: Array) -> Array:
         there = ~np.isnan(cells)
@@ -250,7 +268,20 @@ class MissingColumn(Column):
         found[there] = self.column.strange(cells[there])
         return found
 
+    def beyond(self, cells: Array) -> Array:
+        there = ~np.isnan(cells)
+        found = np.zeros(len(cells))
+        found[there] = self.column.beyond(cells[there])
+        return found
 
-def _counts(number: Number, n: int) -> bool:
+
+def counts(number: Number, n: int) -> bool:
     """Whether numbers are 0, 1, ..., n - 1."""
     return (number.low, number.high, number.step) == (0, n - 1, 1)
+
+
+def _hidden(steps: Array, n: float, sides: int = 1) -> Array:
+    """Nats that the value so many steps away has more than the one that stands for it; 0 for 0 steps or fewer."""
+    k = np.maximum(steps.astype(np.float64), 1.0)
+    nats = math.log1p(-BEYOND) - math.log(BEYOND / sides * n) + np.log(k + n - 1) + np.log(k + n)
+    return np.where(steps > 0, nats, 0.0)

@@ -62,6 +62,10 @@ class Encoding(Configurable, ABC):
     def log_jacobian(self, y: Tensor) -> Tensor:
         """What -ln p(raw) has more than -ln p(y) at items y (N, *E): nats (N,), float64, summed over dimensions."""
 
+    def beyond(self, raw: Array) -> Array:
+        """What -ln p(raw) has more than `log_jacobian` says, for raw items that y tells from no others: nats (N,), float64."""
+        return np.zeros(len(raw))
+
     @property
     @abstractmethod
     def shown(self) -> tuple[float, float]:

@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from saltus.data.arrays import read_arrays
+from saltus.data.declaring import arrays_declared
 from saltus.data.folders import read_folder
 from saltus.data.hub import HUB, is_saved, read_hub
 from saltus.data.images import EXTENSIONS
@@ -74,12 +75,15 @@ def _refuse(wrong: bool, words: str) -> None:
 def _read(path: Path, condition: str | None, preparation: Preparation) -> Parts:
     if is_saved(path):
         return read_hub(path, preparation, condition)
+    no_table = "--columns is for the columns of a table, and these are images"
     if shards := shards_at(path):
         _refuse(preparation.array is not None, "--array names an array of a file, and these are images")
         _refuse(preparation.recursive, "--recursive is for folders of images, and these are shards")
+        _refuse(bool(preparation.kinds), no_table)
         return read_shards(shards, preparation)
     if os.path.isdir(path):  # of os.path: pathlib raises where a path cannot be
         _refuse(preparation.array is not None, "--array names an array of a file, and this is a folder")
+        _refuse(bool(preparation.kinds), no_table)
         return read_folder(path, preparation)
     if not os.path.exists(path):
         raise SaltusError(
@@ -93,10 +97,10 @@ def _read(path: Path, condition: str | None, preparation: Preparation) -> Parts:
     _refuse(preparation.of_images, "--size, --crop, --channels and --recursive are for images in a folder, and this is none")
     if table_ending(path):
         _refuse(preparation.array is not None, "--array names an array of an .npz file, and this is none")
-        return read_table(path, condition)
+        return read_table(path, condition, declared=preparation.kinds)
     if path.suffix.lower() not in _ARRAYS:
         raise SaltusError(
             f"files of the type {path.suffix or 'none'} are not read; expected one of {', '.join((*_ARRAYS, *TABLES))}, or a folder of "
             "images: convert it"
         )
-    return read_arrays(path, condition, preparation.array)
+    return arrays_declared(read_arrays(path, condition, preparation.array), preparation.kinds)

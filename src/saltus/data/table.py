@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 
@@ -9,12 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saltus.data.columns import CategoryColumn, Column, MissingColumn
+from saltus.data.category_columns import CategoryColumn
+from saltus.data.columns import BEYOND, Column, MissingColumn
 from saltus.data.encoding import OnNumbers, check_kind
 from saltus.data.layout import Array, Layout
 from saltus.data.values import as_integers
 from saltus.errors import SaltusError
 from saltus.likelihoods import ColumnsHead, GaussianHead, Numbers
+from saltus.terminal import in_one_line
 
 __all__ = ["Columns"]
 
@@ -28,11 +31,15 @@ class Columns(OnNumbers):
         columns: their kinds, (d,).
         dtype: of raw values, integers, floats or "bool".
 
+    Attributes:
+        names: of the columns, for messages, where they are known; they are not part of the encoding.
+
     Raises:
         SaltusError: if there are no columns, or the type is another.
     """
 
     _kinds = "biuf"
+    names: Sequence[str] = ()
 
     def __init__(self, columns: Sequence[Column], dtype: str) -> None:
         super().__init__(Layout.VECTOR, (len(columns),), dtype)
@@ -43,6 +50,8 @@ class Columns(OnNumbers):
         self._event_shape = (len(numbers),)
         self._first = np.cumsum([len(column.axes) for column in columns])[:-1]  # of each column but the first
         self._numbers = Numbers(numbers)
+        hides = [column.hides if number is column.axes[-1] else "none" for column in columns for number in column.axes]
+        self._hides = torch.tensor([[kind == which for kind in hides] for which in ("ends", "all")])
         counted = any(number.counted for number in numbers)
         self._head = ColumnsHead(GaussianHead(1.0), numbers) if counted else GaussianHead(_FLOOR)
 
@@ -53,7 +62,20 @@ class Columns(OnNumbers):
         return tuple(column.categories if isinstance(column, CategoryColumn) else () for column in plain)
 
     def log_jacobian(self, y: Tensor) -> Tensor:
-        return self._numbers.log_jacobian(y.double()).sum(1)
+        nats = self._numbers.log_jacobian(y.double()).sum(1)
+        return nats + self._kept(y.double()) if self._hides.any() else nats
+
+    def _kept(self, y: Tensor) -> Tensor:
+        """-ln of what values keep of the masses that they share with cells that have no number of their own, (B,)."""
+        x, on = self._numbers.inverse(y), self._numbers.columns(y.device)
+        ends, every = self._hides.to(y.device)
+        kept = (every | (ends & ((x == on.low) | (x == on.high)))) & ~x.isnan()
+        nats: Tensor = -math.log1p(-BEYOND) * kept.sum(1)
+        return nats
+
+    def beyond(self, raw: Array) -> Array:
+        found: Array = sum((column.beyond(raw[:, j]) for j, column in enumerate(self.columns)), np.zeros(len(raw)))
+        return found
 
     def summary(self) -> str:
         kinds = Counter(column.kind for column in self.columns)
@@ -65,8 +87,10 @@ class Columns(OnNumbers):
             strange = column.strange(raw[:, j])
             if strange.any():
                 row = int(strange.argmax())
+                name = f"the column {in_one_line(self.names[j])}" if len(self.names) == len(self.columns) else f"column {j}"
+                held = "a missing cell" if np.isnan(raw[row, j]) else f"{raw[row, j]:g}"
                 raise SaltusError(
-                    f"column {j} holds {raw[row, j]:g} in row {row} where {column.describe()} was expected; give values of the same kind"
+                    f"{name} holds {held} in row {row} where {in_one_line(column.describe())} was expected; give values of the same kind"
                 )
 
     def _forward(self, items: Array) -> Array:

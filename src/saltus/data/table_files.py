@@ -6,15 +6,15 @@ import contextlib
 import csv
 import gzip
 import io
-import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from saltus.data.cells import as_arrow
 from saltus.data.checks import reason
+from saltus.data.csv_files import read_csv
+from saltus.data.dtypes import as_arrow
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.extras import needs
@@ -23,9 +23,6 @@ __all__ = ["TABLES", "TableKind", "read_file", "table_ending", "table_writer"]
 
 _PARQUET = ".parquet"
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", _PARQUET)
-_LOOKED_AT = 2**16  # bytes at the beginning, by which separators are told
-_DECIMAL_COMMA = re.compile(r'(?:^|[;\t"])-?\d+,\d+(?:$|[;\t"])', re.MULTILINE)
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def table_ending(name: str | Path) -> str:
@@ -33,8 +30,12 @@ def table_ending(name: str | Path) -> str:
     return next((ending for ending in TABLES if str(name).lower().endswith(ending)), "")
 
 
-def read_file(path: Path) -> tuple[Any, tuple[str, ...]]:
+def read_file(path: Path, text: Collection[str] = ()) -> tuple[Any, tuple[str, ...]]:
     """The pyarrow.Table of a file, whose columns have no names where the file gives none; and a sentence about how it was read.
+
+    Args:
+        path: of the file.
+        text: names of columns that are read as text where a file says nothing of types, whatever they look like.
 
     Raises:
         SaltusError: if pyarrow is not there, or the file is no table.
@@ -46,73 +47,7 @@ def read_file(path: Path) -> tuple[Any, tuple[str, ...]]:
         except Exception as error:  # pyarrow has several
             raise SaltusError(f"this cannot be read as Parquet ({reason(error)}); write it again") from error
     needs("pyarrow.csv", extra="tables")
-    return _read_csv(path)
-
-
-def _read_csv(path: Path) -> tuple[Any, tuple[str, ...]]:
-    header, beginning = _beginning(path)
-    tabs = table_ending(path).startswith(".tsv")
-    separator = "\t" if tabs else max(",;\t", key=header.count) if any(map(header.count, ",;\t")) else ","
-    decimal = "," if separator != "," and _DECIMAL_COMMA.search(beginning) else "."
-    names = next(csv.reader(io.StringIO(header), delimiter=separator))
-    named = not all(_is_number(name.replace(decimal, ".")) for name in names)
-    notes = _notes(separator, decimal, tabs, named)
-    try:
-        table = _parsed(path, separator, decimal, named, threads=True)
-    except Exception:
-        try:
-            table = _parsed(path, separator, decimal, named, threads=False)  # which tells the row
-        except Exception as error:
-            why = reason(error).removeprefix("CSV parse error: ")
-            raise SaltusError(f"this cannot be read as CSV ({why:.120}); expected as many fields in every row: repair it") from error
-    return table if named else table.rename_columns([""] * table.num_columns), notes
-
-
-def _beginning(path: Path) -> tuple[str, str]:
-    """The first line that is not empty, and that with those after it."""
-    try:
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            raw = file.read(_LOOKED_AT)
-    except (OSError, EOFError) as error:
-        raise SaltusError(f"this cannot be read as CSV ({reason(error)}); write it again") from error
-    if raw.startswith(_UTF16):
-        raise SaltusError("this is text in UTF-16 where UTF-8 was expected; save it as CSV in UTF-8")
-    lines = raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").splitlines()
-    if not lines:
-        raise SaltusError("this is empty; expected a row of names and rows of values: write it again")
-    try:
-        return lines[0].decode(), raw.decode(errors="replace")
-    except UnicodeDecodeError as error:
-        raise SaltusError("the names of the columns are not in UTF-8; save the file as CSV in UTF-8") from error
-
-
-def _parsed(path: Path, separator: str, decimal: str, named: bool, *, threads: bool) -> Any:
-    module = needs("pyarrow.csv", extra="tables")
-    return module.read_csv(
-        path,
-        module.ReadOptions(use_threads=threads, autogenerate_column_names=not named),
-        module.ParseOptions(delimiter=separator, newlines_in_values=True),
-        module.ConvertOptions(decimal_point=decimal, strings_can_be_null=True, quoted_strings_can_be_null=False),
-    )
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _notes(separator: str, decimal: str, tabs: bool, named: bool) -> tuple[str, ...]:
-    """What was found out and is not as in most files."""
-    found = [
-        *["its columns are separated by semicolons"] * (separator == ";"),
-        *["its columns are separated by tabs"] * (separator == "\t" and not tabs),
-        *["its decimals are written with commas"] * (decimal == ","),
-        *["its first row holds numbers, so that its columns have no names"] * (not named),
-    ]
-    return (", ".join(found),) if found else ()
+    return read_csv(path, text, tabs=table_ending(path).startswith(".tsv"))
 
 
 class TableKind(NamedTuple):

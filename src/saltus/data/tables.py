@@ -4,6 +4,8 @@ Other columns are left out, and one line names them; rows never are.  The table 
 and of float64 if not, which holds integers up to 2**53 exactly.  Samples get the types of the columns back.
 
 With the condition "labels" the column that is called label, target or class is that, and not learned.
+
+What a user says of columns (`saltus.data.declared`) goes before what is detected.
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from typing import Any
 import numpy as np
 
 from saltus.data.cells import cells_of
+from saltus.data.column_cells import ColumnCells, Expected
 from saltus.data.conditions import read_labels
+from saltus.data.declared import Declared, check_names
 from saltus.data.layout import Array
 from saltus.data.parts import Parts, together
 from saltus.data.table_files import read_file
@@ -28,53 +32,76 @@ __all__ = ["read_table", "table_parts"]
 
 LABELS = ("labels", "label", "targets", "target", "class", "y")
 _SHOWN = 10  # names of a kind
+_MOST_COLUMNS = 10_000  # whose axes take a minute to find, and whose networks have a hundred million weights
 
 
-def read_table(path: Path, condition: str | None = None, wanted: Mapping[str, Sequence[str]] | None = None) -> Parts:
+def read_table(
+    path: Path,
+    condition: str | None = None,
+    wanted: Mapping[str, Expected] | None = None,
+    declared: Mapping[str, Declared] | None = None,
+) -> Parts:
     """The rows of a file of a table.
 
     Args:
         path: of the file.
         condition: "labels" if the table has to hold them.
-        wanted: the columns that are taken, though they may be constant, in their order, with the categories that each may have; all where
-            it is empty, and where it is None those that can be learned.
+        wanted: the columns that are taken, whatever they hold, in their order, and what each has to be; all where it is empty, and where it
+            is None those that can be learned.
+        declared: what a user says of columns, by their names.
 
     Raises:
         SaltusError: if the file cannot be read, or holds no columns of numbers, or not those that are wanted.
     """
-    table, notes = read_file(path)
-    found = table_parts([table, None, None], ["the table", "", ""], condition, wanted)
+    text = {name for name, kind in (declared or {}).items() if kind.categorical}
+    text |= {name for name, expected in (wanted or {}).items() if expected.categories}
+    table, notes = read_file(path, text)
+    found = table_parts([table, None, None], ["the table", "", ""], condition, wanted, declared)
     return replace(found, notes=notes + found.notes)
 
 
 def table_parts(
-    tables: Sequence[Any], what: Sequence[str], condition: str | None = None, wanted: Mapping[str, Sequence[str]] | None = None
+    tables: Sequence[Any],
+    what: Sequence[str],
+    condition: str | None = None,
+    wanted: Mapping[str, Expected] | None = None,
+    declared: Mapping[str, Declared] | None = None,
 ) -> Parts:
     """The rows of pyarrow tables for training, validation and test, of which the first is there.
 
     Args:
         tables: of the parts; None for one that is not there.
         what: the tables are called, for messages.
-        condition, wanted: as in `read_table`.
+        condition, wanted, declared: as in `read_table`.
 
     Raises:
         SaltusError: as `read_table`.
     """
     there = [table for table in tables if table is not None]
     names: list[str] = there[0].column_names
+    declared = declared or {}
     _check(there, names, wanted)
+    if wanted is None:
+        check_names(declared, names)
     label = _label(names, condition)
     looked_at = [names.index(name) for name in wanted] if wanted else [k for k in range(len(names)) if k != label]
     found = {
-        k: cells_of([table.column(k) for table in there], names[k], known=(wanted or {}).get(names[k]), any_values=wanted is not None)
+        k: cells_of(
+            [table.column(k) for table in there],
+            names[k],
+            declared=declared.get(names[k]),
+            expected=None if wanted is None else wanted.get(names[k], Expected()),
+        )
         for k in looked_at
     }
     kept = [k for k in looked_at if not found[k].unfit]
-    said = _said({k: (names[k] or f"number {k + 1}", found[k].unfit) for k in looked_at if found[k].unfit}, len(looked_at))
-    if said and wanted is not None:
-        raise SaltusError(f"{said}; expected them as the data have them: give samples of the same table")
+    left_out = {k: (names[k] or f"number {k + 1}", found[k].unfit) for k in looked_at if found[k].unfit}
+    notes = [line for line in (_said(left_out, len(looked_at)), *_looks({names[k]: found[k] for k in kept})) if line]
     if not kept:
-        raise SaltusError(f"there is no column to learn from: {said}; expected columns of numbers or categories that vary: convert them")
+        raise SaltusError(
+            f"there is no column to learn from: {notes[0]}; expected columns of numbers or categories that vary: convert them, or say with "
+            "--columns what they are"
+        )
     arrays = iter(zip(*(found[k].parts for k in kept), strict=True))
     items = together([None if table is None else _rows(next(arrays)) for table in tables], what, missing=True)
     parts = replace(
@@ -82,7 +109,9 @@ def table_parts(
         columns=tuple(names[k] for k in kept) if any(names) else (),
         dtypes=tuple(found[k].dtype for k in kept),
         categories=tuple(found[k].categories for k in kept),
-        notes=(said,) if said else (),
+        declared=tuple(found[k].declared for k in kept),
+        left_out=tuple(left_out.values()),
+        notes=tuple(notes),
     )
     if label is None:
         return parts
@@ -91,7 +120,9 @@ def table_parts(
     return replace(parts, labels=labels, classes=classes, label=names[label])
 
 
-def _check(tables: Sequence[Any], names: Sequence[str], wanted: Mapping[str, Sequence[str]] | None) -> None:
+def _check(tables: Sequence[Any], names: Sequence[str], wanted: Mapping[str, Expected] | None) -> None:
+    if len(names) > _MOST_COLUMNS:
+        raise SaltusError(f"the table has {len(names):,} columns; expected at most {_MOST_COLUMNS:,}: leave out those that tell least")
     repeated = [name for name in dict.fromkeys(names) if name and list(names).count(name) > 1]
     if repeated:
         raise SaltusError(
@@ -127,6 +158,19 @@ def _said(left_out: Mapping[int, tuple[str, str]], n: int) -> str:
     for kind, names in kinds.items():
         words.append(f"{len(names)} {kind} ({listed(names, _SHOWN)})")
     return f"{len(left_out)} of {n} columns {'is' if len(left_out) == 1 else 'are'} left out: {', '.join(words)}" if words else ""
+
+
+def _looks(found: Mapping[str, ColumnCells]) -> list[str]:
+    """A line for text that is learned as categories, and looks like something else."""
+    lines = []
+    for kind in ("number", "date"):
+        names = [in_one_line(name) for name, cells in found.items() if cells.looks == kind]
+        if names:
+            lines.append(
+                f"the text of {listed(names, _SHOWN)} looks like {kind}s and is learned as categories; if it is none, say "
+                f'kind = "{kind}" with --columns'
+            )
+    return lines
 
 
 def _rows(columns: Sequence[Array]) -> Array:

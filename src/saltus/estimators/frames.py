@@ -2,75 +2,135 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+import datetime
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
 
 from saltus.errors import SaltusError
+from saltus.estimators.frame import Frame, keys_of
 from saltus.extras import needs
+from saltus.terminal import in_one_line
+from saltus.words import in_brief
 
-__all__ = ["Frame", "to_arrow"]
+__all__ = ["to_arrow"]
 
 
-def to_arrow(table: Any) -> tuple[Any, Frame]:
+def to_arrow(table: Any, skipped: Collection[str] = ()) -> tuple[Any, Frame]:
     """A pyarrow table, and what it was.
 
+    Args:
+        table: what a user holds.
+        skipped: names of columns that are not looked at.
+
     Raises:
-        SaltusError: if it is no table.
+        SaltusError: if it is no table, or a column cannot be read; the sentence names the column, and the row where it is one cell.
     """
     arrow = needs("pyarrow", extra="tables")
-    module = type(table).__module__.partition(".")[0]
+    module, kind = type(table).__module__.partition(".")[0], type(table).__name__
+    if module in ("pandas", "polars") and kind != "DataFrame":
+        raise SaltusError(f"the table is a {kind} of {module}; expected a DataFrame: make it one")
     if module == "pandas":
-        if len(set(table.columns)) < len(table.columns):
-            raise SaltusError("two columns of the table have one name; expected names that differ: rename all but one")
-        named = table.rename(columns=str)
-        try:
-            found = arrow.Table.from_pandas(named, preserve_index=False)
-        except (arrow.ArrowInvalid, arrow.ArrowTypeError) as error:
-            why = " ".join(map(str, error.args)).partition("\n")[0]
-            raise SaltusError(f"a column holds values of different types ({why:.150}); convert them to one") from error
-        return found, Frame("pandas", tuple(table.columns), tuple(table.dtypes))
+        return _from_pandas(table, skipped)
     if module == "polars":
-        return table.to_arrow(), Frame("polars", tuple(table.columns), tuple(table.dtypes))
+        columns = [_read(name, table.get_column(name).to_arrow, skipped, table.height) for name in table.columns]
+        frame = Frame("polars", tuple(table.columns), tuple(table.dtypes), tuple(column.type for column in columns))
+        return arrow.Table.from_arrays(columns, names=list(frame.keys)), frame
     if module == "pyarrow":
-        return table, Frame("pyarrow", tuple(table.column_names), tuple(table.schema.types))
+        whole = arrow.Table.from_batches([table]) if kind == "RecordBatch" else table
+        if not isinstance(whole, arrow.Table):
+            raise SaltusError(f"the table is a {kind} of pyarrow; expected a Table: make it one")
+        frame = Frame("pyarrow", tuple(whole.column_names), tuple(whole.schema.types), tuple(whole.schema.types))
+        return whole.rename_columns(list(frame.keys)), frame
     array = np.asarray(table)
-    if array.ndim != 2 or array.dtype.kind not in "biuf":
+    if array.ndim != 2 or array.dtype.kind not in "biuf" or not array.shape[1]:
         raise SaltusError(
             f"the table is an array of shape {array.shape} and type {array.dtype}; expected rows (N, d) of numbers: give these"
         )
-    names = [f"column {j}" for j in range(array.shape[1])]
+    names = tuple(f"column {j}" for j in range(array.shape[1]))
     columns = [arrow.array(column, from_pandas=array.dtype.kind == "f") for column in array.T]
-    return arrow.table(dict(zip(names, columns, strict=True))), Frame("numpy", tuple(names), (array.dtype,) * array.shape[1])
+    frame = Frame("numpy", names, (array.dtype,) * len(names), tuple(column.type for column in columns))
+    return arrow.Table.from_arrays(columns, names=list(names)), frame
 
 
-@dataclass(frozen=True)
-class Frame:
-    """What a table was.
+def _from_pandas(table: Any, skipped: Collection[str]) -> tuple[Any, Frame]:
+    arrow, labels = needs("pyarrow", extra="tables"), table.columns
+    if twice := [label for label, again in zip(labels, labels.duplicated(), strict=True) if again]:
+        raise SaltusError(
+            f"two columns of the table have one name, {in_one_line(str(twice[0]))}; expected names that differ: rename all but one"
+        )
+    keys = keys_of(labels)
+    columns = [_read(key, _pandas_reader(table.iloc[:, k], key), skipped, len(table)) for k, key in enumerate(keys)]
+    frame = Frame("pandas", tuple(labels), tuple(table.dtypes), tuple(column.type for column in columns))
+    return arrow.Table.from_arrays(columns, names=list(keys)), frame
 
-    Attributes:
-        library: whose it was.
-        names: of the columns, as the library has them.
-        dtypes: of the columns, the library's own.
-    """
 
-    library: str
-    names: Sequence[Any]
-    dtypes: Sequence[Any]
+def _read(key: str, read: Callable[[], Any], skipped: Collection[str], n: int) -> Any:
+    arrow = needs("pyarrow", extra="tables")
+    if key in skipped:
+        return arrow.nulls(n)
+    try:
+        return read()
+    except SaltusError:
+        raise
+    except Exception as error:  # pyarrow has several, and polars panics
+        raise SaltusError(
+            f"the column {in_one_line(key)} cannot be read ({in_brief(error):.120}); expected numbers, text or dates: convert or drop it"
+        ) from error
 
-    def of(self, table: Any, kept: Sequence[int]) -> Any:
-        """A pyarrow table of the columns with these numbers, as the library's."""
-        names, dtypes = [self.names[k] for k in kept], [self.dtypes[k] for k in kept]
-        if self.library == "pandas":
-            frame = table.to_pandas()
-            frame.columns = names
-            return frame.astype(dict(zip(names, dtypes, strict=True)))
-        if self.library == "polars":
-            frame = sys.modules["polars"].from_arrow(table)  # which is there: its table was given
-            return frame.cast(dict(zip(names, dtypes, strict=True)))
-        if self.library == "numpy":
-            return np.stack([column.to_numpy() for column in table.columns], axis=1).astype(dtypes[0])
-        return table
+
+def _pandas_reader(series: Any, key: str) -> Callable[[], Any]:
+    arrow, dtype = needs("pyarrow", extra="tables"), series.dtype
+    kind = type(dtype).__name__
+
+    def read() -> Any:
+        plain = series.sparse.to_dense() if kind == "SparseDtype" else series
+        if kind == "CategoricalDtype" and plain.cat.categories.dtype.kind not in "biufM" and not _texts(plain.cat.categories):
+            plain = plain.cat.rename_categories(list(map(str, plain.cat.categories)))
+        if plain.dtype.kind == "c":
+            raise SaltusError(
+                f"the column {in_one_line(key)} holds complex numbers; expected real ones: give their parts as two columns, or leave it out"
+            )
+        try:
+            found = arrow.array(plain, from_pandas=True)
+        except Exception as error:
+            raise _differing(plain, key) or error from error
+        if plain.dtype == object and arrow.types.is_timestamp(found.type) and (mixed := _zones_differ(plain, key)):
+            raise mixed
+        return found
+
+    return read
+
+
+def _texts(values: Sequence[Any]) -> bool:
+    return all(isinstance(value, str) for value in values)
+
+
+def _differing(series: Any, key: str) -> SaltusError | None:
+    """What is wrong with a column of objects: the first that is of another type than those before it."""
+    there = [(row, value) for row, value in enumerate(series.tolist()) if value is not None and value == value]
+    odd = next(((row, value) for row, value in there if type(value) is not type(there[0][1])), None)
+    if odd is None:
+        return None
+    one, other = there[0][1], odd[1]
+    return SaltusError(
+        f"the column {in_one_line(key)} holds values of different types, {in_one_line(repr(one)):.40} in row {there[0][0]} and "
+        f"{in_one_line(repr(other)):.40} in row {odd[0]}; convert them to one"
+    )
+
+
+def _zones_differ(series: Any, key: str) -> SaltusError | None:
+    """Of dates and times some of which have a time zone: which of the others is first."""
+    zoned = [
+        (row, value.tzinfo is not None)
+        for row, value in enumerate(series.tolist())
+        if isinstance(value, datetime.datetime) and value == value
+    ]
+    odd = next((row for row, has in zoned if has != zoned[0][1]), None)
+    if odd is None:
+        return None
+    has = "a time zone" if zoned[0][1] else "no time zone"
+    return SaltusError(
+        f"the column {in_one_line(key)} holds times with {has} down to row {odd}, which is not so; give all of them a time zone, or none"
+    )

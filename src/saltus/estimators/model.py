@@ -96,7 +96,12 @@ class Model:
             seed: the same one gives the same items; unless given, torch's generator gives a new one.
             sampling: what the last step returns, eta, temperature, guidance; what was found best in training unless given.
             batch: how many items at a time.
+
+        Raises:
+            SaltusError: if n is no whole number from 1 up.
         """
+        if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
+            raise SaltusError(f"n is {n!r:.40} where a whole number from 1 up was expected; give how many items are wanted")
         chain = self._on(calls)
         seed = int(torch.randint(_MOST_SEEDS, ())) if seed is None else seed
         return self.encoding.decode(chain.sample(n, seed=seed, condition=condition, sampling=sampling, batch=batch))
@@ -125,13 +130,14 @@ class Model:
         Raises:
             SaltusError: if the model has no bound, or the items are not such as the data were.
         """
-        y = self.encoding.encode(np.asarray(items)).to(like(self.chain))
+        raw = np.asarray(items)
+        y = self.encoding.encode(raw).to(like(self.chain))
         chain = self._on(calls)
         if condition is None and isinstance(chain.condition, ClassCondition):
             total = chain.class_bound(y, seed=seed).total
         else:
             total = chain.bound(y, condition=condition, seed=seed).total
-        nats: Array = total.double().cpu().numpy()
+        nats: Array = total.double().cpu().numpy() + self.encoding.beyond(raw)
         return -nats
 
     def class_probabilities(self, items: Any, *, calls: int | None = None, seed: int = 0) -> Array:
