@@ -13,10 +13,10 @@ from tests.helpers.checks import assert_one_sentence
 
 
 def read(
-    folder: Path, content: bytes, text: tuple[str, ...] = (), *, name: str = "a.csv"
+    folder: Path, content: bytes, types: dict[str, str] | None = None, *, name: str = "a.csv"
 ) -> tuple[dict[str, list[object]], tuple[str, ...]]:
     (folder / name).write_bytes(content)
-    table, notes = read_csv(folder / name, text, tabs=name.startswith("a.tsv"))
+    table, notes = read_csv(folder / name, types or {}, tabs=name.startswith("a.tsv"))
     return table.to_pydict(), notes
 
 
@@ -27,7 +27,7 @@ def test_marks_of_missing_cells_are_said(tmp_path: Path) -> None:
     assert read(tmp_path, b"a\n1\n--\n2\n") == ({"a": [1, None, 2]}, ('read as missing cells: "--" in a',))
     assert read(tmp_path, b"a\nx\n?\n") == ({"a": ["x", "?"]}, ())  # a category
     assert read(tmp_path, b"a,b\n1,x\n,\n") == ({"a": [1, None], "b": ["x", None]}, ())  # nothing needs no words
-    assert read(tmp_path, b"a\n1\n?\n", ("a",)) == ({"a": ["1", "?"]}, ())  # as was asked for
+    assert read(tmp_path, b"a\n1\n?\n", {"a": "text"}) == ({"a": ["1", "?"]}, ())  # as was asked for
 
 
 def test_marks_are_said_of_files_of_many_blocks(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_marks_are_said_of_files_of_many_blocks(tmp_path: Path) -> None:
 def test_codes_keep_their_zeros(tmp_path: Path) -> None:
     found, notes = read(tmp_path, b"code,n,share\n01234,1,0.5\n99999,2,0\n,0,1\n")
     assert found == {"code": ["01234", "99999", None], "n": [1, 2, 0], "share": [0.5, 0.0, 1.0]}
-    assert notes == ("read as text, as numbers in it begin with 0: code",)
+    assert notes == ("read as text, as a number would lose digits of it: code",)
 
 
 @pytest.mark.parametrize(

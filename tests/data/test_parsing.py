@@ -72,6 +72,8 @@ def test_a_text_that_is_none_is_named_with_its_row(texts: list[str | None], kind
 
 
 def test_what_text_looks_like() -> None:
-    assert looks_like(["1", "2.5", "?", "1,000"]) == "number"
-    assert looks_like(["2024-01-01", "2024-01-01 05:00"]) == "date"
-    assert [looks_like(texts) for texts in (["1", "x"], ["007", "12"], ["?", "-"], [])] == ["", "", "", ""]
+    assert looks_like(["1", "2.5", "?", "1,000"]) == ("number", "")
+    assert looks_like(["2024-01-01", "2024-01-01 05:00"]) == ("date", "")
+    assert looks_like([*"123456789", "x"]) == ("number", "x")
+    assert looks_like([*(f"2024-01-{day}" for day in range(10, 32)), "2024-01-32"]) == ("date", "2024-01-32")
+    assert [looks_like(texts) for texts in (["1", "x"], ["007", "12"], ["1" * 19, "2"], ["?", "-"], [])] == [("", "")] * 5

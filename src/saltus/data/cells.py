@@ -114,10 +114,15 @@ def _as_expected(found: ColumnCells, column: str, dtype: str) -> ColumnCells:
     given, wanted = family_of(found.dtype), family_of(dtype)
     if given != wanted and {given, wanted} != {"dates", "times"}:
         raise SaltusError(f"the column {column} holds {given} where {wanted} were expected; give them as the data have them")
+    for cells in found.parts if dtype == "bool" else ():
+        if (odd := (cells != 0) & (cells != 1) & (cells == cells)).any():
+            row = int(odd.argmax())
+            raise SaltusError(f"the column {column} holds {cells[row]:g} in row {row} where true and false were expected; mend the cell")
     if wanted == "numbers" or found.dtype == dtype:
         return found
     one, other = unit_of(found.dtype), unit_of(dtype)
-    parts = (cells * (one // other) if one >= other else cells / (other // one) for cells in found.parts)
+    wide = (cells if cells.dtype.kind == "f" else cells.astype(np.int64) for cells in found.parts)
+    parts = (cells * (one // other) if one >= other else cells / (other // one) for cells in wide)
     return ColumnCells(tuple(parts), dtype)
 
 

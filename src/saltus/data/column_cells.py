@@ -22,7 +22,7 @@ class ColumnCells:
         categories: that cells are places of.
         unfit: why it is not learned, such as "constant"; "" where it is.
         declared: what is said of it, by a user or by its type, in the units of the cells.
-        looks: the kind that its text could be read as too; "" for none.
+        looks: what its text could be read as too, in words; "" for nothing.
     """
 
     parts: tuple[Array, ...] = ()

@@ -22,13 +22,12 @@ from typing import Literal
 import numpy as np
 
 from saltus.data.layout import Array
-from saltus.data.values import nearest
+from saltus.data.values import between_steps, nearest
 from saltus.likelihoods import Number
 from saltus.registry import Configurable
 
 __all__ = ["BEYOND", "Column", "Hides", "ListedColumn", "MissingColumn", "NumberColumn", "StepColumn", "counts"]
 
-_NEAR = 0.05  # of a step: what rounding moves a value by, and more
 _SAME = 1e-6  # relative: float32 and float64 write one value so differently, and less
 BEYOND = 1e-4
 """rho: as the share of outliers, it costs 1e-4 nats where there are none."""
@@ -118,8 +117,7 @@ class NumberColumn(Column):
         found = super().strange(cells)
         if not self.number.step:
             return found
-        places = (np.where(found, self.number.low, cells.astype(np.float64)) - self.number.low) / self.number.step
-        return found | (np.abs(places - np.rint(places)) > _NEAR)
+        return found | between_steps(np.where(found, self.number.low, cells), self.number.low, self.number.step)
 
 
 class StepColumn(Column):
@@ -165,9 +163,7 @@ class StepColumn(Column):
 
     def strange(self, cells: Array) -> Array:
         found = super().strange(cells)
-        places = np.where(found, 0.0, self._places(cells))
-        found |= np.abs(places - np.rint(places)) > _NEAR
-        return found
+        return found | between_steps(np.where(found, self.low, cells), self.low, self.step)
 
     def beyond(self, cells: Array) -> Array:
         places = np.rint(self._places(cells))

@@ -10,12 +10,14 @@ import csv
 import gzip
 import io
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from saltus.data.checks import reason
 from saltus.data.declared import Declared
+from saltus.data.detect import check_width
+from saltus.data.dtypes import TEXT, type_of
 from saltus.data.parsing import CODE, MARKS, ODD_MARKS, parsed
 from saltus.errors import SaltusError
 from saltus.extras import needs
@@ -27,25 +29,27 @@ __all__ = ["read_csv"]
 _LOOKED_AT = 2**16  # bytes at the beginning, by which separators are told
 _SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _DECIMAL_COMMA = re.compile(r'(?:^|[;\t|"])-?\d+,\d+(?:$|[;\t|"])', re.MULTILINE)
+_GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_LONGEST_HEADER = 2**24  # bytes
 _SHOWN = 5  # names of columns
 
 
 class _Format(NamedTuple):
-    """How a file is written: the separator, the sign before decimals, whether there is a row of names; and the columns to read as text."""
+    """How a file is written: the separator, the sign before decimals, whether there is a row of names; and types to read as."""
 
     separator: str
     decimal: str
     named: bool
-    text: Collection[str]
+    types: Mapping[str, str]
 
 
-def read_csv(path: Path, text: Collection[str], *, tabs: bool) -> tuple[Any, tuple[str, ...]]:
+def read_csv(path: Path, types: Mapping[str, str], *, tabs: bool) -> tuple[Any, tuple[str, ...]]:
     """The pyarrow.Table of a file, and sentences about how it was read.
 
     Args:
         path: of the file, gzipped if it ends in .gz.
-        text: names of columns that are read as text, whatever they look like.
+        types: that columns are read as, by their names, whatever they look like: see `saltus.data.dtypes`.
         tabs: whether tabs are expected between columns, and not commas.
 
     Raises:
@@ -57,10 +61,11 @@ def read_csv(path: Path, text: Collection[str], *, tabs: bool) -> tuple[Any, tup
     separator = usual if tabs and usual in there else max(there, key=header.count, default=usual)
     decimal = "," if separator != "," and _DECIMAL_COMMA.search(beginning) else "."
     names = next(csv.reader(io.StringIO(header), delimiter=separator))
-    written = _Format(separator, decimal, not all(_is_number(name.replace(decimal, ".")) for name in names), text)
+    check_width(len(names))
+    written = _Format(separator, decimal, not all(_is_number(name.replace(decimal, ".")) for name in names), types)
     padded = _padded(beginning, written, names) if written.named else []
-    notes = (*_notes(written, usual), *[f"read as text, as numbers in it begin with 0: {listed(padded, _SHOWN)}"] * bool(padded))
-    written = written._replace(text={*text, *padded})
+    notes = (*_notes(written, usual), *[f"read as text, as a number would lose digits of it: {listed(padded, _SHOWN)}"] * bool(padded))
+    written = written._replace(types={**dict.fromkeys(padded, TEXT), **types})
     try:
         table = _parsed(path, written, threads=True)
     except Exception:
@@ -68,7 +73,8 @@ def read_csv(path: Path, text: Collection[str], *, tabs: bool) -> tuple[Any, tup
             table = _parsed(path, written, threads=False)  # which tells the row
         except Exception as error:
             why = in_one_line(reason(error).removeprefix("CSV parse error: "))
-            raise SaltusError(f"this cannot be read as CSV ({why:.120}); expected as many fields in every row: repair it") from error
+            remedy = "expected as many fields in every row: repair it" if "olumn" in why else "write it again"
+            raise SaltusError(f"this cannot be read as CSV ({why:.120}); {remedy}") from error
     if not written.named:
         return table.rename_columns([""] * table.num_columns), notes
     table, odd = _without_odd_marks(table, written)
@@ -81,8 +87,12 @@ def _beginning(path: Path) -> tuple[str, str]:
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
             raw = file.read(_LOOKED_AT)
+            if b"\n" not in raw:  # of very many columns
+                raw += file.read(_LONGEST_HEADER)
     except (OSError, EOFError) as error:
         raise SaltusError(f"this cannot be read as CSV ({reason(error)}); write it again") from error
+    if raw.startswith(_GZIP):
+        raise SaltusError("this is gzipped where text was expected; let its name end in .gz")
     if raw.startswith(_UTF16):
         raise SaltusError("this is text in UTF-16 where UTF-8 was expected; save it as CSV in UTF-8")
     if b"\0" in raw:
@@ -90,6 +100,8 @@ def _beginning(path: Path) -> tuple[str, str]:
     lines = raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").splitlines()
     if not lines:
         raise SaltusError("this is empty; expected a row of names and rows of values: write it again")
+    if not b"".join(lines[1:]).strip() and len(raw) < _LOOKED_AT:
+        raise SaltusError("there are no rows, only the names of columns; expected a row for each item: write it again")
     try:
         return lines[0].decode(), raw.decode(errors="replace")
     except UnicodeDecodeError as error:
@@ -97,7 +109,7 @@ def _beginning(path: Path) -> tuple[str, str]:
 
 
 def _padded(beginning: str, written: _Format, names: list[str]) -> list[str]:
-    """The columns of digits some of which begin with 0, as codes do."""
+    """The columns of digits that numbers would lose some of, as codes are."""
     whole = beginning if len(beginning) < _LOOKED_AT // 4 else beginning[: beginning.rfind("\n")]  # a letter has up to 4 bytes
     try:
         rows = [row for row in csv.reader(io.StringIO(whole), delimiter=written.separator) if len(row) == len(names)][1:]
@@ -109,13 +121,13 @@ def _padded(beginning: str, written: _Format, names: list[str]) -> list[str]:
 
 def _options(written: _Format, **options: Any) -> tuple[Any, Any]:
     """Of pyarrow, to parse and to convert."""
-    module, arrow = needs("pyarrow.csv", extra="tables"), needs("pyarrow", extra="tables")
+    module = needs("pyarrow.csv", extra="tables")
     convert = module.ConvertOptions(
         **{
             "decimal_point": written.decimal,
             "strings_can_be_null": True,
             "quoted_strings_can_be_null": False,
-            "column_types": dict.fromkeys(written.text, arrow.string()),
+            "column_types": {name: type_of(dtype) for name, dtype in written.types.items()},
             **options,
         }
     )
@@ -152,7 +164,7 @@ def _without_odd_marks(table: Any, written: _Format) -> tuple[Any, dict[str, lis
         return table, found
     arrow = needs("pyarrow", extra="tables")
     for k, name in enumerate(table.column_names):
-        if not arrow.types.is_string(table.schema.field(k).type) or name in written.text:
+        if not arrow.types.is_string(table.schema.field(k).type) or name in written.types:
             continue
         different = table.column(k).unique().drop_null().to_pylist()
         marks = sorted({text.strip() for text in different} & ODD_MARKS)

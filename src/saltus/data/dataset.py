@@ -173,7 +173,7 @@ class DataSet:
         kind, values = condition_on(condition, labels, attributes)
         encoding = encoding or encoding_for(parts, drawn.fitted)
         if isinstance(encoding, Columns):
-            encoding.names = parts.columns
+            encoding.names, encoding.dtypes = parts.columns, parts.dtypes
         return cls(
             name,
             encoding,

@@ -13,6 +13,7 @@ from saltus.data.declared import Declared, check_names
 from saltus.data.dtypes import family_of, unit_of
 from saltus.data.layout import Array
 from saltus.data.parts import Parts
+from saltus.data.values import between_steps
 from saltus.errors import SaltusError
 from saltus.terminal import in_one_line
 from saltus.words import listed
@@ -21,7 +22,6 @@ __all__ = ["MOST_CATEGORIES", "arrays_declared", "settled"]
 
 MOST_CATEGORIES = 2**14
 """Categories of a column that is said to have them: the intervals of more are too narrow for float32."""
-_NEAR = 0.05  # of a step: what rounding moves a value by, and more
 _SHOWN = 3
 
 
@@ -71,14 +71,9 @@ def _check_steps(column: str, parts: Sequence[Array], declared: Declared, step: 
         begin = min(
             (float(np.nanmin(cells)) for cells in parts if len(cells) and not np.isnan(cells.astype(np.float64)).all()), default=0.0
         )
-
-    def off(cells: Array) -> Array:
-        places = (cells.astype(np.float64) - begin) / step
-        found: Array = np.abs(places - np.rint(places)) > _NEAR
-        return found
-
-    _refuse(column, parts, f" where steps of {step:g} from {begin:g} on were expected; give another step, or none", off)
-    if declared.low is not None and declared.high is not None and off(np.array([declared.high]))[0]:
+    words = f" where steps of {step:g} from {begin:g} on were expected; give another step, or none"
+    _refuse(column, parts, words, lambda cells: between_steps(cells, begin, step))
+    if declared.low is not None and declared.high is not None and between_steps(np.array([declared.high]), begin, step)[0]:
         raise SaltusError(
             f"high = {declared.high:g} of the column {column} is not in steps of {step:g} from low = {begin:g}; give one that is"
         )

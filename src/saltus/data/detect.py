@@ -36,8 +36,9 @@ from saltus.data.values import EXACT, nearest
 from saltus.errors import SaltusError
 from saltus.likelihoods import GaussianHead, Number, Numbers
 
-__all__ = ["columns_of"]
+__all__ = ["check_width", "columns_of"]
 
+_MOST_COLUMNS = 10_000  # whose axes take minutes to find
 _MOST_LISTED = 1024
 _RARE, _RARE_ROWS = 5, 0.05  # values that come less often than this many times, and the share of rows that may have one in a list
 _DIGITS = 6  # decimal places that are looked for
@@ -49,6 +50,12 @@ _OFTEN = 4.0  # times as often as a Gaussian would let it
 _MOST_ATOMS = 8
 _MOST_PLACED = 2**14  # evenly spaced values whose shares are kept
 _GAIN = 0.05  # nats a row that shares must save
+
+
+def check_width(d: int) -> None:
+    """Raise SaltusError for more columns than are looked at."""
+    if d > _MOST_COLUMNS:
+        raise SaltusError(f"the table has {d:,} columns; expected at most {_MOST_COLUMNS:,}: leave out those that tell least")
 
 
 def columns_of(
@@ -70,6 +77,7 @@ def columns_of(
     Raises:
         SaltusError: if the values of a column are too huge to be standardised.
     """
+    check_width(train.shape[1])
     columns, categories, declared = [], categories or {}, declared or {}
     codes = {j: np.sort(said.order).astype(np.float64) for j, said in declared.items() if said.categorical and j not in categories}
     orders = _orders(train, categories, codes, declared)

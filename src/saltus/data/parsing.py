@@ -5,14 +5,14 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from saltus.data.declared import Declared
 from saltus.errors import SaltusError
 from saltus.extras import needs
 from saltus.terminal import in_one_line
 
-__all__ = ["CODE", "MARKS", "ODD_MARKS", "is_text", "looks_like", "number_of", "parsed"]
+__all__ = ["CODE", "MARKS", "ODD_MARKS", "Looks", "is_text", "looks_like", "number_of", "parsed"]
 
 MARKS = frozenset(
     (
@@ -38,14 +38,15 @@ MARKS = frozenset(
 """What stands for a missing cell in every column of CSV; these are pyarrow's."""
 ODD_MARKS = frozenset(("?", "-", "--", ".", "*", "None", "none"))
 """What stands for one among numbers alone: among text it may be a category."""
-CODE = re.compile(r"0\d+", re.ASCII)
-"""Digits that are no number: it would lose its 0."""
+CODE = re.compile(r"0\d+|\d{19,}", re.ASCII)
+"""Digits that a number would lose: those after a 0, or beyond what it holds exactly."""
 _NUMBER = re.compile(r"([+-]?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d*)?(?:[eE][+-]?\d+)?)\s*%?", re.ASCII)
 _INFINITE = re.compile(r"[+-]?inf(?:inity)?", re.IGNORECASE)
 _TRUTH = {"true": True, "1": True, "false": False, "0": False}
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([T ]\d.*)?$", re.ASCII)
 _DAY = len("2024-12-31")
 _LOOKED_AT = 1000  # texts that tell what a column looks like
+_ODD = 0.2  # of these may be something else: a word among numbers, a date that is none
 
 
 def is_text(kind: Any) -> bool:
@@ -73,19 +74,31 @@ def number_of(text: str) -> int | float | None:
     return int(digits) if digits.lstrip("+-").isdigit() else float(digits)
 
 
-def looks_like(texts: Sequence[str]) -> str:
-    """The kind that all of these texts could be read as, "number" or "date"; "" for others."""
+class Looks(NamedTuple):
+    """What text could be read as too: a kind, "number" or "date", and the first text that could not; "" for none."""
+
+    kind: str = ""
+    except_for: str = ""
+
+
+def looks_like(texts: Sequence[str]) -> Looks:
+    """What all of these texts could be read as, or most of them."""
     some = [text for text in texts[:_LOOKED_AT] if text.strip() not in MARKS | ODD_MARKS]
     if any(map(CODE.fullmatch, some)):
-        return ""
+        return Looks()
     for kind, read in (("number", number_of), ("date", _date_of)):
-        try:
-            for text in some:
-                read(text)
-        except ValueError:
-            continue
-        return kind if some else ""
-    return ""
+        odd = [text for text in some if not _is_read(text, read)]
+        if len(odd) <= _ODD * len(some) and len(some) > len(odd):
+            return Looks(kind, odd[0] if odd else "")
+    return Looks()
+
+
+def _is_read(text: str, read: Callable[[str], Any]) -> bool:
+    try:
+        read(text)
+    except ValueError:
+        return False
+    return True
 
 
 def parsed(columns: Sequence[Any], name: str, declared: Declared) -> list[Any]:

@@ -33,6 +33,7 @@ from saltus.data.shards import read_shards, shards_at
 from saltus.data.table_files import TABLES, table_ending
 from saltus.data.tables import read_table
 from saltus.errors import SaltusError
+from saltus.terminal import in_one_line
 
 __all__ = ["naming", "read_place"]
 
@@ -72,6 +73,15 @@ def _refuse(wrong: bool, words: str) -> None:
         raise SaltusError(f"{words}; leave it out")
 
 
+def _refuse_tables(folder: Path) -> None:
+    """A folder of tables, such as other programs write in pieces."""
+    if table_ending(folder):
+        raise SaltusError("this is a folder where a file was expected; join the tables in it into one file, and give that")
+    found = sorted(place.name for place in folder.iterdir() if table_ending(place))
+    if found and not any(place.is_dir() or place.suffix.lower() in EXTENSIONS for place in folder.iterdir()):
+        raise SaltusError(f"this is a folder of tables, such as {in_one_line(found[0])}; join them into one file, and give that")
+
+
 def _read(path: Path, condition: str | None, preparation: Preparation) -> Parts:
     if is_saved(path):
         return read_hub(path, preparation, condition)
@@ -84,6 +94,7 @@ def _read(path: Path, condition: str | None, preparation: Preparation) -> Parts:
     if os.path.isdir(path):  # of os.path: pathlib raises where a path cannot be
         _refuse(preparation.array is not None, "--array names an array of a file, and this is a folder")
         _refuse(bool(preparation.kinds), no_table)
+        _refuse_tables(path)
         return read_folder(path, preparation)
     if not os.path.exists(path):
         raise SaltusError(

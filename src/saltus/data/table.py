@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 
 from saltus.data.category_columns import CategoryColumn
 from saltus.data.columns import BEYOND, Column, MissingColumn
+from saltus.data.dtypes import as_arrow, family_of
 from saltus.data.encoding import OnNumbers, check_kind
 from saltus.data.layout import Array, Layout
 from saltus.data.values import as_integers
@@ -32,7 +34,7 @@ class Columns(OnNumbers):
         dtype: of raw values, integers, floats or "bool".
 
     Attributes:
-        names: of the columns, for messages, where they are known; they are not part of the encoding.
+        names, dtypes: of the columns, for messages, where they are known; they are not part of the encoding.
 
     Raises:
         SaltusError: if there are no columns, or the type is another.
@@ -40,6 +42,7 @@ class Columns(OnNumbers):
 
     _kinds = "biuf"
     names: Sequence[str] = ()
+    dtypes: Sequence[str] = ()
 
     def __init__(self, columns: Sequence[Column], dtype: str) -> None:
         super().__init__(Layout.VECTOR, (len(columns),), dtype)
@@ -87,11 +90,19 @@ class Columns(OnNumbers):
             strange = column.strange(raw[:, j])
             if strange.any():
                 row = int(strange.argmax())
-                name = f"the column {in_one_line(self.names[j])}" if len(self.names) == len(self.columns) else f"column {j}"
-                held = "a missing cell" if np.isnan(raw[row, j]) else f"{raw[row, j]:g}"
-                raise SaltusError(
-                    f"{name} holds {held} in row {row} where {in_one_line(column.describe())} was expected; give values of the same kind"
-                )
+                raise SaltusError(f"{self._named(j)} holds {self._told(j, raw[row, j], row)}; give values of the same kind")
+
+    def _named(self, j: int) -> str:
+        return f"the column {in_one_line(self.names[j]) or j}" if len(self.names) == len(self.columns) else f"column {j}"
+
+    def _told(self, j: int, cell: Any, row: int) -> str:
+        """What is strange about a cell."""
+        if np.isnan(cell):
+            return f"a missing cell in row {row} where none was missing in the data"
+        dtype = self.dtypes[j] if len(self.dtypes) == len(self.columns) else ""
+        if family_of(dtype) not in ("numbers", "text"):
+            return f"{as_arrow(np.array([cell]), dtype)[0]} in row {row} where {family_of(dtype)} in the steps of the data were expected"
+        return f"{cell:g} in row {row} where {in_one_line(self.columns[j].describe())} was expected"
 
     def _forward(self, items: Array) -> Array:
         numbers = np.concatenate([column.numbers(items[:, j]) for j, column in enumerate(self.columns)], axis=1)

@@ -6,14 +6,16 @@ import contextlib
 import csv
 import gzip
 import io
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
 from saltus.data.checks import reason
 from saltus.data.csv_files import read_csv
+from saltus.data.detect import check_width
 from saltus.data.dtypes import as_arrow
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
@@ -30,12 +32,12 @@ def table_ending(name: str | Path) -> str:
     return next((ending for ending in TABLES if str(name).lower().endswith(ending)), "")
 
 
-def read_file(path: Path, text: Collection[str] = ()) -> tuple[Any, tuple[str, ...]]:
+def read_file(path: Path, types: Mapping[str, str] = MappingProxyType({})) -> tuple[Any, tuple[str, ...]]:
     """The pyarrow.Table of a file, whose columns have no names where the file gives none; and a sentence about how it was read.
 
     Args:
         path: of the file.
-        text: names of columns that are read as text where a file says nothing of types, whatever they look like.
+        types: of columns by their names, for files that say nothing of types: see `saltus.data.dtypes`.
 
     Raises:
         SaltusError: if pyarrow is not there, or the file is no table.
@@ -43,11 +45,14 @@ def read_file(path: Path, text: Collection[str] = ()) -> tuple[Any, tuple[str, .
     if table_ending(path) == _PARQUET:
         parquet = needs("pyarrow.parquet", extra="tables")
         try:
+            check_width(len(parquet.read_schema(path).names))
             return parquet.read_table(path, partitioning=None), ()
+        except SaltusError:
+            raise
         except Exception as error:  # pyarrow has several
             raise SaltusError(f"this cannot be read as Parquet ({reason(error)}); write it again") from error
     needs("pyarrow.csv", extra="tables")
-    return read_csv(path, text, tabs=table_ending(path).startswith(".tsv"))
+    return read_csv(path, types, tabs=table_ending(path).startswith(".tsv"))
 
 
 class TableKind(NamedTuple):

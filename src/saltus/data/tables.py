@@ -21,10 +21,13 @@ from saltus.data.cells import cells_of
 from saltus.data.column_cells import ColumnCells, Expected
 from saltus.data.conditions import read_labels
 from saltus.data.declared import Declared, check_names
+from saltus.data.detect import check_width
+from saltus.data.dtypes import TEXT, family_of, type_of
 from saltus.data.layout import Array
 from saltus.data.parts import Parts, together
 from saltus.data.table_files import read_file
 from saltus.errors import SaltusError
+from saltus.extras import needs
 from saltus.terminal import in_one_line
 from saltus.words import listed
 
@@ -32,7 +35,6 @@ __all__ = ["read_table", "table_parts"]
 
 LABELS = ("labels", "label", "targets", "target", "class", "y")
 _SHOWN = 10  # names of a kind
-_MOST_COLUMNS = 10_000  # whose axes take a minute to find, and whose networks have a hundred million weights
 
 
 def read_table(
@@ -53,11 +55,28 @@ def read_table(
     Raises:
         SaltusError: if the file cannot be read, or holds no columns of numbers, or not those that are wanted.
     """
-    text = {name for name, kind in (declared or {}).items() if kind.categorical}
-    text |= {name for name, expected in (wanted or {}).items() if expected.categories}
-    table, notes = read_file(path, text)
-    found = table_parts([table, None, None], ["the table", "", ""], condition, wanted, declared)
+    types = {name: TEXT for name, kind in (declared or {}).items() if kind.categorical}
+    types |= {name: TEXT for name, expected in (wanted or {}).items() if expected.categories}
+    types |= {name: expected.dtype for name, expected in (wanted or {}).items() if family_of(expected.dtype) == "times of day"}
+    table, notes = read_file(path, types)
+    for name, expected in (wanted or {}).items():
+        if family_of(expected.dtype) == "durations" and name in table.column_names:
+            table = _with_durations(table, table.column_names.index(name), expected.dtype)
+    try:
+        found = table_parts([table, None, None], ["the table", "", ""], condition, wanted, declared)
+    except SaltusError as error:
+        if table.num_columns > 1:
+            raise
+        raise SaltusError(f"{error} (it has one column: commas, semicolons, tabs or bars would separate more)") from error
     return replace(found, notes=notes + found.notes)
+
+
+def _with_durations(table: Any, k: int, dtype: str) -> Any:
+    """The table with its k-th column of whole numbers as durations, which CSV has no other way to write."""
+    arrow, column = needs("pyarrow", extra="tables"), table.column(k)
+    if not arrow.types.is_integer(column.type):
+        return table
+    return table.set_column(k, table.column_names[k], column.cast(arrow.int64()).cast(type_of(dtype)))
 
 
 def table_parts(
@@ -121,8 +140,7 @@ def table_parts(
 
 
 def _check(tables: Sequence[Any], names: Sequence[str], wanted: Mapping[str, Expected] | None) -> None:
-    if len(names) > _MOST_COLUMNS:
-        raise SaltusError(f"the table has {len(names):,} columns; expected at most {_MOST_COLUMNS:,}: leave out those that tell least")
+    check_width(len(names))
     repeated = [name for name in dict.fromkeys(names) if name and list(names).count(name) > 1]
     if repeated:
         raise SaltusError(
@@ -130,8 +148,12 @@ def _check(tables: Sequence[Any], names: Sequence[str], wanted: Mapping[str, Exp
         )
     if any(table.column_names != names for table in tables):
         raise SaltusError("the parts have other columns than each other; expected the same: give them the same")
+    if not names:
+        raise SaltusError("there are no columns; expected some, with a row for each item: give a table that has them")
     if not tables[0].num_rows:
-        raise SaltusError("there are no rows below the names of the columns; expected one for each item: write the file again")
+        raise SaltusError("there are no rows, only the names of columns; expected a row for each item: give some")
+    if wanted is None and sum(table.num_rows for table in tables) == 1:
+        raise SaltusError("there is one row, which does not tell how rows vary; expected a row for each item: give more")
     if missing := [name for name in wanted or () if name not in names]:
         raise SaltusError(
             f"there is no column {in_one_line(missing[0])}; expected {in_one_line(', '.join(wanted or ()))}: give samples of the same table"
@@ -162,15 +184,12 @@ def _said(left_out: Mapping[int, tuple[str, str]], n: int) -> str:
 
 def _looks(found: Mapping[str, ColumnCells]) -> list[str]:
     """A line for text that is learned as categories, and looks like something else."""
-    lines = []
-    for kind in ("number", "date"):
-        names = [in_one_line(name) for name, cells in found.items() if cells.looks == kind]
-        if names:
-            lines.append(
-                f"the text of {listed(names, _SHOWN)} looks like {kind}s and is learned as categories; if it is none, say "
-                f'kind = "{kind}" with --columns'
-            )
-    return lines
+    kinds: dict[str, list[str]] = {}
+    for name, cells in found.items():
+        if cells.looks:
+            kinds.setdefault(cells.looks, []).append(in_one_line(name))
+    remedy = "is learned as categories; if it is none, say its kind with --columns"
+    return [f"the text of {listed(names, _SHOWN)} looks like {looks}, and {remedy}" for looks, names in kinds.items()]
 
 
 def _rows(columns: Sequence[Array]) -> Array:

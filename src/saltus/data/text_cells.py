@@ -21,6 +21,7 @@ __all__ = ["places_of", "values_of"]
 
 _MOST_CATEGORIES = 1000
 _OWN = 0.5  # share of rows with a text that no other row has: names, ids and free text
+_CONSTANT = "constant"
 _LONGEST = 60  # letters of a cell in a message
 
 
@@ -56,13 +57,14 @@ def places_of(columns: Sequence[Any], name: str, declared: Declared | None, expe
     counts = compute.value_counts(arrow.chunked_array([chunk for part in plain for chunk in part.chunks], arrow.string()).drop_null())
     texts, often = counts.field("values").to_pylist(), counts.field("counts").to_numpy()
     missing = any(part.null_count for part in plain)
+    looks = "" if said or expected else _looks(plain, texts)
     if expected is None and (unfit := _unfit(texts, often, name, said=said, missing=missing)):
-        return ColumnCells(unfit=unfit)
+        return ColumnCells(unfit=f"of text that looks like {looks}" if looks and unfit != _CONSTANT else unfit)
     known = tuple(expected.categories) if expected else tuple(map(str, declared.order)) if declared else ()
     exact = bool(known) or (expected is not None and expected.dtype == TEXT)
     categories = known if exact else values_of(columns) or tuple(sorted(texts))
     if unknown := sorted(set(texts) - set(categories)):
-        row = next(row for row, text in enumerate(_texts(plain)) if text == unknown[0])
+        row = _row(plain, unknown[0])
         lacking = f"which is none of its {len(categories)} categories; give rows of the same kind"
         if expected is None:
             lacking = "which its order lacks; add it there"
@@ -70,12 +72,23 @@ def places_of(columns: Sequence[Any], name: str, declared: Declared | None, expe
     order = arrow.array(categories, arrow.string())
     places = [compute.index_in(part, order) for part in plain]
     cells = tuple(part.to_numpy().astype(np.float64 if missing else np.int64) for part in places)
-    looks = looks_like(texts) if declared is None and expected is None else ""
     return ColumnCells(cells, TEXT, categories, declared=declared, looks=looks)
 
 
 def _texts(columns: Sequence[Any]) -> Any:
     return (text for part in columns for text in part.to_pylist())
+
+
+def _row(columns: Sequence[Any], text: str) -> int:
+    return next(row for row, own in enumerate(_texts(columns)) if own == text)
+
+
+def _looks(columns: Sequence[Any], texts: Sequence[str]) -> str:
+    """What text looks like, with the cell that does not."""
+    found = looks_like(texts)
+    if not found.except_for:
+        return f"{found.kind}s" if found.kind else ""
+    return f'{found.kind}s except for "{in_one_line(found.except_for)[:_LONGEST]}" in row {_row(columns, found.except_for)}'
 
 
 def _unfit(texts: Sequence[str], often: Array, name: str, *, said: bool, missing: bool) -> str:
@@ -88,8 +101,6 @@ def _unfit(texts: Sequence[str], often: Array, name: str, *, said: bool, missing
             )
         return ""
     if len(texts) == 1 and not missing:
-        return "constant"
+        return _CONSTANT
     many, own = len(texts) > _MOST_CATEGORIES, (often == 1).sum() > _OWN * often.sum()
-    if (many or own) and (looks := looks_like(texts)):
-        return f"of text that looks like {looks}s"
     return f"of text with more than {_MOST_CATEGORIES:,} different values" if many else "of text of its own in most rows" if own else ""

@@ -6,10 +6,22 @@ import numpy as np
 
 from saltus.data.layout import Array
 
-__all__ = ["EXACT", "as_integers", "nearest"]
+__all__ = ["EXACT", "as_integers", "between_steps", "nearest"]
 
 EXACT = 2**53
 """The integers up to here are those that float64 holds exactly."""
+
+
+_NEAR = 0.05  # of a step: what rounding moves a value by, and more
+_WHOLE = 1e-6  # the same of whole numbers, which were not rounded
+
+
+def between_steps(values: Array, low: float, step: float) -> Array:
+    """Which values lie between those that are steps apart from the first, beyond rounding."""
+    plain = values.astype(np.float64)
+    places = (plain - low) / step
+    found: Array = np.abs(places - np.rint(places)) > np.where(plain == np.rint(plain), _WHOLE, _NEAR)
+    return found
 
 
 def nearest(values: Array, items: Array) -> Array:

@@ -12,8 +12,11 @@ import numpy as np
 
 from saltus.errors import SaltusError
 from saltus.extras import needs
+from saltus.terminal import in_one_line
 
 __all__ = ["Frame", "keys_of"]
+
+_PERIOD = "period["
 
 
 def keys_of(names: Sequence[Any]) -> tuple[str, ...]:
@@ -41,6 +44,16 @@ class Frame:
     def keys(self) -> tuple[str, ...]:
         """The names as text, as the pyarrow table has them."""
         return keys_of(self.names)
+
+    def check_periods(self, other: Frame) -> None:
+        """Raise SaltusError if the periods of another table are of other lengths: they are counted."""
+        own = dict(zip(self.keys, map(str, self.dtypes), strict=True))
+        for key, dtype in zip(other.keys, map(str, other.dtypes), strict=True):
+            expected = own.get(key, dtype)
+            if dtype != expected and (dtype.startswith(_PERIOD) or expected.startswith(_PERIOD)):
+                raise SaltusError(
+                    f"the column {in_one_line(key)} is of the type {dtype} where {expected} was expected; give it as the data have it"
+                )
 
     @property
     def plain(self) -> dict[str, Any]:

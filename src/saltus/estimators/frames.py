@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from saltus.data.detect import check_width
 from saltus.errors import SaltusError
 from saltus.estimators.frame import Frame, keys_of
 from saltus.extras import needs
@@ -31,6 +32,8 @@ def to_arrow(table: Any, skipped: Collection[str] = ()) -> tuple[Any, Frame]:
     module, kind = type(table).__module__.partition(".")[0], type(table).__name__
     if module in ("pandas", "polars") and kind != "DataFrame":
         raise SaltusError(f"the table is a {kind} of {module}; expected a DataFrame: make it one")
+    shape: Sequence[int] = getattr(table, "shape", ())
+    check_width(shape[1] if len(shape) > 1 else 0)
     if module == "pandas":
         return _from_pandas(table, skipped)
     if module == "polars":
@@ -43,7 +46,13 @@ def to_arrow(table: Any, skipped: Collection[str] = ()) -> tuple[Any, Frame]:
             raise SaltusError(f"the table is a {kind} of pyarrow; expected a Table: make it one")
         frame = Frame("pyarrow", tuple(whole.column_names), tuple(whole.schema.types), tuple(whole.schema.types))
         return whole.rename_columns(list(frame.keys)), frame
+    if isinstance(table, np.ma.MaskedArray):
+        table = np.ma.filled(table.astype(np.float64), np.nan)
     array = np.asarray(table)
+    if not array.ndim:
+        raise SaltusError(
+            f"the table is a {kind}; expected a DataFrame of pandas or polars, a Table of pyarrow, or an array (N, d): make it one"
+        )
     if array.ndim != 2 or array.dtype.kind not in "biuf" or not array.shape[1]:
         raise SaltusError(
             f"the table is an array of shape {array.shape} and type {array.dtype}; expected rows (N, d) of numbers: give these"
@@ -58,7 +67,7 @@ def _from_pandas(table: Any, skipped: Collection[str]) -> tuple[Any, Frame]:
     arrow, labels = needs("pyarrow", extra="tables"), table.columns
     if twice := [label for label, again in zip(labels, labels.duplicated(), strict=True) if again]:
         raise SaltusError(
-            f"two columns of the table have one name, {in_one_line(str(twice[0]))}; expected names that differ: rename all but one"
+            f"two columns of the table have one name, {in_one_line(str(twice[0])) or 'which is empty'}; expected different ones: rename one"
         )
     keys = keys_of(labels)
     columns = [_read(key, _pandas_reader(table.iloc[:, k], key), skipped, len(table)) for k, key in enumerate(keys)]

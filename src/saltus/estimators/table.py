@@ -67,6 +67,8 @@ class TableModel:
             raise SaltusError(
                 "y was given, and a table model learns the columns of X; expected None: join y to X as a column, or leave it out"
             )
+        if not isinstance(self.random_state, int | np.integer | None) or isinstance(self.random_state, bool):
+            raise SaltusError(f"random_state is {self.random_state!r:.40} where a whole number or None was expected; give one")
         said = declarations(self.columns)
         table, frame = to_arrow(X, [name for name, kind in said.items() if kind.kind == "skip"])
         parts = table_parts([table, None, None], ["the table", "", ""], declared=said)
@@ -111,6 +113,7 @@ class TableModel:
             raise SaltusError(
                 f"the array has {len(frame.names)} columns where {len(self._frame.names)} were expected; give rows of the same kind"
             )
+        self._frame.check_periods(frame)
         wanted = dict(zip(self.columns_, map(Expected, self._dtypes, encoding.categories), strict=True))
         rows = table_parts([table, None, None], ["the table", "", ""], wanted=wanted, declared=self._said).train
         return self.model_.log_prob_bound(rows)
@@ -164,7 +167,7 @@ class TableModel:
         encoding = self.model_.encoding
         if not isinstance(encoding, Columns):
             raise SaltusError(f"the model is of {encoding.summary()}, which are no table; give one that TableModel.save wrote")
-        encoding.names = self.columns_
+        encoding.names, encoding.dtypes = self.columns_, self._dtypes
         return encoding
 
 
