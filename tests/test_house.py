@@ -71,6 +71,8 @@ OF_SEVERAL_FILES = {
     "faults/test_options.py",
     "faults/test_run_files.py",
     "faults/test_stored_files.py",
+    "faults/test_table_inputs.py",
+    "faults/test_table_rows.py",
     "kernels/test_export.py",
     "kernels/test_vae_bound.py",
     "kernels/test_vae_objective.py",

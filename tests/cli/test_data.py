@@ -40,7 +40,8 @@ def test_tables_are_told_column_by_column_and_as_json(tmp_path: Path) -> None:
     done = saltus("data", "a.csv", cwd=tmp_path)
     assert done.code == 0, done.stderr
     (age,) = [line for line in done.stdout.splitlines() if "[red]age" in line]
-    assert age.replace("│", " ").split() == ["[red]age", "int64", "0", "2", "4", "5"]
+    cells = [cell.strip() for cell in age.split("│")[1:-1]]
+    assert cells == ["[red]age", "int64", "counted", "0 to 4 in steps of 1", "5", "", "values lie evenly"]
     assert "1 of 3 columns is left out: 1 constant (na\\x1b[31mme)" in done.stdout
     assert "\x1b" not in done.stdout
     found = saltus("data", "a.csv", "--json", cwd=tmp_path).json
@@ -52,7 +53,12 @@ def test_tables_are_told_column_by_column_and_as_json(tmp_path: Path) -> None:
         "least": 0.0,
         "mean": 9.875,
         "greatest": 19.75,
+        "kind": "continuous",
+        "holds": "0 to 19.75",
+        "why": "most values come once",
+        "said": {"kind": "number"},
     }
+    assert found["left_out"] == {"na\x1b[31mme": "constant"}
     assert sum(found["items"].values()) == 80
     done = saltus("data", "a.csv", "--out", "a.png", cwd=tmp_path)
     assert (done.code, "pictures are of images" in done.stderr) == (1, True)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from saltus.data import CategoryColumn, ListedColumn, MissingColumn, NumberColumn, StepColumn
+from saltus.data.beyond import BEYOND
 from saltus.errors import SaltusError
 from saltus.likelihoods import Number
 
@@ -47,14 +48,31 @@ def test_even_values_are_numbered_and_those_beyond_taken_for_the_end() -> None:
         StepColumn(0.0, 0.0, Number(0, 6, step=1.0))
 
 
-def test_categories_lie_in_their_order() -> None:
-    column = CategoryColumn(["a", "b", "c"], [2, 0, 1], Number(0, 2, step=1.0))
-    cells = np.array([0.0, 1.0, 2.0, 2.0])
-    np.testing.assert_array_equal(column.numbers(cells)[:, 0], [1, 2, 0, 0])
-    np.testing.assert_array_equal(column.cells(column.numbers(cells)), cells)
-    assert column.strange(np.array([0.0, -1.0, 3.0, 0.5, np.nan])).tolist() == [False, True, True, True, True]
-    with pytest.raises(ValueError, match="expected each once"):
-        CategoryColumn(["a", "b"], [0, 0], Number(0, 1, step=1.0))
+def test_the_ends_of_even_values_stand_for_all_beyond_and_masses_sum_to_1() -> None:
+    column = StepColumn(10.0, 5.0, Number(0, 4, step=1.0))
+    inside, above, below = np.arange(10.0, 31.0, 5), 30 + 5 * np.arange(1.0, 10**6), 10 - 5 * np.arange(1.0, 10**6)
+    assert column.beyond(inside).tolist() == [0.0] * 5
+    for cells in (above, below):
+        nats = column.beyond(cells)
+        assert nats[0] > -math.log(BEYOND)  # less likely than the end, and less and less so
+        assert (np.diff(nats) > 0).all()
+        kept = (1 - BEYOND) * (1 + np.exp(-nats).sum())  # of the mass of the end, what all of these have
+        assert kept == pytest.approx(1, abs=BEYOND * 5 / 10**6)  # those further out have the rest
+    assert column.beyond(np.array([1e15]))[0] < 100
+
+
+def test_listed_values_stand_for_those_between_them() -> None:
+    column = ListedColumn([9.99, 19.99, 49.99], Number(0, 2, step=1.0))
+    cells = np.array([9.99, np.float32(19.99), 49.99, 10.0, 14.0, 90.0, -30.0])
+    nats = column.beyond(cells)
+    assert (nats[:3] == 0).all()
+    assert (nats[3:] > -math.log(BEYOND)).all()
+    assert nats[5] == nats[6] > nats[3] == nats[4]
+    everywhere = np.arange(-10.01 - 10**6, 10**6, 10.0)  # in steps of the least distance, from outside to outside
+    total = np.exp(-column.beyond(everywhere[column.beyond(everywhere) > 0])).sum()
+    assert total == pytest.approx((1 + 1 / 6) * BEYOND, rel=1e-3)  # what is outside, and one step on both sides of the middle of 20 and 50
+    missing = MissingColumn(ListedColumn([9.99, 19.99, 49.99], Number(0, 2, step=1.0, optional=True)), Number(0, 1, step=1.0))
+    np.testing.assert_array_equal(missing.beyond(np.array([np.nan, 10.0])), [0.0, nats[3]])
 
 
 def test_missing_cells_are_told_by_a_number_of_their_own() -> None:
@@ -71,8 +89,6 @@ def test_missing_cells_are_told_by_a_number_of_their_own() -> None:
 def test_columns_say_what_they_hold() -> None:
     words = {
         StepColumn(0.5, 0.5, Number(0, 6, step=1.0)): ("counted", "0.5 to 3.5 in steps of 0.5"),
-        CategoryColumn(["a", ""], [0, 1], Number(0, 1, step=1.0)): ("categorical", 'a, ""'),
-        CategoryColumn(["a", "b", "c", "d"], [0, 1, 2, 3], Number(0, 3, step=1.0)): ("categorical", "4 categories, such as a, b, c"),
         MissingColumn(NumberColumn(Number(0.0, 5.5, optional=True)), Number(0, 1, step=1.0)): (
             "continuous with missing cells",
             "0 to 5.5, or missing",

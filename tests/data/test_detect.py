@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
 
-from saltus.data import DataSet, ListedColumn, NumberColumn, StepColumn
+from saltus.data import CodeColumn, Column, Columns, DataSet, Declared, ListedColumn, NumberColumn, OrdinalColumn, StepColumn
 from saltus.data.detect import columns_of
 
 N = 3000
@@ -118,3 +119,42 @@ def test_a_column_that_varies_elsewhere_alone_is_taken() -> None:
     train, test = np.full((100, 1), 2.0), np.linspace(0, 5, 100)[:, None]
     found = columns_of([train, test], train)
     assert np.allclose(found.decode(found.encode(test)), test, atol=1e-5)
+
+
+def said(values: np.ndarray, **declared: Any) -> Column:
+    """The column of values of which something is said."""
+    return columns_of([values[:, None]], values[: N // 2, None], declared={0: Declared(**declared)}).columns[0]
+
+
+def test_what_is_said_of_steps_and_ranges_goes_before_what_is_found() -> None:
+    tens = 10.0 * RNG.integers(3, 50, N)
+    wide = said(tens, kind="integer", low=0.0, high=600.0)
+    assert wide.describe() == "0 to 600 in steps of 10"
+    ones = said(tens, kind="integer", step=1.0)
+    assert ones.describe() == "30 to 490 in steps of 1"
+    plain = said(tens, kind="number", step=0.0)
+    assert (plain.kind, plain.axes[0].step) == ("continuous", 0)
+    halves = said(tens, kind="number", step=0.5, low=-1.0)
+    assert halves.describe() == "-1 to 490 in steps of 0.5"
+    assert halves.cells(halves.numbers(np.array([2.5000001]))).tolist() == [2.5]
+    assert isinstance(said(LISTED["far apart"], kind="integer"), ListedColumn)
+    assert isinstance(said(LISTED["far apart"], kind="integer", step=1.0), NumberColumn)
+    same = columns_of([tens[:, None]], tens[: N // 2, None])
+    assert Columns([said(tens, kind="number")], "float64").key == same.key
+
+
+def test_codes_and_categories_lie_as_they_are_said_to() -> None:
+    grades = np.array([1.0, 2.0, 3.0, 9.0])[RNG.integers(0, 4, N)]
+    beside = np.column_stack([grades, np.where(grades == 9, 1.5, grades) + RNG.normal(0, 0.1, N)])
+    found = columns_of([beside], beside, declared={0: Declared("category", order=(1, 2, 3, 9))}).columns[0]
+    assert isinstance(found, CodeColumn)
+    order = [found.codes[place] for place in found.order]
+    assert order in ([1, 9, 2, 3], [3, 2, 9, 1])  # 9 is between 1 and 2 by what comes with it
+    given = said(grades, kind="ordinal", order=(3.0, 9.0, 1.0, 2.0, 7.0))
+    assert isinstance(given, CodeColumn)
+    assert given.kind == "ordinal"
+    assert [given.codes[place] for place in given.order] == [3, 9, 1, 2, 7]
+    places = np.searchsorted([1, 2, 3, 9], grades).astype(float)[:, None]
+    text = columns_of([places], places, categories={0: ("w", "z", "x", "y")}, declared={0: Declared("ordinal", order=("w", "z", "x", "y"))})
+    assert isinstance(text.columns[0], OrdinalColumn)
+    assert text.columns[0].order == [0, 1, 2, 3]

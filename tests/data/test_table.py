@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from saltus.data import Columns, DataSet, NumberColumn, load
+from saltus.data import Columns, DataSet, NumberColumn, StepColumn, load
 from saltus.data.detect import columns_of
 from saltus.errors import SaltusError
 from saltus.likelihoods import ColumnsHead, GaussianHead, Number
@@ -136,13 +136,35 @@ def test_fresh_rows_are_taken_and_rows_of_other_kinds_are_not() -> None:
     assert torch.equal(encoding.encode(people(50, 1).astype(np.float32)), encoding.encode(people(50, 1)))
     wrong = [np.array([[38.4, 0, 1]]), np.array([["a", "b", "c"]]), np.array([[np.nan, 0, 1]]), np.zeros((3, 4))]
     for raw, words in zip(
-        wrong, ("column 0 holds 38.4 in row 0 where 17 to ", "type <U1", "column 0 holds nan in row 0", "(3, 4)"), strict=True
+        wrong, ("column 0 holds 38.4 in row 0 where 17 to ", "type <U1", "column 0 holds a missing cell in row 0", "(3, 4)"), strict=True
     ):
         with pytest.raises(SaltusError) as caught:
             encoding.encode(raw)
         assert_one_sentence(caught.value, words)
     with pytest.raises(SaltusError, match="type complex128"):
         Columns([NumberColumn(Number(0, 1))], "complex128")
+
+
+@pytest.mark.parametrize("mean", [-1.0, 2.5])
+def test_masses_of_all_raw_values_sum_to_1_and_those_beyond_the_ends_have_less_than_the_ends(mean: float) -> None:
+    """Of a column in lumps under some law: what its ends stand for is split among all that is beyond."""
+    lumps = np.array([12, 24, 36, 60])[np.random.default_rng(0).choice(4, 900, p=[0.1, 0.2, 0.3, 0.4])]
+    encoding = load(np.column_stack([lumps, np.random.default_rng(1).normal(size=900)])).encoding
+    assert isinstance(encoding, Columns)
+    assert isinstance(encoding.columns[0], StepColumn)
+    raw = np.column_stack([np.arange(12.0 - 12 * 40_000, 12 * 40_000, 12), np.zeros(80_000 - 1)])
+
+    def nats(rows: np.ndarray, by: Columns = encoding) -> torch.Tensor:
+        y = by.encode(rows)
+        return by.log_jacobian(y) - by.head().log_prob(y.double(), torch.full_like(y, mean), torch.ones_like(y))
+
+    hidden = torch.from_numpy(encoding.surprise(raw))
+    total = nats(raw) + hidden
+    (beside,) = nats(raw[:1, 1:], Columns(encoding.columns[1:], "float64")).tolist()  # the second column's, which is the same in all rows
+    assert float(-torch.logsumexp(-total, 0)) == pytest.approx(beside, abs=2e-3)
+    assert float(-torch.logsumexp(-nats(raw), 0)) < beside - 5  # the twin: if all that is beyond an end had what the end has
+    assert (total[raw[:, 0] > 60].diff() > 0).all()
+    assert float(total[raw[:, 0] == 72][0]) > float(total[raw[:, 0] == 60][0]) + 9
 
 
 def test_columns_of_bytes_have_their_own_ranges() -> None:

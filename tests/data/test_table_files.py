@@ -6,9 +6,11 @@ import gzip
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from pyarrow import parquet
 
-from saltus.data import TABLES, TableKind, load, read_items, table_ending, table_writer
+from saltus.data import TABLES, Expected, TableKind, load, read_items, table_ending, table_writer
 from saltus.data.table_files import read_file
 from saltus.errors import SaltusError
 from tests.helpers.checks import assert_one_sentence
@@ -85,7 +87,7 @@ def test_what_is_written_is_read_again(tmp_path: Path, ending: str) -> None:
     assert notes == ()
     assert table.column_names == ["a, b", 'c"', "d", "kind"]
     assert table["kind"].to_pylist() == ["x"] * 25 + ["y, z"] * 35
-    np.testing.assert_array_equal(read_items(file, columns=dict.fromkeys(["a, b", 'c"', "d"], ())), rows)
+    np.testing.assert_array_equal(read_items(file, columns=dict.fromkeys(["a, b", 'c"', "d"], Expected())), rows)
     if ending == ".parquet":  # has always names
         return
     with table_writer(file, TableKind(ending, [], ["int64", "float64", "int64"])) as write:
@@ -96,3 +98,25 @@ def test_what_is_written_is_read_again(tmp_path: Path, ending: str) -> None:
 def test_tables_are_known_by_their_endings() -> None:
     assert [table_ending(f"a{ending.upper()}") for ending in TABLES] == list(TABLES)
     assert table_ending("a.npy") == table_ending("csv") == ""
+
+
+@pytest.mark.parametrize("ending", TABLES)
+def test_types_that_a_file_cannot_say_are_read_as_the_data_have_them(tmp_path: Path, ending: str) -> None:
+    k = np.arange(60) % 7
+    table = pa.table(
+        {
+            "zone": pa.array(1_700_000_000 + 3600 * k).cast(pa.timestamp("s")).cast(pa.timestamp("us", "Europe/Berlin")),
+            "sum": pa.array(k / 4).cast(pa.decimal128(8, 2)),
+            "code": pa.array(k).dictionary_encode(),
+            "spent": pa.array(3600 * k).cast(pa.duration("s")),
+            "at": pa.array(3600 * 10**6 * k).cast(pa.time64("us")),
+            "flat": pa.array([f"0{number}" for number in k]),
+        }
+    )
+    parquet.write_table(table, tmp_path / "data.parquet")
+    data = load(tmp_path / "data.parquet")
+    raw, categories = data.encoding.decode(data.train), data.categories
+    with table_writer(tmp_path / f"a{ending}", TableKind(ending, data.columns, data.dtypes, categories)) as write:
+        write(raw)
+    expected = dict(zip(data.columns, map(Expected, data.dtypes, categories), strict=True))
+    np.testing.assert_array_equal(read_items(tmp_path / f"a{ending}", columns=expected), raw)

@@ -30,7 +30,7 @@ def filled(file: TableFile, **columns: pa.Array) -> pa.Table:
 
 def test_texts_stay_and_values_are_written_as_elsewhere_in_the_file(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(CONTENT)
-    file = TableFile.read(tmp_path / "a.csv", {"zip"})
+    file = TableFile.read(tmp_path / "a.csv", {"zip": "text"})
     at = file.table.column("at")
     columns = {
         "zip": pa.array(["1", "2", "00502"]),

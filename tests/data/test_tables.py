@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from saltus.data import load, read_items
+from saltus.data import Expected, load, read_items
 from saltus.data.tables import cells_in, read_table, table_parts
 from saltus.errors import SaltusError
 from saltus.networks.conditions import ClassCondition
@@ -41,7 +41,7 @@ def columns() -> dict[str, pa.Array]:
     }
 
 
-def parts_of(table: pa.Table, condition: str | None = None, wanted: dict[str, tuple[str, ...]] | None = None):
+def parts_of(table: pa.Table, condition: str | None = None, wanted: dict[str, Expected] | None = None):
     return table_parts([table, None, None], ["the table", "", ""], condition, wanted)
 
 
@@ -50,7 +50,7 @@ def test_numbers_and_booleans_are_learned_and_one_line_names_the_rest(tmp_path: 
     parquet.write_table(table, tmp_path / "all.parquet")
     parts = read_table(tmp_path / "all.parquet")
     assert parts.columns == ("age", "flag", "small", "income", "price", "kind", "born", "gap", "hole")
-    assert parts.dtypes == ("int64", "bool", "int8", "float64", "float64", "text", "date32[day]", "int64", "float64")
+    assert parts.dtypes == ("int64", "bool", "int8", "float64", "decimal128(10, 2)", "text", "date32[day]", "int64", "float64")
     assert parts.categories == ((),) * 5 + (("a", "b", "c"),) + ((),) * 3
     assert parts.train.dtype == np.float64
     assert len(parts.train) == N  # rows are never dropped
@@ -109,12 +109,12 @@ def test_labels_are_a_column_where_they_are_asked_for(tmp_path: Path) -> None:
 def test_samples_are_read_by_the_names_of_columns_whatever_they_hold(tmp_path: Path) -> None:
     table = pa.table({"more": ["x", "y"], "b": [1, 1], "a": [0.5, 1.5]})
     parquet.write_table(table, tmp_path / "s.parquet")
-    np.testing.assert_array_equal(read_items(tmp_path / "s.parquet", columns={"a": (), "b": ()}), [[0.5, 1], [1.5, 1]])
-    np.testing.assert_array_equal(read_items(tmp_path / "s.parquet", columns={"more": ("y", "x")}), [[1], [0]])
+    np.testing.assert_array_equal(read_items(tmp_path / "s.parquet", columns={"a": Expected(), "b": Expected()}), [[0.5, 1], [1.5, 1]])
+    np.testing.assert_array_equal(read_items(tmp_path / "s.parquet", columns={"more": Expected("text", ("y", "x"))}), [[1], [0]])
     wrong = {
-        "there is no column c": {"a": (), "c": ()},
-        'the column more holds "y" in row 1, which is none of its 2 categories': {"more": ("x", "z")},
-        "the column a holds double where text was expected": {"a": ("x",)},
+        "there is no column c": {"a": Expected(), "c": Expected()},
+        'the column more holds "y" in row 1, which is none of its 2 categories': {"more": Expected("", ("x", "z"))},
+        "the column a holds double where text was expected": {"a": Expected("", ("x",))},
     }
     for words, wanted in wrong.items():
         with pytest.raises(SaltusError) as caught:
@@ -153,17 +153,17 @@ def test_parts_have_the_same_columns() -> None:
 
 def test_cells_are_read_whether_they_are_there_or_not() -> None:
     table = pa.table({"more": ["u", "v", None], "a": [0.5, np.nan, None], "b": pa.array([None] * 3, pa.int8()), "c": ["y", None, "x"]})
-    found = cells_in(table, {"c": ("x", "y"), "a": (), "b": ()})
+    found = cells_in(table, {"c": Expected("text", ("x", "y")), "a": Expected("float64"), "b": Expected("int8")})
     np.testing.assert_array_equal(found, [[1, 0.5, np.nan], [np.nan] * 3, [0, np.nan, np.nan]])
-    np.testing.assert_array_equal(cells_in(table, {"c": ("x",)}, others=True)[:, 0], [np.nan, np.nan, 0])
+    np.testing.assert_array_equal(cells_in(table, {"c": Expected("text", ("x",))}, others=True)[:, 0], [np.nan, np.nan, 0])
     for wanted, words in (
-        ({"d": ()}, "there is no column d"),
-        ({"c": ("x",)}, 'the column c holds "y" in row 0, which is none of its 1 categories'),
-        ({"c": ()}, "the column c holds text where numbers were expected"),
-        ({"a": ("x",)}, "the column a holds double where text was expected"),
+        ({"d": Expected()}, "there is no column d"),
+        ({"c": Expected("text", ("x",))}, 'the column c holds "y" in row 0, which is none of its 1 categories'),
+        ({"c": Expected("int64")}, 'the column c holds "y" in row 0 where numbers were expected'),
+        ({"a": Expected("text", ("x",))}, "the column a holds double where text was expected"),
     ):
         with pytest.raises(SaltusError) as caught:
             cells_in(table, wanted)
         assert_one_sentence(caught.value, words)
-    with pytest.raises(SaltusError, match="the column far is with infinite values"):
-        cells_in(pa.table({"far": [1.0, np.inf]}), {"far": ()})
+    with pytest.raises(SaltusError, match="the column far holds inf in row 1, where a finite number was expected"):
+        cells_in(pa.table({"far": [1.0, np.inf]}), {"far": Expected("float64")})

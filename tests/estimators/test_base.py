@@ -63,7 +63,7 @@ def test_scikit_learn_finds_what_it_expects() -> None:
 
 def test_copies_are_not_fitted_and_pickles_are_the_same(fitted: TableModel, holes: tuple[np.ndarray, np.ndarray]) -> None:
     again = clone(fitted)
-    assert again.get_params() == fitted.get_params() == {"time": "60s", "updates": 5, "random_state": 0, "verbose": False}
+    assert again.get_params() == fitted.get_params() == {"time": "60s", "updates": 5, "random_state": 0, "verbose": False, "columns": None}
     for use in (again.sample, ImageModel().sample):
         with pytest.raises(NotFittedError) as caught:
             use(3)

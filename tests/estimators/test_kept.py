@@ -28,7 +28,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_run_is_a_table_model(home: Path) -> None:
     run, saved = TableModel.load(home / "run"), TableModel.load(home / "saved")
-    assert run.get_params() == saved.get_params() == {"time": "60s", "updates": 3, "random_state": 5, "verbose": False}
+    assert run.get_params() == saved.get_params() == {"time": "60s", "updates": 3, "random_state": 5, "verbose": False, "columns": None}
     rows = pd.read_csv(home / "table.csv")
     np.testing.assert_allclose(run.score_samples(rows), saved.score_samples(rows))
     np.testing.assert_allclose(run.anomaly_score(rows), saved.anomaly_score(rows), atol=1e-3)
@@ -43,7 +43,13 @@ def test_a_run_is_a_table_model(home: Path) -> None:
     for file in ("chain.json", "chain.safetensors", "source.json"):
         (home / "timed" / file).write_bytes((home / "run" / file).read_bytes())
     (home / "timed" / "config.json").write_text(json.dumps(timed))
-    assert TableModel.load(home / "timed").get_params() == {"time": 9.0, "updates": None, "random_state": 5, "verbose": False}
+    assert TableModel.load(home / "timed").get_params() == {
+        "time": 9.0,
+        "updates": None,
+        "random_state": 5,
+        "verbose": False,
+        "columns": None,
+    }
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ def test_a_training_with_a_folder_is_a_run(tmp_path: Path) -> None:
         (lambda model: model.sample(2, calls=3), ("3 calls", "2")),
         (lambda model: model.sample(2, condition=1), ("condition", "without")),
         (lambda model: model.log_prob_bound(rows(4)[:, :1]), ("(4, 1)",)),
-        (lambda model: model.log_prob_bound(np.full((4, 2), np.nan)), ("column 0 holds nan in row 0",)),
+        (lambda model: model.log_prob_bound(np.full((4, 2), np.nan)), ("column 0 holds a missing cell in row 0",)),
         (lambda model: model.class_probabilities(rows(4)), ("classes",)),
     ],
 )

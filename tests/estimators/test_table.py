@@ -76,7 +76,8 @@ def test_a_saved_model_is_the_same(model: TableModel, tmp_path: Path) -> None:
     again = TableModel.load(tmp_path / "m")
     np.testing.assert_array_equal(again.score_samples(frame(20, 2)), model.score_samples(frame(20, 2)))
     rows = again.sample(30)
-    assert list(rows.columns) == ["cut", "price", "carat", "sold", "kept", "shop", "7"]
+    assert list(rows.columns) == list(frame().columns)
+    assert (rows.dtypes == frame().dtypes).all()
     assert str(rows["price"].dtype) == "int32"
     (tmp_path / "m" / "table.json").write_text("{}")
     for place, words in ((tmp_path / "m", "table.json is damaged"), (tmp_path, "holds no table model")):
@@ -108,8 +109,8 @@ def test_arrays_and_pyarrow_tables_come_back_too() -> None:
     [
         (np.zeros(5), "an array of shape (5,)"),
         ([["a", "b"]] * 60, "type <U1"),
-        (pd.DataFrame({"a": [1, "x"] * 40}), "a column holds values of different types"),
-        (pd.DataFrame(np.zeros((60, 2)), columns=["a", "a"]), "two columns of the table have one name"),
+        (pd.DataFrame({"a": [1, "x"] * 40}), "the column a holds values of different types, 1 in row 0 and 'x' in row 1"),
+        (pd.DataFrame(np.zeros((60, 2)), columns=["a", "a"]), "two columns of the table have one name, a"),
         (pd.DataFrame({"a": [1.0, 2.0]}), "2 samples are too few"),
         (pd.DataFrame({"a": ["x"] * 60}), "there is no column to learn from"),
     ],
@@ -125,7 +126,7 @@ def test_rows_of_another_kind_are_told_in_one_sentence(model: TableModel) -> Non
     for rows, words in (
         (data.drop(columns="price"), "there is no column price"),
         (data.assign(cut="Superb"), 'the column cut holds "Superb" in row 0'),
-        (data.assign(kept=0.5), "column 4 holds 0.5 in row 0"),
+        (data.assign(kept=0.5), "the column kept holds 0.5 in row 0"),
     ):
         with pytest.raises(SaltusError) as caught:
             model.score_samples(rows)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from saltus.cli.places import PLACE
 from saltus.errors import SaltusError
 from saltus.terminal import shown_json, tell
 
@@ -118,21 +119,38 @@ _PREPARATION = (
     ),
     click.option("--recursive", is_flag=True, help="Take the images in folders inside along, all without classes."),
     click.option("--array", metavar="NAME", help="The array of an .npz file that holds the items."),
+    click.option(
+        "--columns",
+        type=PLACE,
+        metavar="FILE",
+        help='A file of TOML that says what columns of a table are, in place of what is detected, such as: age = {kind = "integer"}.  '
+        "saltus data --columns-out writes one.",
+    ),
 )
 
 
-PREPARATION_OPTIONS = ("size", "crop", "image_channels", "recursive", "array")
+PREPARATION_OPTIONS = ("size", "crop", "image_channels", "recursive", "array", "columns")
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """How the items of files are preprocessed, which the command receives as `preparation`."""
 
     @wraps(command)
-    def told(*args: Any, size: Any, crop: bool, image_channels: int | None, recursive: bool, array: str | None, **options: Any) -> Any:
-        from saltus.data import Preparation
+    def told(
+        *args: Any,
+        size: Any,
+        crop: bool,
+        image_channels: int | None,
+        recursive: bool,
+        array: str | None,
+        columns: Path | None,
+        **options: Any,
+    ) -> Any:
+        from saltus.data import Preparation, declarations
 
+        kinds = declarations(columns)
         try:
-            preparation = Preparation(size, crop, image_channels, recursive, array)
+            preparation = Preparation(size, crop, image_channels, recursive, array, kinds)
         except SaltusError as error:
             raise click.UsageError(str(error)) from None
         return command(*args, preparation=preparation, **options)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from saltus.cli.columns_file import write_columns
 from saltus.cli.common import data_options, json_option, say
 from saltus.cli.places import PLACE
 from saltus.errors import SaltusError
@@ -32,8 +32,13 @@ _SHOWN = 40  # columns, or classes
 @click.option("--condition", metavar="NAME", help="What a model would be told: labels or attributes.")
 @data_options
 @click.option("--out", type=PLACE, help=f"A PNG for a picture of {_PICTURED} items, for images.")
+@click.option(
+    "--columns-out", type=PLACE, metavar="FILE", help="A file of TOML for what the columns of a table are, to edit: see --columns."
+)
 @json_option
-def data_command(place: str, condition: str | None, preparation: Preparation, out: Path | None, as_json: bool) -> None:
+def data_command(
+    place: str, condition: str | None, preparation: Preparation, out: Path | None, columns_out: Path | None, as_json: bool
+) -> None:
     """Look at data before learning from them.
 
     PATH is what `saltus train` takes as --data: a folder of images, a file of images or rows (.npz, .npy, .csv, .parquet, .tar), hf:NAME,
@@ -43,14 +48,21 @@ def data_command(place: str, condition: str | None, preparation: Preparation, ou
 
     if out is not None and out.suffix.lower() != ".png":
         raise SaltusError(f"{out} is no name for a picture; expected one that ends in .png: give that with --out")
-    if out is not None and out.exists():
-        raise SaltusError(f"{out} is already there; give another name with --out, or remove it first")
+    for option, file in (("--out", out), ("--columns-out", columns_out)):
+        if file is not None and file.exists():
+            raise SaltusError(f"{file} is already there; give another name with {option}, or remove it first")
     found, data = inspect(place, condition, preparation)
+    if columns_out is not None and not any(column.kind for column in found.columns):
+        raise SaltusError(f"{found.name} cannot be learned as a table, so that its columns have no kinds; leave --columns-out away")
     words = _words(found)
     if out is not None:
         _picture(found, data, out)
         words.append(f"a picture of {min(_PICTURED, found.items['train'])} training items is in {out}")
-    say(as_json, {**asdict(found), "picture": None if out is None else str(out)}, "\n".join(words))
+    if columns_out is not None:
+        write_columns(found, columns_out)
+        words.append(f"what the columns are is in {columns_out}; edit it, and give it as --columns")
+    written = {name: None if file is None else str(file) for name, file in (("picture", out), ("columns_file", columns_out))}
+    say(as_json, {**asdict(found), **written}, "\n".join(words))
 
 
 def _picture(found: Inspection, data: DataSet | None, out: Path) -> None:
@@ -80,21 +92,25 @@ def _words(found: Inspection) -> list[str]:
     if found.classes:
         words.append(f"{len(found.classes)} classes: {listed([f'{name}: {count:,}' for name, count in found.classes.items()], _SHOWN)}")
     if found.columns:
-        words.append(drawn(_table(found.columns)))
+        words.append(drawn(_table(found)))
     words += found.notes
     return [*words, f"a training would refuse this: {found.refused}" if found.refused else f"a training learns {found.becomes}"]
 
 
-def _table(columns: Sequence[Column]) -> Table:
+def _table(found: Inspection) -> Table:
     from rich.table import Table
 
-    caption = f"{len(columns) - _SHOWN} columns more" if len(columns) > _SHOWN else None
-    table = Table(caption=caption, caption_style="")
-    table.add_column("column")
-    for heading in ("type", "least", "mean", "greatest", "different values", "missing"):
-        table.add_column(heading, justify="right")
-    for column in columns[:_SHOWN]:
-        numbers = ("" if value is None else f"{value:.6g}" for value in (column.least, column.mean, column.greatest))
-        missing = f"{column.missing:,}" if column.missing else ""
-        table.add_row(in_one_line(column.name), column.dtype, *numbers, f"{column.different:,}", missing)
+    rows = [_row(column, sum(found.items.values())) for column in found.columns]
+    rows += [(in_one_line(name), "", "left out", "", "", "", why) for name, why in found.left_out.items()]
+    table = Table(caption=f"{len(rows) - _SHOWN} columns more" if len(rows) > _SHOWN else None, caption_style="")
+    for heading in ("column", "type", "kind", "values", "different", "missing", "why"):
+        table.add_column(heading, justify="right" if heading in ("different", "missing") else "left")
+    for row in rows[:_SHOWN]:
+        table.add_row(*row)
     return table
+
+
+def _row(column: Column, n: int) -> tuple[str, ...]:
+    plain = column.holds or ("" if column.least is None else f"{column.least:.6g} to {column.greatest:.6g}")
+    missing = f"{column.missing / n:.2%}" if column.missing else ""
+    return in_one_line(column.name), column.dtype, column.kind, in_one_line(plain), f"{column.different:,}", missing, column.why

@@ -51,13 +51,13 @@ def read_samples(place: Path, data: str | None, preparation: Preparation) -> tup
 
 def _encoded(place: Path, items: DataSet) -> Tensor:
     """The samples of a file or folder as items of a data set."""
-    from saltus.data import AS_GIVEN, Columns, read_items
+    from saltus.data import AS_GIVEN, Columns, Expected, read_items
     from saltus.data.surprise import disagreement
 
-    of_images = replace(items.preparation, array=None)
-    raw = read_items(
-        place, preparation=of_images if place.is_dir() else AS_GIVEN, columns=dict(zip(items.columns, items.categories, strict=True))
-    )
+    of_images, of_tables = replace(items.preparation, array=None), replace(AS_GIVEN, columns=items.preparation.columns)
+    expected = map(Expected, items.dtypes, items.categories)
+    columns = dict(zip(items.columns, expected, strict=True)) if len(items.columns) == len(items.dtypes) else {}
+    raw = read_items(place, preparation=of_images if place.is_dir() else of_tables, columns=columns)
     encoding = items.encoding
     try:
         if encoding.layout.is_image:

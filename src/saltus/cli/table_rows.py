@@ -43,8 +43,9 @@ def read_rows(path: Path, trained: TrainedTable) -> TableFile:
         SaltusError: if it is no table.
     """
     from saltus.data.table_texts import TableFile
+    from saltus.data.tables import types_in_files
 
-    found = TableFile.read(path, [name for name, categories in trained.wanted.items() if categories])
+    found = TableFile.read(path, types_in_files(trained.wanted, trained.declared))
     n, expected = found.table.num_columns, len(trained.columns)
     if found.style is not None and not found.style.named and n != expected:
         raise SaltusError(f"{path} has {n} columns without names, and {expected} were learned; give it the names that they had")

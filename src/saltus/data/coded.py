@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from saltus.data.columns import CategoryColumn, Column, MissingColumn
+from saltus.data.category_columns import CategoryColumn, CodeColumn
+from saltus.data.columns import Column, MissingColumn
 from saltus.data.layout import Array
 
 __all__ = ["MOST_KEYS", "Coded", "CodedRows", "is_named"]
@@ -104,7 +105,7 @@ class CodedRows:
 
 def is_named(column: Column) -> bool:
     """Whether cells are categories, or missing."""
-    return isinstance(column.column if isinstance(column, MissingColumn) else column, CategoryColumn)
+    return isinstance(column.column if isinstance(column, MissingColumn) else column, CategoryColumn | CodeColumn)
 
 
 def _mixed(bits: Array) -> Array:

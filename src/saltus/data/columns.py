@@ -1,27 +1,31 @@
 """Kinds of columns of a table: how the cells of one become numbers, and numbers become cells again.
 
 Cells are float64: numbers as they are, categories by their place in a list, NaN for a missing one.  A column becomes one number or more;
-how these lie on the axis of y is told in `saltus.likelihoods.numbers`.
+how these lie on the axis of y is told in `saltus.likelihoods.numbers`.  Categories are in `saltus.data.category_columns`.
+
+A cell that a kind has no number for becomes the nearest one: see `saltus.data.beyond`.
 """
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 
+from saltus.data.beyond import hidden
 from saltus.data.layout import Array
-from saltus.data.values import nearest
+from saltus.data.values import between_steps, nearest, steps_within
 from saltus.errors import SaltusError
 from saltus.likelihoods import Number
 from saltus.registry import Configurable
 
-__all__ = ["CategoryColumn", "Column", "ListedColumn", "MissingColumn", "NumberColumn", "StepColumn"]
+__all__ = ["Column", "Hides", "ListedColumn", "MissingColumn", "NumberColumn", "StepColumn", "counts"]
 
-_NEAR = 0.05  # of a step: what rounding moves a value by, and more
-_NAMED = 3  # categories that a description names
+_SAME = 1e-6  # relative: float32 and float64 write one value so differently, and less
+
+Hides = Literal["none", "ends", "all"]
 
 
 class Column(Configurable, ABC):
@@ -30,10 +34,12 @@ class Column(Configurable, ABC):
     Attributes:
         axes: of each number that it becomes.
         sources: the places of the columns that its cells follow from; none of a column that is modelled.
+        hides: which of its values stand for cells that it has no number for.
     """
 
     axes: tuple[Number, ...]
     sources: tuple[int, ...] = ()
+    hides: Hides = "none"
 
     @property
     @abstractmethod
@@ -43,6 +49,11 @@ class Column(Configurable, ABC):
     @abstractmethod
     def describe(self) -> str:
         """Which values it holds, in a few words."""
+
+    @property
+    @abstractmethod
+    def why(self) -> str:
+        """What makes it of this kind, in a few words."""
 
     @abstractmethod
     def numbers(self, cells: Array) -> Array:
@@ -64,6 +75,10 @@ class Column(Configurable, ABC):
         """Which of cells (n,) are none of this column's, (n,) bool."""
         found: Array = ~np.isfinite(cells)
         return found
+
+    def beyond(self, cells: Array) -> Array:
+        """Nats that cells (n,) have more than the value that they become: 0 for those that it has a number for."""
+        return np.zeros(len(cells))
 
 
 class NumberColumn(Column):
@@ -89,13 +104,18 @@ class NumberColumn(Column):
         often = f", often {', '.join(f'{a:g}' for a in number.atoms)}" if number.atoms else ""
         return f"{number.low:g} to {number.high:g}{steps}{often}"
 
+    @property
+    def why(self) -> str:
+        reasons = {"counted": "values lie evenly", "with spikes": "some values come often", "transformed": "a long tail"}
+        return reasons.get(self.kind, "most values come once")
+
     def numbers(self, cells: Array) -> Array:
         return cells.astype(np.float64)[:, None]
 
     def between(self, low: float, high: float) -> tuple[float, float] | None:
         number = self.number
         if number.step:
-            return _steps(low, high, number.low, number.step, number.high)
+            return steps_within(low, high, number.low, number.step, number.high)
         first, last = max(low, number.low), min(high, number.high)
         return (first, last) if first <= last else None
 
@@ -106,12 +126,11 @@ class NumberColumn(Column):
         found = super().strange(cells)
         if not self.number.step:
             return found
-        places = (np.where(found, self.number.low, cells.astype(np.float64)) - self.number.low) / self.number.step
-        return found | (np.abs(places - np.rint(places)) > _NEAR)
+        return found | between_steps(np.where(found, self.number.low, cells), self.number.low, self.number.step)
 
 
 class StepColumn(Column):
-    """Numbers that lie evenly, by their place from the first one on; one beyond the ends is taken for the end.
+    """Numbers that lie evenly, by their place from the first one on; the ends stand for what is beyond.
 
     Args:
         low: the first.
@@ -122,6 +141,8 @@ class StepColumn(Column):
     Raises:
         ValueError: if the step is not positive, or numbers are not 0, 1, ...
     """
+
+    hides: Hides = "ends"
 
     def __init__(self, low: float, step: float, number: Number, digits: int | None = None) -> None:
         self.low, self.step, self.number, self.digits, self.axes = low, step, number, digits, (number,)
@@ -135,12 +156,16 @@ class StepColumn(Column):
     def describe(self) -> str:
         return f"{self.low:g} to {self.low + self.step * self.number.high:g} in steps of {self.step:g}"
 
+    @property
+    def why(self) -> str:
+        return "values lie evenly, and come in lumps"
+
     def numbers(self, cells: Array) -> Array:
         found: Array = np.clip(np.rint(self._places(cells)), 0, self.number.high)[:, None]
         return found
 
     def between(self, low: float, high: float) -> tuple[float, float] | None:
-        found = _steps(low, high, self.low, self.step, self.low + self.step * self.number.high)
+        found = steps_within(low, high, self.low, self.step, self.low + self.step * self.number.high)
         return None if found is None else (round((found[0] - self.low) / self.step), round((found[1] - self.low) / self.step))
 
     def cells(self, numbers: Array) -> Array:
@@ -151,9 +176,11 @@ class StepColumn(Column):
 
     def strange(self, cells: Array) -> Array:
         found = super().strange(cells)
-        places = np.where(found, 0.0, self._places(cells))
-        found |= np.abs(places - np.rint(places)) > _NEAR
-        return found
+        return found | between_steps(np.where(found, self.low, cells), self.low, self.step)
+
+    def beyond(self, cells: Array) -> Array:
+        places = np.rint(self._places(cells))
+        return hidden(np.maximum(-places, places - self.number.high), self.number.high + 1)
 
     def _places(self, cells: Array) -> Array:
         found: Array = (cells.astype(np.float64) - self.low) / self.step
@@ -161,9 +188,7 @@ class StepColumn(Column):
 
 
 class ListedColumn(Column):
-    """A few values that lie unevenly, by their place in the list.
-
-    A value that is not in the list is taken for the nearest.
+    """A few values that lie unevenly, by their place in the list; each stands for those that are nearest to it.
 
     Args:
         listed: the values, increasing.
@@ -173,9 +198,11 @@ class ListedColumn(Column):
         ValueError: if the list does not increase, or has another length than there are numbers.
     """
 
+    hides: Hides = "all"
+
     def __init__(self, listed: Sequence[float], number: Number) -> None:
         self.listed, self.number, self.axes = np.asarray(listed, dtype=np.float64), number, (number,)
-        if not (np.diff(self.listed) > 0).all() or not _counts(number, len(listed)):
+        if not (np.diff(self.listed) > 0).all() or not counts(number, len(listed)):
             raise ValueError(f"{len(listed)} values and {number.low:g} to {number.high:g}; expected values that increase, one a number")
 
     @property
@@ -184,6 +211,10 @@ class ListedColumn(Column):
 
     def describe(self) -> str:
         return f"{len(self.listed)} values from {self.listed[0]:g} to {self.listed[-1]:g}"
+
+    @property
+    def why(self) -> str:
+        return "few values, which lie unevenly"
 
     def numbers(self, cells: Array) -> Array:
         return nearest(self.listed, cells.astype(np.float64)).astype(np.float64)[:, None]
@@ -196,48 +227,12 @@ class ListedColumn(Column):
         found: Array = self.listed[numbers[:, 0].astype(np.int64)]
         return found
 
-
-class CategoryColumn(Column):
-    """Categories, whose cells are their places in a list, by the order that they have on an axis.
-
-    Args:
-        categories: their names.
-        order: the places of the categories along the axis.
-        number: 0, 1, ..., and their axis.
-
-    Raises:
-        ValueError: if the order is none of the categories, or there are other numbers than categories.
-    """
-
-    def __init__(self, categories: Sequence[str], order: Sequence[int], number: Number) -> None:
-        self.categories, self.order, self.number, self.axes = tuple(categories), list(order), number, (number,)
-        if sorted(self.order) != list(range(len(categories))) or not _counts(number, len(categories)):
-            raise ValueError(f"{len(categories)} categories in the order {self.order[:10]}; expected each once, one a number")
-
-    @property
-    def kind(self) -> str:
-        return "categorical"
-
-    def describe(self) -> str:
-        named = ", ".join(name or '""' for name in self.categories[:_NAMED])
-        return f"{len(self.categories)} categories, such as {named}" if len(self.categories) > _NAMED else named
-
-    def numbers(self, cells: Array) -> Array:
-        found: Array = np.argsort(self.order)[cells.astype(np.int64)].astype(np.float64)
-        return found[:, None]
-
-    def cells(self, numbers: Array) -> Array:
-        found: Array = np.asarray(self.order)[numbers[:, 0].astype(np.int64)].astype(np.float64)
-        return found
-
-    def between(self, low: float, high: float) -> tuple[float, float] | None:
-        if low != high:
-            return super().between(low, high)
-        return (float(self.numbers(np.array([low]))[0, 0]),) * 2
-
-    def strange(self, cells: Array) -> Array:
-        found: Array = ~((cells >= 0) & (cells < len(self.categories)) & (cells == np.rint(cells)))  # NaN too
-        return found
+    def beyond(self, cells: Array) -> Array:
+        step = float(np.diff(self.listed).min()) if len(self.listed) > 1 else 1.0
+        own = self.listed[nearest(self.listed, cells.astype(np.float64))]
+        away = np.where(np.isclose(cells, own, rtol=_SAME, atol=_SAME * step), 0.0, np.abs(cells - own) / step)
+        steps = np.where(away > 0, np.maximum(1.0, np.rint(away)), 0.0)
+        return hidden(steps, (self.listed[-1] - self.listed[0]) / step + 1, sides=2)
 
 
 class MissingColumn(Column):
@@ -254,7 +249,7 @@ class MissingColumn(Column):
     def __init__(self, column: Column, there: Number) -> None:
         if not all(number.optional for number in column.axes):
             raise ValueError("the numbers of a column with missing cells are not optional; expected optional ones")
-        self.column, self.there, self.axes = column, there, (there, *column.axes)
+        self.column, self.there, self.axes, self.hides = column, there, (there, *column.axes), column.hides
 
     @property
     def kind(self) -> str:
@@ -262,6 +257,10 @@ class MissingColumn(Column):
 
     def describe(self) -> str:
         return f"{self.column.describe()}, or missing"
+
+    @property
+    def why(self) -> str:
+        return self.column.why
 
     def between(self, low: float, high: float) -> tuple[float, float] | None:
         return self.column.between(low, high)
@@ -285,16 +284,13 @@ class MissingColumn(Column):
         found[there] = self.column.strange(cells[there])
         return found
 
-
-def _steps(low: float, high: float, start: float, step: float, end: float) -> tuple[float, float] | None:
-    """The first and the last of the values start, start + step, ..., end from `low` to `high`, as near as rounding tells."""
-    if low > end + step * _NEAR or high < start - step * _NEAR:
-        return None
-    first = start + step * max(0, math.ceil((low - start) / step - _NEAR)) if low > start else start
-    last = start + step * math.floor((min(high, end) - start) / step + _NEAR)
-    return (first, last) if first <= last + step * _NEAR else None
+    def beyond(self, cells: Array) -> Array:
+        there = ~np.isnan(cells)
+        found = np.zeros(len(cells))
+        found[there] = self.column.beyond(cells[there])
+        return found
 
 
-def _counts(number: Number, n: int) -> bool:
+def counts(number: Number, n: int) -> bool:
     """Whether numbers are 0, 1, ..., n - 1."""
     return (number.low, number.high, number.step) == (0, n - 1, 1)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor
 
 from saltus.data.conditions import Conditions, Labels, condition_on, read_attributes, read_labels
+from saltus.data.declared import declarations
+from saltus.data.declaring import arrays_declared
 from saltus.data.drawn import draw, fitted_number
 from saltus.data.encoding import Encoding
 from saltus.data.items import Examples, Items, subsample, variance_of
@@ -21,6 +24,7 @@ from saltus.data.preparation import AS_GIVEN, Preparation
 from saltus.data.rule import check_items, encoding_for
 from saltus.data.split import places
 from saltus.data.surprise import Surprise, surprise_of
+from saltus.data.table import Columns
 from saltus.errors import SaltusError
 from saltus.networks.conditions import ClassCondition, Condition
 from saltus.oracles import Oracle
@@ -108,7 +112,7 @@ class DataSet:
         *,
         labels: Any = None,
         condition: Any = None,
-        columns: Sequence[str] = (),
+        columns: Sequence[str] | Mapping[str, Any] | os.PathLike[str] = (),
         name: str = "arrays",
     ) -> DataSet:
         """A data set of raw items: numpy arrays, torch tensors or lists, by the rules for files (see `saltus.data.sources`).
@@ -119,7 +123,8 @@ class DataSet:
             validation, test: more of them.
             labels: one class for each item, integers or text: an array for `train`, or a tuple of arrays for (train, validation, test).
             condition: "labels", or attributes of the items, given as `labels` are: numbers (N, k) or images.
-            columns: names of a table's columns, for messages.
+            columns: names of a table's columns, for messages; or what they are, by their numbers: a mapping such as {"0": "category"}, or a
+                file of TOML (`saltus.data.declared`).
             name: for humans.
 
         Raises:
@@ -131,7 +136,10 @@ class DataSet:
         '2 classes'
         """
         items = together(_three((train, validation, test)), [f"the array of {part} items" for part in PARTS])
-        parts = replace(items, columns=tuple(columns))
+        if isinstance(columns, Mapping | str | os.PathLike):
+            items = parts = arrays_declared(items, declarations(columns))
+        else:
+            parts = replace(items, columns=tuple(columns))
         if labels is not None:
             found, classes = read_labels(items, _three(labels), [f"the array of {part} labels" for part in PARTS])
             parts = replace(parts, labels=found, classes=classes)
@@ -167,6 +175,8 @@ class DataSet:
             attributes = drawn.of(parts.attributes)
         kind, values = condition_on(condition, labels, attributes)
         encoding = encoding or encoding_for(parts, drawn.fitted)
+        if isinstance(encoding, Columns):
+            encoding.names, encoding.dtypes = parts.columns, parts.dtypes
         surprise, told = surprise_of(encoding, drawn, parts.columns)
         return cls(
             name,

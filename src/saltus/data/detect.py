@@ -2,7 +2,8 @@
 
 | the values of a column | become |
 |---|---|
-| places in a list of categories | categorical, in an order that puts similar ones beside each other |
+| places in a list of categories, or codes that are said to be categories | categorical, in an order that puts similar ones beside each
+other; ordinal where the order is given |
 | one value | counted, and always that |
 | at most 1,024, nearly all of them repeated, where more than half of the places between them never occur | `ListedColumn` |
 | whole numbers, in whatever type; decimals or evenly spaced values, if half of the rows share theirs with another | counted, in steps |
@@ -10,7 +11,8 @@
 
 Counted values whose shares an even axis cannot tell are placed by these (`saltus.data.shares`).  Where cells are missing, one more
 number tells so.  Counted and continuous axes are bent where tails are long (`saltus.data.bending`).
-A value that comes far more often than a Gaussian would let it gets room of its own.
+A value that comes far more often than a Gaussian would let it gets room of its own.  What a user says of a column, its step and its range,
+is taken as it is (`saltus.data.declared`).
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ import numpy as np
 import torch
 
 from saltus.data.bending import bend
-from saltus.data.columns import CategoryColumn, Column, ListedColumn, MissingColumn, NumberColumn, StepColumn
+from saltus.data.category_columns import CategoryColumn, CodeColumn, OrdinalColumn
+from saltus.data.columns import Column, ListedColumn, MissingColumn, NumberColumn, StepColumn
+from saltus.data.declared import Declared
 from saltus.data.determined import with_determined
 from saltus.data.layout import Array
 from saltus.data.ordering import ordered
@@ -33,8 +37,9 @@ from saltus.data.values import EXACT, nearest
 from saltus.errors import SaltusError
 from saltus.likelihoods import GaussianHead, Number, Numbers
 
-__all__ = ["columns_of"]
+__all__ = ["check_width", "columns_of"]
 
+_MOST_COLUMNS = 10_000  # whose axes take minutes to find
 _MOST_LISTED = 1024
 _RARE, _RARE_ROWS = 5, 0.05  # values that come less often than this many times, and the share of rows that may have one in a list
 _DIGITS = 6  # decimal places that are looked for
@@ -48,8 +53,18 @@ _MOST_PLACED = 2**14  # evenly spaced values whose shares are kept
 _GAIN = 0.01  # nats a row that shares must save
 
 
+def check_width(d: int) -> None:
+    """Raise SaltusError for more columns than are looked at."""
+    if d > _MOST_COLUMNS:
+        raise SaltusError(f"the table has {d:,} columns; expected at most {_MOST_COLUMNS:,}: leave out those that tell least")
+
+
 def columns_of(
-    parts: Sequence[Array], train: Array, names: Sequence[str] = (), categories: Mapping[int, Sequence[str]] | None = None
+    parts: Sequence[Array],
+    train: Array,
+    names: Sequence[str] = (),
+    categories: Mapping[int, Sequence[str]] | None = None,
+    declared: Mapping[int, Declared] | None = None,
 ) -> Columns:
     """The encoding of a table.
 
@@ -58,24 +73,54 @@ def columns_of(
         train: the rows to train on, which alone set axes.
         names: of columns, for messages.
         categories: of the columns whose cells are places in these lists.
+        declared: what is said of columns, in the units of their cells.
 
     Raises:
         SaltusError: if the values of a column are too huge to be standardised.
     """
-    columns, categories = [], categories or {}
-    orders = ordered(train, categories)
+    check_width(train.shape[1])
+    columns, categories, declared = [], categories or {}, declared or {}
+    codes = {j: np.sort(said.order).astype(np.float64) for j, said in declared.items() if said.categorical and j not in categories}
+    orders = _orders(train, categories, codes, declared)
     for j in range(train.shape[1]):
+        said = declared.get(j)
         try:
             with np.errstate(over="ignore", invalid="ignore"):  # Number refuses what is not finite
                 cells = np.concatenate([part[:, j] for part in parts])
                 there, learned = cells[~np.isnan(cells)] if cells.dtype.kind == "f" else cells, train[:, j].astype(np.float64)
                 whole, present = len(there) == len(cells), learned[~np.isnan(learned)]
-                made = _categorical(categories[j], orders[j], present) if j in categories else _column(there, present)
+                if j in categories:
+                    made: Column = _categorical(categories[j], orders[j], present, ordinal=said is not None and said.kind == "ordinal")
+                elif j in codes:
+                    made = _coded(codes[j], orders[j], present, ordinal=said is not None and said.kind == "ordinal")
+                else:
+                    made = _column(there, present, said or Declared("number"))
                 columns.append(made if whole else _with_missing(made, learned))
         except (ValueError, OverflowError) as error:
             name = names[j] if names else j
             raise SaltusError(f"the values of column {name} are too huge for a standard deviation; drop or rescale what is huge") from error
     return Columns(with_determined(columns, parts, train), train.dtype.name)
+
+
+def _orders(
+    train: Array, categories: Mapping[int, Sequence[str]], codes: Mapping[int, Array], declared: Mapping[int, Declared]
+) -> dict[int, list[int]]:
+    """The places of categories along their axes, by column: as they are given, or similar ones beside each other."""
+    lists = {**categories, **{j: list(map(str, values)) for j, values in codes.items()}}
+    given = {j: said.order for j, said in declared.items() if said.kind == "ordinal"}
+    if len(given) == len(lists):
+        found = {}
+    elif codes:
+        as_places = train.astype(np.float64)
+        for j, values in codes.items():
+            there = ~np.isnan(as_places[:, j])
+            as_places[there, j] = np.searchsorted(values, as_places[there, j])
+        found = ordered(as_places, lists)
+    else:
+        found = ordered(train, lists)
+    for j, order in given.items():
+        found[j] = list(range(len(order))) if j in categories else np.argsort(np.argsort(order)).tolist()
+    return found
 
 
 def _with_missing(column: Column, train: Array) -> MissingColumn:
@@ -86,25 +131,46 @@ def _with_missing(column: Column, train: Array) -> MissingColumn:
     return MissingColumn(column, there)
 
 
-def _categorical(categories: Sequence[str], order: Sequence[int], train: Array) -> CategoryColumn:
-    return CategoryColumn(categories, order, shared(len(categories), np.argsort(order)[train.astype(np.int64)]))
+def _categorical(categories: Sequence[str], order: Sequence[int], train: Array, *, ordinal: bool) -> CategoryColumn:
+    number = shared(len(categories), np.argsort(order)[train.astype(np.int64)])
+    return (OrdinalColumn if ordinal else CategoryColumn)(categories, order, number)
 
 
-def _column(everything: Array, train: Array) -> Column:
+def _coded(codes: Array, order: Sequence[int], train: Array, *, ordinal: bool) -> CodeColumn:
+    number = shared(len(codes), np.argsort(order)[np.searchsorted(codes, train)])
+    return CodeColumn(codes.tolist(), order, number, ordinal=ordinal)
+
+
+def _column(everything: Array, train: Array, said: Declared) -> Column:
     values, counts = np.unique(everything, return_counts=True)
     eps = float(np.finfo(everything.dtype).eps) if everything.dtype.kind == "f" else 0.0
     values = values.astype(np.float64)
-    step, digits = (1.0, None) if len(values) == 1 else _steps(values, counts, eps)
+    for end in (said.low, said.high):
+        if end is not None and end not in values:  # a value that may come
+            place = int(np.searchsorted(values, end))
+            values, counts = np.insert(values, place, end), np.insert(counts, place, 0)
+    low, high = float(values[0]), float(values[-1])
+    if said.step is not None:
+        step, digits = said.step, _digits_of(said.step, low)
+    else:
+        step, digits = (1.0, None) if len(values) == 1 else _steps(values, counts, eps)
     rare = counts[counts < _RARE].sum() <= _RARE_ROWS * counts.sum()
-    places = (values[-1] - values[0]) / step + 1 if step else math.inf
-    if len(values) <= _MOST_LISTED and rare and places > 2 * len(values):
+    places = (high - low) / step + 1 if step else math.inf
+    if said.step is None and len(values) <= _MOST_LISTED and rare and places > 2 * len(values):
         return ListedColumn(values.tolist(), shared(len(values), nearest(values, train)))
-    number = _number(float(values[0]), float(values[-1]), step, train)
+    number = _number(low, high, step, train)
     if 1 < places <= _MOST_PLACED:
-        found = np.rint((train - values[0]) / step).astype(np.int64)
+        found = np.rint((train - low) / step).astype(np.int64)
         if gain_of_shares(number, round(places), found) >= _GAIN:
-            return StepColumn(float(values[0]), step, shared(round(places), found, smooth=True), digits)
+            return StepColumn(low, step, shared(round(places), found, smooth=True), digits)
     return NumberColumn(number, digits)
+
+
+def _digits_of(step: float, low: float) -> int | None:
+    """The decimal places of the multiples of a step that is given; None where they have no end."""
+    if not step:
+        return None
+    return next((digits for digits in range(_DIGITS + 1) if round(step, digits) == step and round(low, digits) == low), None)
 
 
 def _steps(values: Array, counts: Array, eps: float) -> tuple[float, int | None]:

@@ -23,8 +23,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from saltus.data.category_columns import CategoryColumn, CodeColumn
 from saltus.data.coded import Coded, CodedRows, is_named
-from saltus.data.columns import CategoryColumn, Column, MissingColumn
+from saltus.data.columns import Column, MissingColumn
 from saltus.data.determined_axes import listed, with_orders
 from saltus.data.determined_columns import MappedColumn, PairedColumn
 from saltus.data.determined_pairs import Pair, chosen_pairs
@@ -173,6 +174,6 @@ def _cells(values: Coded, rows: Array) -> list[float | None]:
 def _others(column: Column, parts: Sequence[Array]) -> int:
     """How many cells a column may have besides one of them."""
     plain = column.column if isinstance(column, MissingColumn) else column
-    if isinstance(plain, CategoryColumn):
-        return len(plain.categories) - 1 + isinstance(column, MissingColumn)
+    if isinstance(plain, CategoryColumn | CodeColumn):
+        return len(plain.order) - 1 + isinstance(column, MissingColumn)
     return len(np.unique(np.concatenate(parts).astype(np.float64)))

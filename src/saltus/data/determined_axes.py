@@ -11,8 +11,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from saltus.data.category_columns import CategoryColumn
 from saltus.data.coded import MOST_KEYS, is_named
-from saltus.data.columns import CategoryColumn, Column, ListedColumn, MissingColumn, NumberColumn, StepColumn
+from saltus.data.columns import Column, ListedColumn, MissingColumn, NumberColumn, StepColumn
 from saltus.data.determined_columns import DeterminedColumn
 from saltus.data.layout import Array
 from saltus.data.shares import shared
@@ -55,10 +56,15 @@ def with_orders(columns: Sequence[Column], train: Array) -> list[Column]:
             leaders.setdefault(column.sources[0], []).append(j)
     found = list(columns)
     for j, followers in leaders.items():
-        if is_named(columns[j]):
+        if _may_order(columns[j]):
             others = [_along(columns[k], rows[:, k]) for k in range(len(columns)) if k != j and not columns[k].sources]
             found[j] = _ordered(columns[j], rows[:, j], rows[:, followers], others, train[:, j])
     return found
+
+
+def _may_order(column: Column) -> bool:
+    """Whether cells are places of categories whose order was found, and not given."""
+    return type(column.column if isinstance(column, MissingColumn) else column) is CategoryColumn
 
 
 def _ordered(column: Column, cells: Array, followers: Array, others: Sequence[Array], train: Array) -> Column:

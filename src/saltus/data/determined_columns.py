@@ -43,6 +43,10 @@ class DeterminedColumn(Column):
     def kind(self) -> str:
         return "determined"
 
+    @property
+    def why(self) -> str:
+        return "follows from other columns"
+
     def describe(self) -> str:
         return self.column.describe()
 

@@ -17,8 +17,9 @@ from fractions import Fraction
 
 import numpy as np
 
+from saltus.data.category_columns import CategoryColumn, CodeColumn
 from saltus.data.coded import CodedRows
-from saltus.data.columns import CategoryColumn, Column, MissingColumn
+from saltus.data.columns import Column, MissingColumn
 from saltus.data.determined_columns import DeterminedColumn
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
@@ -131,7 +132,7 @@ def chosen_sums(table: CodedRows, columns: Sequence[int], needed: float) -> dict
         columns: those that do not follow from one other by a table.
         needed: nats against an accident.
     """
-    numbers = [j for j in columns if not isinstance(table.columns[j], CategoryColumn | MissingColumn)]
+    numbers = [j for j in columns if not isinstance(table.columns[j], CategoryColumn | CodeColumn | MissingColumn)]
     some = table.train[np.random.default_rng(0).permutation(len(table.train))[:_ROWS]].astype(np.float64)
     numbers = [j for j in numbers if some[:, j].min() < some[:, j].max()]
     found = []

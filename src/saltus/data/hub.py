@@ -57,7 +57,7 @@ def read_hub(place: str | Path, preparation: Preparation, condition: str | None 
     column, label = _chosen(images, preparation.array), labels[0] if labels else None
     if column is None and preparation.of_images:
         raise SaltusError("--size, --crop, --channels and --recursive are for images, and there is no column of them; leave them out")
-    parts = _table(splits, label, condition) if column is None else _images(splits, column, label, preparation, place)
+    parts = _table(splits, label, condition, preparation) if column is None else _images(splits, column, label, preparation, place)
     unused = [] if column is None else [in_one_line(name) for name in features if name not in (column, label)]
     if unused:
         notes += (f"the column{'s' * (len(unused) > 1)} {', '.join(unused)} {'are' if len(unused) > 1 else 'is'} not used",)
@@ -149,10 +149,11 @@ def _rows(split: Any, part: str, column: str, label: str | None) -> Iterator[tup
         yield f"{part} {index}", file, None if number is None or number < 0 else number  # -1 is none
 
 
-def _table(splits: Mapping[str, Any], label: str | None, condition: str | None) -> Parts:
+def _table(splits: Mapping[str, Any], label: str | None, condition: str | None, preparation: Preparation) -> Parts:
     whole = {part: split.with_format("arrow")[:] for part, split in splits.items()}
     tables = [whole[part].drop_columns([label] * (label is not None)) if part in whole else None for part in PARTS]
-    found = table_parts(tables, [f"the split {part}" for part in PARTS], condition if label is None else None)
+    what = [f"the split {part}" for part in PARTS]
+    found = table_parts(tables, what, condition if label is None else None, declared=preparation.kinds)
     if label is None:
         return found
     numbers = [whole[part].column(label).to_numpy() if part in whole else None for part in PARTS]

@@ -4,19 +4,27 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from saltus.data.cells import TEXT
+from saltus.data.category_columns import CodeColumn, OrdinalColumn
+from saltus.data.columns import Column as ColumnKind
+from saltus.data.columns import MissingColumn
 from saltus.data.dataset import DataSet
+from saltus.data.declared import Declared
+from saltus.data.determined_columns import DeterminedColumn
+from saltus.data.dtypes import TEXT, as_arrow, family_of
+from saltus.data.encoding import Encoding
 from saltus.data.layout import Array
 from saltus.data.parts import PARTS, Parts
 from saltus.data.preparation import AS_GIVEN, Preparation
 from saltus.data.sources import made, read_parts
 from saltus.data.split import item_bytes
+from saltus.data.table import Columns
 from saltus.errors import SaltusError
 
 __all__ = ["Column", "Inspection", "inspect"]
@@ -28,8 +36,18 @@ _DIGEST = 16  # bytes: items of equal digests are equal
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: its name and type, how many cells are missing and how many values differ, and of numbers the least, the mean
-    and the greatest."""
+    """One column of a table.
+
+    Attributes:
+        name, dtype: as the file has them.
+        missing: how many cells are missing.
+        different: how many values there are.
+        least, mean, greatest: of numbers; of dates as counts of their unit.
+        kind: as what it is learned, such as "counted"; "" where the data would be refused.
+        holds: its range or its categories, in words.
+        why: what makes it of this kind.
+        said: what --columns has to say for this kind: see `saltus.data.declared`.
+    """
 
     name: str
     dtype: str
@@ -38,6 +56,10 @@ class Column:
     least: float | None = None
     mean: float | None = None
     greatest: float | None = None
+    kind: str = ""
+    holds: str = ""
+    why: str = ""
+    said: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -53,7 +75,8 @@ class Inspection:
         copies: items that are equal to one before them.
         shared: copies of training items in other parts that the data bring along.
         classes: the number of items of each class, by its name.
-        columns: of a table.
+        columns: of a table, those that are learned.
+        left_out: why others are not, by their names.
         becomes: what a training learns, in words; "" where it would refuse.
         refused: why it would refuse; "" where it would not.
         notes: what a user should know, one sentence each.
@@ -70,6 +93,7 @@ class Inspection:
     shared: int
     classes: dict[str, int]
     columns: tuple[Column, ...]
+    left_out: dict[str, str]
     becomes: str
     refused: str
     notes: tuple[str, ...]
@@ -102,7 +126,8 @@ def inspect(place: str | Path, condition: str | None = None, preparation: Prepar
         copies=copies,
         shared=shared,
         classes=_classes(parts),
-        columns=_columns(parts) if parts.train.ndim == 2 else (),
+        columns=_columns(parts, None if data is None else data.encoding, preparation.kinds) if parts.train.ndim == 2 else (),
+        left_out=dict(parts.left_out),
         becomes="" if data is None else data.encoding.summary(),
         refused=refused,
         notes=parts.notes if data is None else data.notes,
@@ -149,15 +174,48 @@ def _classes(parts: Parts) -> dict[str, int]:
     return {parts.classes[k] if parts.classes else str(k): counts[k] for k in sorted(counts)}
 
 
-def _columns(parts: Parts) -> tuple[Column, ...]:
+def _columns(parts: Parts, encoding: Encoding | None, said: Mapping[str, Declared]) -> tuple[Column, ...]:
     d = parts.train.shape[1]
     names = parts.columns or tuple(map(str, range(d)))
     dtypes = parts.dtypes or (parts.train.dtype.name,) * d
+    kinds = encoding.columns if isinstance(encoding, Columns) else [None] * d
     found = []
-    for k, (name, dtype) in enumerate(zip(names, dtypes, strict=True)):
+    for k, (name, dtype, kind) in enumerate(zip(names, dtypes, kinds, strict=True)):
         cells = np.concatenate([part[:, k] for part in parts.given])
         there = cells[~np.isnan(cells)] if cells.dtype.kind == "f" else cells
         counts = len(cells) - len(there), len(np.unique(there))
         figures = (there.min().item(), float(there.mean(dtype=np.float64)), there.max().item()) if dtype != TEXT else ()
-        found.append(Column(name, dtype, *counts, *figures))
+        column = Column(name, dtype, *counts, *figures)
+        if kind is not None:
+            plain = own_kind = kind.column if isinstance(kind, MissingColumn) else kind
+            while isinstance(own_kind, MissingColumn | DeterminedColumn):
+                own_kind = own_kind.column
+            holds = _held(plain, there, dtype)
+            declared = said.get(name)
+            why = plain.why if declared is None or own_kind is not plain else "as it was said"
+            own = _said(own_kind, dtype) if declared is None else declared.plain
+            column = replace(column, kind=plain.kind, holds=holds, why=why, said=own)
+        found.append(column)
     return tuple(found)
+
+
+def _held(column: ColumnKind, cells: Array, dtype: str) -> str:
+    """Its values in words, dates as dates."""
+    if dtype == "bool":
+        return "false or true"
+    if family_of(dtype) in ("numbers", "text"):
+        return column.describe()
+    first, last = as_arrow(np.array([cells.min(), cells.max()]), dtype).to_pylist()
+    return f"{first} to {last}"
+
+
+def _said(column: ColumnKind, dtype: str) -> dict[str, Any]:
+    """What says that a column is what it was found to be."""
+    if isinstance(column, OrdinalColumn):
+        return {"kind": "ordinal", "order": [column.categories[place] for place in column.order]}
+    if isinstance(column, CodeColumn):
+        order = column.codes[column.order].tolist()
+        return {"kind": "ordinal", "order": order} if column.ordinal else {"kind": "category"}
+    if family_of(dtype) == "numbers":
+        return {"kind": "boolean" if dtype == "bool" else "integer" if "int" in dtype else "number"}
+    return {"kind": "category" if dtype == TEXT else "date"}

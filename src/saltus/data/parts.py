@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from saltus.data.checks import checked
+from saltus.data.declared import Declared
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 
@@ -25,8 +26,10 @@ class Parts:
 
     Attributes:
         columns: the names of a table's columns.
-        dtypes: the types that they have in its file, see `saltus.data.cells`.
+        dtypes: the types that they have in its file, see `saltus.data.dtypes`.
         categories: of each of them, those that its cells are places of.
+        declared: what is said of each of them; None for nothing.
+        left_out: the names of other columns, and why they are not learned.
         labels: the classes of the items, int64 (N,), divided as they are.
         classes: the names of the classes 0, 1, ..., if they have names.
         label: the name of a table's column of labels.
@@ -40,6 +43,8 @@ class Parts:
     columns: tuple[str, ...] = ()
     dtypes: tuple[str, ...] = ()
     categories: tuple[tuple[str, ...], ...] = ()
+    declared: tuple[Declared | None, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
     labels: Parts | None = None
     classes: tuple[str, ...] = ()
     label: str = ""

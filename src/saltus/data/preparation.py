@@ -5,10 +5,12 @@ A run keeps it, so that its data are read in the same way again.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
+from saltus.data.declared import Declared, declarations
 from saltus.errors import SaltusError
 
 __all__ = ["AS_GIVEN", "Preparation"]
@@ -27,6 +29,7 @@ class Preparation:
         channels: 1 for grey, 3 for colours, 4 for colours and alpha, of 8 bits each, that every image gets.
         recursive: whether a folder that has images of its own gives those in the folders inside too, all without classes.
         array: the array of an .npz file, or the column of a data set, that holds the items.
+        columns: what is said of the columns of a table, a mapping or a file: see `saltus.data.declared`.
 
     Raises:
         SaltusError: if one of them is none of these.
@@ -37,9 +40,11 @@ class Preparation:
     channels: int | None = None
     recursive: bool = False
     array: str | None = None
+    columns: Mapping[str, Any] | str | os.PathLike[str] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "size", _size(self.size))
+        object.__setattr__(self, "columns", declarations(self.columns))
         if self.channels is not None and (self.channels not in _CHANNELS or isinstance(self.channels, bool)):
             raise SaltusError(
                 f"{self.channels!r} channels were asked for; expected 1 for grey, 3 for colours or 4 with alpha: give one of them"
@@ -70,7 +75,14 @@ class Preparation:
     @property
     def changed(self) -> dict[str, Any]:
         """What is not as it is by default, for JSON."""
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items() if value}
+        said = {field.name: getattr(self, field.name) for field in fields(self)}
+        said["columns"] = {name: kind.plain for name, kind in self.kinds.items()}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in said.items() if value}
+
+    @property
+    def kinds(self) -> dict[str, Declared]:
+        """What is said of columns, by their names."""
+        return declarations(self.columns)
 
     @property
     def of_images(self) -> bool:

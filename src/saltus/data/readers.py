@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from saltus.data.arrays import read_arrays
+from saltus.data.declaring import arrays_declared
 from saltus.data.folders import read_folder
 from saltus.data.hub import HUB, is_saved, read_hub
 from saltus.data.images import EXTENSIONS
@@ -32,6 +33,7 @@ from saltus.data.shards import read_shards, shards_at
 from saltus.data.table_files import TABLES, table_ending
 from saltus.data.tables import read_table
 from saltus.errors import SaltusError
+from saltus.terminal import in_one_line
 
 __all__ = ["naming", "read_place"]
 
@@ -71,15 +73,28 @@ def _refuse(wrong: bool, words: str) -> None:
         raise SaltusError(f"{words}; leave it out")
 
 
+def _refuse_tables(folder: Path) -> None:
+    """A folder of tables, such as other programs write in pieces."""
+    if table_ending(folder):
+        raise SaltusError("this is a folder where a file was expected; join the tables in it into one file, and give that")
+    found = sorted(place.name for place in folder.iterdir() if table_ending(place))
+    if found and not any(place.is_dir() or place.suffix.lower() in EXTENSIONS for place in folder.iterdir()):
+        raise SaltusError(f"this is a folder of tables, such as {in_one_line(found[0])}; join them into one file, and give that")
+
+
 def _read(path: Path, condition: str | None, preparation: Preparation) -> Parts:
     if is_saved(path):
         return read_hub(path, preparation, condition)
+    no_table = "--columns is for the columns of a table, and these are images"
     if shards := shards_at(path):
         _refuse(preparation.array is not None, "--array names an array of a file, and these are images")
         _refuse(preparation.recursive, "--recursive is for folders of images, and these are shards")
+        _refuse(bool(preparation.kinds), no_table)
         return read_shards(shards, preparation)
     if os.path.isdir(path):  # of os.path: pathlib raises where a path cannot be
         _refuse(preparation.array is not None, "--array names an array of a file, and this is a folder")
+        _refuse(bool(preparation.kinds), no_table)
+        _refuse_tables(path)
         return read_folder(path, preparation)
     if not os.path.exists(path):
         raise SaltusError(
@@ -93,10 +108,10 @@ def _read(path: Path, condition: str | None, preparation: Preparation) -> Parts:
     _refuse(preparation.of_images, "--size, --crop, --channels and --recursive are for images in a folder, and this is none")
     if table_ending(path):
         _refuse(preparation.array is not None, "--array names an array of an .npz file, and this is none")
-        return read_table(path, condition)
+        return read_table(path, condition, declared=preparation.kinds)
     if path.suffix.lower() not in _ARRAYS:
         raise SaltusError(
             f"files of the type {path.suffix or 'none'} are not read; expected one of {', '.join((*_ARRAYS, *TABLES))}, or a folder of "
             "images: convert it"
         )
-    return read_arrays(path, condition, preparation.array)
+    return arrays_declared(read_arrays(path, condition, preparation.array), preparation.kinds)

@@ -56,7 +56,9 @@ def encoding_for(parts: Parts, train: Array) -> Encoding:
     """
     layout, shape, dtype = Layout.of(train.shape), train.shape[1:], train.dtype
     if not layout.is_image:
-        return columns_of(parts.given, train, parts.columns, {j: names for j, names in enumerate(parts.categories) if names})
+        categories = {j: names for j, names in enumerate(parts.categories) if names}
+        declared = {j: said for j, said in enumerate(parts.declared) if said is not None}
+        return columns_of(parts.given, train, parts.columns, categories, declared)
     if dtype == np.bool_:
         return Binned(layout, shape, 0, 1, dtype.name)
     most = _MOST_LEVELS // 2 if dtype == np.uint8 else _MOST_LEVELS

@@ -5,13 +5,16 @@ How files are read is told in `saltus.data.readers`, and how values are encoded 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from torch import Tensor
 
 from saltus.data.bins import Binned
+from saltus.data.column_cells import Expected
 from saltus.data.dataset import DataSet
 from saltus.data.encoding import Encoding
 from saltus.data.hub import HUB
@@ -57,6 +60,7 @@ def load(
     condition: str | None = None,
     encoding: Encoding | None = None,
     preparation: Preparation = AS_GIVEN,
+    columns: Mapping[str, Any] | str | Path | None = None,
 ) -> DataSet:
     """The data set of a file, a folder of images, or an array of raw items, by the rules above.
 
@@ -67,12 +71,14 @@ def load(
         condition: "labels" or "attributes" to condition a model on them.
         encoding: of a file's or folder's values, in place of the one that the rules give.
         preparation: how the items of a file or folder are preprocessed.
+        columns: what the columns of a table are, in place of what is detected: a mapping, or a file of TOML (`saltus.data.declared`).
 
     Raises:
         SaltusError: if there is nothing there that can be used; the sentence names the file.
     """
+    preparation = preparation if columns is None else replace(preparation, columns=columns)
     if isinstance(place, np.ndarray | Tensor):
-        return DataSet.from_arrays(place, condition=condition)
+        return DataSet.from_arrays(place, condition=condition, columns=preparation.kinds)
     if place in _BUILT_IN:
         return _BUILT_IN[place](condition)
     return made(read_place(place, condition, preparation), place, condition, encoding=encoding, preparation=preparation)
@@ -118,14 +124,14 @@ def made(
         return DataSet.from_parts(parts, condition, name=name, source=str(whole), encoding=encoding, preparation=preparation)
 
 
-def read_items(path: str | Path, *, preparation: Preparation = AS_GIVEN, columns: Mapping[str, Sequence[str]] | None = None) -> Array:
+def read_items(path: str | Path, *, preparation: Preparation = AS_GIVEN, columns: Mapping[str, Expected] | None = None) -> Array:
     """The raw items (N, ...) of a file or a folder of images, such as samples: of a file in parts the first.
 
     Args:
         path: of the file or folder.
         preparation: how the items of a file or folder are preprocessed.
-        columns: of a table, by their names, in the order that they are wanted in, with the categories that each may have; all in their
-            own order unless given.
+        columns: of a table, by their names, in the order that they are wanted in, and what each has to be; all in their own order unless
+            given.
 
     Raises:
         SaltusError: as `load`, though any number of items and any values will do.
@@ -133,5 +139,5 @@ def read_items(path: str | Path, *, preparation: Preparation = AS_GIVEN, columns
     place = Path(path).expanduser()
     if place.is_file() and table_ending(place):
         with naming(place):
-            return read_table(place, wanted=columns or {}).train
+            return read_table(place, wanted=columns or {}, declared=preparation.kinds).train
     return read_place(place, None, preparation).train

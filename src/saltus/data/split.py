@@ -67,7 +67,8 @@ def places(parts: Parts) -> Places:
     if not (validation or test):
         return Places(~nowhere, nowhere, nowhere)
     if len(raw) < FEWEST:
-        raise SaltusError(f"{len(raw)} items are too few to split; expected at least {FEWEST}: give more, or give all three parts")
+        few = f"{len(raw)} items are" if len(raw) > 1 else "one item is"
+        raise SaltusError(f"{few} too few to split; expected at least {FEWEST}: give more, or give all three parts")
     drawn_test, drawn_validation, copies = _draws(raw)
     for_test = drawn_test if test else nowhere
     for_validation = drawn_validation & ~for_test if validation else nowhere

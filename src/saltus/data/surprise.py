@@ -1,4 +1,4 @@
-"""What columns that follow from others cost where they do not: nats beside y, which does not hold them, and words for users."""
+"""What cells cost that y does not hold: of columns that follow from others, and those that a column has no number for; nats, and words."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ def surprise_of(encoding: Encoding, drawn: Drawn, names: Sequence[str]) -> tuple
         drawn: the items of the parts.
         names: of a table's columns, if they have names.
     """
-    if not (isinstance(encoding, Columns) and encoding.determined):
+    if not isinstance(encoding, Columns) or encoding.tells_all:
         return None, ()
     names = [in_one_line(name) for name in names] or _numbered(len(encoding.columns))
     said = [f"{names[j]} is determined {column.said(names)}" for j, column in encoding.determined.items()]
-    notes = [f"what others determine is not modelled but written from them: {listed(said, _SHOWN)}"]
+    notes = [f"what others determine is not modelled but written from them: {listed(said, _SHOWN)}"] * bool(said)
     found = []
     for part, (raw, rows) in zip(PARTS, drawn.rows, strict=True):
         if part == PARTS[0] and not drawn.held:
@@ -53,7 +53,9 @@ def surprise_of(encoding: Encoding, drawn: Drawn, names: Sequence[str]) -> tuple
         off = np.concatenate([encoding.disagreeing(np.asarray(raw[piece])) for piece in pieces])
         if words := disagreement(off, names, rows):
             notes.append(f"of the {part} items {words}")
-    return Surprise(*found[-2:]), tuple(notes)
+    validation, test = found[-2:]
+    told = bool(encoding.determined) or bool(validation.any()) or bool(test.any())
+    return Surprise(validation, test) if told else None, tuple(notes)
 
 
 def disagreement(off: Array, names: Sequence[str], rows: Array | None = None) -> str:

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from saltus.data.columns import CategoryColumn, Column, MissingColumn
+from saltus.data.beyond import BEYOND
+from saltus.data.category_columns import CategoryColumn
+from saltus.data.columns import Column, MissingColumn
 from saltus.data.determined_columns import DeterminedColumn
+from saltus.data.dtypes import as_arrow, family_of
 from saltus.data.encoding import OnNumbers, check_kind
 from saltus.data.layout import Array, Layout
 from saltus.data.values import as_integers
 from saltus.errors import SaltusError
 from saltus.likelihoods import ColumnsHead, GaussianHead, Numbers
+from saltus.terminal import in_one_line
 
 __all__ = ["Columns"]
 
@@ -29,11 +35,16 @@ class Columns(OnNumbers):
         columns: their kinds, (d,).
         dtype: of raw values, integers, floats or "bool".
 
+    Attributes:
+        names, dtypes: of the columns, for messages, where they are known; they are not part of the encoding.
+
     Raises:
         SaltusError: if there are no columns, or the type is another, or columns follow from each other in a circle.
     """
 
     _kinds = "biuf"
+    names: Sequence[str] = ()
+    dtypes: Sequence[str] = ()
 
     def __init__(self, columns: Sequence[Column], dtype: str) -> None:
         super().__init__(Layout.VECTOR, (len(columns),), dtype)
@@ -45,6 +56,8 @@ class Columns(OnNumbers):
         self._event_shape = (len(numbers),)
         self._first = np.cumsum([len(column.axes) for column in columns])[:-1]  # of each column but the first
         self._numbers = Numbers(numbers)
+        hides = [column.hides if number is column.axes[-1] else "none" for column in columns for number in column.axes]
+        self._hides = torch.tensor([[kind == which for kind in hides] for which in ("ends", "all")])
         counted = any(number.counted for number in numbers)
         self._head = ColumnsHead(GaussianHead(1.0), numbers) if counted else GaussianHead(_FLOOR)
 
@@ -152,17 +165,35 @@ class Columns(OnNumbers):
             cells[:, j] = follower.written(cells[:, list(follower.sources)])
 
     def log_jacobian(self, y: Tensor) -> Tensor:
-        return self._numbers.log_jacobian(y.double()).sum(1)
+        nats = self._numbers.log_jacobian(y.double()).sum(1)
+        return nats + self._kept(y.double()) if self._hides.any() else nats
+
+    def _kept(self, y: Tensor) -> Tensor:
+        """-ln of what values keep of the masses that they share with cells that have no number of their own, (B,)."""
+        x, on = self._numbers.inverse(y), self._numbers.columns(y.device)
+        ends, every = self._hides.to(y.device)
+        kept = (every | (ends & ((x == on.low) | (x == on.high)))) & ~x.isnan()
+        nats: Tensor = -math.log1p(-BEYOND) * kept.sum(1)
+        return nats
 
     def surprise(self, raw: Array) -> Array:
-        """As of every encoding: of the columns that follow from others, which y does not hold."""
+        """As of every encoding: of cells that a column has no number for, and of columns that follow from others, which y does not hold."""
         found: Array = self.surprise_by_column(raw).sum(1)
         return found
 
     def surprise_by_column(self, raw: Array) -> Array:
-        """-ln p of the cells of each column that follows from others, given those that it follows from, of rows (N, d): nats (N, d), 0 for
-        columns that are modelled."""
-        return self._by_column(raw, lambda column, cells, sources: column.surprise(cells, sources))
+        """That of each cell of rows (N, d), nats (N, d): what it has more than the value that it becomes; and of columns that follow from
+        others -ln p of the cell, given those that it follows from."""
+        found = self._by_column(raw, lambda column, cells, sources: column.surprise(cells, sources))
+        for j, column in enumerate(self.columns):
+            if column.hides != "none":
+                found[:, j] = column.beyond(raw[:, j])
+        return found
+
+    @property
+    def tells_all(self) -> bool:
+        """Whether y tells all of any row, so that none has a surprise."""
+        return not self._determined and all(column.hides == "none" for column in self.columns)
 
     def disagreeing(self, raw: Array) -> Array:
         """Which cells of rows (N, d) are others than came with the same sources in training, (N, d) bool.  They are not in y."""
@@ -178,14 +209,22 @@ class Columns(OnNumbers):
             self._check_column(j, raw[:, j], np.arange(len(raw)))
 
     def _check_column(self, j: int, cells: Array, rows: Array) -> None:
-        column = self.columns[j]
-        strange = column.strange(cells)
+        strange = self.columns[j].strange(cells)
         if strange.any():
             first = int(strange.argmax())
-            raise SaltusError(
-                f"column {j} holds {cells[first]:g} in row {rows[first]} where {column.describe()} was expected; "
-                "give values of the same kind"
-            )
+            raise SaltusError(f"{self._named(j)} holds {self._told(j, cells[first], rows[first])}; give values of the same kind")
+
+    def _named(self, j: int) -> str:
+        return f"the column {in_one_line(self.names[j]) or j}" if len(self.names) == len(self.columns) else f"column {j}"
+
+    def _told(self, j: int, cell: Any, row: int) -> str:
+        """What is strange about a cell."""
+        if np.isnan(cell):
+            return f"a missing cell in row {row} where none was missing in the data"
+        dtype = self.dtypes[j] if len(self.dtypes) == len(self.columns) else ""
+        if family_of(dtype) not in ("numbers", "text"):
+            return f"{as_arrow(np.array([cell]), dtype)[0]} in row {row} where {family_of(dtype)} in the steps of the data were expected"
+        return f"{cell:g} in row {row} where {in_one_line(self.columns[j].describe())} was expected"
 
     def _forward(self, items: Array) -> Array:
         numbers = np.concatenate([column.numbers(items[:, j]) for j, column in enumerate(self.columns)], axis=1)

@@ -6,27 +6,26 @@ import contextlib
 import csv
 import gzip
 import io
-import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any, NamedTuple
 
 import numpy as np
 
-from saltus.data.cells import as_arrow
 from saltus.data.checks import reason
+from saltus.data.csv_files import read_csv
+from saltus.data.detect import check_width
+from saltus.data.dtypes import as_arrow
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.extras import needs
 
-__all__ = ["PARQUET", "TABLES", "Style", "TableKind", "read_file", "read_texts", "table_ending", "table_writer", "written"]
+__all__ = ["PARQUET", "TABLES", "TableKind", "read_file", "table_ending", "table_writer", "written"]
 
 PARQUET = ".parquet"
 """The ending of files that say the types of their columns."""
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", PARQUET)
-_LOOKED_AT = 2**16  # bytes at the beginning, by which separators are told
-_DECIMAL_COMMA = re.compile(r'(?:^|[;\t"])-?\d+,\d+(?:$|[;\t"])', re.MULTILINE)
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
 
 
 def table_ending(name: str | Path) -> str:
@@ -34,20 +33,12 @@ def table_ending(name: str | Path) -> str:
     return next((ending for ending in TABLES if str(name).lower().endswith(ending)), "")
 
 
-class Style(NamedTuple):
-    """How a file in CSV is written."""
-
-    separator: str
-    decimal: str
-    named: bool
-
-
-def read_file(path: Path, text: Collection[str] = ()) -> tuple[Any, tuple[str, ...]]:
+def read_file(path: Path, types: Mapping[str, str] = MappingProxyType({})) -> tuple[Any, tuple[str, ...]]:
     """The pyarrow.Table of a file, whose columns have no names where the file gives none; and a sentence about how it was read.
 
     Args:
         path: of the file.
-        text: names of columns that are read as text where a file says nothing of types, whatever they look like.
+        types: of columns by their names, for files that say nothing of types: see `saltus.data.dtypes`.
 
     Raises:
         SaltusError: if pyarrow is not there, or the file is no table.
@@ -55,104 +46,14 @@ def read_file(path: Path, text: Collection[str] = ()) -> tuple[Any, tuple[str, .
     if table_ending(path) == PARQUET:
         parquet = needs("pyarrow.parquet", extra="tables")
         try:
+            check_width(len(parquet.read_schema(path).names))
             return parquet.read_table(path, partitioning=None), ()
+        except SaltusError:
+            raise
         except Exception as error:  # pyarrow has several
             raise SaltusError(f"this cannot be read as Parquet ({reason(error)}); write it again") from error
-    arrow, module = needs("pyarrow", extra="tables"), needs("pyarrow.csv", extra="tables")
-    style = _style_of(path)
-    options = module.ConvertOptions(
-        decimal_point=style.decimal,
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=False,
-        column_types={name: arrow.string() for name in text},
-    )
-    table = _parsed(path, style, options)
-    return table if style.named else table.rename_columns([""] * table.num_columns), _notes(style, path)
-
-
-def read_texts(path: Path) -> tuple[Any, Style]:
-    """The pyarrow.Table of the texts of a file in CSV, as they are written, null where there is nothing; and how it is written.
-
-    Raises:
-        SaltusError: as `read_file`.
-    """
-    arrow, module = needs("pyarrow", extra="tables"), needs("pyarrow.csv", extra="tables")
-    style = _style_of(path)
-    width = len(_header(path, style.separator))
-    options = module.ConvertOptions(null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False)
-    names = _header(path, style.separator) if style.named else [f"f{j}" for j in range(width)]  # as pyarrow calls them
-    options.column_types = {name: arrow.string() for name in names}
-    return _parsed(path, style, options), style
-
-
-def _header(path: Path, separator: str) -> list[str]:
-    """The fields of the first line."""
-    return next(csv.reader(io.StringIO(_beginning(path)[0]), delimiter=separator))
-
-
-def _style_of(path: Path) -> Style:
-    header, beginning = _beginning(path)
-    tabs = table_ending(path).startswith(".tsv")
-    separator = "\t" if tabs else max(",;\t", key=header.count) if any(map(header.count, ",;\t")) else ","
-    decimal = "," if separator != "," and _DECIMAL_COMMA.search(beginning) else "."
-    named = not all(_is_number(name.replace(decimal, ".")) for name in _header(path, separator))
-    return Style(separator, decimal, named)
-
-
-def _beginning(path: Path) -> tuple[str, str]:
-    """The first line that is not empty, and that with those after it."""
-    try:
-        with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
-            raw = file.read(_LOOKED_AT)
-    except (OSError, EOFError) as error:
-        raise SaltusError(f"this cannot be read as CSV ({reason(error)}); write it again") from error
-    if raw.startswith(_UTF16):
-        raise SaltusError("this is text in UTF-16 where UTF-8 was expected; save it as CSV in UTF-8")
-    lines = raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").splitlines()
-    if not lines:
-        raise SaltusError("this is empty; expected a row of names and rows of values: write it again")
-    try:
-        return lines[0].decode(), raw.decode(errors="replace")
-    except UnicodeDecodeError as error:
-        raise SaltusError("the names of the columns are not in UTF-8; save the file as CSV in UTF-8") from error
-
-
-def _parsed(path: Path, style: Style, options: Any) -> Any:
-    """By pyarrow."""
-    module = needs("pyarrow.csv", extra="tables")
-
-    def parsed(threads: bool) -> Any:
-        read = module.ReadOptions(use_threads=threads, autogenerate_column_names=not style.named)
-        return module.read_csv(path, read, module.ParseOptions(delimiter=style.separator, newlines_in_values=True), options)
-
-    try:
-        return parsed(threads=True)
-    except Exception:
-        try:
-            return parsed(threads=False)  # which tells the row
-        except Exception as error:
-            why = reason(error).removeprefix("CSV parse error: ")
-            raise SaltusError(f"this cannot be read as CSV ({why:.120}); expected as many fields in every row: repair it") from error
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
-
-
-def _notes(style: Style, path: Path) -> tuple[str, ...]:
-    """What was found out and is not as in most files."""
-    (separator, decimal, named), tabs = style, table_ending(path).startswith(".tsv")
-    found = [
-        *["its columns are separated by semicolons"] * (separator == ";"),
-        *["its columns are separated by tabs"] * (separator == "\t" and not tabs),
-        *["its decimals are written with commas"] * (decimal == ","),
-        *["its first row holds numbers, so that its columns have no names"] * (not named),
-    ]
-    return (", ".join(found),) if found else ()
+    needs("pyarrow.csv", extra="tables")
+    return read_csv(path, types, tabs=table_ending(path).startswith(".tsv"))
 
 
 class TableKind(NamedTuple):

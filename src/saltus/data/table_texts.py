@@ -6,12 +6,14 @@ written as the file writes that value elsewhere.  Parquet files say the types of
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
-from saltus.data.table_files import PARQUET, Style, read_file, read_texts, table_ending, written
+from saltus.data.csv_files import Style, read_texts
+from saltus.data.table_files import PARQUET, read_file, table_ending, written
 from saltus.errors import SaltusError
 from saltus.extras import needs
 
@@ -39,12 +41,12 @@ class TableFile:
     style: Style | None = None
 
     @classmethod
-    def read(cls, path: Path, text: Collection[str] = ()) -> TableFile:
+    def read(cls, path: Path, types: Mapping[str, str] = MappingProxyType({})) -> TableFile:
         """A file.
 
         Args:
             path: of the file.
-            text: names of columns that are read as text where a file says nothing of types.
+            types: of columns by their names, for files that say nothing of types: see `saltus.data.dtypes`.
 
         Raises:
             SaltusError: if it is not there, or is no table; the sentence names the file.
@@ -54,8 +56,8 @@ class TableFile:
             found = "is not read" if path.exists() else "is not there"
             raise SaltusError(f"{path} {found}; expected a table in a file of the kind .csv, .tsv or .parquet: give one")
         try:
-            table, notes = read_file(path, text)
-            texts, style = (None, None) if ending == PARQUET else read_texts(path)
+            table, notes = read_file(path, types)
+            texts, style = (None, None) if ending == PARQUET else read_texts(path, tabs=ending.startswith(".tsv"))
         except SaltusError as error:
             raise SaltusError(f"{path}: {error}") from error
         if not any(table.column_names):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
 
 from saltus.data.layout import Array
 
-__all__ = ["EXACT", "NONE", "KnownCells", "as_integers", "nearest"]
+__all__ = ["EXACT", "NONE", "KnownCells", "as_integers", "between_steps", "nearest", "steps_within"]
 
 EXACT = 2**53
 """The integers up to here are those that float64 holds exactly."""
@@ -16,6 +17,25 @@ NONE = -1
 """The place of a cell that is none of those that are known."""
 _PRECISION, _APART, _WHOLE = 1e-6, 0.05, 0.25
 """Which cells are a value: what float32 moves it by, and more, but less than so much of the way to the next value or whole number."""
+_OFF = 0.05  # of a step: what rounding moves a value by, and more
+_OFF_WHOLE = 1e-6  # the same of whole numbers, which were not rounded
+
+
+def between_steps(values: Array, low: float, step: float) -> Array:
+    """Which values lie between those that are steps apart from the first, beyond rounding."""
+    plain = values.astype(np.float64)
+    places = (plain - low) / step
+    found: Array = np.abs(places - np.rint(places)) > np.where(plain == np.rint(plain), _OFF_WHOLE, _OFF)
+    return found
+
+
+def steps_within(low: float, high: float, start: float, step: float, end: float) -> tuple[float, float] | None:
+    """The first and the last of the values start, start + step, ..., end from `low` to `high`, as near as rounding tells."""
+    if low > end + step * _OFF or high < start - step * _OFF:
+        return None
+    first = start + step * max(0, math.ceil((low - start) / step - _OFF)) if low > start else start
+    last = start + step * math.floor((min(high, end) - start) / step + _OFF)
+    return (first, last) if first <= last + step * _OFF else None
 
 
 def nearest(values: Array, items: Array) -> Array:

@@ -62,7 +62,7 @@ class Estimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
             SaltusError: for a time, a number of updates or a random state that there is not.
         """
         given: Any = self.random_state
-        if given is not None and not (isinstance(given, Integral) and 0 <= int(given) < _MOST_SEEDS):
+        if given is not None and not (type(given) is not bool and isinstance(given, Integral) and 0 <= int(given) < _MOST_SEEDS):
             raise SaltusError(f"random_state was given as {given!r:.60}; expected a whole number from 0 to {_MOST_SEEDS - 1:,}, or None")
         self._first = int(np.random.default_rng().integers(_MOST_SEEDS)) if given is None else int(given)
         length = {"time": self.time} if self.updates is None else {"updates": self.updates}
@@ -86,7 +86,7 @@ class Estimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
 def check_number(n: Any, what: str) -> None:
     """Raise SaltusError for what is no number of things that can be drawn."""
-    if not isinstance(n, Integral) or n < 1:
+    if type(n) is bool or not isinstance(n, Integral) or n < 1:
         raise SaltusError(f"{what} was given as {n!r:.60}; expected a whole number from 1 up")
 
 

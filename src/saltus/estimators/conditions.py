@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from saltus.data import Columns, DeterminedColumn
-from saltus.data.cells import TEXT, as_arrow, cells_of
+from saltus.data import TEXT, Columns, DeterminedColumn, Expected, as_arrow, type_of
+from saltus.data.cells import cells_of
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.extras import needs
@@ -26,6 +26,7 @@ _SHOWN, _LETTERS = 10, 50  # categories that a message names, letters of a value
 _KINDS = {
     "bool": "True or False",
     "date32": "a date such as 2024-01-31",
+    "timestamp, zoned": "a time with its zone such as 2024-01-31 12:00:00+01:00",
     "timestamp": "a time such as 2024-01-31 12:00:00",
     "time32": "a time of day such as 12:00:00",
     "time64": "a time of day such as 12:00:00",
@@ -209,12 +210,12 @@ class _Reader:
             if self.dtype == TEXT:
                 return float(self.categories.index(str(value)))
             if "[" in self.dtype:
-                made = made.cast(arrow.type_for_alias(self.dtype))
-                return float(cells_of([arrow.chunked_array([made])], self.name, any_values=True).parts[0][0])
+                made = arrow.chunked_array([made.cast(type_of(self.dtype))])
+                return float(cells_of([made], self.name, expected=Expected(self.dtype)).parts[0][0])
             with np.errstate(over="ignore"):
                 return float(np.dtype(self.dtype).type(float(value))) if kind.startswith("float") else float(value)
         except (arrow.ArrowException, TypeError, ValueError, OverflowError) as error:
-            held = self._holds() if self.dtype == TEXT else _KINDS.get(kind, "a number")
+            held = self._holds() if self.dtype == TEXT else _KINDS.get(f"{kind}, zoned" if "tz=" in self.dtype else kind, "a number")
             raise SaltusError(f"{self.name} = {_shown(value)} was asked for, and it holds {held}; give such a value") from error
 
 

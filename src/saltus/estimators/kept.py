@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import base64
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from saltus.data import Encoding, TableKind
+from saltus.data import Encoding, Preparation, TableKind, declarations
 from saltus.errors import SaltusError
 from saltus.estimators.anomaly import Ordinary
-from saltus.estimators.frames import Frame
+from saltus.estimators.frame import Frame
 from saltus.estimators.model import Model
 from saltus.estimators.rows import TrainedTable
+from saltus.extras import needs
 from saltus.files import AGAIN, read_json, to_json, write_atomically
 from saltus.pretrained import run_folder
 from saltus.training import load_config, table_of
+from saltus.training.folder import source_of
 from saltus.words import in_brief
 
 __all__ = ["Kept", "kind_of", "read_table", "write_kept"]
@@ -39,9 +43,16 @@ class Kept:
 
 def write_kept(folder: Path, trained: TrainedTable, frame: Frame, params: dict[str, Any]) -> None:
     """Write all that `read_table` needs besides the model."""
-    told = {"library": frame.library, "names": [*map(str, frame.names)], "dtypes": [*map(str, frame.dtypes)]}
-    kept = {"columns": trained.columns, "dtypes": trained.dtypes, "constants": trained.constants, "frame": told, "params": params}
-    write_atomically(folder / _FILE, to_json(kept | {"ordinary": trained.ordinary.to_json()}))
+    said = {name: kind.plain for name, kind in trained.declared.items()} or None  # a file of them may go
+    kept = {
+        "columns": trained.columns,
+        "dtypes": trained.dtypes,
+        "constants": _written(trained.constants),
+        "frame": frame.plain,
+        "params": params | {"columns": said},
+        "ordinary": trained.ordinary.to_json(),
+    }
+    write_atomically(folder / _FILE, to_json(kept))
 
 
 def read_table(place: str | Path) -> Kept:
@@ -76,16 +87,15 @@ def _saved(folder: Path, model: Model) -> Kept:
     file = folder / _FILE
     kept = read_json(file)
     try:
-        told = kept["frame"]
-        library = "pyarrow" if told["library"] == "polars" else str(told["library"])
-        frame = Frame(library, tuple(told["names"]), tuple(told["dtypes"]))
-        ordinary, constants = Ordinary.from_json(kept["ordinary"]), dict(kept["constants"])
+        frame = Frame.of_plain(kept["frame"])
+        ordinary, constants = Ordinary.from_json(kept["ordinary"]), _read(kept["constants"])
         columns, dtypes, params = tuple(kept["columns"]), tuple(kept["dtypes"]), dict(kept["params"])
         if not isinstance(params.get("random_state"), int | None):
             raise ValueError("the random state is no whole number")
     except (KeyError, TypeError, ValueError) as error:
         raise SaltusError(f"{file} is damaged ({in_brief(error)}); {AGAIN}") from error
-    return Kept(TrainedTable(model, columns, dtypes, constants, ordinary), frame, params)
+    said = declarations(params.get("columns"))
+    return Kept(TrainedTable(model, columns, dtypes, constants, said, ordinary), frame, params)
 
 
 def _trained(folder: Path, model: Model) -> Kept:
@@ -97,5 +107,25 @@ def _trained(folder: Path, model: Model) -> Kept:
     names = tuple(kind.names) or tuple(f"column {j}" for j in range(len(kind.dtypes)))
     config = load_config(folder)
     params = {"updates": config.updates} if config.time is None else {"time": config.time}
-    trained = TrainedTable(model, names, tuple(kind.dtypes), folder=folder)
-    return Kept(trained, Frame("pyarrow", names, tuple(kind.dtypes)), params | {"random_state": config.seed})
+    said = Preparation.of(source_of(folder).get("preparation", {})).kinds
+    trained = TrainedTable(model, names, tuple(kind.dtypes), declared=said, folder=folder)
+    return Kept(trained, Frame("pyarrow", names, tuple(kind.dtypes)), params | {"random_state": config.seed, "columns": said or None})
+
+
+def _written(constants: Mapping[str, Any]) -> str:
+    """As text: a table of one row, as pyarrow sends it, in base64."""
+    arrow = needs("pyarrow", extra="tables")
+    row = arrow.Table.from_arrays([arrow.array([value.as_py()], value.type) for value in constants.values()], names=list(constants))
+    sink = arrow.BufferOutputStream()
+    with arrow.ipc.new_stream(sink, row.schema) as writer:
+        writer.write_table(row)
+    return base64.b64encode(sink.getvalue()).decode()
+
+
+def _read(text: str) -> dict[str, Any]:
+    """The inverse of `_written`; a ValueError for anything else."""
+    arrow = needs("pyarrow", extra="tables")
+    row = arrow.ipc.open_stream(base64.b64decode(text, validate=True)).read_all()
+    if row.num_columns and row.num_rows != 1:
+        raise ValueError(f"constants of {row.num_rows} rows")
+    return {name: row.column(name)[0] for name in row.column_names}

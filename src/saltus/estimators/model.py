@@ -99,7 +99,12 @@ class Model:
             seed: the same one gives the same items; unless given, torch's generator gives a new one.
             sampling: what the last step returns, eta, temperature, guidance; what was found best in training unless given.
             batch: how many items at a time.
+
+        Raises:
+            SaltusError: if n is no whole number from 1 up.
         """
+        if not isinstance(n, int | np.integer) or isinstance(n, bool) or n < 1:
+            raise SaltusError(f"n is {n!r:.40} where a whole number from 1 up was expected; give how many items are wanted")
         chain = self._on(calls)
         seed = int(torch.randint(_MOST_SEEDS, ())) if seed is None else seed
         return self.encoding.decode(chain.sample(n, seed=seed, condition=condition, sampling=sampling, batch=batch))

@@ -12,10 +12,9 @@ import numpy as np
 import torch
 
 from saltus.chain import complete, completes, like
-from saltus.data import DTYPES, TEXT, Columns, MissingColumn, as_arrow, cells_in
+from saltus.data import TEXT, Columns, Declared, Expected, MissingColumn, as_arrow, cells_in, is_dtype, table_parts, with_durations
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
-from saltus.estimators.aligned import aligned, without_unknown
 from saltus.estimators.anomaly import Ordinary, costs_of, kept_ordinary
 from saltus.estimators.conditions import Asked, asked
 from saltus.estimators.model import Model
@@ -34,8 +33,9 @@ class TrainedTable:
 
     Attributes:
         model: whose encoding is `Columns`, and whose chain takes parts of rows.
-        columns, dtypes: the names of the columns, and the types that they have in their file, see `saltus.data.cells`.
-        constants: other columns that had one value in all rows, by name.
+        columns, dtypes: the names of the columns, and the types that they have in their file, see `saltus.data.dtypes`.
+        constants: the values of other columns that had but one in all rows, pyarrow's, by name.
+        declared: what a user said of columns, by name.
         known: what ordinary rows cost, unless it is read from the run, or measured on its data.
         folder: of the run.
 
@@ -47,6 +47,7 @@ class TrainedTable:
     columns: Sequence[str]
     dtypes: Sequence[str]
     constants: Mapping[str, Any] = field(default_factory=dict)
+    declared: Mapping[str, Declared] = field(default_factory=dict)
     known: Ordinary | None = None
     folder: Path | None = None
 
@@ -66,10 +67,11 @@ class TrainedTable:
             )
         if not self._fits(encoding):
             raise SaltusError("the columns are of another model than the chain; copy all files again from one training, or train again")
+        encoding.names, encoding.dtypes = self.columns, self.dtypes  # which messages name
 
     def _fits(self, encoding: Columns) -> bool:
         d = len(encoding.columns)
-        if not d == len(self.columns) == len(self.dtypes) or not {*self.dtypes} <= DTYPES:
+        if not d == len(self.columns) == len(self.dtypes) or not all(map(is_dtype, self.dtypes)):
             return False
         texts = [(dtype == TEXT) == bool(own) for dtype, own in zip(self.dtypes, encoding.categories, strict=True)]
         return all(texts) and (self.known is None or self.known.costs.shape[1] == d)
@@ -81,9 +83,9 @@ class TrainedTable:
         return self.model.encoding
 
     @property
-    def wanted(self) -> dict[str, tuple[str, ...]]:
-        """The categories that each column may have, by its name."""
-        return dict(zip(self.columns, self.encoding.categories, strict=True))
+    def wanted(self) -> dict[str, Expected]:
+        """What each column has to be, by its name."""
+        return dict(zip(self.columns, map(Expected, self.dtypes, self.encoding.categories), strict=True))
 
     @cached_property
     def ordinary(self) -> Ordinary:
@@ -106,26 +108,20 @@ class TrainedTable:
             ) from error
         return Ordinary.of(self.model.chain, data)
 
-    def aligned(self, table: Any) -> Any:
-        """A table with its columns in the types that were learned.
-
-        Raises:
-            SaltusError: if one holds another kind of values.
-        """
-        return aligned(table, self.columns, self.dtypes)
-
     def rows(self, table: Any) -> Array:
         """The cells of whole rows (n, d), as the encoding takes them.
 
         Raises:
             SaltusError: if a column is not there, or holds what it never did.
         """
-        found = cells_in(self.aligned(table), self.wanted)
+        found: Array = table_parts(
+            [with_durations(table, self.wanted), None, None], ["the table", "", ""], wanted=self.wanted, declared=self.declared
+        ).train
         for name, cells, column in zip(self.columns, found.T, self.encoding.columns, strict=True):
             if np.isnan(cells).any() and not isinstance(column, MissingColumn):
                 row = int(np.isnan(cells).argmax())
                 raise SaltusError(
-                    f"the column {in_one_line(name)} has no value in row {row}, and no cell of it was missing in the rows that were "
+                    f"the column {in_one_line(name)} holds a missing cell in row {row}, and none of it was missing in the rows that were "
                     "learned; fill it first, by impute"
                 )
         return found
@@ -150,11 +146,7 @@ class TrainedTable:
         Raises:
             SaltusError: if a column is not there, or holds another kind of values.
         """
-        known, found = without_unknown(self.aligned(table), self.wanted)
-        cells = cells_in(known, self.wanted)
-        for j, column in enumerate(self.encoding.columns):
-            found[:, j] |= column.strange(cells[:, j])
-        return found
+        return self._as_they_are(table)[1]
 
     def strangeness(self, table: Any, seed: int = 0) -> tuple[Array, Array]:
         """How strange each row and each of its cells is, (n,) and (n, d): -ln of the share of ordinary ones that are at least as strange.
@@ -165,12 +157,24 @@ class TrainedTable:
         Raises:
             SaltusError: if a column is not there, or holds another kind of values.
         """
-        known, unknown = without_unknown(self.aligned(table), self.wanted)
-        cells = cells_in(known, self.wanted)
-        y, told, strange = self.encoding.tolerant(cells)
+        cells, unseen = self._as_they_are(table)
+        y, told, _ = self.encoding.tolerant(cells)
         costs = costs_of(self.model.chain, self.encoding, y, told, seed=seed) + self.encoding.surprise_by_column(cells)
-        costs = np.where(strange | unknown, np.inf, costs)
-        return self.ordinary.score(costs), np.where(np.isinf(costs), np.inf, self.ordinary.by_column(costs))
+        costs = np.where(unseen, np.inf, costs)
+        return self.ordinary.score(costs), np.where(unseen, np.inf, self.ordinary.by_column(costs))
+
+    def _as_they_are(self, table: Any) -> tuple[Array, Array]:
+        """Cells (n, d) of rows whatever they hold, texts that never came as missing ones, and which are such as never came, (n, d) bool."""
+        cells = self._cells(table, others=True)
+        unseen = np.stack([column.strange(own) for column, own in zip(self.encoding.columns, cells.T, strict=True)], axis=1)
+        for j, (name, expected) in enumerate(self.wanted.items()):
+            if expected.categories:
+                unseen[:, j] |= np.isnan(cells[:, j]) & table.column(name).is_valid().to_numpy()
+        return cells, unseen
+
+    def _cells(self, table: Any, *, others: bool = False) -> Array:
+        """Cells (n, d) float64 of rows that may be whole or not, see `saltus.data.cells_in`."""
+        return cells_in(with_durations(table, self.wanted), self.wanted, self.declared, others=others)
 
     def asked(self, condition: Mapping[str, Any]) -> Asked:
         """What a condition asks of rows, see `TableModel.sample`.
@@ -200,7 +204,7 @@ class TrainedTable:
         """Cells (n, d) as columns of pyarrow by their names, those of one value beside them."""
         arrow = needs("pyarrow", extra="tables")
         columns = [as_arrow(*column) for column in zip(cells.T, self.dtypes, self.encoding.categories, strict=True)]
-        others = {name: arrow.array([value] * len(cells)) for name, value in self.constants.items()}
+        others = {name: arrow.repeat(value, len(cells)) for name, value in self.constants.items()}
         return dict(zip(self.columns, columns, strict=True)) | others
 
     def filled(self, table: Any, draws: int, seed: int) -> list[Any]:
@@ -214,7 +218,7 @@ class TrainedTable:
         Raises:
             SaltusError: as `rows`.
         """
-        cells = cells_in(self.aligned(table), self.wanted)
+        cells = self._cells(table)
         y, known = self.encoding.partial(cells)
         holes = np.flatnonzero(np.isnan(cells).any(1))
         drawn = np.empty((len(holes), draws, cells.shape[1]))
@@ -230,7 +234,7 @@ class TrainedTable:
         new[holes] = np.where(np.isnan(cells[holes]), drawn, np.nan)
         columns = zip(self.columns, new.T, self.dtypes, self.encoding.categories, strict=True)
         found = {name: as_arrow(column, dtype, own) for name, column, dtype, own in columns}
-        found |= {name: arrow.array([value] * n) for name, value in self.constants.items() if name in table.column_names}
+        found |= {name: arrow.repeat(value, n) for name, value in self.constants.items() if name in table.column_names}
         for name, values in found.items():
             if table.column(name).null_count:
                 table = table.set_column(table.column_names.index(name), name, _joined(table.column(name), values))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,18 +11,18 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 
-from saltus.data import AS_GIVEN, DataSet, table_parts
+from saltus.data import DataSet, Declared, Preparation, declarations, table_parts
 from saltus.data.layout import Array
 from saltus.data.parts import Parts
 from saltus.data.split import places
 from saltus.errors import SaltusError
 from saltus.estimators.anomaly import Ordinary
 from saltus.estimators.base import Estimator, check_enough, check_number
-from saltus.estimators.frames import Frame, to_arrow
+from saltus.estimators.frame import Frame
+from saltus.estimators.frames import to_arrow
 from saltus.estimators.kept import read_table, write_kept
 from saltus.estimators.model import Model
 from saltus.estimators.rows import TrainedTable
-from saltus.extras import needs
 from saltus.terminal import tell
 
 __all__ = ["TableModel"]
@@ -40,6 +41,8 @@ class TableModel(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ig
         updates: of a fit, in place of a time: fits of one random_state are then equal on one machine.
         random_state: of all random numbers; of `sample` and `impute` the first of their seeds.
         verbose: whether a fit tells how far it is, on stderr.
+        columns: what columns are, in place of what is detected: a mapping such as {"grade": "category"}, or a file of TOML; see
+            `saltus.data.declared`.
 
     Attributes:
         model_: the trained `Model`, whose `chain` and `encoding` it is made of.
@@ -55,9 +58,16 @@ class TableModel(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ig
     """
 
     def __init__(
-        self, *, time: str | float = "60s", updates: int | None = None, random_state: int | None = None, verbose: bool = False
+        self,
+        *,
+        time: str | float = "60s",
+        updates: int | None = None,
+        random_state: int | None = None,
+        verbose: bool = False,
+        columns: Mapping[str, Any] | str | os.PathLike[str] | None = None,
     ) -> None:
         super().__init__(time=time, updates=updates, random_state=random_state, verbose=verbose)
+        self.columns = columns
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Learn from rows of a table: a pandas, polars or pyarrow one, or an array (N, d) of numbers, or of objects.
@@ -67,19 +77,23 @@ class TableModel(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ig
             y: not looked at.
 
         Raises:
-            SaltusError: if it is no table, has too few rows, or no column that can be learned.
+            SaltusError: if it is no table, has too few rows, or no column that can be learned; and for y, which is a column like others.
         """
-        config = self._config()
-        table, frame = to_arrow(X)
-        check_enough(table.num_rows)
-        parts = _divided(table_parts([table, None, None], ["the table", "", ""]))
-        data = DataSet.from_parts(parts, name="the table", preparation=AS_GIVEN)
+        config, said = self._config(), declarations(self.columns)
+        table, frame = to_arrow(X, _skipped(said))
+        if table.num_columns:
+            check_enough(table.num_rows)
+        parts = table_parts([table, None, None], ["the table", "", ""], declared=said)
+        constants = {name: table.column(name)[0] for name, why in parts.left_out if why in ("constant", "empty")}
+        if not frame.named and (lost := [entry for entry in parts.left_out if entry[0] not in constants]):
+            raise SaltusError(
+                f"{lost[0][0]} of the array cannot be learned, as it is {lost[0][1]}; take it out, or give a table with names"
+            )
+        data = DataSet.from_parts(_divided(parts), name="the table", preparation=Preparation(columns=said))
         for note in data.notes if self.verbose else ():
             tell(note)
         model = Model.train(data, config, quiet=not self.verbose)
-        others = (name for name in table.column_names if name not in parts.columns)
-        constants = {name: values[0].as_py() for name in others if len(values := table.column(name).unique()) == 1}
-        trained = TrainedTable(model, parts.columns, parts.dtypes, constants, Ordinary.of(model.chain, data))
+        trained = TrainedTable(model, parts.columns, parts.dtypes, constants, said, Ordinary.of(model.chain, data))
         return self._is(trained, frame, data.notes)
 
     def _is(self, trained: TrainedTable, frame: Frame, notes: tuple[str, ...]) -> Self:
@@ -110,9 +124,8 @@ class TableModel(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ig
         else:
             cells = trained.drawn(trained.asked(condition), 0, n, seed)
         whole = trained.table(cells)
-        order = [k for k, name in enumerate(frame.names) if str(name) in whole]
-        table = needs("pyarrow", extra="tables").table({str(frame.names[k]): whole[str(frame.names[k])] for k in order})
-        return frame.of(table, order)
+        kept = [k for k, key in enumerate(frame.keys) if key in whole]
+        return frame.of([whole[frame.keys[k]] for k in kept], kept)
 
     def impute(self, X: Any, n_draws: int | None = None) -> Any:
         """The rows with their missing cells drawn, given all that is there; what is there stays as it is.
@@ -193,18 +206,24 @@ class TableModel(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ig
         return made._is(kept.trained, kept.frame, ())
 
     def _read(self, X: Any) -> tuple[Any, Frame]:
-        table, frame = to_arrow(X)
+        table, frame = to_arrow(X, _skipped(self._trained.declared))
         if not frame.named and len(frame.names) != self.n_features_in_:
             raise SaltusError(
                 f"X has {len(frame.names)} features, but TableModel is expecting {self.n_features_in_} features as input; give rows with "
                 "the columns that were learned"
             )
+        self._frame.check_periods(frame)
         return table, frame
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         return tags
+
+
+def _skipped(said: Mapping[str, Declared]) -> list[str]:
+    """The columns that are not looked at."""
+    return [name for name, kind in said.items() if kind.kind == "skip"]
 
 
 def _divided(parts: Parts) -> Parts:

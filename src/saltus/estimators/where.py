@@ -10,7 +10,7 @@ import datetime
 from collections.abc import Sequence
 from typing import Any
 
-from saltus.data import TEXT
+from saltus.data import TEXT, type_of
 from saltus.errors import SaltusError
 from saltus.estimators.rows import TrainedTable
 from saltus.extras import needs
@@ -81,7 +81,7 @@ def _number(text: str, dtype: str) -> Any:
         except ValueError:
             return None
     arrow = needs("pyarrow", extra="tables")
-    kind = arrow.type_for_alias(dtype)
+    kind = type_of(dtype)
     plain: Any = text
     try:
         if arrow.types.is_duration(kind):

@@ -15,7 +15,7 @@ from types import NoneType
 from typing import Any
 
 from saltus.chain import Chain
-from saltus.data import DTYPES, TEXT, Columns, DataSet, Encoding, Preparation, TableKind, load, table_ending
+from saltus.data import TEXT, Columns, DataSet, Encoding, Preparation, TableKind, is_dtype, load, table_ending
 from saltus.errors import SaltusError
 from saltus.files import check_regular, parse_json, read_json, to_json
 from saltus.levels import Levels
@@ -126,7 +126,11 @@ def table_of(folder: str | Path, encoding: Encoding) -> TableKind | None:
     names, dtypes = source.get("columns") or [], source.get("dtypes") or []
     whole = [*encoding.shape] == [len(dtypes)] and len(names) in (0, len(dtypes)) and {*map(type, [*names, *dtypes])} <= {str}
     categories = encoding.categories if isinstance(encoding, Columns) else ((),) * len(dtypes)
-    if not whole or not {*dtypes} <= DTYPES or any((dtype == TEXT) != bool(own) for dtype, own in zip(dtypes, categories, strict=True)):
+    if (
+        not whole
+        or not all(map(is_dtype, dtypes))
+        or any((dtype == TEXT) != bool(own) for dtype, own in zip(dtypes, categories, strict=True))
+    ):
         raise SaltusError(f"{Path(folder) / SOURCE} is damaged; train again, or take the file from a copy of the run")
     return TableKind(ending, names, dtypes, categories, source.get("label") or "label")
 

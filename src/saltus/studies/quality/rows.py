@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from saltus.chain import Chain
-from saltus.data import TEXT, DataSet, TableKind, table_ending
+from saltus.data import TEXT, DataSet, Expected, TableKind, table_ending
 from saltus.data.layout import Array
 from saltus.data.parts import PARTS, Parts
 from saltus.data.readers import naming
@@ -216,7 +216,8 @@ def _given(table: Path, condition: str | None, kind: TableKind) -> Parts:
     if not table.is_file() or not table_ending(table):
         why = "is no CSV or Parquet file" if table.exists() else "is not there"
         raise SaltusError(f"{table} {why}; give the table that the run was trained on, or another one with the same columns")
-    wanted = {name: kind.categories[j] if kind.categories else () for j, name in enumerate(kind.names)}
+    expected = map(Expected, kind.dtypes, kind.categories or [()] * len(kind.dtypes))
+    wanted = dict(zip(kind.names, expected, strict=True)) if kind.names else {}
     with naming(table):
         parts = read_table(table, condition, wanted)
     if not kind.names and (len(parts.dtypes) != len(kind.dtypes) or parts.categories != tuple(map(tuple, kind.categories))):
