@@ -16,7 +16,7 @@ import numpy as np
 
 from saltus.data.beyond import hidden
 from saltus.data.layout import Array
-from saltus.data.values import between_steps, nearest, steps_within
+from saltus.data.values import between_steps, nearest, steps_within, written
 from saltus.errors import SaltusError
 from saltus.likelihoods import Number
 from saltus.registry import Configurable
@@ -87,10 +87,11 @@ class NumberColumn(Column):
     Args:
         number: which they are, and their axis.
         digits: decimal places that they are rounded to; None for all.
+        came: those that there are, increasing, as their type rounds them.
     """
 
-    def __init__(self, number: Number, digits: int | None = None) -> None:
-        self.number, self.digits, self.axes = number, digits, (number,)
+    def __init__(self, number: Number, digits: int | None = None, came: Sequence[float] = ()) -> None:
+        self.number, self.digits, self.came, self.axes = number, digits, np.asarray(came, dtype=np.float64), (number,)
 
     @property
     def kind(self) -> str:
@@ -120,7 +121,7 @@ class NumberColumn(Column):
         return (first, last) if first <= last else None
 
     def cells(self, numbers: Array) -> Array:
-        return numbers[:, 0] if self.digits is None else np.round(numbers[:, 0], self.digits)
+        return written(numbers[:, 0], self.digits, self.came)
 
     def strange(self, cells: Array) -> Array:
         found = super().strange(cells)
@@ -136,7 +137,7 @@ class StepColumn(Column):
         low: the first.
         step: from one to the next.
         number: 0, 1, ..., and their axis.
-        digits: decimal places that they are rounded to; None for all.
+        digits, came: as of a `NumberColumn`.
 
     Raises:
         ValueError: if the step is not positive, or numbers are not 0, 1, ...
@@ -144,8 +145,9 @@ class StepColumn(Column):
 
     hides: Hides = "ends"
 
-    def __init__(self, low: float, step: float, number: Number, digits: int | None = None) -> None:
+    def __init__(self, low: float, step: float, number: Number, digits: int | None = None, came: Sequence[float] = ()) -> None:
         self.low, self.step, self.number, self.digits, self.axes = low, step, number, digits, (number,)
+        self.came = np.asarray(came, dtype=np.float64)
         if not step > 0 or (number.low, number.step) != (0, 1):
             raise ValueError(f"a step of {step:g} and numbers from {number.low:g} on; expected a positive step, and 0, 1, ...")
 
@@ -169,10 +171,7 @@ class StepColumn(Column):
         return None if found is None else (round((found[0] - self.low) / self.step), round((found[1] - self.low) / self.step))
 
     def cells(self, numbers: Array) -> Array:
-        found: Array = self.low + self.step * numbers[:, 0]
-        if self.digits is not None:
-            found = np.round(found, self.digits)
-        return found
+        return written(self.low + self.step * numbers[:, 0], self.digits, self.came)
 
     def strange(self, cells: Array) -> Array:
         found = super().strange(cells)

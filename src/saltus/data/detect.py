@@ -158,12 +158,12 @@ def _column(everything: Array, train: Array, said: Declared) -> Column:
     places = (high - low) / step + 1 if step else math.inf
     if said.step is None and len(values) <= _MOST_LISTED and rare and places > 2 * len(values):
         return ListedColumn(values.tolist(), shared(len(values), nearest(values, train)))
-    number = _number(low, high, step, train)
+    number, came = _number(low, high, step, train), values.tolist() if step and digits is None and len(values) <= _MOST_PLACED else []
     if 1 < places <= _MOST_PLACED:
         found = np.rint((train - low) / step).astype(np.int64)
         if gain_of_shares(number, round(places), found) >= _GAIN:
-            return StepColumn(low, step, shared(round(places), found, smooth=True), digits)
-    return NumberColumn(number, digits)
+            return StepColumn(low, step, shared(round(places), found, smooth=True), digits, came)
+    return NumberColumn(number, digits, came)
 
 
 def _digits_of(step: float, low: float) -> int | None:

@@ -38,6 +38,17 @@ def steps_within(low: float, high: float, start: float, step: float, end: float)
     return (first, last) if first <= last + step * _OFF else None
 
 
+def written(values: Array, digits: int | None, came: Array) -> Array:
+    """Values as a file has them: rounded to decimal places, or where there are none the nearest that came, if that is the same but for
+    rounding."""
+    if digits is not None:
+        return np.round(values, digits)
+    if not len(came):
+        return values
+    near = came[nearest(came, values)]
+    return np.where(np.isclose(near, values, rtol=_PRECISION, atol=_PRECISION), near, values)
+
+
 def nearest(values: Array, items: Array) -> Array:
     """The place of the nearest of increasing values (k,), for each item."""
     found: Array = np.searchsorted((values[1:] + values[:-1]) / 2, items)
