@@ -47,7 +47,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         np.savez(folder / "table.npz", train=table(500, 0), validation=table(130, 1), test=table(140, 2))
         np.savez(folder / "pictures.npz", train=pictures(500, 0), validation=pictures(130, 1), test=pictures(140, 2))
         np.savez(folder / "named.npz", **named())
-        train(load("table.npz"), Config(updates=20, batch=16), "run", quiet=True)
+        train(load("table.npz"), Config(kernel="vae", updates=20, batch=16), "run", quiet=True)
         yield folder
 
 
@@ -291,7 +291,7 @@ def test_samples_in_the_order_of_their_classes_get_the_figures_of_shuffled_ones(
 
 def test_what_few_items_allow_is_measured_and_the_rest_is_named(home: Path) -> None:
     np.savez(home / "few.npz", train=table(400, 0), validation=table(40, 1), test=table(48, 2))
-    train(load(home / "few.npz"), Config(updates=3, batch=16), home / "few-run", quiet=True)
+    train(load(home / "few.npz"), Config(kernel="vae", updates=3, batch=16), home / "few-run", quiet=True)
     done = evaluate(str(home / "few-run"), "--json")
     result = json.loads(done.stdout)
     assert result["likelihood"]["items"] == 48

@@ -73,7 +73,9 @@ class Ordinary:
     def of(cls, chain: Chain, data: DataSet) -> Ordinary:
         """That of a table's validation rows."""
         assert isinstance(data.encoding, Columns)
-        return cls(costs_of(chain, data.encoding, data.validation[:_KEPT]))
+        y = data.validation[:_KEPT]
+        cells = np.asarray(data.encoding.decode(y), dtype=np.float64)
+        return cls(costs_of(chain, data.encoding, y) + data.encoding.surprise_by_column(cells))
 
 
 def costs_of(chain: Chain, encoding: Columns, y: Tensor, known: Tensor | None = None, *, seed: int = 0) -> Array:

@@ -251,7 +251,12 @@ def _joined(column: Any, values: Any) -> Any:
     arrow, compute = needs("pyarrow", extra="tables"), needs("pyarrow.compute", extra="tables")
     own = column.type
     if arrow.types.is_dictionary(own):
-        return compute.coalesce(column.cast(own.value_type), values.cast(own.value_type)).dictionary_encode()
+        whole = compute.coalesce(column.cast(own.value_type), values.cast(own.value_type))
+        words = column.unify_dictionaries().chunk(0).dictionary
+        places = compute.index_in(whole, words).combine_chunks()
+        if places.null_count > whole.null_count:  # a word that the column has not
+            return whole.dictionary_encode()
+        return arrow.chunked_array([arrow.DictionaryArray.from_arrays(places.cast(own.index_type), words, ordered=own.ordered)])
     for kind in (own, values.type):
         try:
             return compute.coalesce(column.cast(kind), arrow.chunked_array([values.cast(kind)]))
