@@ -10,6 +10,7 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
+from sklearn.base import clone
 
 from saltus import SaltusError, TableModel
 from tests.helpers.checks import assert_one_sentence
@@ -141,3 +142,39 @@ def test_columns_that_follow_from_others_do_so_in_every_row() -> None:
     assert 0 < changed.sum() < 50
     assert (cost[changed] > np.log(300)).all()
     np.testing.assert_allclose(cost[~changed], 0, atol=1e-9)
+
+
+def test_what_is_said_of_columns_is_kept_by_clones_and_files(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    grades = pd.DataFrame({"grade": rng.choice(["lo", "mid", "hi"], 90), "code": rng.integers(0, 4, 90), "x": rng.normal(size=90)})
+    said = {"grade": {"kind": "ordinal", "order": ["lo", "mid", "hi"]}, "code": "category"}
+    made = clone(TableModel(updates=2, random_state=0, columns=said)).fit(grades)
+    assert made.get_params()["columns"] == said
+    rows = made.sample(20, condition={"grade": ("mid", None), "code": 2})
+    assert set(rows["grade"]) <= {"mid", "hi"}
+    assert set(rows["code"]) == {2}
+    made.save(tmp_path / "m")
+    again = TableModel.load(tmp_path / "m")
+    assert again.get_params()["columns"] == {**said, "code": {"kind": "category"}}
+    np.testing.assert_array_equal(again.score_samples(grades), made.score_samples(grades))
+    odd = grades.assign(code=7).head(1)  # costs what nothing else does
+    assert np.isinf(made._trained.costs(pa.Table.from_pandas(odd, preserve_index=False))[0, 1])
+    with pytest.raises(SaltusError, match="a range was given, and it holds categories"):
+        made.sample(1, condition={"code": (0, 2)})
+
+
+def test_imputed_tables_keep_what_was_there_and_how(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    index = pd.MultiIndex.from_tuples([("a", "x"), ("a", "y"), ("b", "x")])
+    given = pd.DataFrame({0: rng.normal(size=90), 1: pd.PeriodIndex(["2024-01", "2024-03"] * 45, freq="M"), 2: rng.choice(["u", "v"], 90)})
+    given.columns = index
+    given.loc[3:5, ("a", "y")] = pd.NaT
+    given.loc[4:6, ("b", "x")] = None
+    given.index = given.index + 7
+    full = TableModel(updates=2, random_state=0).fit(given).impute(given)
+    assert full.index.equals(given.index)
+    assert full.columns.equals(index)
+    assert (full.dtypes == given.dtypes).all()
+    assert not full.isna().any(axis=None)
+    there = given.notna()
+    assert full.where(there).equals(given.where(there))
