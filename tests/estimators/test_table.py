@@ -163,7 +163,7 @@ def test_what_is_said_of_columns_is_kept_by_clones_and_files(tmp_path: Path) -> 
         made.sample(1, condition={"code": (0, 2)})
 
 
-def test_imputed_tables_keep_what_was_there_and_how(tmp_path: Path) -> None:
+def test_imputed_tables_keep_what_was_there_and_how() -> None:
     rng = np.random.default_rng(0)
     index = pd.MultiIndex.from_tuples([("a", "x"), ("a", "y"), ("b", "x")])
     given = pd.DataFrame({0: rng.normal(size=90), 1: pd.PeriodIndex(["2024-01", "2024-03"] * 45, freq="M"), 2: rng.choice(["u", "v"], 90)})
