@@ -100,7 +100,7 @@ def test_what_never_came_is_stranger_than_all(shop: Path, tmp_path: Path) -> Non
     [
         ("--data rows.csv --out scores.txt", "scores.txt was given for the scores; expected a file of the kind .csv, .tsv or .parquet"),
         ("--data rows.csv --out rows.csv", "rows.csv is already there; give another name with --out"),
-        ("--data holes.csv", "holes.csv: the column price holds a missing cell in row 1, and none of it was missing"),
+        ("--data holes.csv", "holes.csv: the column price holds a missing cell in row 0, and none of it was missing"),
         ("--data odd.csv", 'odd.csv: the column cut holds "Superb" in row 0'),
     ],
 )

@@ -158,3 +158,11 @@ def test_codes_and_categories_lie_as_they_are_said_to() -> None:
     text = columns_of([places], places, categories={0: ("w", "z", "x", "y")}, declared={0: Declared("ordinal", order=("w", "z", "x", "y"))})
     assert isinstance(text.columns[0], OrdinalColumn)
     assert text.columns[0].order == [0, 1, 2, 3]
+
+
+def test_a_range_that_is_given_stays_where_others_follow_from_the_column() -> None:
+    codes = np.random.default_rng(7).permutation(1000)[RNG.integers(0, 150, N)]
+    rows = np.column_stack([codes, (codes * 7919) % 1009])
+    wide = columns_of([rows], rows, declared={0: Declared("integer", step=1.0, low=-10.0, high=2000.0), 1: Declared("integer")}).columns
+    assert [column.kind for column in wide].count("determined") == 1
+    assert wide[0].kind == "determined" or wide[0].describe() == "-10 to 2000 in steps of 1"

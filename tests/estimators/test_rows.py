@@ -114,14 +114,14 @@ def test_units_of_times_and_kinds_of_numbers_are_those_that_were_learned() -> No
     data = pd.DataFrame({"sold": days, "size": rng.integers(0, 5, n)})
     model = TableModel(updates=1, random_state=0).fit(data)
     nats = model.score_samples(data)
-    for kind in (pa.timestamp("s"), pa.timestamp("ns"), pa.date32(), pa.timestamp("ms", tz="UTC")):
+    for kind in (pa.timestamp("s"), pa.timestamp("ns"), pa.date32()):
         other = pa.table({"sold": pa.array(days).cast(kind), "size": pa.array(data["size"], pa.float32())})
         np.testing.assert_array_equal(model.score_samples(other), nats)
         holes = other.set_column(0, "sold", pa.array([None, *other.column("sold").to_pylist()[1:]], kind))
         filled = model.impute(holes)
         assert filled.schema.types == other.schema.types
         assert filled.column("sold").null_count == 0
-    for wrong, words in (("x", "holds string where int64 was expected"), (None, "no value in row 0")):
+    for wrong, words in (("x", 'holds "x" in row 0 where numbers were expected'), (None, "holds a missing cell in row 0")):
         with pytest.raises(SaltusError) as caught:
             model.score_samples(pa.table({"sold": pa.array(days), "size": pa.array([wrong] * n)}))
         assert_one_sentence(caught.value, words)

@@ -40,12 +40,8 @@ def impute(run: Path, data: Path, out: Path, draws: int, seed: int, as_json: boo
     from saltus.files import atomically
 
     trained = trained_table(run)
+    files = _files(out, data, draws)
     given = read_rows(data, trained)
-    stem, ending = out.name[: -len(given.ending)], out.name[-len(given.ending) :]
-    if ending.lower() != given.ending or not stem:
-        raise SaltusError(f"{out} was given for the rows of {data}; expected a file of the same kind: give a name in {given.ending}")
-    files = [out] if draws == 1 else [out.with_name(f"{stem}-{k}{ending}") for k in range(1, draws + 1)]
-    check_new(files)
     with naming(data):
         tables = trained.filled(given.table, draws, seed)
     out.parent.mkdir(parents=True, exist_ok=True)
@@ -61,3 +57,21 @@ def impute(run: Path, data: Path, out: Path, draws: int, seed: int, as_json: boo
     where = " to ".join(dict.fromkeys((str(files[0]), str(files[-1]))))
     words = f"{filled:,} missing cells in {given.table.num_rows:,} rows are filled: {where}"
     say(as_json, {**told, "files": [str(file) for file in files]}, words)
+
+
+def _files(out: Path, data: Path, draws: int) -> list[Path]:
+    """The files that are written; of data of a kind that is not read none.
+
+    Raises:
+        SaltusError: if they are of another kind than the data, or one is there.
+    """
+    from saltus.data import table_ending
+
+    if not (kind := table_ending(data)):
+        return []  # reading them tells
+    stem, ending = out.name[: -len(kind)], out.name[-len(kind) :]
+    if ending.lower() != kind or not stem:
+        raise SaltusError(f"{out} was given for the rows of {data}; expected a file of the same kind: give a name in {kind}")
+    files = [out] if draws == 1 else [out.with_name(f"{stem}-{k}{ending}") for k in range(1, draws + 1)]
+    check_new(files)
+    return files

@@ -90,6 +90,8 @@ def _style_of(path: Path, *, tabs: bool) -> tuple[Style, str, list[str], str]:
     names = next(csv.reader(io.StringIO(header), delimiter=separator))
     check_width(len(names))
     named = not all(_is_number(name.replace(decimal, ".")) for name in names)
+    if named and len(beginning) < _LOOKED_AT and not beginning.removeprefix("\ufeff").strip()[len(header.strip()) :]:
+        raise SaltusError("there are no rows, only the names of columns; expected a row for each item: write it again")
     return Style(separator, decimal, named), usual, names, beginning
 
 
@@ -111,8 +113,6 @@ def _beginning(path: Path) -> tuple[str, str]:
     lines = raw.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n").splitlines()
     if not lines:
         raise SaltusError("this is empty; expected a row of names and rows of values: write it again")
-    if not b"".join(lines[1:]).strip() and len(raw) < _LOOKED_AT:
-        raise SaltusError("there are no rows, only the names of columns; expected a row for each item: write it again")
     try:
         return lines[0].decode(), raw.decode(errors="replace")
     except UnicodeDecodeError as error:

@@ -99,7 +99,8 @@ def columns_of(
         except (ValueError, OverflowError) as error:
             name = names[j] if names else j
             raise SaltusError(f"the values of column {name} are too huge for a standard deviation; drop or rescale what is huge") from error
-    return Columns(with_determined(columns, parts, train), train.dtype.name)
+    fixed = [j for j, said in declared.items() if (said.step, said.low, said.high) != (None, None, None)]
+    return Columns(with_determined(columns, parts, train, fixed), train.dtype.name)
 
 
 def _orders(

@@ -19,7 +19,7 @@ another axis (`saltus.data.determined_axes`).
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
@@ -39,13 +39,16 @@ CHANCE = 1e-6
 _GUESSED = 0.1  # share of fresh rows that may be guessed wrong
 
 
-def with_determined(columns: Sequence[Column], parts: Sequence[Array], train: Array, *, chance: float = CHANCE) -> list[Column]:
+def with_determined(
+    columns: Sequence[Column], parts: Sequence[Array], train: Array, fixed: Collection[int] = (), *, chance: float = CHANCE
+) -> list[Column]:
     """Columns of a table, in their order, those replaced that follow from others.
 
     Args:
         columns: their kinds, (d,).
         parts: all rows, (n, d) each: they tell which values there are.
         train: the rows to train on, (n, d), by which columns are judged.
+        fixed: columns whose steps and range are given, and stay.
         chance: of a table without columns that follow from others to have one found.
     """
     table = CodedRows(columns, train)
@@ -66,7 +69,7 @@ def with_determined(columns: Sequence[Column], parts: Sequence[Array], train: Ar
         found[target] = _paired(target, pair, table, parts)
     ill_guessed = {root for target, root in roots.items() if root not in pairs and _guessed(table, root, target) < 1 - _GUESSED}
     ill_guessed |= {j for pair in pairs.values() if pair.guessed < 1 - _GUESSED for j in pair.sources}
-    for j in ill_guessed - sums.keys():
+    for j in ill_guessed - sums.keys() - set(fixed):
         found[j] = listed(columns[j], [part[:, j] for part in parts], train[:, j])
     return with_orders(found, train) if roots or pairs or sums else found
 

@@ -120,7 +120,7 @@ class Frame:
             for k, column in columns.items():
                 given = given.set_column(k, given.column_names[k], column)
             return given
-        own = {k: before.column(k).type == column.type or _is_dictionary(before.column(k).type) for k, column in columns.items()}
+        own = {k: _is_own(before.column(k).type, column.type) for k, column in columns.items()}
         if self.library == "polars":
             library = sys.modules["polars"]  # which is there: its table was given
             series = (library.Series(self.names[k], library.from_arrow(column)) for k, column in columns.items())
@@ -130,6 +130,12 @@ class Frame:
             plain = column.cast(column.type.value_type) if _is_dictionary(column.type) else column
             found.isetitem(k, _as_series(plain, self.dtypes[k] if own[k] else None).array)
         return found
+
+
+def _is_own(before: Any, after: Any) -> bool:
+    """Whether a column has the type that it had, or that its own is kept as."""
+    extension = isinstance(before, needs("pyarrow", extra="tables").BaseExtensionType)  # of periods
+    return bool(after == (before.storage_type if extension else before)) or after == before or _is_dictionary(before)
 
 
 def _is_dictionary(kind: Any) -> bool:

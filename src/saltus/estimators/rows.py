@@ -250,6 +250,8 @@ def _joined(column: Any, values: Any) -> Any:
     """A column whose missing cells are those of an array: in its own type, unless that cannot hold them."""
     arrow, compute = needs("pyarrow", extra="tables"), needs("pyarrow.compute", extra="tables")
     own = column.type
+    if arrow.types.is_floating(own):
+        column = compute.if_else(compute.is_nan(column), None, column)  # which stands for a missing cell too
     if arrow.types.is_dictionary(own):
         whole = compute.coalesce(column.cast(own.value_type), values.cast(own.value_type))
         words = column.unify_dictionaries().chunk(0).dictionary
