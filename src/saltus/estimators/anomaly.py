@@ -27,7 +27,7 @@ __all__ = ["Ordinary", "costs_of", "keep_ordinary", "kept_ordinary"]
 _FILE = "ordinary.json"
 _KEPT = 1000  # held-out rows that are kept
 _TAIL = 0.05  # of the rows, above which costs are taken to fall off exponentially
-_EXCESS = 1.0  # nats: what costs a nat more is e times as rare, as the model has it, and few held-out rows do not tell better
+_EXCESS = 1.0  # nats within which they fall by 1/e, as far as no row tells, as costs of a true model do or faster; it counts as one row
 _DIGITS = 5
 
 
@@ -126,7 +126,7 @@ def _tail(costs: Array, held: Array) -> Array:
     share = (above + 1) / (len(ordered) + 1)
     border = float(np.quantile(ordered, 1 - _TAIL))
     beyond = ordered[ordered > border] - border
-    excess = max(float(beyond.mean()) if len(beyond) else 0.0, _EXCESS)
+    excess = (float(beyond.sum()) + _EXCESS) / (len(beyond) + 1)
     start = (1 + len(beyond)) / (len(ordered) + 1)
     found: Array = np.where(costs > border, -np.log(start) + (costs - border) / excess, -np.log(share))
     return found

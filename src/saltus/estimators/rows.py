@@ -236,8 +236,9 @@ class TrainedTable:
         found = {name: as_arrow(column, dtype, own) for name, column, dtype, own in columns}
         found |= {name: arrow.repeat(value, n) for name, value in self.constants.items() if name in table.column_names}
         for name, values in found.items():
-            if table.column(name).null_count:
-                table = table.set_column(table.column_names.index(name), name, _joined(table.column(name), values))
+            column = _with_nulls(table.column(name))
+            if column.null_count:
+                table = table.set_column(table.column_names.index(name), name, _joined(column, values))
         return table
 
 
@@ -246,12 +247,16 @@ def _some(table: Any, which: Array) -> Any:
     return table.filter(needs("pyarrow", extra="tables").array(which)) if which.any() else table
 
 
+def _with_nulls(column: Any) -> Any:
+    """A column where NaN, which stands for a missing cell too, is null."""
+    arrow, compute = needs("pyarrow", extra="tables"), needs("pyarrow.compute", extra="tables")
+    return compute.if_else(compute.is_nan(column), None, column) if arrow.types.is_floating(column.type) else column
+
+
 def _joined(column: Any, values: Any) -> Any:
     """A column whose missing cells are those of an array: in its own type, unless that cannot hold them."""
     arrow, compute = needs("pyarrow", extra="tables"), needs("pyarrow.compute", extra="tables")
     own = column.type
-    if arrow.types.is_floating(own):
-        column = compute.if_else(compute.is_nan(column), None, column)  # which stands for a missing cell too
     if arrow.types.is_dictionary(own):
         whole = compute.coalesce(column.cast(own.value_type), values.cast(own.value_type))
         words = column.unify_dictionaries().chunk(0).dictionary
