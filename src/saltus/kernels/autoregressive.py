@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -28,11 +27,12 @@ from saltus.errors import SaltusError
 from saltus.kernels.denoiser import scales
 from saltus.kernels.kernel import Explanation, Kernel, Terms, Weights, weighted
 from saltus.kernels.masked import MaskedNetwork
+from saltus.kernels.rows import check_rows, row_options
 from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.setup import Setup
 from saltus.kernels.transition import Pair, Transition
-from saltus.likelihoods import ColumnsHead, Number, NumberLaws, Row, Within
-from saltus.networks import Condition, ImageCondition
+from saltus.likelihoods import Number, NumberLaws, Row, Within
+from saltus.networks import Condition
 from saltus.process import Noise
 
 __all__ = ["AutoregressiveKernel"]
@@ -70,17 +70,13 @@ class AutoregressiveKernel(Kernel):
         numbers: Sequence[Number] = (),
     ) -> None:
         super().__init__()
-        if not 0 < variance < math.inf:
-            raise ValueError(f"variance = {variance}; expected a positive number")
-        if len(event_shape) != 1:
-            raise SaltusError(f"items have shape {tuple(event_shape)}; this kernel takes rows of a table: take the vae kernel")
-        if isinstance(condition, ImageCondition):
-            raise SaltusError("rows are conditioned on images, and this kernel takes classes or vectors; take the vae kernel")
+        check_rows(event_shape, variance, condition, "this kernel")
         (E,) = event_shape
         self.event_shape, self.variance, self.condition = (E,), variance, condition
         self.numbers = list(numbers) or [Number(-_FAR, _FAR)] * E
         self.laws = NumberLaws(self.numbers)
-        self._there = [j - 1 if number.optional else -1 for j, number in enumerate(self.numbers)]
+        self._optional = [j for j, number in enumerate(self.numbers) if number.optional]
+        self._there = [j - 1 for j in self._optional]
         self.network = MaskedNetwork(self.laws, width=width, blocks=blocks, dropout=dropout, condition=condition)
 
     @classmethod
@@ -90,14 +86,10 @@ class AutoregressiveKernel(Kernel):
         Raises:
             SaltusError: for more than one level, or values that are counted otherwise than those of a table's columns.
         """
-        numbers = setup.head.numbers if isinstance(setup.head, ColumnsHead) else []
-        if setup.head.discrete and not numbers:
-            raise SaltusError("the items hold counted values on one scale, and this kernel takes rows of a table; take the vae kernel")
+        options = row_options(setup, "this kernel takes rows of a table")
         if setup.levels != 1:
             raise SaltusError(f"levels = {setup.levels} was given, and the autoregressive kernel takes one step; give levels 1")
-        width = setup.options["width"] or {"tiny": 128, "small": 256}[setup.options["preset"]]
-        options: dict[str, Any] = {"condition": setup.condition, "numbers": numbers, "dropout": setup.options.get("dropout", 0.0)}
-        return cls(setup.event_shape, setup.variance, width=width, **options)
+        return cls(setup.event_shape, setup.variance, dropout=setup.options.get("dropout", 0.0), **options)
 
     @property
     def label(self) -> str:
@@ -129,7 +121,7 @@ class AutoregressiveKernel(Kernel):
     def loss(self, pair: Pair, noise: Noise, weights: Weights) -> Terms:
         """{"decoder": that of a random number of known numbers}, (B,)."""
         row, known = self.laws.row(pair.y), self._told(pair.y, noise)
-        known = known | (row.absent & self._is_there(known))
+        known[:, self._optional] |= row.absent[:, self._optional] & known[:, self._there]
         h = self.network.hidden(self._begin(pair) + self.network.told(row, known))
         with torch.autocast(h.device.type, enabled=False):  # centres need more digits than bfloat16 has
             each = self.laws.log_prob(self.network.out(h.to(pair.y.dtype)), row, ~known)
@@ -168,7 +160,7 @@ class AutoregressiveKernel(Kernel):
                 continue
             one = row.of(slice(j, j + 1))
             left = h - self.network.told_of(j, one, known[:, j]) + self._moved(transition, j, unit)
-            if j + 1 < y.shape[1] and self._there[j + 1] == j:  # what is in a cell would tell that it is there
+            if j in self._there:  # what is in a cell would tell that it is there
                 left = left - self.network.told_of(j + 1, row.of(slice(j + 1, j + 2)), known[:, j + 1])
                 left = left + self._moved(transition, j + 1, unit)
             own = self.laws.log_prob_of(j, self.network.parameters_of(self.network.hidden(left), j), one)
@@ -219,10 +211,9 @@ class AutoregressiveKernel(Kernel):
 
     def _absent(self, j: int, y: Tensor) -> Tensor:
         """Where rows say that the number j is absent, (B,) bool."""
-        there = self._there[j]
-        if there < 0:
+        if j not in self._optional:
             return torch.zeros(len(y), dtype=torch.bool, device=y.device)
-        return y[:, there] < float(self.laws.middles(there).mean())
+        return y[:, j - 1] < float(self.laws.middles(j - 1).mean())
 
     def _begin(self, transition: Transition) -> Tensor:
         final = transition.is_final
@@ -247,13 +238,5 @@ class AutoregressiveKernel(Kernel):
         places = torch.arange(E, device=y.device)
         rank = torch.where(uniform[:, :1] < _IN_ORDER, places, uniform[:, 2:].argsort(1).argsort(1))
         known = rank < (uniform[:, 1:2] * E).floor()
-        for j, there in enumerate(self._there):
-            if there >= 0:
-                known[:, there] |= known[:, j]
+        known[:, self._there] |= known[:, self._optional]
         return known
-
-    def _is_there(self, known: Tensor) -> Tensor:
-        """For optional numbers, whether it is known that they are there or not."""
-        index = torch.tensor([max(there, 0) for there in self._there], device=known.device)
-        optional = torch.tensor([there >= 0 for there in self._there], device=known.device)
-        return known[:, index] & optional

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -30,12 +29,13 @@ from torch import Tensor
 from saltus.errors import SaltusError
 from saltus.kernels.denoiser import scales
 from saltus.kernels.kernel import Explanation, Kernel
+from saltus.kernels.rows import MOST_WIDTH, check_rows, row_options
 from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.setup import Setup
 from saltus.kernels.transition import Pair, Transition
 from saltus.kernels.vae import minus_entropy
-from saltus.likelihoods import ColumnsHead, Number, Numbers
-from saltus.networks import Condition, ImageCondition
+from saltus.likelihoods import Number, Numbers
+from saltus.networks import Condition
 from saltus.networks.conditioning import ConditionEmbedding, log_snr_features
 from saltus.networks.groups import MOST_BLOCKS, check_size
 from saltus.process import Noise
@@ -43,7 +43,6 @@ from saltus.process import Noise
 __all__ = ["FlowKernel"]
 
 _TRANSFORMS, _BINS = 5, 8
-_MOST_WIDTH = 2**13  # whose masks alone are half a gigabyte
 _TIMES = 8  # sinusoids for each log-SNR
 _LOG_ROOT_TAU = 0.5 * math.log(math.tau)
 
@@ -81,14 +80,9 @@ class FlowKernel(Kernel):
         import zuko  # takes a while to import
 
         super().__init__()
-        check_size("width", width, _MOST_WIDTH)
+        check_size("width", width, MOST_WIDTH)
         check_size("transforms", transforms, MOST_BLOCKS)
-        if not 0 < variance < math.inf:
-            raise ValueError(f"variance = {variance}; expected a positive number")
-        if len(event_shape) != 1:
-            raise SaltusError(f"items have shape {tuple(event_shape)}; a flow takes rows of a table: take the vae kernel")
-        if isinstance(condition, ImageCondition):
-            raise SaltusError("rows are conditioned on images, and a flow takes classes or vectors; take the vae kernel")
+        check_rows(event_shape, variance, condition, "a flow")
         (d,) = event_shape
         self.event_shape, self.variance, self.condition, self.any_step = (d,), variance, condition, any_step
         self.numbers = list(numbers)
@@ -106,12 +100,7 @@ class FlowKernel(Kernel):
         Raises:
             SaltusError: for values that are counted otherwise than those of a table's columns.
         """
-        numbers = setup.head.numbers if isinstance(setup.head, ColumnsHead) else []
-        if setup.head.discrete and not numbers:
-            raise SaltusError("the items hold counted values on one scale, and a flow gives a density; take the vae kernel")
-        width = setup.options["width"] or {"tiny": 128, "small": 256}[setup.options["preset"]]
-        options: dict[str, Any] = {"condition": setup.condition, "any_step": setup.any_step(False), "numbers": numbers}
-        return cls(setup.event_shape, setup.variance, width=width, **options)
+        return cls(setup.event_shape, setup.variance, any_step=setup.any_step(False), **row_options(setup, "a flow gives a density"))
 
     @property
     def label(self) -> str:

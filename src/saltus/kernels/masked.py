@@ -15,6 +15,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from saltus.kernels.rows import MOST_WIDTH
 from saltus.likelihoods import NumberLaws, Row
 from saltus.networks.conditioning import ConditionEmbedding
 from saltus.networks.conditions import Condition
@@ -23,7 +24,6 @@ from saltus.networks.groups import MOST_BLOCKS, check_size
 __all__ = ["MaskedNetwork"]
 
 _INTERVALS, _RANGE = 16, 3.0  # of y, which resembles N(0, 1)
-_MOST_WIDTH = 2**13
 
 
 class MaskedNetwork(nn.Module):
@@ -44,7 +44,7 @@ class MaskedNetwork(nn.Module):
         self, laws: NumberLaws, *, width: int = 128, blocks: int = 2, dropout: float = 0.0, condition: Condition | None = None
     ) -> None:
         super().__init__()
-        check_size("width", width, _MOST_WIDTH)
+        check_size("width", width, MOST_WIDTH)
         check_size("blocks", blocks, MOST_BLOCKS)
         self.laws, self.width = laws, width
         E = len(laws.numbers)
