@@ -1,7 +1,7 @@
 """Axes of values by how often they come: for categories, and for counted numbers that come in lumps.
 
 As many rows as have a value of their own are taken to stand for the values that never came (Good 1953,
-https://doi.org/10.2307/2333344): for all alike, or where values are neighbours, where others are.
+https://doi.org/10.2307/2333344): for all equally, or where values are neighbours, where others are.
 """
 
 from __future__ import annotations

@@ -88,6 +88,7 @@ class NumberLaws:
             self._shares = torch.stack([_shares(numbers[j], counts[j], self.values) for j in self.few]) if self.few else torch.zeros(0, 0)
             least = self.on.columns(torch.device("cpu")).least
             self._least = (least * _OUTLIER_WIDTH).to(torch.float32)
+        self._middles: dict[int, Tensor] = {}
 
     def start(self) -> Tensor:
         """Parameters that say of few values how often they come, where that is told, and of other numbers N(0, 1) about; (P,)."""
@@ -132,9 +133,8 @@ class NumberLaws:
             shares = self._shares[self.few.index(j)][None, :n].to(parameters)
             found = self._log_few(parameters[:, None], shares, one.place)
         else:
-            found = self._log_many(parameters.unflatten(1, (3, -1)), self._least[j].to(one.y), Row(*(value[:, 0] for value in one)))[
-                :, None
-            ]
+            plain = Row(*(value[:, 0] for value in one))
+            found = self._log_many(parameters.unflatten(1, (3, -1)), self._least[j].to(one.y), plain)[:, None]
         return found.masked_fill(one.absent, 0.0)[:, 0]
 
     def draw(self, j: int, parameters: Tensor, uniform: Tensor, within: Within | None = None) -> tuple[Tensor, Tensor]:
@@ -163,8 +163,11 @@ class NumberLaws:
 
     def middles(self, j: int) -> Tensor:
         """y of the values of a number that has few, (V,) float64."""
-        number = self.numbers[j]
-        return self._alone[j].forward((number.low + number.step * torch.arange(self._counts[j], dtype=torch.float64))[:, None])[:, 0]
+        if j not in self._middles:
+            number = self.numbers[j]
+            values = number.low + number.step * torch.arange(self._counts[j], dtype=torch.float64)
+            self._middles[j] = self._alone[j].forward(values[:, None])[:, 0]
+        return self._middles[j]
 
     def _draw_many(self, j: int, parameters: Tensor, uniform: Tensor, within: Within | None) -> tuple[Tensor, Tensor]:
         log_share, centre, width = self._mixture(parameters.double().unflatten(1, (3, -1)), self._least[j].double())
@@ -234,7 +237,7 @@ def _row(y: Tensor, on: Numbers, absent: Tensor) -> Row:
 
 
 def _shares(number: Number, n: int, most: int) -> Tensor:
-    """How often the values of a number come, (most,), all alike where that is not told, with 0 for those that it has not."""
+    """How often the values of a number come, (most,), equal where that is not told, with 0 for those that it has not."""
     found = torch.zeros(most)
     found[:n] = torch.tensor(number.shares, dtype=torch.float64) / sum(number.shares) if number.shares else 1 / n
     return found
