@@ -87,9 +87,8 @@ class Columns(OnNumbers):
         Raises:
             SaltusError: for a cell that its column never holds.
         """
-        numbers = np.zeros((len(cells), *self._event_shape))
+        numbers = self._lowest(len(cells))
         known = np.ones(numbers.shape, dtype=bool)
-        numbers += self._numbers.columns(torch.device("cpu")).low.numpy()
         for j, (column, places) in enumerate(zip(self.columns, self.places, strict=True)):
             there, own = ~np.isnan(cells[:, j]), np.array(places, dtype=np.int64)
             self._check_column(j, cells[there, j], np.flatnonzero(there))
@@ -107,7 +106,7 @@ class Columns(OnNumbers):
             cells: (n, d) float64, NaN where missing.
         """
         strange = np.stack([column.strange(cells[:, j]) for j, column in enumerate(self.columns)], axis=1)
-        numbers = np.zeros((len(cells), *self._event_shape)) + self._numbers.columns(torch.device("cpu")).low.numpy()
+        numbers = self._lowest(len(cells))
         known = np.ones(numbers.shape, dtype=bool)
         for j, (column, places) in enumerate(zip(self.columns, self.places, strict=True)):
             own = np.array(places, dtype=np.int64)
@@ -139,11 +138,11 @@ class Columns(OnNumbers):
         if ends is None:
             return None
         place = self.places[j][-1]
-        x = torch.zeros(2, *self._event_shape, dtype=torch.float64) + self._numbers.columns(torch.device("cpu")).low
+        x = self._lowest(2)
         if isinstance(self.columns[j], MissingColumn):
             x[:, place - 1] = 1
-        x[:, place] = torch.tensor(ends, dtype=torch.float64)
-        y = self._numbers.forward(x)
+        x[:, place] = ends
+        y = self._numbers.forward(torch.from_numpy(x))
         below, above, counted = (value[:, place] for value in self._numbers.cells(y))
         return place, (float(below[0] if counted[0] else y[0, place]), float(above[1] if counted[1] else y[1, place]))
 
@@ -155,9 +154,13 @@ class Columns(OnNumbers):
         """
         if not isinstance(self.columns[j], MissingColumn):
             raise SaltusError(f"a missing cell of {name} was asked for, and none is missing in the data; give a value")
-        x = torch.zeros(1, *self._event_shape, dtype=torch.float64) + self._numbers.columns(torch.device("cpu")).low
+        x = self._lowest(1)
         x[0, self.places[j][0]] = 0
-        return self._numbers.forward(x)[0, list(self.places[j])].float()
+        return self._numbers.forward(torch.from_numpy(x))[0, list(self.places[j])].float()
+
+    def _lowest(self, n: int) -> Array:
+        """The lowest numbers of n rows, (n, E) float64, in place of those that are not told."""
+        return np.tile(self._numbers.columns(torch.device("cpu")).low.numpy(), (n, 1))
 
     def write_determined(self, cells: Array) -> None:
         """Write the columns that follow from others, in cells (n, d) float64."""

@@ -132,21 +132,13 @@ class TrainedTable:
         Args:
             table: the rows.
             seed: of the noise of the bound.
-            unseen: what `unseen` says of the table, whose rows with such cells have -inf; unless given, such a cell is an error.
+            unseen: which cells never came, (n, d) bool, whose rows have -inf; unless given, such a cell is an error.
         """
         if unseen is None:
             return self.model.log_prob_bound(self.rows(table), seed=seed)
         whole, found = np.logical_not(unseen.any(1)), np.full(len(unseen), -np.inf)
         found[whole] = self.nats(_some(table, whole), seed)
         return found
-
-    def unseen(self, table: Any) -> Array:
-        """Which cells are such as the model gives no probability at all, (n, d) bool: categories, steps and missing cells that never came.
-
-        Raises:
-            SaltusError: if a column is not there, or holds another kind of values.
-        """
-        return self._as_they_are(table)[1]
 
     def strangeness(self, table: Any, seed: int = 0) -> tuple[Array, Array]:
         """How strange each row and each of its cells is, (n,) and (n, d): -ln of the share of ordinary ones that are at least as strange.
@@ -157,20 +149,14 @@ class TrainedTable:
         Raises:
             SaltusError: if a column is not there, or holds another kind of values.
         """
-        cells, unseen = self._as_they_are(table)
-        y, told, _ = self.encoding.tolerant(cells)
+        cells = self._cells(table, others=True)
+        y, told, unseen = self.encoding.tolerant(cells)
+        for j, (name, expected) in enumerate(self.wanted.items()):
+            if expected.categories:  # a text that never came was read as a missing cell
+                unseen[:, j] |= np.isnan(cells[:, j]) & table.column(name).is_valid().to_numpy()
         costs = costs_of(self.model.chain, self.encoding, y, told, seed=seed) + self.encoding.surprise_by_column(cells)
         costs = np.where(unseen, np.inf, costs)
         return self.ordinary.score(costs), np.where(unseen, np.inf, self.ordinary.by_column(costs))
-
-    def _as_they_are(self, table: Any) -> tuple[Array, Array]:
-        """Cells (n, d) of rows whatever they hold, texts that never came as missing ones, and which are such as never came, (n, d) bool."""
-        cells = self._cells(table, others=True)
-        unseen = np.stack([column.strange(own) for column, own in zip(self.encoding.columns, cells.T, strict=True)], axis=1)
-        for j, (name, expected) in enumerate(self.wanted.items()):
-            if expected.categories:
-                unseen[:, j] |= np.isnan(cells[:, j]) & table.column(name).is_valid().to_numpy()
-        return cells, unseen
 
     def _cells(self, table: Any, *, others: bool = False) -> Array:
         """Cells (n, d) float64 of rows that may be whole or not, see `saltus.data.cells_in`."""
