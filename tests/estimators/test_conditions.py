@@ -11,9 +11,11 @@ import pyarrow as pa
 import pytest
 import torch
 
-from saltus.data import AS_GIVEN, Columns, DataSet, table_parts
+from saltus.data import AS_GIVEN, CategoryColumn, Columns, DataSet, table_parts
+from saltus.data.determined_columns import MappedColumn, PairedColumn
 from saltus.errors import SaltusError
 from saltus.estimators.conditions import Asked, asked
+from saltus.likelihoods import Number
 from tests.helpers.checks import assert_one_sentence
 
 N = 400
@@ -218,6 +220,21 @@ def test_a_column_that_follows_from_another_asks_for_what_it_came_with() -> None
     with pytest.raises(SaltusError) as caught:
         ask(grade="high", cut="Good")
     assert_one_sentence(caught.value, "no row can be as it was asked for (grade, cut)")
+
+
+def test_what_follows_from_what_follows_asks_for_the_first() -> None:
+    plain = [CategoryColumn(names, range(len(names)), Number(0, len(names) - 1, step=1.0)) for names in ("abc", "xy", "uv")]
+    second = MappedColumn(plain[1], 0, [0.0, 1.0, 2.0], [0.0, 0.0, 1.0], 0.0, named=True, others=1, repeats=9, agreeing=0.5)
+    third = MappedColumn(plain[2], 1, [0.0, 1.0], [1.0, 0.0], 0.0, named=True, others=1, repeats=9, agreeing=0.5)
+    encoding = Columns([plain[0], second, third], "float64")
+    one, several = (asked(encoding, ["a", "b", "c"], ["text"] * 3, {"c": value}) for value in "uv")
+    np.testing.assert_array_equal(one.kept_to(encoding.decode(one.y)), [[2, 1, 0]])
+    assert len(several.within[0]) == 2
+    assert not several.known.any()
+    pair = PairedColumn(plain[2], [0, 1], [[0.0, 1.0], [0.0, 1.0]], [True, True], [0, 3], [0.0, 1.0], [0.0, 1.0], 0.0, 1, 9, 0.5)
+    with pytest.raises(SaltusError) as caught:
+        asked(Columns([plain[0], plain[1], pair], "float64"), ["a", "b", "c"], ["text"] * 3, {"c": "u"})
+    assert_one_sentence(caught.value, "a condition on c was given, which follows from a, b", "give conditions on these")
 
 
 MISTAKES: list[tuple[dict[str, Any], tuple[str, ...]]] = [

@@ -17,6 +17,7 @@ from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.estimators.anomaly import Ordinary, costs_of, kept_ordinary
 from saltus.estimators.conditions import Asked, asked
+from saltus.estimators.imputing import imputed
 from saltus.estimators.model import Model
 from saltus.extras import needs
 from saltus.terminal import in_one_line
@@ -205,13 +206,9 @@ class TrainedTable:
             SaltusError: as `rows`.
         """
         cells = self._cells(table)
-        y, known = self.encoding.partial(cells)
+        self.encoding.partial(cells)  # which tells rows by their number in the table
         holes = np.flatnonzero(np.isnan(cells).any(1))
-        drawn = np.empty((len(holes), draws, cells.shape[1]))
-        if len(holes):
-            device = like(self.model.chain)
-            found = complete(self.model.chain, y[holes].to(device), known[holes].to(device.device), draws=draws, seed=seed)
-            drawn = self.encoding.decode(found.flatten(0, 1)).astype(np.float64).reshape(drawn.shape)
+        drawn = imputed(self.model.chain, self.encoding, cells[holes], draws, seed)
         return [self._filled(table, cells, holes, drawn[:, k]) for k in range(draws)]
 
     def _filled(self, table: Any, cells: Array, holes: Array, drawn: Array) -> Any:
