@@ -1,0 +1,117 @@
+"""Steps of tables in equal time: the spline flow, one column after another, and that with few values as places on their axis.
+
+python benchmarks/table_steps.py FOLDER    FOLDER holds the tables; what is kept in runs/table_steps is not run again
+    --tables credit diamonds               some of them
+python benchmarks/table_steps.py report    docs/results/table_steps.md, from what is there
+
+A run is a fit of a minute in one thread.  Nats are those of the validation rows.  Boosting tells as many samples from the test rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import numpy as np
+import torch
+
+from saltus.data import load
+from saltus.estimators import Model
+from saltus.evaluation.quality import told_apart
+from saltus.files import to_json, write_atomically
+from saltus.kernels import AutoregressiveKernel
+from saltus.likelihoods import laws
+from saltus.machine import describe_machine
+from saltus.training import Config
+
+KEPT, PAGE = Path("runs/table_steps"), Path("docs/results/table_steps.md")
+TABLES = {
+    "credit": "mixed_credit.csv",
+    "penguins": "mixed_penguins.csv",
+    "california": "tabular_california.npz",
+    "diamonds": "mixed_diamonds.csv",
+}
+STEPS: dict[str, dict[str, Any]] = {
+    "spline flow": {"kernel": "flow", "levels": 1, "prior": "normal"},
+    "one column after another": {},
+    "the same, all values as places": {},
+}
+PLACES = "the same, all values as places"
+SEEDS, TIME, BATCH = (0, 1), "60s", 4096
+
+
+def measured(file: Path, step: str, seed: int) -> dict[str, Any]:
+    """Nats and two-sample accuracy of one fit."""
+    data = load(file)
+    with mock.patch.object(laws, "MOST_VALUES", 0 if step == PLACES else laws.MOST_VALUES):
+        model = Model.train(data, Config(time=TIME, seed=seed, **STEPS[step]), quiet=True)
+    validation, test = (data.encoding.decode(part) for part in (data.validation, data.test))
+    samples = model.sample(len(test), seed=seed, batch=BATCH)
+    categorical = np.array([bool(own) for own in getattr(data.encoding, "categories", ())] or [False] * test.shape[1])
+    told = told_apart(samples.astype(np.float64), test.astype(np.float64), categorical, seed=seed)
+    assert step == "spline flow" or isinstance(model.chain.kernel(1), AutoregressiveKernel)
+    return {
+        "nats": -float(model.log_prob_bound(validation).mean()),
+        "accuracy": told.accuracy,
+        "machine": describe_machine(),
+        "rows": len(data.train),
+    }
+
+
+def file_of(table: str, step: str, seed: int) -> Path:
+    """Where a run is kept."""
+    return KEPT / f"{table}-{list(STEPS).index(step)}-{seed}.json"
+
+
+def report() -> None:
+    """The page, from what is there."""
+    lines = [
+        "# Steps of tables in equal time",
+        "",
+        f"`python benchmarks/table_steps.py FOLDER`: fits of {TIME} in one thread, seeds {', '.join(map(str, SEEDS))}. Nats a row on",
+        "validation rows, and how often boosting tells as many samples from test rows (0.5 is best); means and, in brackets, half of the",
+        "distance between the seeds.",
+        "",
+        "| table | step | nats | told apart |",
+        "|---|---|---|---|",
+    ]
+    machines = set()
+    for table in TABLES:
+        for step in STEPS:
+            runs = [json.loads(file.read_text()) for seed in SEEDS if (file := file_of(table, step, seed)).exists()]
+            machines |= {run["machine"] for run in runs}
+            if runs:
+                nats, accuracy = (_spread([run[name] for run in runs]) for name in ("nats", "accuracy"))
+                lines.append(f"| {table} ({runs[0]['rows']:,} rows) | {step} | {nats} | {accuracy} |")
+    PAGE.write_text("\n".join([*lines, "", *(f"Machine: {name}." for name in sorted(machines)), ""]))
+
+
+def _spread(values: list[float]) -> str:
+    return f"{statistics.mean(values):.3f} ({(max(values) - min(values)) / 2:.3f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", help="of the tables, or the word report")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
+    options = parser.parse_args()
+    if options.folder == "report":
+        report()
+        return
+    torch.set_num_threads(1)
+    for table in options.tables:
+        for seed in SEEDS:
+            for step in STEPS:
+                if not (file := file_of(table, step, seed)).exists():
+                    found = measured(Path(options.folder) / TABLES[table], step, seed)
+                    KEPT.mkdir(parents=True, exist_ok=True)
+                    write_atomically(file, to_json(found))
+                    print(table, seed, step, found["nats"], found["accuracy"], flush=True)
+
+
+if __name__ == "__main__":
+    main()
