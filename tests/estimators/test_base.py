@@ -125,6 +125,16 @@ def test_what_is_no_option_is_told_when_it_is_used(options: dict[str, object], w
     assert_one_sentence(caught.value, words)
 
 
+def test_a_fit_takes_a_time_of_its_own() -> None:
+    rows = np.random.default_rng(0).normal(size=(40, 2))
+    many = model(updates=10**6)
+    assert many.fit(rows, time="1s").updates == 10**6
+    assert many.sample(2).shape == (2, 2)
+    with pytest.raises(SaltusError) as caught:
+        many.fit(rows, time="soon")
+    assert_one_sentence(caught.value, "soon")
+
+
 def test_what_cannot_be_drawn_is_told(fitted: TableModel, holes: tuple[np.ndarray, np.ndarray]) -> None:
     for call, words in ((lambda: fitted.sample(0), "n was given as 0"), (lambda: fitted.impute(holes[0], -1), "n_draws was given as -1")):
         with pytest.raises(SaltusError) as caught:

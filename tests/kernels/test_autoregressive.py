@@ -21,6 +21,7 @@ from saltus.likelihoods import Number
 from saltus.networks import ClassCondition, ImageCondition
 from saltus.process import Noise
 from saltus.training import Config, train
+from saltus.training.build import build_chain
 from tests.helpers.checks import assert_one_sentence, has_frequencies, standard_error
 from tests.helpers.rows import EVERY, NUMBERS, rows_of
 from tests.helpers.stubs import GivenNoise, randomise
@@ -31,8 +32,9 @@ N = 6000
 
 def kernel(numbers: list[Number] = NUMBERS, **options: object) -> AutoregressiveKernel:
     torch.manual_seed(0)
-    made = AutoregressiveKernel((len(numbers),), 0.8, width=16, numbers=numbers, **options)  # type: ignore[arg-type]
+    made = AutoregressiveKernel((len(numbers),), 0.8, width=16, rank=2, numbers=numbers, **options)  # type: ignore[arg-type]
     randomise(made)
+    made.network.gaussian.factors.copy_(torch.randn(len(numbers), 2))
     return made.double()
 
 
@@ -126,13 +128,13 @@ def test_a_range_is_drawn_from_what_is_in_it() -> None:
     """Of the first number alone, and of the last one given whole rows before it."""
     made, p, every = kernel(), chances(kernel()), rows_of(EVERY)
     middles = made.laws.middles(0)
-    within = [(float(middles[1]) - 0.01, float(middles[2]) + 9)]
+    cells = made.laws.on.cells(every)
+    within = [(float(cells.below[EVERY[:, 0] == 1][0, 0]), float(cells.above[EVERY[:, 0] == 2][0, 0]))]
     y, _, chance = made.fill(at(0.4, N), torch.zeros(N, 4).double(), known(N), uniform(N), which=[0], within={0: within})
     shares = torch.tensor([float(p[EVERY[:, 0] == value].sum()) for value in range(3)])
     assert torch.allclose(chance, shares[1:].sum().log().double(), atol=1e-9)
     assert has_frequencies((y[:, :1] - middles).abs().argmin(1), shares * torch.tensor([0.0, 1, 1]) / shares[1:].sum())
     row = every[100:101].expand(N, -1)
-    cells = made.laws.on.cells(every)
     within = [(float(cells.below[EVERY[:, 3] == 5][0, 3]), float(cells.above[EVERY[:, 3] == 30][0, 3]))]
     y, _, chance = made.fill(at(0.4, N), row, known(N, 0, 1, 2), uniform(N), within={3: within})
     agree = (every[:, :3] == every[100, :3]).all(1)
@@ -161,15 +163,18 @@ def test_a_number_given_all_others_sees_nothing_of_itself() -> None:
     for j, unseen in enumerate(([0], [1, 2], [2], [3])):
         hidden = known(n, *unseen)
         others = Transition(torch.where(hidden, unit, z), 0.0, T)
-        own = made.laws.log_prob(made.network.out(made.network.hidden(_first_layer(made, others, y, ~hidden))), made.laws.row(y))
+        own = _each(made, others, y, ~hidden)
         assert torch.allclose(found[:, j], own[:, j], atol=1e-9)
     some = made.log_prob_each(Transition(z, 0.0, T), torch.where(known(n, 0, 3), y, torch.nan), known(n, 0, 3), unit)
     assert torch.equal((some != 0).all(0), torch.tensor([True, False, False, True]))
     assert not torch.allclose(some[:, 0], found[:, 0])
 
 
-def _first_layer(made: AutoregressiveKernel, transition: Transition, y: Tensor, told: Tensor) -> Tensor:
-    return made._begin(transition) + made.network.told(made.laws.row(y), told)
+def _each(made: AutoregressiveKernel, transition: Transition, y: Tensor, told: Tensor) -> Tensor:
+    """ln p of each number given those that are told."""
+    row = made.laws.row(y)
+    known = made.network.told(made._begin(transition), row, told)
+    return made.laws.log_prob(made.network.out(made.network.hidden(known)), row, about=made.network.gaussian.moments(known.given))
 
 
 E = 3
@@ -185,12 +190,11 @@ def test_the_loss_is_the_mean_over_orders_of_what_a_row_costs() -> None:
     y = made.laws.on.forward(torch.tensor([[1.0, 0.3, 55.0]], dtype=torch.float64)).expand(len(MASKS), -1)
     pair = Pair(at(0.4, len(y), E).z_t, 0.0, T, y=y, z_s=y)
     loss = made.loss(pair, GivenNoise(0, 0, len(y), uniforms={"told": MASKS}), {})["decoder"]
-    row, costs = made.laws.row(y[:1]), []
+    costs = []
     with torch.no_grad():
         for order in ORDERS:
             for place, j in enumerate(order):
-                h = made.network.hidden(_first_layer(made, at(0.4, 1, E), y[:1], known(1, *order[:place], e=E)))
-                costs.append(-float(made.laws.log_prob(made.network.out(h), row)[0, j]))
+                costs.append(-float(_each(made, at(0.4, 1, E), y[:1], known(1, *order[:place], e=E))[0, j]))
     assert float(loss.detach().mean()) == pytest.approx(sum(costs) / len(ORDERS), abs=1e-9)
     loss.mean().backward()
     assert all(p.grad is not None and bool(p.grad.isfinite().all()) for p in made.parameters())
@@ -220,9 +224,8 @@ def test_what_is_absent_is_learned_nothing_of() -> None:
     loss.sum().backward()
     out = made.network.out.weight.grad
     assert out is not None
-    sizes = np.cumsum([0, *made.laws.sizes])
-    for j in range(4):
-        assert bool(out[sizes[j] : sizes[j + 1]].any()) is (j != 2)
+    for j, own in enumerate(out.split(made.laws.size)):
+        assert bool(own.any()) is (j != 2)
     plain = made.loss(Pair(at(0.4, n).z_t, 0.0, T, y=y, z_s=y), Noise(0, 0, n), {})["decoder"]
     assert torch.allclose(loss, 2 * plain)
 
@@ -245,7 +248,7 @@ def test_a_dependency_is_learned_that_no_product_of_columns_has() -> None:
     rng, n, wrong = np.random.default_rng(0), 4000, 0.1
     a, b = rng.integers(0, 2, (2, n))
     data = load(np.stack([a, b, a ^ b ^ (rng.random(n) < wrong)], 1))
-    config = Config(kernel="autoregressive", levels=1, prior="normal", updates=80, width=32, batch=128, learning_rate=1e-2)
+    config = Config(kernel="autoregressive", levels=1, prior="normal", updates=150, width=32, batch=128, learning_rate=1e-2)
     chain = train(data, config, quiet=True)
     cost = chain.bound(data.test).total
     entropy = 2 * math.log(2) - wrong * math.log(wrong) - (1 - wrong) * math.log(1 - wrong)
@@ -254,6 +257,24 @@ def test_a_dependency_is_learned_that_no_product_of_columns_has() -> None:
     rows = data.encoding.decode(chain.sample(2000, seed=0))
     agree = (rows[:, 0] ^ rows[:, 1]) == rows[:, 2]
     assert abs(agree.mean() - (1 - wrong)) < 5 * math.sqrt(wrong / 2000) + 0.02
+
+
+def test_it_begins_at_the_cost_of_a_gaussian_of_the_rows() -> None:
+    """Rows of a Gaussian cost its entropy before the first update; without it, the entropy of its columns."""
+    rng, n, E, correlation = np.random.default_rng(0), 6000, 5, 0.8
+    common = rng.normal(size=(n, 1))
+    data = load(correlation**0.5 * common + (1 - correlation) ** 0.5 * rng.normal(size=(n, E)))
+    config = Config(kernel="autoregressive", levels=1, prior="normal", seed=0)
+    chain = build_chain(config, data).eval()
+    alone = E * 0.5 * math.log(2 * math.pi * math.e)
+    mutual = -0.5 * (math.log(1 + (E - 1) * correlation) + (E - 1) * math.log(1 - correlation))
+    cost = chain.bound(data.test).total
+    assert abs(float(cost.mean()) - (alone - mutual)) < 5 * standard_error(cost) + 0.1
+    kernel = chain.kernel(1)
+    assert isinstance(kernel, AutoregressiveKernel)
+    kernel.network.gaussian.factors.zero_()  # the twin
+    kernel.network.gaussian.variances.fill_(1)
+    assert abs(float(chain.bound(data.test).total.mean()) - alone) < 0.2
 
 
 def test_a_saved_chain_of_it_is_the_same(tmp_path: Path) -> None:
@@ -291,4 +312,3 @@ def test_its_likelihood_says_what_it_is() -> None:
     assert found.convention == "density in the units of the file, one column after another"
     assert kernel().convention.startswith("probability of counted values, and density")
     assert kernel().label == "autoregressive step"
-    assert kernel().laws.few == [0, 1, 2]

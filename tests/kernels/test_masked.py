@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from saltus.errors import SaltusError
-from saltus.kernels.masked import MaskedNetwork
+from saltus.kernels.masked import Known, MaskedNetwork
 from saltus.likelihoods import Number, NumberLaws
 from saltus.networks import VectorCondition
 from tests.helpers.checks import assert_one_sentence
@@ -20,15 +20,22 @@ def network(laws: NumberLaws = LAWS, **options: object) -> MaskedNetwork:
     torch.manual_seed(0)
     made = MaskedNetwork(laws, width=16, **options)  # type: ignore[arg-type]
     randomise(made)
+    made.gaussian.factors.copy_(torch.randn_like(made.gaussian.factors))
     return made.double()
+
+
+def nothing(made: MaskedNetwork, n: int) -> Known:
+    """What it knows of n rows that start at 0."""
+    return made.begin(torch.zeros(n, len(made.laws.numbers), dtype=torch.float64), None)
 
 
 @torch.no_grad()
 def test_what_is_told_is_the_sum_of_what_each_known_number_adds() -> None:
     made, y = network(), rows_of(EVERY)
     row, known = LAWS.row(y), torch.rand(y.shape, generator=torch.Generator().manual_seed(0)) < 0.5
-    each = [made.told_of(j, row.of(slice(j, j + 1)), known[:, j]) for j in range(4)]
-    assert torch.allclose(made.told(row, known), torch.stack(each).sum(0), atol=1e-12)
+    begun = nothing(made, len(y))
+    each = [made.told_of(begun, j, row.of(slice(j, j + 1)), known[:, j]).first - begun.first for j in range(4)]
+    assert torch.allclose(made.told(begun, row, known).first, begun.first + torch.stack(each).sum(0), atol=1e-12)
     for j in range(4):
         assert not each[j][~known[:, j]].any()
         seen = each[j][known[:, j] & ~row.absent[:, j]]
@@ -37,27 +44,50 @@ def test_what_is_told_is_the_sum_of_what_each_known_number_adds() -> None:
 
 
 @torch.no_grad()
+def test_numbers_told_one_after_another_tell_the_same_and_are_forgotten_again() -> None:
+    made, y = network(rank=3), rows_of(EVERY)
+    row, known = LAWS.row(y), torch.rand(y.shape, generator=torch.Generator().manual_seed(0)) < 0.5
+    begun = nothing(made, len(y))
+    told = made.told(begun, row, known)
+    found = begun
+    for j in range(4):
+        found = made.told_of(found, j, row.of(slice(j, j + 1)), known[:, j])
+    assert _same(found, told)
+    assert not torch.allclose(told.given.mean, begun.given.mean, atol=1e-3)
+    for j in range(4):
+        found = made.told_of(found, j, row.of(slice(j, j + 1)), known[:, j], forget=True)
+    assert _same(found, begun)
+
+
+def _same(one: Known, other: Known) -> bool:
+    pairs = ((one.first, other.first), *zip(one.given, other.given, strict=True))
+    return all(torch.allclose(a, b, atol=1e-9) for a, b in pairs)
+
+
+@torch.no_grad()
 def test_different_values_add_different_things() -> None:
     """Each of few values its own; of many those that lie close too, and far beyond the range of the features."""
     made, x = network(), EVERY[EVERY[:, 0] == 0]
     x = x[:70].clone()  # missing cells, each of the seventy values
     row, known = LAWS.row(rows_of(x)), torch.tensor([False, False, False, True]).expand(70, -1)
-    added = made.told(row, known)
+    added = made.told(nothing(made, 70), row, known).first
     apart = torch.cdist(added, added) + torch.eye(70)
     assert float(apart.min()) > 1e-3
     wide = network(NumberLaws([Number(-1e6, 1e6)]))
     far = torch.tensor([[8.0], [9.0]], dtype=torch.float64)
-    one, other = wide.told(wide.laws.row(far), torch.ones(2, 1, dtype=torch.bool))
+    one, other = wide.told(nothing(wide, 2), wide.laws.row(far), torch.ones(2, 1, dtype=torch.bool)).first
     assert not torch.allclose(one, other, atol=1e-3)
 
 
 @torch.no_grad()
 def test_parameters_of_a_number_are_its_part_of_all() -> None:
-    made = network()
-    hidden = made.hidden(torch.randn(5, 16, generator=torch.Generator().manual_seed(0)).double())
-    parts = [made.parameters_of(hidden, j) for j in range(4)]
-    assert [part.shape[1] for part in parts] == LAWS.sizes
-    assert torch.allclose(torch.cat(parts, 1), made.out(hidden), atol=1e-12)
+    made, y = network(rank=3), rows_of(EVERY)
+    told = made.told(nothing(made, len(y)), LAWS.row(y), torch.tensor([True, False, False, True]).expand(len(y), -1))
+    parts, about = zip(*(made.parameters_of(told, j) for j in range(4)), strict=True)
+    assert [part.shape[1] for part in parts] == [LAWS.size] * 4
+    assert torch.allclose(torch.cat(parts, 1), made.out(made.hidden(told)), atol=1e-12)
+    for j, moments in enumerate(about):
+        assert all(torch.allclose(a, b[:, j], atol=1e-12) for a, b in zip(moments, made.gaussian.moments(told.given), strict=True))
 
 
 @torch.no_grad()
@@ -65,7 +95,7 @@ def test_it_begins_with_what_is_known_of_the_columns_whatever_it_is_told() -> No
     made = MaskedNetwork(LAWS, width=16, condition=VectorCondition(3))
     z, vector = torch.randn(4, 4), torch.randn(4, 3)
     assert torch.allclose(made.out(made.hidden(made.begin(z, vector))), LAWS.start().expand(4, -1))
-    assert not torch.allclose(made.begin(z, vector), made.begin(z, None))
+    assert not torch.allclose(made.begin(z, vector).first, made.begin(z, None).first)
 
 
 @pytest.mark.parametrize(("options", "words"), [({"width": 2**20}, "width is 1048576"), ({"blocks": 0}, "blocks is 0")])

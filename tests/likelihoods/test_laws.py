@@ -33,13 +33,12 @@ N = 20_000
 def parameters(seed: int = 0, n: int = 1, dtype: torch.dtype = torch.float64) -> Tensor:
     """Those of one law, far from where networks start, for n rows."""
     generator = torch.Generator().manual_seed(seed)
-    return torch.randn(1, sum(LAWS.sizes), generator=generator, dtype=torch.float64).to(dtype).expand(n, -1)
+    return torch.randn(1, len(NAMES) * LAWS.size, generator=generator, dtype=torch.float64).to(dtype).expand(n, -1)
 
 
 def own(j: int, of: Tensor) -> Tensor:
     """The parameters of the number j."""
-    start = sum(LAWS.sizes[:j])
-    return of[:, start : start + LAWS.sizes[j]]
+    return of[:, j * LAWS.size : (j + 1) * LAWS.size]
 
 
 def log_prob(name: str, y: Tensor, seed: int = 0) -> Tensor:
@@ -89,7 +88,7 @@ def drawn(n: int = 300) -> Tensor:
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float32])
 def test_one_number_is_as_in_its_row(dtype: torch.dtype) -> None:
     y = drawn().to(dtype)
-    row, of = LAWS.row(y), torch.randn(len(y), sum(LAWS.sizes), generator=torch.Generator().manual_seed(0)).to(dtype)
+    row, of = LAWS.row(y), torch.randn(len(y), len(NAMES) * LAWS.size, generator=torch.Generator().manual_seed(0)).to(dtype)
     each = LAWS.log_prob(of, row)
     assert bool((each[row.absent] == 0).all())
     for j in range(len(NAMES)):
@@ -105,13 +104,13 @@ def test_gradients_are_finite_at_open_ends_beyond_them_and_where_numbers_are_abs
     beyond = torch.where(on.shared, 0.0, 3e3 * on.std)  # of values with shares there are none
     x = torch.stack([on.low, on.high, on.low.clamp_min(-9e3) - beyond, on.high.clamp_max(9e3) + beyond])
     y = torch.cat([LAWS.on.forward(x), drawn(200)]).float()
-    of = (size * torch.randn(len(y), sum(LAWS.sizes), generator=torch.Generator().manual_seed(0))).requires_grad_()
+    of = (size * torch.randn(len(y), len(NAMES) * LAWS.size, generator=torch.Generator().manual_seed(0))).requires_grad_()
     row = LAWS.row(y)
     each = LAWS.log_prob(of, row)
     assert bool(each.isfinite().all())
     (slope,) = torch.autograd.grad(each.sum(), of)
     assert bool(slope.isfinite().all())
-    absent, second = row.absent[:, 1], slice(LAWS.sizes[0], LAWS.sizes[0] + LAWS.sizes[1])
+    absent, second = row.absent[:, 1], slice(LAWS.size, 2 * LAWS.size)
     assert bool(absent.any())
     assert not slope[absent, second].any()
     assert bool(slope[~absent, second].any())
@@ -120,12 +119,12 @@ def test_gradients_are_finite_at_open_ends_beyond_them_and_where_numbers_are_abs
 def test_masses_are_exact_in_tails() -> None:
     """In float32, of values far above the centre of each component, where sigmoids round to 1."""
     laws = NumberLaws([Number(0, 4000, step=1.0, mean=100.0, std=50.0)], components=1)
-    of = torch.tensor([[0.0, 0.0, 0.0]])  # a component about -1.5 and wide exp(-1.5), and outliers wide sqrt(3) / pi
+    of = torch.tensor([[0.0, 0.0, 0.0]])  # a component about -2.5 and wide exp(-1.3), and outliers wide sqrt(3) / pi
     values = torch.tensor([100.0, 450.0, 650.0, 1100.0], dtype=torch.float64)
     y = laws.on.forward(values[:, None])
     found = laws.log_prob(of.expand(4, -1), laws.row(y.float()))[:, 0].double()
     odd = math.sqrt(3) / math.pi
-    centre, width = -1.5, math.exp(-1.5) + odd / 50 / 10
+    centre, width = -2.5, math.exp(-1.3) + odd / 50 / 10
     low, high = (values - 0.5 - 100) / 50, (values + 0.5 - 100) / 50
 
     def mass(c: float, w: float) -> Tensor:
@@ -144,7 +143,7 @@ def test_what_owns_too_little_to_be_told_apart_has_a_finite_cost() -> None:
     """Microseconds on a bent axis, where the ends of what one owns are the same in float64."""
     laws = NumberLaws([Number(0, 3e15, step=1.0, bend=1.0, mean=30.0, std=1.0)])
     y = laws.on.forward(torch.tensor([[3e15 - 5], [2.0]], dtype=torch.float64))
-    of = torch.zeros(2, laws.sizes[0]).requires_grad_()
+    of = torch.zeros(2, laws.size).requires_grad_()
     found = laws.log_prob(of, laws.row(y.float()))
     assert bool(found.isfinite().all())
     assert bool(torch.autograd.grad(found.sum(), of)[0].isfinite().all())
@@ -217,29 +216,74 @@ def test_values_of_a_set_are_drawn_by_their_masses(name: str) -> None:
     assert has_frequencies(places, masses / masses.sum())
 
 
-@pytest.mark.parametrize("name", ["few", "continuous"])
-def test_a_range_without_values_has_no_chance(name: str) -> None:
-    """Between two values, or where every component underflows."""
-    middles = LAWS.middles(J["few"])
-    within = [(float(middles[2]) + 1e-3, float(middles[3]) - 1e-3)] if name == "few" else [(900.0, 901.0)]
-    assert bool(LAWS.draw(J[name], own(J[name], parameters(0, 5)), uniform(5), within)[1].isneginf().all())
+def test_a_range_where_every_component_underflows_has_no_chance() -> None:
+    j = J["continuous"]
+    assert bool(LAWS.draw(j, own(j, parameters(0, 5)), uniform(5), [(990.0, 991.0)])[1].isneginf().all())
+
+
+MOMENTS = (0.7, 0.3)
+"""A mean and a standard deviation."""
+
+
+def about(n: int) -> tuple[Tensor, Tensor]:
+    mean, std = (torch.full((n,), value, dtype=torch.float64) for value in MOMENTS)
+    return mean, std
+
+
+def test_a_law_about_moments_is_that_about_0_and_1_moved_and_scaled() -> None:
+    """Of a continuous number: ln p(y) = ln p((y - mean) / std) - ln std, but for outliers and least widths, which do not move."""
+    j, n = J["continuous"], 50
+    mean, std = MOMENTS
+    unit = torch.linspace(-2, 2, n, dtype=torch.float64)
+    of = own(j, parameters(0, n))
+    whole, none = LAWS.row_of(j, mean + std * unit, unit != unit), LAWS.row_of(j, unit, unit != unit)
+    found, plain = LAWS.log_prob_of(j, of, whole, about(n)), LAWS.log_prob_of(j, of, none) - math.log(std)
+    assert torch.allclose(found, plain, atol=0.1)
+    assert not torch.allclose(found, LAWS.log_prob_of(j, of, whole), atol=0.5)  # the twin
+    y = LAWS.draw(j, own(j, parameters(0, N)), uniform(), None, about(N))[0]
+    moved = mean + std * LAWS.draw(j, own(j, parameters(0, N)), uniform())[0]
+    assert float((y - moved).abs().median()) < 0.01
+
+
+@pytest.mark.parametrize("name", ["categories", "few"])
+def test_masses_about_moments_are_those_that_are_drawn(name: str) -> None:
+    j, middles = J[name], LAWS.middles(J[name])
+    of = own(j, parameters(0, len(middles)))
+    masses = LAWS.log_prob_of(j, of, LAWS.row_of(j, middles, middles != middles), about(len(middles))).exp()
+    assert float(masses.sum()) == pytest.approx(1, abs=1e-9)
+    y = LAWS.draw(j, own(j, parameters(0, N)), uniform(), None, about(N))[0]
+    assert has_frequencies((y[:, None] - middles).abs().argmin(1), masses)
+    assert not has_frequencies((y[:, None] - middles).abs().argmin(1), log_prob(name, middles).exp())  # the twin
+
+
+def test_moments_of_a_row_are_those_of_its_numbers() -> None:
+    y = drawn()
+    row, of = LAWS.row(y), parameters(0, len(y))
+    generator = torch.Generator().manual_seed(2)
+    mean, std = torch.randn(y.shape, generator=generator).double(), torch.rand(y.shape, generator=generator).double() + 0.1
+    each = LAWS.log_prob(of, row, about=(mean, std))
+    for j in range(len(NAMES)):
+        alone = LAWS.log_prob_of(j, own(j, of), row.of(slice(j, j + 1)), (mean[:, j], std[:, j]))
+        assert torch.allclose(alone, each[:, j], atol=1e-9)
 
 
 def test_draws_end_in_the_range_of_the_number() -> None:
     laws = NumberLaws([Number(-0.5, 0.2)])
-    y, _ = laws.draw(0, torch.zeros(N, laws.sizes[0]), uniform())
+    y, _ = laws.draw(0, torch.zeros(N, laws.size), uniform())
     assert (float(y.min()), float(y.max())) == (-0.5, 0.2)
 
 
 def test_a_network_that_says_nothing_says_what_is_known_of_the_column() -> None:
+    """N(0, 1) of y, and so of categories how often they come."""
     of = LAWS.start().double()[None]
     for name in ("there", "categories"):
         middles = LAWS.middles(J[name])
         each = LAWS.log_prob_of(J[name], own(J[name], of).expand(len(middles), -1), LAWS.row_of(J[name], middles, middles != middles))
-        assert torch.allclose(each.exp(), torch.tensor(NUMBERS[name].shares, dtype=torch.float64), atol=1e-7)
-    y = LAWS.draw(J["continuous"], own(J["continuous"], of).expand(N, -1), uniform())[0]
-    assert abs(float(y.mean())) < 0.05
-    assert float(y.std()) == pytest.approx(1, abs=0.05)
+        assert torch.allclose(each.exp(), torch.tensor(NUMBERS[name].shares, dtype=torch.float64), atol=0.03)
+    y = torch.linspace(-3, 3, 61, dtype=torch.float64)
+    own_of = own(J["continuous"], of).expand(len(y), -1)
+    found = LAWS.log_prob_of(J["continuous"], own_of, LAWS.row_of(J["continuous"], y, y != y))
+    assert torch.allclose(found, torch.distributions.Normal(0.0, 1.0).log_prob(y), atol=0.05)
 
 
 def test_shares_that_sum_to_1_within_rounding_are_made_to() -> None:

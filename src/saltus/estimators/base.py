@@ -55,8 +55,8 @@ class Estimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         """The mean of `score_samples`; y is not looked at."""
         return float(self.score_samples(X).mean())
 
-    def _config(self, **options: Any) -> Config:
-        """Of a fit.
+    def _config(self, time: str | float | None, **options: Any) -> Config:
+        """Of a fit; `time` stands for the one that was given before, and for updates.
 
         Raises:
             SaltusError: for a time, a number of updates or a random state that there is not.
@@ -65,7 +65,8 @@ class Estimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
         if given is not None and not (type(given) is not bool and isinstance(given, Integral) and 0 <= int(given) < _MOST_SEEDS):
             raise SaltusError(f"random_state was given as {given!r:.60}; expected a whole number from 0 to {_MOST_SEEDS - 1:,}, or None")
         self._first = int(np.random.default_rng().integers(_MOST_SEEDS)) if given is None else int(given)
-        length = {"time": self.time} if self.updates is None else {"updates": self.updates}
+        timed = time is not None or self.updates is None
+        length = {"time": self.time if time is None else time} if timed else {"updates": self.updates}
         return Config(seed=self._first, **length, **options)
 
     def _learned(self, model: Model, notes: tuple[str, ...]) -> None:

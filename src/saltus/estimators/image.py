@@ -54,12 +54,13 @@ class ImageModel(Estimator):
     ) -> None:
         super().__init__(time=time, updates=updates, random_state=random_state, verbose=verbose)
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, time: str | float | None = None) -> Self:
         """Learn from images of one size.
 
         Args:
             X: (N, H, W), (N, H, W, C) or (N, C, H, W), 1 to 4 channels, at least 8 x 8 pixels; bytes, or other numbers.
             y: the class of each image, integers or text (N,), for a model that draws images of a class; none unless given.
+            time: of this fit, in place of the time or the updates of the model.
 
         Raises:
             SaltusError: if these are no images, too few, or there is not one label an image.
@@ -67,7 +68,7 @@ class ImageModel(Estimator):
         images = _images(X)
         check_enough(len(images))
         large = min(Layout.of(images.shape).event_shape(images.shape[1:])[1:]) >= _LARGE
-        config = self._config(**_RECIPES[large])
+        config = self._config(time, **_RECIPES[large])
         parts = len(PARTS) if len(images) < FEWEST else 1  # few images are in all parts
         labels, condition = (None, None) if y is None else ((y,) * parts, "labels")
         data = DataSet.from_arrays(*[images] * parts, labels=labels, condition=condition, name="the images")

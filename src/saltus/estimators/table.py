@@ -69,17 +69,18 @@ class TableModel(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ig
         super().__init__(time=time, updates=updates, random_state=random_state, verbose=verbose)
         self.columns = columns
 
-    def fit(self, X: Any, y: Any = None) -> Self:
+    def fit(self, X: Any, y: Any = None, *, time: str | float | None = None) -> Self:
         """Learn from rows of a table: a pandas, polars or pyarrow one, or an array (N, d) of numbers, or of objects.
 
         Args:
             X: the rows; missing cells are as the library has them, NaN in arrays.
             y: not looked at.
+            time: of this fit, in place of the time or the updates of the model.
 
         Raises:
             SaltusError: if it is no table, has too few rows, or no column that can be learned; and for y, which is a column like others.
         """
-        config, said = self._config(), declarations(self.columns)
+        config, said = self._config(time), declarations(self.columns)
         table, frame = to_arrow(X, _skipped(said))
         if table.num_columns:
             check_enough(table.num_rows)

@@ -26,7 +26,7 @@ from torch import Tensor
 from saltus.errors import SaltusError
 from saltus.kernels.denoiser import scales
 from saltus.kernels.kernel import Explanation, Kernel, Terms, Weights, weighted
-from saltus.kernels.masked import MaskedNetwork
+from saltus.kernels.masked import Known, MaskedNetwork
 from saltus.kernels.rows import check_rows, row_options
 from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.setup import Setup
@@ -38,6 +38,7 @@ from saltus.process import Noise
 __all__ = ["AutoregressiveKernel"]
 
 _FAR = 1e6  # standard deviations within which a column without counted values is
+_RANK = 16  # of the Gaussian below the network, at most
 _IN_ORDER = 0.5  # of the rows are told the first numbers
 
 
@@ -47,7 +48,7 @@ class AutoregressiveKernel(Kernel):
     Args:
         event_shape: (E,).
         variance: of the data, averaged over columns.
-        width, blocks, dropout: of the network, see `MaskedNetwork`.
+        width, blocks, rank: of the network, see `MaskedNetwork`.
         condition: what it is conditioned on, a class or a vector.
         numbers: of each column; unless given all are continuous.
 
@@ -65,7 +66,7 @@ class AutoregressiveKernel(Kernel):
         *,
         width: int = 128,
         blocks: int = 2,
-        dropout: float = 0.0,
+        rank: int = 1,
         condition: Condition | None = None,
         numbers: Sequence[Number] = (),
     ) -> None:
@@ -77,7 +78,7 @@ class AutoregressiveKernel(Kernel):
         self.laws = NumberLaws(self.numbers)
         self._optional = [j for j, number in enumerate(self.numbers) if number.optional]
         self._there = [j - 1 for j in self._optional]
-        self.network = MaskedNetwork(self.laws, width=width, blocks=blocks, dropout=dropout, condition=condition)
+        self.network = MaskedNetwork(self.laws, width=width, blocks=blocks, rank=rank, condition=condition)
 
     @classmethod
     def build(cls, setup: Setup) -> AutoregressiveKernel:
@@ -89,7 +90,11 @@ class AutoregressiveKernel(Kernel):
         options = row_options(setup, "this kernel takes rows of a table")
         if setup.levels != 1:
             raise SaltusError(f"levels = {setup.levels} was given, and the autoregressive kernel takes one step; give levels 1")
-        return cls(setup.event_shape, setup.variance, dropout=setup.options.get("dropout", 0.0), **options)
+        rank = max(1, min(_RANK, setup.event_shape[0] - 1))
+        kernel = cls(setup.event_shape, setup.variance, rank=rank, **options)
+        if setup.items is not None:
+            kernel.network.gaussian.fit(setup.items)
+        return kernel
 
     @property
     def label(self) -> str:
@@ -122,9 +127,11 @@ class AutoregressiveKernel(Kernel):
         """{"decoder": that of a random number of known numbers}, (B,)."""
         row, known = self.laws.row(pair.y), self._told(pair.y, noise)
         known[:, self._optional] |= row.absent[:, self._optional] & known[:, self._there]
-        h = self.network.hidden(self._begin(pair) + self.network.told(row, known))
+        told = self.network.told(self._begin(pair), row, known)
+        h = self.network.hidden(told)
         with torch.autocast(h.device.type, enabled=False):  # centres need more digits than bfloat16 has
-            each = self.laws.log_prob(self.network.out(h.to(pair.y.dtype)), row, ~known)
+            about = self.network.gaussian.moments(told.given)
+            each = self.laws.log_prob(self.network.out(h.to(pair.y.dtype)), row, ~known, about)
         unknown = (~known).sum(1).clamp_min(1)
         return weighted({"decoder": -each.sum(1) * (known.shape[1] / unknown)}, weights)
 
@@ -140,9 +147,10 @@ class AutoregressiveKernel(Kernel):
         for j in range(y.shape[1]):
             if known[:, j].any():
                 one = row.of(slice(j, j + 1))
-                own = self.laws.log_prob_of(j, self.network.parameters_of(self.network.hidden(h), j), one)
+                parameters, about = self.network.parameters_of(h, j)
+                own = self.laws.log_prob_of(j, parameters, one, about)
                 total = total + torch.where(known[:, j], own, 0.0)
-                h = h + self.network.told_of(j, one, known[:, j])
+                h = self.network.told_of(h, j, one, known[:, j])
         return total
 
     def log_prob_each(self, transition: Transition, y: Tensor, known: Tensor, unit: Tensor) -> Tensor:
@@ -154,16 +162,16 @@ class AutoregressiveKernel(Kernel):
             unit: N(0, 1) noise (B, E), in place of the number of z_t that comes from y_j.
         """
         row, found = self._row(y, known), torch.zeros_like(y)
-        h = self._begin(transition) + self.network.told(row, known)
+        h = self.network.told(self._begin(transition), row, known)
         for j in range(y.shape[1]):
             if not known[:, j].any():
                 continue
             one = row.of(slice(j, j + 1))
-            left = h - self.network.told_of(j, one, known[:, j]) + self._moved(transition, j, unit)
+            left = self._without(h, j, row, known, transition, unit)
             if j in self._there:  # what is in a cell would tell that it is there
-                left = left - self.network.told_of(j + 1, row.of(slice(j + 1, j + 2)), known[:, j + 1])
-                left = left + self._moved(transition, j + 1, unit)
-            own = self.laws.log_prob_of(j, self.network.parameters_of(self.network.hidden(left), j), one)
+                left = self._without(left, j + 1, row, known, transition, unit)
+            parameters, about = self.network.parameters_of(left, j)
+            own = self.laws.log_prob_of(j, parameters, one, about)
             found[:, j] = torch.where(known[:, j], own, 0.0)
         return found
 
@@ -191,18 +199,18 @@ class AutoregressiveKernel(Kernel):
         """
         uniform = uniform.to(y.device)
         y, known, log_chance = y.clone(), known.clone(), torch.zeros(len(y), dtype=torch.float64, device=y.device)
-        h = self._begin(transition) + self.network.told(self._row(y, known), known)
+        h = self.network.told(self._begin(transition), self._row(y, known), known)
         for j in range(y.shape[1]) if which is None else which:
             unknown = ~known[:, j]
             if not unknown.any():
                 continue
-            parameters = self.network.parameters_of(self.network.hidden(h), j)
-            drawn, chance = self.laws.draw(j, parameters, uniform[:, j], (within or {}).get(j))
+            parameters, about = self.network.parameters_of(h, j)
+            drawn, chance = self.laws.draw(j, parameters, uniform[:, j], (within or {}).get(j), about)
             absent = self._absent(j, y)
             y[:, j] = torch.where(unknown, torch.where(absent, 0.0, drawn).to(y), y[:, j])
             log_chance = log_chance + torch.where(unknown & ~absent, chance, 0.0)
             known[:, j] = True
-            h = h + self.network.told_of(j, self.laws.row_of(j, y[:, j], absent), unknown)
+            h = self.network.told_of(h, j, self.laws.row_of(j, y[:, j], absent), unknown)
         return y, known, log_chance
 
     def _row(self, y: Tensor, known: Tensor) -> Row:
@@ -215,7 +223,7 @@ class AutoregressiveKernel(Kernel):
             return torch.zeros(len(y), dtype=torch.bool, device=y.device)
         return y[:, j - 1] < float(self.laws.middles(j - 1).mean())
 
-    def _begin(self, transition: Transition) -> Tensor:
+    def _begin(self, transition: Transition) -> Known:
         final = transition.is_final
         if not (final if isinstance(final, bool) else bool(final.all())):
             raise SaltusError("an autoregressive step was asked for noisy rows, and it takes rows of data alone; give a chain of one level")
@@ -227,9 +235,11 @@ class AutoregressiveKernel(Kernel):
         skip = scales(log_snr[:, 0], log_snr[:, 1], self.variance).skip.to(transition.z_t)[:, None]
         return skip / math.sqrt(self.variance)
 
-    def _moved(self, transition: Transition, j: int, unit: Tensor) -> Tensor:
-        """What changes in the first layer when the number j of z_t becomes that of `unit`, (B, width)."""
-        return self._skip(transition) * (unit[:, j] - transition.z_t[:, j])[:, None] * self.network.z.weight[:, j]
+    def _without(self, told: Known, j: int, row: Row, known: Tensor, transition: Transition, unit: Tensor) -> Known:
+        """Where the number j is no longer known, and that of z_t is the one of `unit`."""
+        left = self.network.told_of(told, j, row.of(slice(j, j + 1)), known[:, j], forget=True)
+        moved = self._skip(transition) * (unit[:, j] - transition.z_t[:, j])[:, None] * self.network.z.weight[:, j]
+        return left._replace(first=left.first + moved)
 
     def _told(self, y: Tensor, noise: Noise) -> Tensor:
         """Which numbers a row is told in training, (B, E) bool."""

@@ -1,9 +1,10 @@
 r"""A network that is told some numbers of a row, and says how each of the others is distributed (Uria et al. 2014, a deep and tractable
 density estimator in any order, https://arxiv.org/abs/1310.1757).
 
-Each number that is known adds a vector to the first layer: of few values one for each, of others a linear map of y and of how far y
-is along each of some intervals (piecewise linear encoding, Gorishniy et al. 2022, https://arxiv.org/abs/2203.05556).  So a number
-that becomes known later is added to what is there.
+Each number that is known adds a vector to the first layer: a linear map of y and of how far y is along each of some intervals
+(piecewise linear encoding, Gorishniy et al. 2022, https://arxiv.org/abs/2203.05556), and one for each of few values.  So a number that
+becomes known later is added to what is there.  Below the network is a Gaussian (`saltus.kernels.factors`): what it says of each number is
+where the network begins, which learns what it misses.
 """
 
 from __future__ import annotations
@@ -11,19 +12,30 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from saltus.kernels.factors import FactorAnalysis, Given
 from saltus.kernels.rows import MOST_WIDTH
-from saltus.likelihoods import NumberLaws, Row
+from saltus.likelihoods import Moments, NumberLaws, Row
 from saltus.networks.conditioning import ConditionEmbedding
 from saltus.networks.conditions import Condition
 from saltus.networks.groups import MOST_BLOCKS, check_size
 
-__all__ = ["MaskedNetwork"]
+__all__ = ["Known", "MaskedNetwork"]
 
 _INTERVALS, _RANGE = 16, 3.0  # of y, which resembles N(0, 1)
+MOST_VALUES = 256
+"""A number of up to so many values has a vector for each."""
+
+
+class Known(NamedTuple):
+    """What a network was told of rows: the sum of its first layer, (B, width), and what a Gaussian makes of it."""
+
+    first: Tensor
+    given: Given
 
 
 class MaskedNetwork(nn.Module):
@@ -33,7 +45,7 @@ class MaskedNetwork(nn.Module):
         laws: of the numbers.
         width: neurons of a layer.
         blocks: residual blocks.
-        dropout: share of neurons that a block leaves out in training.
+        rank: of the Gaussian below it.
         condition: what it is conditioned on.
 
     Raises:
@@ -41,7 +53,13 @@ class MaskedNetwork(nn.Module):
     """
 
     def __init__(
-        self, laws: NumberLaws, *, width: int = 128, blocks: int = 2, dropout: float = 0.0, condition: Condition | None = None
+        self,
+        laws: NumberLaws,
+        *,
+        width: int = 128,
+        blocks: int = 2,
+        rank: int = 1,
+        condition: Condition | None = None,
     ) -> None:
         super().__init__()
         check_size("width", width, MOST_WIDTH)
@@ -50,57 +68,60 @@ class MaskedNetwork(nn.Module):
         E = len(laws.numbers)
         self.z = nn.Linear(E, width)
         self.embedding = ConditionEmbedding(condition, width)
-        self.values = nn.Parameter(torch.randn(sum(laws.sizes[j] for j in laws.few), width) / math.sqrt(E))
-        self.many = nn.Parameter(torch.randn(len(laws.many), _INTERVALS + 2, width) / math.sqrt(E * (_INTERVALS + 2)))
-        self.blocks = nn.ModuleList(_Block(width, dropout) for _ in range(blocks))
+        self.along = nn.Parameter(torch.randn(E, _INTERVALS + 2, width) / math.sqrt(E * (_INTERVALS + 2)))
+        self._few = [j for j, number in enumerate(laws.numbers) if 0 < len(number.shares) <= MOST_VALUES]
+        starts = list(itertools.accumulate((laws.counts[j] for j in self._few), initial=0))
+        self._first_value = dict(zip(self._few, starts, strict=False))
+        self.values = nn.Parameter(torch.zeros(starts[-1], width))
+        self.gaussian = FactorAnalysis(E, rank)
+        self.factors = nn.Linear(rank, width, bias=False)
+        self.blocks = nn.ModuleList(_Block(width) for _ in range(blocks))
         self.last = nn.Sequential(nn.LayerNorm(width), nn.SiLU())
-        self.out = nn.Linear(width, sum(laws.sizes))
+        self.out = nn.Linear(width, E * laws.size)
         with torch.no_grad():
             self.out.weight.zero_()
             self.out.bias.copy_(laws.start())
-        starts = itertools.accumulate((laws.sizes[j] for j in laws.few), initial=0)
-        self._first_value = dict(zip(laws.few, starts, strict=False))
-        self._own = [slice(*ends) for ends in itertools.pairwise(itertools.accumulate(laws.sizes, initial=0))]
 
-    def begin(self, z: Tensor, condition: Tensor | None) -> Tensor:
-        """The first layer where no number is known, (B, width), of z_t (B, E)."""
-        h: Tensor = self.embedding(self.z(z), condition)
-        return h
+    def begin(self, z: Tensor, condition: Tensor | None) -> Known:
+        """Where no number is known, of z_t (B, E)."""
+        first: Tensor = self.embedding(self.z(z), condition)
+        return Known(first, self.gaussian.begin(len(z)))
 
-    def told(self, row: Row, known: Tensor) -> Tensor:
-        """What the numbers that are known add to the first layer, (B, width); an absent one adds nothing."""
-        laws, seen = self.laws, known & ~row.absent
-        h = row.y.new_zeros(len(row.y), self.width)
-        if laws.few:
-            which = torch.tensor(laws.few, device=h.device)
-            first = torch.tensor([self._first_value[j] for j in laws.few], device=h.device)
-            index = first + row.place[:, which]
-            h = h + nn.functional.embedding_bag(index, self.values, per_sample_weights=seen[:, which].to(h.dtype), mode="sum")
-        if laws.many:
-            which = torch.tensor(laws.many, device=h.device)
-            features = self._features(row.y[:, which], row.counted[:, which]) * seen[:, which, None]
-            with torch.autocast(h.device.type, enabled=False):  # y has more digits than bfloat16
-                h = h + features.flatten(1) @ self.many.flatten(0, 1)
-        return h
+    def told(self, begun: Known, row: Row, known: Tensor) -> Known:
+        """Where some numbers are known; an absent one tells nothing but that."""
+        seen, h = known & ~row.absent, begun.first
+        if self._few:
+            first = torch.tensor([self._first_value[j] for j in self._few], device=h.device)
+            index, weights = first + row.place[:, self._few], seen[:, self._few].to(h.dtype)
+            h = h + nn.functional.embedding_bag(index, self.values, per_sample_weights=weights, mode="sum")
+        with torch.autocast(h.device.type, enabled=False):  # y has more digits than bfloat16
+            features = self._features(row.y, row.counted) * seen[..., None]
+            h = h + features.flatten(1) @ self.along.flatten(0, 1)
+            return Known(h, self.gaussian.told(row.y, seen))
 
-    def told_of(self, j: int, one: Row, known: Tensor) -> Tensor:
-        """What the number j adds, (B, width), where it is known, (B,)."""
+    def told_of(self, before: Known, j: int, one: Row, known: Tensor, *, forget: bool = False) -> Known:
+        """Where the number j is known too, as `known` (B,) says; or, after `told`, no longer."""
         seen = known[:, None] & ~one.absent
+        first = self._features(one.y[:, 0], one.counted[:, 0]) @ self.along[j]
         if j in self._first_value:
-            return seen * self.values[self._first_value[j] + one.place[:, 0]]
-        return seen * (self._features(one.y[:, 0], one.counted[:, 0]) @ self.many[self.laws.many.index(j)])
+            first = first + self.values[self._first_value[j] + one.place[:, 0]]
+        first = seen * first
+        given = self.gaussian.told_of(before.given, j, one.y[:, 0], seen[:, 0], forget=forget)
+        return Known(before.first + (-first if forget else first), given)
 
-    def hidden(self, h: Tensor) -> Tensor:
-        """From the first layer to the one before the last, (B, width)."""
+    def hidden(self, known: Known) -> Tensor:
+        """The layer before the last, (B, width)."""
+        h = known.first + self.factors(known.given.mean)
         for block in self.blocks:
             h = block(h)
         found: Tensor = self.last(h)
         return found
 
-    def parameters_of(self, hidden: Tensor, j: int) -> Tensor:
-        """Those of the number j alone, (B, p)."""
-        own = self._own[j]
-        return nn.functional.linear(hidden, self.out.weight[own], self.out.bias[own])
+    def parameters_of(self, known: Known, j: int) -> tuple[Tensor, Moments]:
+        """Those of the number j alone, (B, size), and the moments that they are about."""
+        own = slice(j * self.laws.size, (j + 1) * self.laws.size)
+        parameters = nn.functional.linear(self.hidden(known), self.out.weight[own], self.out.bias[own])
+        return parameters, self.gaussian.moments_of(known.given, j)
 
     @staticmethod
     def _features(y: Tensor, counted: Tensor) -> Tensor:
@@ -110,12 +131,12 @@ class MaskedNetwork(nn.Module):
 
 
 class _Block(nn.Module):
-    def __init__(self, width: int, dropout: float) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
         last = nn.Linear(width, width)
         with torch.no_grad():
             last.weight.zero_()
-        parts: Sequence[nn.Module] = (nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Dropout(dropout), last)
+        parts: Sequence[nn.Module] = (nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), last)
         self.inner = nn.Sequential(*parts)
 
     def forward(self, h: Tensor) -> Tensor:

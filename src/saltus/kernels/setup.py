@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from saltus.kernels.denoiser import Preconditioned
 from saltus.kernels.kernel import Kernel
@@ -40,6 +40,7 @@ class Setup:
         condition: what the model is conditioned on; None for nothing.
         mixture: what networks predict the residual to; None for EDM's scaling alone.
         start: the mixture that the chain starts from; None for N(0, I).
+        items: rows of training, that closed forms are fitted to; None for other items.
     """
 
     event_shape: Sequence[int]
@@ -50,6 +51,7 @@ class Setup:
     condition: Condition | None = None
     mixture: LowRankMixture | None = None
     start: LowRankMixture | None = None
+    items: Tensor | None = None
 
     def denoiser(self, *, outputs: int = 1, latent: int = 0) -> Preconditioned:
         """A network that predicts data, of the architecture and size that were asked for."""

@@ -3,7 +3,7 @@
 from saltus.likelihoods.autoregressive import AutoregressiveHead
 from saltus.likelihoods.columns import ColumnsHead
 from saltus.likelihoods.heads import ContinuousHead, DiscretisedHead, GaussianHead, Head
-from saltus.likelihoods.laws import NumberLaws, Row, Within
+from saltus.likelihoods.laws import Moments, NumberLaws, Row, Within
 from saltus.likelihoods.logistic import LogisticMixtureHead
 from saltus.likelihoods.mixture import MixtureHead
 from saltus.likelihoods.numbers import Number, Numbers
@@ -17,6 +17,7 @@ __all__ = [
     "Head",
     "LogisticMixtureHead",
     "MixtureHead",
+    "Moments",
     "Number",
     "NumberLaws",
     "Numbers",

@@ -1,13 +1,13 @@
 r"""The distribution of each number of a row, by parameters that a network gives: what a step that takes one number at a time draws from.
 
-A number with few values has their probabilities, a softmax.  Any other number has a mixture of logistics on the axis of y, whose
-distribution function is a sum of sigmoids S, and whose mass of an interval does not cancel:
+Each is a mixture of logistics on the axis of y, about a mean and a standard deviation that may be told.  Its distribution function is a
+sum of sigmoids S, and its mass of an interval does not cancel:
 
 .. math:: S(b) - S(a) = S(b)\, S(-a)\, (1 - e^{-(b-a)}).
 
-What is counted gets the mass of what it owns of the axis, other numbers a density, and an absent number costs nothing
-(`saltus.likelihoods.numbers`).  A small share of outliers is drawn from what a column resembles on the whole: what never came in
-training would else cost without limit.
+What is counted, categories too, gets the mass of what it owns of the axis, so that the masses of all values sum to 1; other numbers get a
+density, and an absent number costs nothing (`saltus.likelihoods.numbers`).  A small share of outliers is drawn from what a column
+resembles on the whole: what never came in training would else cost without limit.
 """
 
 from __future__ import annotations
@@ -22,21 +22,23 @@ from torch.nn import functional
 
 from saltus.likelihoods.numbers import Number, Numbers
 
-__all__ = ["NumberLaws", "Row", "Within"]
+__all__ = ["Moments", "NumberLaws", "Row", "Within"]
 
-MOST_VALUES = 64
-"""A number of up to so many values has a probability for each."""
 _COMPONENTS = 12
 _OUTLIERS = 1e-4  # docs/decisions/0007-outliers.md
 _OUTLIER_WIDTH = math.sqrt(3) / math.pi  # of a logistic whose standard deviation is 1
 _FAR = 1e3  # where an open interval ends: no component is as wide
-_APART, _OFFSET, _LOG_WIDTH = 1.5, 2.0, -1.5  # how components lie and how wide they are where the network says 0
+_APART, _OFFSET, _LOG_WIDTH = 2.5, 2.0, -1.3  # how components lie and how wide they are where the network says 0
 _MOST_LOG = (-7.0, 3.0)  # of the logarithm of a width
 _INSIDE = 1e-12  # of a uniform number from its ends
 _LEAST_WIDTH = 2.0**-52  # of what a value owns, where float64 no longer tells its ends apart
 
 Within = Sequence[tuple[float, float]]
 """Intervals of the axis of y, which do not overlap."""
+
+
+Moments = tuple[Tensor, Tensor]
+"""Means and standard deviations."""
 
 
 class Row(NamedTuple):
@@ -70,31 +72,26 @@ class NumberLaws:
         components: of a mixture.
 
     Attributes:
-        few, many: the numbers that have probabilities, and those that have mixtures.
-        values: most values of one of the few.
-        sizes: how many parameters each number has.
+        on: the axes of all numbers.
+        counts: how many values each number has; 0 of what is continuous.
+        size: parameters of one number.
     """
 
     def __init__(self, numbers: Sequence[Number], *, components: int = _COMPONENTS) -> None:
         self.numbers, self.components, self.on = list(numbers), components, Numbers(numbers)
-        counts = [round((number.high - number.low) / number.step) + 1 if number.step else 0 for number in numbers]
-        self.few = [j for j, n in enumerate(counts) if 0 < n <= MOST_VALUES]
-        self.many = [j for j, n in enumerate(counts) if not 0 < n <= MOST_VALUES]
-        self.values = max((counts[j] for j in self.few), default=0)
-        self.sizes = [n if 0 < n <= MOST_VALUES else 3 * components for n in counts]
-        self._counts = counts
+        self.counts = [round((number.high - number.low) / number.step) + 1 if number.step else 0 for number in numbers]
+        self.size = 3 * components
         self._alone = [Numbers([number.always()]) for number in numbers]
-        with torch.device("cpu"):
-            self._shares = torch.stack([_shares(numbers[j], counts[j], self.values) for j in self.few]) if self.few else torch.zeros(0, 0)
-            least = self.on.columns(torch.device("cpu")).least
-            self._least = (least * _OUTLIER_WIDTH).to(torch.float32)
-        self._middles: dict[int, Tensor] = {}
+        with torch.device("cpu"):  # also where a module is made without memory
+            self._least = (self.on.columns(torch.device("cpu")).least * _OUTLIER_WIDTH).to(torch.float32)
 
     def start(self) -> Tensor:
-        """Parameters that say of few values how often they come, where that is told, and of other numbers N(0, 1) about; (P,)."""
-        with torch.device("cpu"):  # also where a module is made without memory
-            found = [self._shares[self.few.index(j)][:n].log() if j in self.few else torch.zeros(n) for j, n in enumerate(self.sizes)]
-            return torch.cat(found)
+        """Parameters that say the moments and nothing else, about N(0, 1) of these, (E * size,)."""
+        with torch.device("cpu"):
+            apart = torch.linspace(-_APART, _APART, self.components)
+            own = (math.exp(_LOG_WIDTH) / _OUTLIER_WIDTH) ** 2
+            share = -apart.square() / (2 * (1 - own))
+            return torch.cat([share, torch.zeros(2 * self.components)]).repeat(len(self.numbers))
 
     def row(self, y: Tensor) -> Row:
         """What rows (B, E) hold; y is of the type that is computed in."""
@@ -104,73 +101,59 @@ class NumberLaws:
         """What the number j of rows is, (B,), where it is not absent."""
         return _row(y[:, None], self._alone[j], absent[:, None])
 
-    def log_prob(self, parameters: Tensor, row: Row, unknown: Tensor | None = None) -> Tensor:
+    def log_prob(self, parameters: Tensor, row: Row, unknown: Tensor | None = None, about: Moments | None = None) -> Tensor:
         """ln of the mass or density of each number that is unknown, (B, E) nats, and 0 of others.
 
         Args:
-            parameters: of all numbers, (B, P).
+            parameters: of all numbers, (B, E * size).
             row: what they are.
             unknown: which are asked for, (B, E) bool, all unless given; absent ones cost nothing.
+            about: the moments, (B, E) each, that distributions are about; those of N(0, 1) unless given.
         """
-        found, (few, many) = torch.zeros_like(row.y), self._split(parameters)
         asked = ~row.absent if unknown is None else unknown & ~row.absent
-        if self.few:
-            which = torch.tensor(self.few, device=row.y.device)
-            found = found.index_copy(1, which, self._log_few(few, self._shares.to(few), row.place[:, which]))
-            found = found.masked_fill(~asked, 0.0)
-        if self.many:
-            which = torch.tensor(self.many, device=row.y.device)
-            rows, places = asked[:, which].nonzero(as_tuple=True)  # half of them, in training
-            columns = which[places]
-            one = Row(*(value[rows, columns] for value in row))
-            found = found.index_put((rows, columns), self._log_many(many[rows, places], self._least.to(row.y)[columns], one))
-        return found
+        rows, columns = asked.nonzero(as_tuple=True)  # half of them, in training
+        one = Row(*(value[rows, columns] for value in row))
+        moments = None if about is None else (about[0][rows, columns], about[1][rows, columns])
+        each = parameters.unflatten(1, (len(self.numbers), 3, -1))[rows, columns]
+        own = self._log_mixture(each, self._least.to(row.y)[columns], one, moments)
+        return torch.zeros_like(row.y).index_put((rows, columns), own)
 
-    def log_prob_of(self, j: int, parameters: Tensor, one: Row) -> Tensor:
-        """That of the number j, (B,), from its own parameters (B, p)."""
-        if j in self.few:
-            n = self._counts[j]
-            shares = self._shares[self.few.index(j)][None, :n].to(parameters)
-            found = self._log_few(parameters[:, None], shares, one.place)
-        else:
-            plain = Row(*(value[:, 0] for value in one))
-            found = self._log_many(parameters.unflatten(1, (3, -1)), self._least[j].to(one.y), plain)[:, None]
-        return found.masked_fill(one.absent, 0.0)[:, 0]
+    def log_prob_of(self, j: int, parameters: Tensor, one: Row, about: Moments | None = None) -> Tensor:
+        """That of the number j, (B,), from its own parameters (B, size)."""
+        plain = Row(*(value[:, 0] for value in one))
+        found = self._log_mixture(parameters.unflatten(1, (3, -1)), self._least[j].to(one.y), plain, about)
+        return found.masked_fill(plain.absent, 0.0)
 
-    def draw(self, j: int, parameters: Tensor, uniform: Tensor, within: Within | None = None) -> tuple[Tensor, Tensor]:
+    def draw(
+        self, j: int, parameters: Tensor, uniform: Tensor, within: Within | None = None, about: Moments | None = None
+    ) -> tuple[Tensor, Tensor]:
         """The number j of rows, and ln of the probability of what it may be.
 
         Args:
             j: which.
-            parameters: its own, (B, p).
+            parameters: its own, (B, size).
             uniform: in (0, 1), (B,) float64.
             within: where it may be; None for anywhere.
+            about: as for `log_prob`, (B,) each.
 
         Returns:
             y (B,) float64, in the range of the number and on a value where values are counted, and (B,) nats; without a chance y is
             anything, and the logarithm -inf.
         """
-        if j in self.few:
-            share = self._shares[self.few.index(j)][: self._counts[j]].double().to(parameters.device)
-            chances = (1 - _OUTLIERS) * parameters.double().softmax(1) + _OUTLIERS * share
-            middles = self.middles(j)
-            allowed = torch.tensor([within is None or any(a <= y <= b for a, b in within) for y in middles.tolist()])
-            chances = chances * allowed.to(chances)
-            k = _choose(chances, uniform)[0]
-            return middles.to(parameters.device)[k], chances.sum(1).log()
-        y, log_chance = self._draw_many(j, parameters, uniform, within)
+        y, log_chance = self._draw_mixture(j, parameters, uniform, within, about)
         return self._alone[j].settled(y[:, None])[:, 0], log_chance
 
     def middles(self, j: int) -> Tensor:
-        """y of the values of a number that has few, (V,) float64."""
-        if j not in self._middles:
-            number = self.numbers[j]
-            values = number.low + number.step * torch.arange(self._counts[j], dtype=torch.float64)
-            self._middles[j] = self._alone[j].forward(values[:, None])[:, 0]
-        return self._middles[j]
+        """y of the values of a number that is counted, (V,) float64."""
+        number = self.numbers[j]
+        values = number.low + number.step * torch.arange(self.counts[j], dtype=torch.float64)
+        return self._alone[j].forward(values[:, None])[:, 0]
 
-    def _draw_many(self, j: int, parameters: Tensor, uniform: Tensor, within: Within | None) -> tuple[Tensor, Tensor]:
-        log_share, centre, width = self._mixture(parameters.double().unflatten(1, (3, -1)), self._least[j].double())
+    def _draw_mixture(
+        self, j: int, parameters: Tensor, uniform: Tensor, within: Within | None, about: Moments | None
+    ) -> tuple[Tensor, Tensor]:
+        exact = None if about is None else (about[0].double(), about[1].double())
+        log_share, centre, width = self._mixture(parameters.double().unflatten(1, (3, -1)), self._least[j].double(), exact)
         ends = torch.zeros_like(centre[:, :1])
         log_share = torch.cat([log_share + math.log1p(-_OUTLIERS), ends + math.log(_OUTLIERS)], 1)
         centre, width = torch.cat([centre, ends], 1), torch.cat([width, ends + _OUTLIER_WIDTH], 1)
@@ -190,23 +173,9 @@ class NumberLaws:
         ends = intervals[k % len(intervals)]
         return y.clamp(ends[:, 0], ends[:, 1]), chances.sum(1).log()
 
-    def _split(self, parameters: Tensor) -> tuple[Tensor, Tensor]:
-        """The parameters of the few, (B, F, V) with -inf where there is no value, and those of the many, (B, M, 3, K)."""
-        parts = parameters.split(self.sizes, 1)
-        V = self.values
-        few = [functional.pad(parts[j], (0, V - self.sizes[j]), value=-math.inf) for j in self.few]
-        many = [parts[j].unflatten(1, (3, -1)) for j in self.many]
-        return (torch.stack(few, 1) if few else parameters[:, :0]), (torch.stack(many, 1) if many else parameters[:, :0])
-
-    @staticmethod
-    def _log_few(logits: Tensor, shares: Tensor, place: Tensor) -> Tensor:
-        own = logits.log_softmax(-1).gather(-1, place[..., None])[..., 0]
-        odd = shares.expand(*logits.shape).gather(-1, place[..., None])[..., 0].log()
-        return torch.logaddexp(own + math.log1p(-_OUTLIERS), odd + math.log(_OUTLIERS))
-
-    def _log_many(self, parameters: Tensor, least: Tensor, one: Row) -> Tensor:
+    def _log_mixture(self, parameters: Tensor, least: Tensor, one: Row, about: Moments | None) -> Tensor:
         """Of numbers (n,) with parameters (n, 3, K) and least widths (n,) or one of them."""
-        log_share, centre, width = self._mixture(parameters, least)
+        log_share, centre, width = self._mixture(parameters, least, about)
         below, above = torch.where(one.counted, one.below, one.y), torch.where(one.counted, one.above, one.y)
         apart = torch.where(one.counted, one.width, 1.0)
         own = log_share + _log_logistic(below[:, None] - centre, above[:, None] - centre, apart[:, None], width, one.counted[:, None])
@@ -214,11 +183,14 @@ class NumberLaws:
         return torch.logaddexp(own.logsumexp(-1) + math.log1p(-_OUTLIERS), odd + math.log(_OUTLIERS))
 
     @staticmethod
-    def _mixture(parameters: Tensor, least: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _mixture(parameters: Tensor, least: Tensor, about: Moments | None) -> tuple[Tensor, Tensor, Tensor]:
         """ln of the shares, the centres and the widths of logistics, (n, K) each."""
         share, offset, width = parameters.unbind(1)
         apart = torch.linspace(-_APART, _APART, share.shape[1], device=share.device, dtype=share.dtype)
         centre = torch.add(apart, offset, alpha=_OFFSET)
+        if about is not None:
+            centre = torch.addcmul(about[0][:, None], centre, about[1][:, None])
+            width = width + about[1][:, None].log()
         return share.log_softmax(-1), centre, (width + _LOG_WIDTH).clamp(*_MOST_LOG).exp() + least.reshape(-1, 1)
 
 
@@ -234,13 +206,6 @@ def _row(y: Tensor, on: Numbers, absent: Tensor) -> Row:
     below, above, counted = on.cells(exact)
     low, high, width = below.clamp(min=-_FAR).to(y), above.clamp(max=_FAR).to(y), (above - below).clamp(_LEAST_WIDTH, 2 * _FAR).to(y)
     return Row(y, on.places(exact), low, high, width, counted, absent)
-
-
-def _shares(number: Number, n: int, most: int) -> Tensor:
-    """How often the values of a number come, (most,), equal where that is not told, with 0 for those that it has not."""
-    found = torch.zeros(most)
-    found[:n] = torch.tensor(number.shares, dtype=torch.float64) / sum(number.shares) if number.shares else 1 / n
-    return found
 
 
 def _choose(chances: Tensor, uniform: Tensor) -> tuple[Tensor, Tensor]:

@@ -77,7 +77,8 @@ def build_chain(config: Config, data: DataSet, start: MixtureFit | None = None) 
     options = {**config.model_dump(), **trainable.own, **config.options}
     mixture = (start or fit_start(config, data)).mixture.compact() if config.prior is PriorKind.MIXTURE else None
     skipped_to = mixture if config.residual else None
-    setup = Setup(data.event_shape, data.variance, head_for(config, data), config.levels, options, data.condition, skipped_to, mixture)
+    head, items = head_for(config, data), data.fitting_items if len(data.event_shape) == 1 else None
+    setup = Setup(data.event_shape, data.variance, head, config.levels, options, data.condition, skipped_to, mixture, items)
     prior = StandardNormal() if mixture is None else OraclePrior(mixture)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
