@@ -39,6 +39,7 @@ __all__ = ["AutoregressiveKernel"]
 
 _FAR = 1e6  # standard deviations within which a column without counted values is
 _RANK = 16  # of the Gaussian below the network, at most
+_DROPOUT, _FEW = 0.2, 1000  # where there are fewer rows than that
 _IN_ORDER = 0.5  # of the rows are told the first numbers
 
 
@@ -48,7 +49,7 @@ class AutoregressiveKernel(Kernel):
     Args:
         event_shape: (E,).
         variance: of the data, averaged over columns.
-        width, blocks, rank: of the network, see `MaskedNetwork`.
+        width, blocks, dropout, rank: of the network, see `MaskedNetwork`.
         condition: what it is conditioned on, a class or a vector.
         numbers: of each column; unless given all are continuous.
 
@@ -66,6 +67,7 @@ class AutoregressiveKernel(Kernel):
         *,
         width: int = 128,
         blocks: int = 2,
+        dropout: float = 0.0,
         rank: int = 1,
         condition: Condition | None = None,
         numbers: Sequence[Number] = (),
@@ -78,7 +80,7 @@ class AutoregressiveKernel(Kernel):
         self.laws = NumberLaws(self.numbers)
         self._optional = [j for j, number in enumerate(self.numbers) if number.optional]
         self._there = [j - 1 for j in self._optional]
-        self.network = MaskedNetwork(self.laws, width=width, blocks=blocks, rank=rank, condition=condition)
+        self.network = MaskedNetwork(self.laws, width=width, blocks=blocks, dropout=dropout, rank=rank, condition=condition)
 
     @classmethod
     def build(cls, setup: Setup) -> AutoregressiveKernel:
@@ -91,7 +93,8 @@ class AutoregressiveKernel(Kernel):
         if setup.levels != 1:
             raise SaltusError(f"levels = {setup.levels} was given, and the autoregressive kernel takes one step; give levels 1")
         rank = max(1, min(_RANK, setup.event_shape[0] - 1))
-        kernel = cls(setup.event_shape, setup.variance, rank=rank, **options)
+        few = setup.items is not None and len(setup.items) < _FEW
+        kernel = cls(setup.event_shape, setup.variance, dropout=_DROPOUT if few else 0.0, rank=rank, **options)
         if setup.items is not None:
             kernel.network.gaussian.fit(setup.items)
         return kernel

@@ -45,6 +45,7 @@ class MaskedNetwork(nn.Module):
         laws: of the numbers.
         width: neurons of a layer.
         blocks: residual blocks.
+        dropout: share of neurons that a block leaves out in training.
         rank: of the Gaussian below it.
         condition: what it is conditioned on.
 
@@ -58,6 +59,7 @@ class MaskedNetwork(nn.Module):
         *,
         width: int = 128,
         blocks: int = 2,
+        dropout: float = 0.0,
         rank: int = 1,
         condition: Condition | None = None,
     ) -> None:
@@ -75,7 +77,7 @@ class MaskedNetwork(nn.Module):
         self.values = nn.Parameter(torch.zeros(starts[-1], width))
         self.gaussian = FactorAnalysis(E, rank)
         self.factors = nn.Linear(rank, width, bias=False)
-        self.blocks = nn.ModuleList(_Block(width) for _ in range(blocks))
+        self.blocks = nn.ModuleList(_Block(width, dropout) for _ in range(blocks))
         self.last = nn.Sequential(nn.LayerNorm(width), nn.SiLU())
         self.out = nn.Linear(width, E * laws.size)
         with torch.no_grad():
@@ -131,12 +133,12 @@ class MaskedNetwork(nn.Module):
 
 
 class _Block(nn.Module):
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
         last = nn.Linear(width, width)
         with torch.no_grad():
             last.weight.zero_()
-        parts: Sequence[nn.Module] = (nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), last)
+        parts: Sequence[nn.Module] = (nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Dropout(dropout), last)
         self.inner = nn.Sequential(*parts)
 
     def forward(self, h: Tensor) -> Tensor:
