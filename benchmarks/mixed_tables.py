@@ -1,6 +1,6 @@
 """saltus.TableModel beside other libraries on tables of every kind: samples, nats, imputations, anomalies, privacy and time.
 
-python benchmarks/mixed_tables.py FOLDER   FOLDER holds the tables; what is kept in runs/mixed_tables is not run again
+python benchmarks/mixed_tables.py FOLDER   FOLDER holds the tables; what is kept in docs/results/mixed_tables is not run again
     --tables penguins wine                 some of them
     --models saltus                        some models, or `rivals` for all others
     --seeds 3 --budget 60s                 so many seeds; the time of each fit
@@ -22,7 +22,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-KEPT, PAGE = Path("runs/mixed_tables"), Path("docs/results/mixed_tables.md")
+KEPT, PAGE = Path("docs/results/mixed_tables"), Path("docs/results/mixed_tables.md")
 THREADS = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
