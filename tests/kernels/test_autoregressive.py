@@ -233,8 +233,10 @@ def test_what_is_absent_is_learned_nothing_of() -> None:
 def test_costs_in_bfloat16_are_those_of_float32() -> None:
     """Of a column whose values are far closer to each other than bfloat16 tells."""
     torch.manual_seed(0)
-    made = AutoregressiveKernel((2,), width=32, numbers=[Number(0, 5000, step=1.0, mean=2500.0, std=1400.0)] * 2)
-    y = made.laws.on.forward(torch.linspace(0, 5000, 400).double().round()[:, None].expand(-1, 2)).float()
+    numbers = [Number(0, 5000, step=1.0, mean=2500.0, std=1400.0), Number(0, 2, step=1.0, shares=(0.2, 0.5, 0.3))]
+    made = AutoregressiveKernel((2,), width=32, numbers=numbers)
+    many = torch.linspace(0, 5000, 400).double().round()
+    y = made.laws.on.forward(torch.stack([many, many % 3], 1)).float()
     pair, costs = Pair(torch.zeros_like(y), 0.0, T, y=y, z_s=y), []
     for narrow in (False, True):
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=narrow):

@@ -92,13 +92,13 @@ class MaskedNetwork(nn.Module):
     def told(self, begun: Known, row: Row, known: Tensor) -> Known:
         """Where some numbers are known; an absent one tells nothing but that."""
         seen, h = known & ~row.absent, begun.first
-        if self._few:
-            first = torch.tensor([self._first_value[j] for j in self._few], device=h.device)
-            index, weights = first + row.place[:, self._few], seen[:, self._few].to(h.dtype)
-            h = h + nn.functional.embedding_bag(index, self.values, per_sample_weights=weights, mode="sum")
         with torch.autocast(h.device.type, enabled=False):  # y has more digits than bfloat16
             features = self._features(row.y, row.counted) * seen[..., None]
             h = h + features.flatten(1) @ self.along.flatten(0, 1)
+            if self._few:
+                first = torch.tensor([self._first_value[j] for j in self._few], device=h.device)
+                index, weights = first + row.place[:, self._few], seen[:, self._few].to(h.dtype)
+                h = h + nn.functional.embedding_bag(index, self.values, per_sample_weights=weights, mode="sum")
             return Known(h, self.gaussian.told(row.y, seen))
 
     def told_of(self, before: Known, j: int, one: Row, known: Tensor, *, forget: bool = False) -> Known:
