@@ -183,24 +183,27 @@ def _best_sampled(chain: Chain, items: DataSet, out: Path) -> list[str]:
 def _report(chain: Chain, items: DataSet) -> tuple[dict[str, Any], list[str]]:
     """The bound on the validation items and what latents are used for, as JSON and in words."""
     from saltus.cli.floors import few_of, floor_words
+    from saltus.data import MEASURED
     from saltus.evaluation import closed_forms, latent_use, likelihood
 
-    condition = items.conditions_for(chain.condition, "validation")
-    if len(items.validation) < 2:
+    y, condition = items.validation[:MEASURED], items.conditions_for(chain.condition, "validation")
+    if len(y) < 2:
         return {}, []
-    surprise = None if items.surprise is None else items.surprise.validation
-    bound = likelihood(chain, items.validation, items.encoding, condition=condition, surprise=surprise)
+    condition = None if condition is None else condition[:MEASURED]
+    surprise = None if items.surprise is None else items.surprise.validation[:MEASURED]
+    bound = likelihood(chain, y, items.encoding, condition=condition, surprise=surprise)
     if bound is None:
         return {}, []
     few = None if condition is None else condition[:LATENT_ITEMS]
-    uses = latent_use(chain, items.validation[:LATENT_ITEMS], condition=few)
+    uses = latent_use(chain, y[:LATENT_ITEMS], condition=few)
     names = ("bits_per_dim", "nats", "importance_samples", "active_units")
     result = {name: getattr(bound, name) for name in names} | {"latent_use": [asdict(use) for use in uses]}
-    floors = closed_forms(chain, items, items.validation, condition=condition)
+    floors = closed_forms(chain, items, y, condition=condition)
     result["closed_forms"] = {name: {"total": floor.total, "per_level": floor.per_level} for name, floor in floors.items()}
-    return result, [_words(bound), *floor_words(chain, items.validation, floors, condition), *few_of([str(use) for use in uses])]
+    return result, [_words(bound, len(items.validation)), *floor_words(chain, y, floors, condition), *few_of([str(use) for use in uses])]
 
 
-def _words(bound: Likelihood) -> str:
+def _words(bound: Likelihood, n: int) -> str:
     value, error, unit = bound.figure
-    return f"bound on {bound.items} validation items{bound.weighting}: {value:.3f} ± {error:.3f} {unit}"
+    some = f"{bound.items} of {n:,}" if bound.items < n else f"{n}"
+    return f"bound on {some} validation items{bound.weighting}: {value:.3f} ± {error:.3f} {unit}"

@@ -219,14 +219,14 @@ class DataSet:
 
     @property
     def fitting_items(self) -> Tensor:
-        """The training items, for what needs all at once: a draw of them where they are not held in memory."""
-        return self.train if isinstance(self.train, Tensor) else subsample(self.train, self._fitted)
+        """The training items, for what needs all at once: a draw of them where they are many."""
+        return subsample(self.train, self._fitted)
 
     @property
     def fitting_labels(self) -> Tensor | None:
         """The classes of these items, if the data are conditioned on them."""
         labels = self.class_labels
-        return labels if labels is None or isinstance(self.train, Tensor) else subsample(labels, self._fitted)
+        return None if labels is None else subsample(labels, self._fitted)
 
     @property
     def _fitted(self) -> int:

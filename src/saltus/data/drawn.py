@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from saltus.data.encoding import Encoding
-from saltus.data.items import FITTED, HELD_OUT, MOST_HELD, Examples, Items, encoded
+from saltus.data.items import FITTED, HELD_OUT, MOST_FITTED, MOST_HELD, Examples, Items, encoded
 from saltus.data.layout import Array
 from saltus.data.parts import PARTS, Parts
 
@@ -52,8 +52,8 @@ class Drawn:
 
 
 def fitted_number(shape: Sequence[int]) -> int:
-    """How many training items of a shape that are not held what needs all at once sees."""
-    return max(1, FITTED // math.prod(shape))
+    """How many training items of a shape what needs all at once sees."""
+    return max(1, min(MOST_FITTED, FITTED // math.prod(shape)))
 
 
 def draw(rows: Sequence[tuple[Array, Array]], dimensions: int) -> Drawn:

@@ -17,13 +17,17 @@ from torch import Tensor
 from saltus.data.encoding import Encoding
 from saltus.data.layout import Array
 
-__all__ = ["FITTED", "HELD_OUT", "MOST_HELD", "Examples", "Items", "encoded", "subsample", "variance_of"]
+__all__ = ["FITTED", "HELD_OUT", "MEASURED", "MOST_FITTED", "MOST_HELD", "Examples", "Items", "encoded", "subsample", "variance_of"]
 
 MOST_HELD = 2**28
 """Numbers of a training part that are held in memory: 1 GiB in float32."""
 HELD_OUT = 2**25
 """Numbers of a validation or test part beside a training part that is not held: 128 MiB in float32."""
 FITTED = 2**26
+MOST_FITTED = 100_000
+"""Items that what needs all at once sees, at most."""
+MEASURED = 20_000
+"""Validation items that figures of a training are of, at most: they then stand within 0.7 % of a standard deviation of an item's."""
 """Numbers of a training part that is not held that what needs all items at once sees: 256 MiB in float32."""
 _AT_ONCE = 2**22  # numbers encoded at a time
 

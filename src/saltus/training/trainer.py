@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 
 from saltus.chain import Batch, Chain, ChainLoss, bits_per_dim
-from saltus.data import DataSet
+from saltus.data import MEASURED, DataSet
 from saltus.errors import SaltusError
 from saltus.kernels import MixtureFlow, is_reweighted
 from saltus.process import Noise
@@ -119,11 +119,11 @@ class Trainer:
 
     def averaged(self) -> Chain:
         """The chain to sample from, at any moment: a copy with averaged weights, calibrated on the validation items."""
-        return self._calibrated(None)
+        return self._calibrated()
 
     def best(self) -> Chain:
         """The same with the averaged weights of the best validation, where the bound is trained for; without any, as they are."""
-        return self._calibrated(None, self._state.best or self._averages)
+        return self._calibrated(weights=self._state.best or self._averages)
 
     @property
     def remark(self) -> str:
@@ -145,12 +145,12 @@ class Trainer:
         bits = bits_per_dim(bound.total.mean(), chain.event_shape)
         return Validation(float(bits), bound.per_level.mean(1).tolist(), bound.kl.mean(1).tolist(), bound.active_units, bound.aggregate_kl)
 
-    def _validation_items(self, n: int | None) -> tuple[Tensor, Tensor | None]:
+    def _validation_items(self, n: int = MEASURED) -> tuple[Tensor, Tensor | None]:
         """The first n validation items and their conditions, on the device."""
         told = self.data.conditions_for(self.chain.condition, "validation")
         return self.data.validation[:n].to(self._device), None if told is None else told[:n].to(self._device)
 
-    def _calibrated(self, n: int | None, weights: Sequence[Tensor] = ()) -> Chain:
+    def _calibrated(self, n: int = MEASURED, weights: Sequence[Tensor] = ()) -> Chain:
         y, condition = self._validation_items(n)
         chain = copy.deepcopy(self._average)
         with torch.no_grad():
