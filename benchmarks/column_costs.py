@@ -1,0 +1,132 @@
+"""What each kind of column costs in nats, beside what it costs alone: given the columns before it, by a fit of a minute.
+
+python benchmarks/column_costs.py FOLDER   FOLDER holds the tables; what is kept in docs/results/column_costs is not run again
+    --tables credit diamonds               some of them
+python benchmarks/column_costs.py report   docs/results/column_costs.md, from what is there
+python benchmarks/column_costs.py --smoke  a second on a small table
+
+The cost of column j is -ln p(y_j | y_1 ... y_{j-1}) of 1,000 test rows, in the units of the file where it is continuous; alone it is what
+a model of the column by itself would take: the entropy of its training values where these are few, else that of their histogram.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from saltus.data import Columns, DataSet, load
+from saltus.estimators import Model
+from saltus.files import to_json, write_atomically
+from saltus.kernels import AutoregressiveKernel, Transition
+from saltus.machine import describe_machine
+from saltus.process import Noise, OrnsteinUhlenbeck
+from saltus.training import Config
+
+KEPT, PAGE = Path("docs/results/column_costs"), Path("docs/results/column_costs.md")
+TABLES = {
+    "penguins": "mixed_penguins.csv",
+    "credit": "mixed_credit.csv",
+    "diamonds": "mixed_diamonds.csv",
+    "california": "tabular_california.npz",
+}
+ROWS, SEED, TIME = 1000, 0, "60s"
+
+
+@torch.no_grad()
+def costs(model: Model, kernel: AutoregressiveKernel, y: torch.Tensor) -> torch.Tensor:
+    """-ln p(y_j | y_1 ... y_{j-1}) of each number of rows (n, E), nats on the axis of y."""
+    t, E = model.chain.levels.last, y.shape[1]
+    z = OrnsteinUhlenbeck().noised(y, t, Noise(SEED, 0, len(y)).normal("z_t", (E,), like=y))
+    transition, places = Transition(z, 0.0, t), torch.arange(E)
+    below = [kernel.log_prob(transition, y, (places < j).expand(len(y), E)) for j in range(E + 1)]
+    return torch.stack([one - other for one, other in itertools.pairwise(below)], 1)
+
+
+def alone(y: torch.Tensor, test: torch.Tensor) -> float:
+    """-ln of the share of training values of one number that are nearest to each test value, over their width where there are many."""
+    values, counts = np.unique(y.numpy(), return_counts=True)
+    if len(values) <= len(y) ** 0.5:
+        place = np.abs(test.numpy()[:, None] - values).argmin(1)
+        return float(-np.log(counts[place] / counts.sum()).mean())
+    edges = np.quantile(y.double().numpy(), np.linspace(0, 1, round(len(y) ** (1 / 3)) + 1))
+    edges = np.unique(edges)
+    found = np.histogram(y.double().numpy(), edges)[0]
+    place = np.searchsorted(edges[1:-1], test.double().numpy())
+    return float(-np.log((found[place] + 1) / (found + 1).sum() / np.diff(edges)[place]).mean())
+
+
+def measured(data: DataSet, time: str) -> dict[str, Any]:
+    """The columns of a table, each with its kind and its costs."""
+    encoding = data.encoding
+    assert isinstance(encoding, Columns)
+    model = Model.train(data, Config(time=time, seed=SEED), quiet=True)
+    kernel, train, test = model.chain.kernel(1), data.train[:], data.test[:ROWS]
+    assert isinstance(kernel, AutoregressiveKernel)
+    each, columns = costs(model, kernel, test), []
+    there = [~kernel.laws.row(y).absent for y in (train, test)]
+    for j, places in enumerate(encoding.places):
+        if not places:
+            continue
+        lone = 0.0
+        for k in places:
+            one, other = there[0][:, k], there[1][:, k]
+            lone += alone(train[one, k], test[other, k]) * float(other.double().mean())
+        columns.append({"kind": encoding.columns[j].kind, "nats": float(each[:, list(places)].sum(1).mean()), "alone": lone})
+    return {"columns": columns, "rows": len(data.train), "machine": describe_machine()}
+
+
+def report() -> None:
+    """The page, from what is there."""
+    lines = [
+        "# What columns cost",
+        "",
+        f"`python benchmarks/column_costs.py FOLDER`, one thread, fits of {TIME}, seed {SEED}, {ROWS:,} test rows. Nats a row on",
+        "the axis of y: what all columns of a kind cost given the columns before them, and alone. The difference is what columns tell of",
+        "each other.",
+        "",
+        "| table | kind of column | columns | given those before | alone |",
+        "|---|---|---|---|---|",
+    ]
+    machines = set()
+    for file in sorted(KEPT.glob("*.json")):
+        found = json.loads(file.read_text())
+        machines.add(found["machine"])
+        for kind in sorted({column["kind"] for column in found["columns"]}):
+            own = [column for column in found["columns"] if column["kind"] == kind]
+            nats, lone = (sum(column[name] for column in own) for name in ("nats", "alone"))
+            lines.append(f"| {file.stem} ({found['rows']:,} rows) | {kind} | {len(own)} | {nats:.2f} | {lone:.2f} |")
+    PAGE.write_text("\n".join([*lines, "", *(f"Machine: {name}." for name in sorted(machines)), ""]))
+
+
+def smoke() -> None:
+    """A table that is made here."""
+    rng = np.random.default_rng(0)
+    print(measured(load(np.stack([rng.integers(0, 3, 300), rng.normal(size=300)], 1)), "1s"))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", help="of the tables, or the word report")
+    parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
+    parser.add_argument("--smoke", action="store_true")
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    if options.smoke:
+        smoke()
+    elif options.folder == "report":
+        report()
+    else:
+        KEPT.mkdir(parents=True, exist_ok=True)
+        for table in options.tables:
+            if not (file := KEPT / f"{table}.json").exists():
+                write_atomically(file, to_json(measured(load(Path(options.folder) / TABLES[table]), TIME)))
+
+
+if __name__ == "__main__":
+    main()
