@@ -271,12 +271,12 @@ def test_it_begins_at_the_cost_of_a_gaussian_of_the_rows() -> None:
     alone = E * 0.5 * math.log(2 * math.pi * math.e)
     mutual = -0.5 * (math.log(1 + (E - 1) * correlation) + (E - 1) * math.log(1 - correlation))
     cost = chain.bound(data.test).total
-    assert abs(float(cost.mean()) - (alone - mutual)) < 5 * standard_error(cost) + 0.1
+    assert abs(float(cost.mean()) - (alone - mutual)) < 5 * standard_error(cost) + 0.3  # of how far a start is from N(0, 1)
     kernel = chain.kernel(1)
     assert isinstance(kernel, AutoregressiveKernel)
     kernel.network.gaussian.factors.zero_()  # the twin
     kernel.network.gaussian.variances.fill_(1)
-    assert abs(float(chain.bound(data.test).total.mean()) - alone) < 0.2
+    assert abs(float(chain.bound(data.test).total.mean()) - alone) < 0.3
 
 
 def test_a_saved_chain_of_it_is_the_same(tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ def test_parameters_of_a_number_are_its_part_of_all() -> None:
 def test_it_begins_with_what_is_known_of_the_columns_whatever_it_is_told() -> None:
     made = MaskedNetwork(LAWS, width=16, condition=VectorCondition(3))
     z, vector = torch.randn(4, 4), torch.randn(4, 3)
-    assert torch.allclose(made.out(made.hidden(made.begin(z, vector))), LAWS.start().expand(4, -1))
+    assert torch.allclose(made.out(made.hidden(made.begin(z, vector))), torch.zeros(4, 4 * LAWS.size))
     assert not torch.allclose(made.begin(z, vector).first, made.begin(z, None).first)
 
 

@@ -7,7 +7,8 @@ Given some numbers of a row u is Gaussian, whatever their pattern; one more numb
 .. math:: g = C F_j / (F_j^\top C F_j + v_j), \qquad
           \mathbb E u \leftarrow \mathbb E u + g\, (y_j - m_j - F_j^\top \mathbb E u), \qquad C \leftarrow C - g\, F_j^\top C
 
-(Kalman 1960), and with -v_j for v_j it is forgotten again.
+(Kalman 1960), and with -v_j for v_j it is forgotten again.  Numbers whose values come again and again, such as categories, are not smooth:
+they are told of, but their own distributions are about 0 and 1, or their places would move with the mean.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ _LEAST = 1e-3  # of v, in variances of a number: float32 has the digits for it
 _ROWS = 5000  # that it is fitted to
 _RANKS, _FOLDS = (1, 2, 4, 8, 16), 3  # that are tried, by the likelihood of rows that are left out
 _SEARCH = {"max_iter": 50, "iterated_power": 2, "random_state": 0}  # seconds for 500 columns
+_DISTINCT = 0.1  # of the rows, at least, have another number than all others, where a distribution is about the moments
 _CONSTANT = 1e-6  # a standard deviation of a column that never changes
 
 
@@ -51,9 +53,11 @@ class FactorAnalysis(nn.Module):
         self.register_buffer("mean", torch.zeros(E))
         self.register_buffer("factors", torch.zeros(E, rank))
         self.register_buffer("variances", torch.ones(E))
+        self.register_buffer("smooth", torch.ones(E, dtype=torch.bool))
         self.mean: Tensor
         self.factors: Tensor
         self.variances: Tensor
+        self.smooth: Tensor
 
     @property
     def rank(self) -> int:
@@ -64,6 +68,7 @@ class FactorAnalysis(nn.Module):
     def fit(self, y: Tensor) -> None:
         """To rows (N, E), by their likelihood; of as many factors as tell most of rows that were left out."""
         y = y[:: math.ceil(len(y) / _ROWS)].double().cpu()
+        self.smooth.copy_(torch.tensor([len(column.unique()) >= _DISTINCT * len(y) for column in y.T]))
         scale = y.std(0).clamp_min(_CONSTANT)
         ranks = sorted({min(rank, self.rank) for rank in _RANKS})
         with warnings.catch_warnings():
@@ -98,11 +103,13 @@ class FactorAnalysis(nn.Module):
         return Given(mean + gain * off[:, None], covariance - gain[:, :, None] * own[:, None])
 
     def moments(self, given: Given) -> tuple[Tensor, Tensor]:
-        """Mean and standard deviation of each number that is not known, (B, E) each."""
+        """Mean and standard deviation of each number that is not known, (B, E) each; 0 and 1 where it is not smooth."""
         spread = ((given.covariance @ self.factors.T) * self.factors.T).sum(1)
-        return self.mean + given.mean @ self.factors.T, (spread + self.variances).sqrt()
+        mean, std = self.mean + given.mean @ self.factors.T, (spread + self.variances).sqrt()
+        return torch.where(self.smooth, mean, 0.0), torch.where(self.smooth, std, 1.0)
 
     def moments_of(self, given: Given, j: int) -> tuple[Tensor, Tensor]:
         """Those of the number j, (B,) each."""
-        own = self.factors[j]
-        return self.mean[j] + given.mean @ own, ((given.covariance @ own) @ own + self.variances[j]).sqrt()
+        own, smooth = self.factors[j], self.smooth[j]
+        mean, std = self.mean[j] + given.mean @ own, ((given.covariance @ own) @ own + self.variances[j]).sqrt()
+        return torch.where(smooth, mean, 0.0), torch.where(smooth, std, 1.0)

@@ -2,9 +2,11 @@ r"""A network that is told some numbers of a row, and says how each of the other
 density estimator in any order, https://arxiv.org/abs/1310.1757).
 
 Each number that is known adds a vector to the first layer: a linear map of y and of how far y is along each of some intervals
-(piecewise linear encoding, Gorishniy et al. 2022, https://arxiv.org/abs/2203.05556), and one for each of few values.  So a number that
-becomes known later is added to what is there.  Below the network is a Gaussian (`saltus.kernels.factors`): what it says of each number is
-where the network begins, which learns what it misses.
+(piecewise linear encoding, Gorishniy et al. 2022, https://arxiv.org/abs/2203.05556); a category that intervals cannot tell from its
+neighbours has one of its own too.  So a number that becomes known later is added to what is there.
+
+Below the network is a Gaussian (`saltus.kernels.factors`): what it says of each number is where the network begins, which learns what it
+misses.
 """
 
 from __future__ import annotations
@@ -27,8 +29,7 @@ from saltus.networks.groups import MOST_BLOCKS, check_size
 __all__ = ["Known", "MaskedNetwork"]
 
 _INTERVALS, _RANGE = 16, 3.0  # of y, which resembles N(0, 1)
-MOST_VALUES = 256
-"""A number of up to so many values has a vector for each."""
+_MOST_VALUES = 256  # of a column of categories that have vectors of their own
 
 
 class Known(NamedTuple):
@@ -71,10 +72,10 @@ class MaskedNetwork(nn.Module):
         self.z = nn.Linear(E, width)
         self.embedding = ConditionEmbedding(condition, width)
         self.along = nn.Parameter(torch.randn(E, _INTERVALS + 2, width) / math.sqrt(E * (_INTERVALS + 2)))
-        self._few = [j for j, number in enumerate(laws.numbers) if 0 < len(number.shares) <= MOST_VALUES]
-        starts = list(itertools.accumulate((laws.counts[j] for j in self._few), initial=0))
-        self._first_value = dict(zip(self._few, starts, strict=False))
-        self.values = nn.Parameter(torch.zeros(starts[-1], width))
+        self._named = [j for j, number in enumerate(laws.numbers) if _INTERVALS < len(number.shares) <= _MOST_VALUES]
+        starts = list(itertools.accumulate((laws.counts[j] for j in self._named), initial=0))
+        self._first_value = dict(zip(self._named, starts, strict=False))
+        self.values = nn.Parameter(torch.zeros(starts[-1], width)) if self._named else None
         self.gaussian = FactorAnalysis(E, rank)
         self.factors = nn.Linear(rank, width, bias=False)
         self.blocks = nn.ModuleList(_Block(width, dropout) for _ in range(blocks))
@@ -82,7 +83,7 @@ class MaskedNetwork(nn.Module):
         self.out = nn.Linear(width, E * laws.size)
         with torch.no_grad():
             self.out.weight.zero_()
-            self.out.bias.copy_(laws.start())
+            self.out.bias.zero_()
 
     def begin(self, z: Tensor, condition: Tensor | None) -> Known:
         """Where no number is known, of z_t (B, E)."""
@@ -95,9 +96,9 @@ class MaskedNetwork(nn.Module):
         with torch.autocast(h.device.type, enabled=False):  # y has more digits than bfloat16
             features = self._features(row.y, row.counted) * seen[..., None]
             h = h + features.flatten(1) @ self.along.flatten(0, 1)
-            if self._few:
-                first = torch.tensor([self._first_value[j] for j in self._few], device=h.device)
-                index, weights = first + row.place[:, self._few], seen[:, self._few].to(h.dtype)
+            if self.values is not None:
+                first = torch.tensor([self._first_value[j] for j in self._named], device=h.device)
+                index, weights = first + row.place[:, self._named], seen[:, self._named].to(h.dtype)
                 h = h + nn.functional.embedding_bag(index, self.values, per_sample_weights=weights, mode="sum")
             return Known(h, self.gaussian.told(row.y, seen))
 
@@ -105,7 +106,7 @@ class MaskedNetwork(nn.Module):
         """Where the number j is known too, as `known` (B,) says; or, after `told`, no longer."""
         seen = known[:, None] & ~one.absent
         first = self._features(one.y[:, 0], one.counted[:, 0]) @ self.along[j]
-        if j in self._first_value:
+        if self.values is not None and j in self._first_value:
             first = first + self.values[self._first_value[j] + one.place[:, 0]]
         first = seen * first
         given = self.gaussian.told_of(before.given, j, one.y[:, 0], seen[:, 0], forget=forget)

@@ -28,7 +28,7 @@ _COMPONENTS = 12
 _OUTLIERS = 1e-4  # docs/decisions/0007-outliers.md
 _OUTLIER_WIDTH = math.sqrt(3) / math.pi  # of a logistic whose standard deviation is 1
 _FAR = 1e3  # where an open interval ends: no component is as wide
-_APART, _OFFSET, _LOG_WIDTH = 2.5, 2.0, -1.3  # how components lie and how wide they are where the network says 0
+_APART, _OFFSET, _LOG_WIDTH = 1.5, 2.0, -1.5  # how components lie and how wide they are where the network says 0
 _MOST_LOG = (-7.0, 3.0)  # of the logarithm of a width
 _INSIDE = 1e-12  # of a uniform number from its ends
 _LEAST_WIDTH = 2.0**-52  # of what a value owns, where float64 no longer tells its ends apart
@@ -84,14 +84,6 @@ class NumberLaws:
         self._alone = [Numbers([number.always()]) for number in numbers]
         with torch.device("cpu"):  # also where a module is made without memory
             self._least = (self.on.columns(torch.device("cpu")).least * _OUTLIER_WIDTH).to(torch.float32)
-
-    def start(self) -> Tensor:
-        """Parameters that say the moments and nothing else, about N(0, 1) of these, (E * size,)."""
-        with torch.device("cpu"):
-            apart = torch.linspace(-_APART, _APART, self.components)
-            own = (math.exp(_LOG_WIDTH) / _OUTLIER_WIDTH) ** 2
-            share = -apart.square() / (2 * (1 - own))
-            return torch.cat([share, torch.zeros(2 * self.components)]).repeat(len(self.numbers))
 
     def row(self, y: Tensor) -> Row:
         """What rows (B, E) hold; y is of the type that is computed in."""
