@@ -25,7 +25,7 @@ def unet(**changes: Any) -> Any:
         "layers_per_block": 1,
         "down_block_types": ("DownBlock2D", "AttnDownBlock2D"),
         "up_block_types": ("AttnUpBlock2D", "UpBlock2D"),
-        "norm_num_groups": 8,
+        "norm_num_groups": 4,
         "attention_head_dim": 8,
     }
     with torch.random.fork_rng(devices=[]):

@@ -57,31 +57,35 @@ def load_teacher(place: str | Path, condition: Condition | None = None) -> tuple
         unet = diffusers.UNet2DModel.from_pretrained(folder / "unet", use_safetensors=True, low_cpu_mem_usage=False)
         scheduler = getattr(diffusers, name).from_pretrained(folder / "scheduler")
     except Exception as error:  # of diffusers, which says what it misses in many ways
-        raise SaltusError(f"{folder} cannot be read as a model of diffusers ({in_brief(error)}); write it again with save_pretrained") from error
+        raise SaltusError(f"{folder} cannot be read by diffusers ({in_brief(error)}); write it again with save_pretrained") from error
     return teacher_of(unet, scheduler, condition)
 
 
 def _index(folder: Path) -> Mapping[str, Any]:
     """The parts of a pipeline that is a U-Net and a scheduler, and nothing else."""
     if not folder.is_dir():
-        raise SaltusError(f"{folder} is {'a file' if folder.exists() else 'not there'}; give a folder that save_pretrained wrote, or hf:NAME")
+        raise SaltusError(
+            f"{folder} is {'a file' if folder.exists() else 'not there'}; give a folder that save_pretrained wrote, or hf:NAME"
+        )
     try:
         index = read_json(folder / "model_index.json")
     except FileNotFoundError:
-        raise SaltusError(f"{folder} holds no model_index.json; give the folder of a whole pipeline, with its unet and its scheduler") from None
+        raise SaltusError(f"{folder} holds no model_index.json; give the folder of a pipeline, with unet and scheduler") from None
     parts = {name: value for name, value in index.items() if isinstance(value, list) and len(value) == 2} if isinstance(index, dict) else {}
     parts.pop("_class_name", None)
     if others := sorted(name for name, (library, _) in parts.items() if name not in ("unet", "scheduler") and library is not None):
         raise SaltusError(
-            f"{folder} has the parts {', '.join(others)} too, as a model of latents or of texts has; expected a unet and a scheduler alone, "
-            "of a model that works on pixels"
+            f"{folder} has the parts {', '.join(others)} too, as a model of latents or of texts has; expected a unet and a scheduler "
+            "alone, of a model that works on pixels"
         )
     if missing := [name for name in ("unet", "scheduler") if not isinstance(parts.get(name, [None])[-1], str)]:
         raise SaltusError(f"{folder} has no {missing[0]}; expected a pipeline of a unet and a scheduler: write it with save_pretrained")
     if (kind := parts["unet"][1]) != "UNet2DModel":
         raise SaltusError(f"the network of {folder} is a {kind}; expected a UNet2DModel, the kind of DDPM")
     if not hasattr(needs("diffusers", extra="unet"), parts["scheduler"][1]):
-        raise SaltusError(f"diffusers has no scheduler {parts['scheduler'][1]!r:.60}; give a model with a scheduler of its own, such as DDPM's")
+        raise SaltusError(
+            f"diffusers has no scheduler {parts['scheduler'][1]!r:.60}; give a model with a scheduler of its own, such as DDPM's"
+        )
     _check_blocks(read_json(folder / "unet" / "config.json") if (folder / "unet" / "config.json").exists() else {})
     return parts
 

@@ -74,9 +74,7 @@ class TeacherUNet(Configurable, nn.Module):
         self.paint = nn.Linear(latent, math.prod(self.event_shape)) if latent else None
         self.classes = nn.Linear(condition.classes + 1, width, bias=False) if condition is not None else None  # of one-hot vectors
 
-    def forward(
-        self, x: Tensor, step: Tensor, log_snr: Tensor, latent: Tensor | None = None, condition: Tensor | None = None
-    ) -> Tensor:
+    def forward(self, x: Tensor, step: Tensor, log_snr: Tensor, latent: Tensor | None = None, condition: Tensor | None = None) -> Tensor:
         """Arrays (B, outputs, *E) of images (B, *E), the numbers of their steps (B,), the log-SNRs (B,) they are taken to, and so on."""
         told = self.taken_to(log_snr_features(log_snr[:, None], FEATURES).to(x.dtype))
         if self.told is not None and self.paint is not None:

@@ -45,4 +45,4 @@ def downloaded(place: str | PurePath, *patterns: str) -> Path:
     try:
         return Path(hub.snapshot_download(name, allow_patterns=list(patterns) or None))
     except Exception as error:  # of the network, of the hub, and of the library
-        raise SaltusError(f"{name} cannot be downloaded from the hub ({in_brief(error)}); check the name, the network and the login") from error
+        raise SaltusError(f"{name} cannot be downloaded ({in_brief(error)}); check the name, the network and the login") from error

@@ -40,7 +40,7 @@ def warm_start(chain: Chain, source: Chain) -> None:
 def check_teacher(teacher: Teacher, config: Config, data: DataSet) -> None:
     """Raise SaltusError unless a VAE of these options on these data can be made of the teacher's network."""
     if config.kernel != "vae" or config.parametrisation is Parametrisation.DIRECT or config.residual:
-        raise SaltusError("another library's network predicts data in a vae kernel; take kernel vae, parametrisation bridge and no residual")
+        raise SaltusError("another library's network predicts data in a VAE; take kernel vae, parametrisation bridge and no residual")
     if given := [name for name in _PLAIN if getattr(config, name) is not None]:
         raise SaltusError(f"{given[0]} is of networks of our own, and the steps are made of another library's; leave it out")
     if tuple(teacher.event_shape) != tuple(data.event_shape):
@@ -50,4 +50,6 @@ def check_teacher(teacher: Teacher, config: Config, data: DataSet) -> None:
         )
     theirs, ours = (None if condition is None else condition.summary() for condition in (teacher.condition, data.condition))
     if theirs != ours:
-        raise SaltusError(f"the network is told {theirs or 'nothing'}, and the data give {ours or 'nothing'}; read it for the same condition")
+        raise SaltusError(
+            f"the network is told {theirs or 'nothing'}, and the data give {ours or 'nothing'}; read it for the same condition"
+        )
