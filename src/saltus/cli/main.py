@@ -16,6 +16,7 @@ import click
 
 from saltus.cli.common import Interrupted, json_option, say, seed_option
 from saltus.cli.compare import compare
+from saltus.cli.convert import convert
 from saltus.cli.data import data_command
 from saltus.cli.evaluate import evaluate_command
 from saltus.cli.impute import impute
@@ -62,7 +63,7 @@ def cli(context: click.Context) -> None:
         raise SaltusError(f"{context.invoked_subcommand} works in one process, and there are several; start it without a launcher")
 
 
-for command in (data_command, train, sample, impute, score, evaluate_command, report, compare, plan, study):
+for command in (data_command, train, sample, impute, score, evaluate_command, report, compare, plan, study, convert):
     cli.add_command(command)
 
 

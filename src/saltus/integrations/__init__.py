@@ -1,6 +1,6 @@
 """Where other libraries are met: one file for each, which translates directions, indices and scalings."""
 
 from saltus.integrations.diffusers import LATEST, SchedulerSampler, Solver
-from saltus.integrations.teacher import load_teacher, teacher_chain, teacher_levels, teacher_of
+from saltus.integrations.teacher import load_teacher, measured_teacher, teacher_chain, teacher_levels, teacher_of
 
-__all__ = ["LATEST", "SchedulerSampler", "Solver", "load_teacher", "teacher_chain", "teacher_levels", "teacher_of"]
+__all__ = ["LATEST", "SchedulerSampler", "Solver", "load_teacher", "measured_teacher", "teacher_chain", "teacher_levels", "teacher_of"]

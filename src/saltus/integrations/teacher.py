@@ -14,9 +14,10 @@ from typing import Any
 
 import torch
 
-from saltus.chain import Chain, StandardNormal
-from saltus.data import Encoding
+from saltus.chain import Chain, StandardNormal, like
+from saltus.data import DataSet, Encoding, subsample
 from saltus.errors import SaltusError
+from saltus.evaluation import likelihood
 from saltus.extras import needs
 from saltus.files import read_json
 from saltus.kernels import GaussianKernel, Target, Teacher, Variance
@@ -25,9 +26,10 @@ from saltus.likelihoods import Head
 from saltus.networks import Condition, TeacherUNet
 from saltus.pretrained.hub import downloaded, is_hub_name
 from saltus.process import OrnsteinUhlenbeck
+from saltus.training import usable_device
 from saltus.words import in_brief
 
-__all__ = ["load_teacher", "teacher_chain", "teacher_levels", "teacher_of"]
+__all__ = ["load_teacher", "measured_teacher", "teacher_chain", "teacher_levels", "teacher_of"]
 
 _process = OrnsteinUhlenbeck()
 _FILES = ("model_index.json", "unet/config.json", "unet/*.safetensors", "scheduler/*.json")
@@ -65,7 +67,7 @@ def _index(folder: Path) -> Mapping[str, Any]:
     """The parts of a pipeline that is a U-Net and a scheduler, and nothing else."""
     if not folder.is_dir():
         raise SaltusError(
-            f"{folder} is {'a file' if folder.exists() else 'not there'}; give a folder that save_pretrained wrote, or hf:NAME"
+            f"{folder} is {'a file' if folder.exists() else 'not there'}; give a folder that save_pretrained wrote, or hf:OWNER/NAME"
         )
     try:
         index = read_json(folder / "model_index.json")
@@ -174,3 +176,27 @@ def teacher_chain(
         variance: of the steps; `optimal` needs `calibrate` first.
     """
     return Chain(StandardNormal(), teacher_levels(teacher, calls), GaussianKernel(teacher, head, variance=variance), encoding=encoding)
+
+
+def measured_teacher(teacher: Teacher, data: DataSet, *, levels: int, n: int, seed: int = 0, device: str = "cpu") -> dict[str, Any]:
+    """The bound of a network with Gaussian steps: variances are calibrated on validation items, and it is told of test items.
+
+    Args:
+        teacher: the network.
+        data: of its shape and condition.
+        levels: steps, see `teacher_levels`.
+        n: items of either kind, at most, >= 2.
+        seed: of the noise.
+        device: where to compute.
+
+    Returns:
+        Bits per dimension with their standard error, nats, and the number of items.
+    """
+    chain = teacher_chain(teacher, levels, data.encoding.head(), encoding=data.encoding).to(usable_device(device))
+    told = {part: data.conditions_for(teacher.condition, part) for part in ("validation", "test")}
+    given = {part: None if values is None else subsample(values, n) for part, values in told.items()}
+    chain.calibrate(subsample(data.validation, n).to(like(chain)), condition=given["validation"], seed=seed)
+    found = likelihood(chain, subsample(data.test, n), data.encoding, condition=given["test"], seed=seed)
+    teacher.to("cpu")
+    assert found is not None  # a Gaussian step has one
+    return {"bits_per_dim": found.bits_per_dim, "standard_error": found.standard_error, "nats": found.total, "items": found.items}
