@@ -128,7 +128,7 @@ class Work:
         for levels in sorted(self.sizes.bound_levels):
             self._figure(f"bound-{levels}", {"what": "", "calls": levels}, lambda levels=levels: self._bound(levels))  # type: ignore[misc]
         for calls, solver in sorted((calls, solver) for solver, several in SAMPLED.items() for calls in several):
-            if calls <= self.sizes.steps:
+            if calls <= max(self.sizes.bound_levels):
                 self._figure(
                     f"{solver}-{calls}",
                     {"what": f"teacher, {solver}", "calls": calls},
@@ -243,7 +243,8 @@ def train_teacher(data: DataSet, place: Path, sizes: Sizes) -> None:
     if (place / "model_index.json").exists():
         return
     place.mkdir(parents=True, exist_ok=True)
-    unet, scheduler = network(data, sizes), diffusers.DDPMScheduler(sizes.steps)
+    unet: Any = network(data, sizes)
+    scheduler: Any = diffusers.DDPMScheduler(sizes.steps)
     optimiser = torch.optim.AdamW(unet.parameters(), lr=sizes.rate, weight_decay=1e-4)
     rates = diffusers.optimization.get_cosine_schedule_with_warmup(optimiser, max(1, sizes.updates // 20), sizes.updates)
     average = EMAModel(unet.parameters(), decay=0.999, use_ema_warmup=True, power=0.75)
@@ -270,7 +271,8 @@ def train_teacher(data: DataSet, place: Path, sizes: Sizes) -> None:
                 torch.save({"done": update + 1, "states": [part.state_dict() for part in parts]}, file)
                 print(f"teacher: update {update + 1}, loss {float(loss.detach()):.4f}", flush=True)
     average.copy_to(unet.parameters())
-    diffusers.DDPMPipeline(unet=unet, scheduler=scheduler).save_pretrained(place)
+    pipeline: Any = diffusers.DDPMPipeline(unet=unet, scheduler=scheduler)
+    pipeline.save_pretrained(place)
     file.unlink(missing_ok=True)
 
 
@@ -308,7 +310,7 @@ def command_line() -> None:
         command = commands.add_parser(name)
         command.add_argument("folder", type=Path)
         command.add_argument("--size", type=int, choices=(14, 28), default=28, help="pixels a side")
-        command.add_argument("--short", action="store_true", help="a quarter of the updates and half of the samples")
+        command.add_argument("--short", action="store_true", help="narrow networks, few updates and samples")
     options = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()
@@ -319,8 +321,8 @@ def command_line() -> None:
         parser.error("give a command, or --smoke")
     sizes, name = Sizes(), f"{options.size}{'-short' * options.short}"
     if options.short:
-        shorter = tuple((key, value // 4 if key == "updates" else value) for key, value in sizes.chain)
-        sizes = replace(sizes, updates=sizes.updates // 4, chain=shorter, samples=500, bound_items=64, bound_levels=(4, 10, 50))
+        shorter = tuple((key, 400 if key == "updates" else value) for key, value in sizes.chain)
+        sizes = replace(sizes, channels=(16, 32), updates=1500, chain=shorter, samples=500, bound_items=64, bound_levels=(4, 10, 50))
     kept = Path("runs/convert") / name
     kept.mkdir(parents=True, exist_ok=True)
     place = cases.Work(cases.Case(f"fashion_mnist_{options.size}", "", {}, 0, (), ()), options.folder, kept, name).place()

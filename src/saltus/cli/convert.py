@@ -84,10 +84,9 @@ def convert(
     for line in (items.describe(), *items.notes, *remarks):
         tell(line)
     bound = _own_bound(teacher, items, out, {"levels": bound_levels, "items": bound_items, "seed": config.seed}, device)
-    error = bound["standard_error"]
     words = [
         f"the model's own bound, Gaussian steps of the best variance on {bound_levels} of its {len(teacher.log_snrs)} levels: "
-        f"{bound['bits_per_dim']:.3f} ± {error:.3f} bits/dim on {bound['items']} test items"
+        f"{bound['bits_per_dim']:.3f} ± {bound['standard_error']:.3f} bits/dim on {bound['items']} test items"
     ]
     result: dict[str, Any] = {"model": model, "teacher": bound}
     if out is None:
