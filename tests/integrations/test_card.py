@@ -68,6 +68,18 @@ def test_figures_stand_beside_their_floor_with_items_and_calls(run: Path) -> Non
     assert "![samples](samples.png)" in text
 
 
+def test_what_a_network_was_worth_before_and_an_older_card_are_told(run: Path) -> None:
+    before = {"bits_per_dim": 3.75, "standard_error": 0.25, "levels": 50, "items": 64}
+    (run / "teacher.json").write_text(json.dumps(before))
+    text = model_card(run, name="a/b")
+    assert "Gaussian steps on 50 levels: 3.7500 ± 0.2500 bits/dim on 64 test items" in text
+    assert "`saltus convert`" in text
+    assert (run / "CARD.md").read_text().splitlines()[-1] in text
+    (run / "teacher.json").write_text("{}")
+    (run / "CARD.md").unlink()
+    assert "Gaussian steps on" not in model_card(run, name="a/b")
+
+
 def test_damaged_figures_are_refused(run: Path) -> None:
     (run / "evaluation.json").write_text("[]")
     with pytest.raises(SaltusError) as caught:

@@ -1,6 +1,7 @@
 """The card of a run: what it is, what it was trained on, how it is used, and what it is worth, from what the run's folder holds.
 
-Figures are those of evaluation.json, which `saltus evaluate RUN --out RUN` writes; a card without it says so and shows none.
+Figures are those of evaluation.json, which `saltus evaluate RUN --out RUN` writes; a card without it says so and shows none.  A run that
+was converted says what its network was worth before (teacher.json), and one that ships with the package has a card already, which follows.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from saltus.pretrained.hub import is_hub_name
 from saltus.training import Config, encoding_of, load_config
 from saltus.training.folder import source_of
 
-__all__ = ["EVALUATION", "model_card"]
+__all__ = ["EVALUATION", "SHIPPED", "TEACHER", "model_card"]
 
-EVALUATION = "evaluation.json"
+EVALUATION, TEACHER, SHIPPED = "evaluation.json", "teacher.json", "CARD.md"
 _UNKNOWN = "unknown"
 _USE = {
     True: """```python
@@ -57,9 +58,14 @@ def model_card(run: Path, *, name: str, license: str | None = None, picture: str
         *([f"![samples]({picture})\n"] if picture else []),
         f"## Use\n\n{_USE[picture is not None].format(name=name)}```\nsaltus sample {_shell(name)} --n 64 --out samples\n```\n",
         f"## Data\n\n{data[:1].upper()}{data[1:]}.\n",
-        f"## Training\n\n{_training(config)}\n",
-        f"## Figures\n\n{_table(figures)}\n",
+        f"## Training\n\n{_training(config, converted=(run / TEACHER).exists())}\n",
+        f"## Figures\n\n{_table(figures)}\n{_before(run)}",
         f"## License\n\n{license or 'Unknown: whoever trained these weights has not said.'}\n",
+        *(
+            [f"## The card that it came with\n\n{(run / SHIPPED).read_text().partition(chr(10))[2].strip()}\n"]
+            if (run / SHIPPED).exists()
+            else []
+        ),
     ]
     return "\n".join(parts)
 
@@ -71,7 +77,7 @@ def _shell(name: str) -> str:
 def _summary(chain: Chain) -> str:
     start = "a mixture of Gaussians, in closed form" if isinstance(chain.prior, OraclePrior) else "N(0, I)"
     steps = ", ".join(dict.fromkeys(kernel.label for kernel in chain.each_kernel()))
-    told = "" if chain.condition is None else f"  It is told {chain.condition.summary()}."
+    told = "" if chain.condition is None else f" It is told {chain.condition.summary()}."
     calls = f"{chain.levels.L} network call{'s' * (chain.levels.L > 1)}"
     return f"A diffusion model that makes an item in {calls}, from {start} ({steps}).{told}"
 
@@ -82,10 +88,22 @@ def _data(run: Path, chain: Chain) -> str:
     return f"{name or 'data without a name'}: {encoding_of(chain, run).summary()}"
 
 
-def _training(config: Config) -> str:
+def _before(run: Path) -> str:
+    """What the network of a converted run was worth with its owner's steps."""
+    found = read_json(run / TEACHER) if (run / TEACHER).exists() else None
+    if not isinstance(found, dict) or not {"bits_per_dim", "standard_error", "levels", "items"} <= found.keys():
+        return ""
+    return (
+        f"\nIts network before it was converted, Gaussian steps on {found['levels']} levels: {found['bits_per_dim']:.4f} ± "
+        f"{found['standard_error']:.4f} bits/dim on {found['items']} test items.\n"
+    )
+
+
+def _training(config: Config, *, converted: bool) -> str:
     plain, own = Config().model_dump(mode="json"), config.model_dump(mode="json")
     changed = ", ".join(f"{name} {value}" for name, value in own.items() if value != plain[name])
-    return f"`saltus train`, kernel {config.kernel}; options that differ from its defaults: {changed or 'none'}."
+    command = "saltus convert" if converted else "saltus train"
+    return f"`{command}`, kernel {config.kernel}; options that differ from its defaults: {changed or 'none'}."
 
 
 def _figures(run: Path) -> dict[str, Any]:

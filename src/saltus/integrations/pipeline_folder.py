@@ -26,7 +26,7 @@ from saltus.errors import SaltusError
 from saltus.evaluation import save_grid
 from saltus.extras import needs
 from saltus.files import read_json, to_json, write_atomically
-from saltus.integrations.card import model_card
+from saltus.integrations.card import EVALUATION, SHIPPED, TEACHER, model_card
 from saltus.pretrained import IN_PIPELINE, run_folder
 from saltus.pretrained.hub import is_hub_name
 from saltus.training import encoding_of
@@ -42,8 +42,9 @@ RUN_FILES = (
     "plan.json",
     "table.json",
     "ordinary.json",
-    "teacher.json",
-    "evaluation.json",
+    TEACHER,
+    EVALUATION,
+    SHIPPED,
 )
 """What is copied of a run: what sampling, scoring and measuring need, and nothing that training needs alone."""
 PICTURE, SHOWN = "samples.png", 36
