@@ -61,13 +61,17 @@ def model_card(run: Path, *, name: str, license: str | None = None, picture: str
         f"## Training\n\n{_training(config, converted=(run / TEACHER).exists())}\n",
         f"## Figures\n\n{_table(figures)}\n{_before(run)}",
         f"## License\n\n{license or 'Unknown: whoever trained these weights has not said.'}\n",
-        *(
-            [f"## The card that it came with\n\n{(run / SHIPPED).read_text().partition(chr(10))[2].strip()}\n"]
-            if (run / SHIPPED).exists()
-            else []
-        ),
+        *_shipped(run),
     ]
     return "\n".join(parts)
+
+
+def _shipped(run: Path) -> list[str]:
+    """The card that is there already, without its title."""
+    if not (run / SHIPPED).exists():
+        return []
+    _, _, text = (run / SHIPPED).read_text().partition("\n")
+    return [f"## The card that it came with\n\n{text.strip()}\n"]
 
 
 def _shell(name: str) -> str:
