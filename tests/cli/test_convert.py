@@ -34,9 +34,10 @@ def test_a_model_is_converted_and_sampled_and_its_bound_is_kept(model: Path, tmp
     assert "3 levels, 8 items" in done.stderr
     assert "3 levels, 8 items" not in again.stderr
     assert saltus("sample", "run", "--n", "2", "--out", "new", cwd=tmp_path).code == 0
-    other = saltus(*call[:-3], "--calls", "1", "--out", "run", cwd=tmp_path)
+    other = saltus(*call, "--no-closed-forms", cwd=tmp_path)
     assert other.code == 1
     assert "made otherwise" in other.stderr
+    assert saltus(*call, "--updates", "3", "--extend", cwd=tmp_path).json["teacher"] == found["teacher"]
 
 
 def test_without_a_folder_the_bound_alone_is_told(model: Path, tmp_path: Path) -> None:

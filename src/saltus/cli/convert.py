@@ -44,12 +44,16 @@ _RATE = 5e-4  # of learning: half of a fresh network's
     show_default=True,
     help="How steps before the one to data are taken: by the model's network (vae), or by a flow around the mixture.",
 )
+@click.option(
+    "--closed-forms/--no-closed-forms", default=True, help="Replace a learned step by the mixture's where it is better.  [default: on]"
+)
 @click.option("--latent", type=click.IntRange(min=0), help="Size of the latent.  [default: a quarter of an item, at most 128]")
 @click.option("--head", metavar="NAME", help="Likelihood of the step to data, as for `saltus train`.")
 @click.option("--bound-levels", type=click.IntRange(min=1), default=50, show_default=True, help="Levels of the model's own bound.")
 @click.option("--bound-items", type=click.IntRange(min=2), default=64, show_default=True, help="Test items of the bounds.")
 @seed_option("Seed of the weights that are new, of the order of items and of all noise.")
 @click.option("--device", default="cpu", show_default=True, help="Where to compute, as torch names it, such as cuda or cuda:1.")
+@click.option("--extend", is_flag=True, help="Go on with a run that had fewer --updates.")
 @json_option
 def convert(
     model: str,
@@ -60,13 +64,14 @@ def convert(
     bound_levels: int,
     bound_items: int,
     device: str,
+    extend: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
-    """Make a chain of a few calls of a diffusion model that is there, and tell the bound of both.
+    """Take a model of diffusers in a few calls.
 
     MODEL is a folder that save_pretrained of diffusers wrote, or hf:OWNER/NAME: a UNet2DModel with the scheduler that it was trained
-    with.  Its network takes every step of the chain, told a latent besides, and is fine-tuned on --data.
+    with.  Its bound is told, and that of the chain.  Its network takes every step of the chain, told a latent besides, and is fine-tuned on --data.
     """
     from saltus import training
     from saltus.data import load
@@ -94,7 +99,7 @@ def convert(
         return
     tell(words[0])
     try:
-        chain = training.train(items, config, out, start=teacher, device=device)
+        chain = training.train(items, config, out, start=teacher, device=device, extend=extend)
     except KeyboardInterrupt:
         if (out / "config.json").exists():
             _keep(out, bound)
