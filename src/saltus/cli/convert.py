@@ -71,7 +71,8 @@ def convert(
     """Take a model of diffusers in a few calls.
 
     MODEL is a folder that save_pretrained of diffusers wrote, or hf:OWNER/NAME: a UNet2DModel with the scheduler that it was trained
-    with.  Its bound is told, and that of the chain.  Its network takes every step of the chain, told a latent besides, and is fine-tuned on --data.
+    with.  Its bound is told, and that of the chain.  Its network takes every step of the chain, told a latent besides, and is
+    fine-tuned on --data.
     """
     from saltus import training
     from saltus.data import load
