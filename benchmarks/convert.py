@@ -322,7 +322,9 @@ def command_line() -> None:
     sizes, name = Sizes(), f"{options.size}{'-short' * options.short}"
     if options.short:
         shorter = tuple((key, 400 if key == "updates" else value) for key, value in sizes.chain)
-        sizes = replace(sizes, channels=(16, 32), updates=1500, chain=shorter, calls=(1, 4), samples=500, bound_items=64, bound_levels=(4, 10, 50))
+        sizes = replace(
+            sizes, channels=(16, 32), updates=1500, chain=shorter, calls=(1, 4), samples=500, bound_items=64, bound_levels=(4, 10, 50)
+        )
     kept = Path("runs/convert") / name
     kept.mkdir(parents=True, exist_ok=True)
     place = cases.Work(cases.Case(f"fashion_mnist_{options.size}", "", {}, 0, (), ()), options.folder, kept, name).place()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from pathlib import Path, PurePath
 
 from saltus.errors import SaltusError
@@ -12,6 +13,7 @@ __all__ = ["HUB", "downloaded", "is_hub_name", "name_on_hub"]
 
 HUB = "hf:"
 """What names of the hub begin with."""
+_LETTERS = frozenset(string.ascii_letters + string.digits + "-_.")
 
 
 def is_hub_name(place: str | PurePath) -> bool:
@@ -30,9 +32,6 @@ def name_on_hub(place: str | PurePath) -> str:
     if not owner or not rest or "/" in rest or not all(part.strip("._-") and set(part) <= _LETTERS for part in (owner, rest)):
         raise SaltusError(f"{name!r:.80} is no name of the hub; give OWNER/NAME, of letters, digits, dots, dashes and underscores")
     return name
-
-
-_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.")
 
 
 def downloaded(place: str | PurePath, *patterns: str) -> Path:
