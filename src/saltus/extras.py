@@ -8,7 +8,7 @@
     scale      accelerate: several processes that train, sample or evaluate together
     track      accelerate and tensorboard: a training's curves in another program's form
     tables     pyarrow: CSV and Parquet files
-    hub        the same, and datasets: data sets of Hugging Face, in a folder or on the hub
+    hub        the same, datasets and huggingface_hub: data sets and runs of the Hugging Face hub
 
 Everything else, such as training, sampling and bounds, works without them.
 """

@@ -13,7 +13,22 @@ import pytest
 from saltus.training import Config
 from tests.helpers.terminal import saltus
 
-COMMANDS = ["", "compare", "data", "demo", "evaluate", "impute", "plan", "sample", "score", "study", "study collapse", "train"]
+COMMANDS = [
+    "",
+    "compare",
+    "convert",
+    "data",
+    "demo",
+    "evaluate",
+    "impute",
+    "plan",
+    "push",
+    "sample",
+    "score",
+    "study",
+    "study collapse",
+    "train",
+]
 
 
 @pytest.mark.parametrize("columns", [80, 110])

@@ -7,10 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from saltus import Chain, SaltusError, Transition
+from saltus import Chain, OraclePrior, SaltusError, Transition
 from saltus.data import DataSet, digits
-from saltus.training import Config, build_chain, recipe, train, warm_start
+from saltus.integrations import teacher_of
+from saltus.kernels import Teacher, predict
+from saltus.networks import Condition
+from saltus.training import Config, build_chain, recipe, train, updates_done, warm_start
 from tests.helpers.checks import assert_one_sentence
+from tests.helpers.teachers import scheduler, unet
 
 NETWORK = {"width": 16, "updates": 3}
 VAE = Config(kernel="vae", learning_rate=1e-12, ema=0.0, weight_decay=0.0, closed_forms=False, **NETWORK)  # stays where it starts
@@ -84,3 +88,62 @@ def test_the_start_is_of_the_same_data(tmp_path: Path, gaussian: Path) -> None:
     other = DataSet.from_arrays(torch.randint(0, 17, (400, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)))
     with pytest.raises(SaltusError, match="holds other data than those that"):
         train(other, VAE, tmp_path / "other", start=gaussian, quiet=True)
+
+
+def teacher(condition: Condition | None = None) -> Teacher:
+    """Another library's network of the digits' shape, with random weights."""
+    return teacher_of(unet(num_class_embeds=10 if condition else None), scheduler(), condition)[0]
+
+
+SMALL = Config(levels=2, noisy_steps="vae", latent=3, updates=2, batch=8)
+
+
+def test_a_chain_is_made_of_another_librarys_network_and_goes_on(tmp_path: Path, data: DataSet) -> None:
+    still = SMALL.model_copy(update={"learning_rate": 1e-12, "ema": 0.0, "weight_decay": 0.0, "closed_forms": False})
+    chain = train(data, still, tmp_path / "run", start=teacher(), quiet=True)
+    assert isinstance(chain.prior, OraclePrior)  # the mixture start
+    y, t = data.test[:4], 0.3
+    with torch.no_grad():
+        found = chain.kernel(1).step(Transition(y, 0.1, t), torch.randn(4, 3))
+        yhat = predict(teacher(), y, t)
+    expected = Transition(y, 0.1, t).bridge.mean(y, yhat)
+    torch.testing.assert_close(found.mean, expected, rtol=1e-4, atol=1e-4)
+    torch.testing.assert_close(Chain.load(tmp_path / "run").sample(2, seed=0), chain.sample(2, seed=0), rtol=0, atol=0)
+    longer = still.model_copy(update={"updates": 4})
+    train(data, longer, tmp_path / "run", start=teacher(), quiet=True, extend=True)
+    assert updates_done(tmp_path / "run") == 4
+    for other in (None, teacher_of(unet(), scheduler(beta_end=0.3))[0]):
+        with pytest.raises(SaltusError, match="began from another network") as error:
+            train(data, longer, tmp_path / "run", start=other, quiet=True)
+        assert_one_sentence(error.value)
+
+
+def test_a_network_of_classes_is_given_those_of_the_data() -> None:
+    data = digits("labels")
+    chain = train(data, SMALL, start=teacher(data.condition), quiet=True)
+    assert chain.sample(2, seed=0, condition=3).shape == (2, 1, 8, 8)
+    assert chain.condition is not None
+    assert chain.condition.summary() == "10 classes"
+
+
+@pytest.mark.parametrize(
+    ("options", "changes", "word"),
+    [
+        ({"kernel": "gaussian", "noisy_steps": None, "latent": None}, {}, "kernel vae"),
+        ({"parametrisation": "direct"}, {}, "parametrisation bridge"),
+        ({"architecture": "mlp"}, {}, "architecture"),
+        ({}, {"sample_size": 16}, "--size"),
+        ({}, {"in_channels": 3, "out_channels": 3}, "--channels"),
+        ({}, {"num_class_embeds": 10}, "10 classes"),
+    ],
+    ids=["gaussian", "direct", "an architecture", "another size", "other channels", "classes"],
+)
+def test_another_librarys_network_that_does_not_fit_is_refused(
+    options: dict[str, object], changes: dict[str, object], word: str, tmp_path: Path, data: DataSet
+) -> None:
+    condition = digits("labels").condition if changes.get("num_class_embeds") else None
+    network = teacher_of(unet(**changes), scheduler(), condition)[0]
+    with pytest.raises(SaltusError) as caught:
+        train(data, Config(**{**SMALL.model_dump(exclude_unset=True), **options}), tmp_path / "run", start=network, quiet=True)
+    assert_one_sentence(caught.value, word)
+    assert not (tmp_path / "run").exists()

@@ -16,11 +16,13 @@ import click
 
 from saltus.cli.common import Interrupted, json_option, say, seed_option
 from saltus.cli.compare import compare
+from saltus.cli.convert import convert
 from saltus.cli.data import data_command
 from saltus.cli.evaluate import evaluate_command
 from saltus.cli.impute import impute
 from saltus.cli.places import PLACE
 from saltus.cli.plan import plan
+from saltus.cli.push import push_command
 from saltus.cli.report import report
 from saltus.cli.sample import sample
 from saltus.cli.score import score
@@ -62,7 +64,7 @@ def cli(context: click.Context) -> None:
         raise SaltusError(f"{context.invoked_subcommand} works in one process, and there are several; start it without a launcher")
 
 
-for command in (data_command, train, sample, impute, score, evaluate_command, report, compare, plan, study):
+for command in (data_command, train, sample, impute, score, evaluate_command, report, compare, plan, study, convert, push_command):
     cli.add_command(command)
 
 

@@ -25,12 +25,11 @@ from saltus.data.stacking import Label, Stream, stack
 from saltus.data.tables import table_parts
 from saltus.errors import SaltusError
 from saltus.extras import needs
+from saltus.pretrained.hub import HUB
 from saltus.terminal import in_one_line
 
 __all__ = ["HUB", "is_saved", "read_hub"]
 
-HUB = "hf:"
-"""What names of the hub begin with."""
 _SAVED = ("dataset_dict.json", "state.json")
 _PART_OF = {part: part for part in PARTS} | dict.fromkeys(("valid", "val", "dev"), "validation")
 

@@ -13,6 +13,7 @@ from saltus.kernels.residual import MixtureResidual
 from saltus.kernels.sampling import DEFAULT, Final, Sampling
 from saltus.kernels.setup import KERNELS, Setup, Trainable
 from saltus.kernels.step import GaussianStep
+from saltus.kernels.teacher import Target, Teacher
 from saltus.kernels.transition import Bridge, Pair, Transition
 from saltus.kernels.vae import EncoderInput, Parametrisation, VAEKernel
 
@@ -44,6 +45,8 @@ __all__ = [
     "Prediction",
     "Sampling",
     "Setup",
+    "Target",
+    "Teacher",
     "Terms",
     "Trainable",
     "Transition",

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from saltus.kernels.denoiser import Preconditioned
 from saltus.kernels.kernel import Kernel
 from saltus.kernels.residual import MixtureResidual
+from saltus.kernels.teacher import Teacher
 from saltus.likelihoods import Head
 from saltus.networks import Condition, LadderEncoder, backbone, encoder, ladder
 from saltus.oracles import LowRankMixture
@@ -41,6 +42,7 @@ class Setup:
         mixture: what networks predict the residual to; None for EDM's scaling alone.
         start: the mixture that the chain starts from; None for N(0, I).
         items: rows of training, that closed forms are fitted to; None for other items.
+        teacher: whose network the steps are made of; None for networks of our own.
     """
 
     event_shape: Sequence[int]
@@ -52,9 +54,12 @@ class Setup:
     mixture: LowRankMixture | None = None
     start: LowRankMixture | None = None
     items: Tensor | None = None
+    teacher: Teacher | None = None
 
     def denoiser(self, *, outputs: int = 1, latent: int = 0) -> Preconditioned:
-        """A network that predicts data, of the architecture and size that were asked for."""
+        """A network that predicts data: the teacher's, or one of the architecture and size that were asked for."""
+        if self.teacher is not None:
+            return self.teacher.widened(outputs, latent, self.variance)
         return self._scaled(backbone(self.event_shape, outputs=outputs, latent=latent, **self._sizes))
 
     def encoder(self, latent: int) -> nn.Module:

@@ -7,6 +7,7 @@ from saltus.networks.ladder import Ladder, LadderEncoder
 from saltus.networks.patches import Patches
 from saltus.networks.positive import positive
 from saltus.networks.presets import NETWORKS, Preset, backbone, encoder, ladder
+from saltus.networks.teacher import TeacherUNet
 from saltus.networks.transfer import transfer_weights
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "MLPEncoder",
     "Patches",
     "Preset",
+    "TeacherUNet",
     "UNet",
     "VectorCondition",
     "backbone",

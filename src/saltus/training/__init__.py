@@ -21,7 +21,7 @@ from saltus.training.progress import Progress, Validation
 from saltus.training.run import train, usable_device
 from saltus.training.schedule import VALIDATIONS
 from saltus.training.trainer import Trainer
-from saltus.training.warm import warm_start
+from saltus.training.warm import check_teacher, warm_start
 
 __all__ = [
     "PLAN",
@@ -38,6 +38,7 @@ __all__ = [
     "Validation",
     "build_chain",
     "check_data",
+    "check_teacher",
     "encoding_of",
     "failing",
     "load_config",

@@ -8,7 +8,7 @@ from saltus.budget import Budget
 from saltus.chain import Chain, OraclePrior, StandardNormal
 from saltus.data import DataSet
 from saltus.errors import SaltusError
-from saltus.kernels import KERNELS, Setup
+from saltus.kernels import KERNELS, Setup, Teacher
 from saltus.likelihoods import AutoregressiveHead, ColumnsHead, DiscretisedHead, GaussianHead, Head, LogisticMixtureHead, MixtureHead
 from saltus.machine import memory
 from saltus.oracles import MixtureFit
@@ -61,13 +61,14 @@ def head_for(config: Config, data: DataSet) -> Head:
     return head
 
 
-def build_chain(config: Config, data: DataSet, start: MixtureFit | None = None) -> Chain:
+def build_chain(config: Config, data: DataSet, start: MixtureFit | None = None, teacher: Teacher | None = None) -> Chain:
     """An untrained chain; the same weights for the same seed, whatever was drawn before.
 
     Args:
         config: how.
         data: what for.
         start: the mixture that it starts from, if that is fitted already.
+        teacher: whose network its steps are made of; they begin with its weights.
 
     Raises:
         SaltusError: if the configuration asks for a condition that the data do not have, or for networks that memory cannot hold.
@@ -78,7 +79,7 @@ def build_chain(config: Config, data: DataSet, start: MixtureFit | None = None) 
     mixture = (start or fit_start(config, data)).mixture.compact() if config.prior is PriorKind.MIXTURE else None
     skipped_to = mixture if config.residual else None
     head, items = head_for(config, data), data.fitting_items if len(data.event_shape) == 1 else None
-    setup = Setup(data.event_shape, data.variance, head, config.levels, options, data.condition, skipped_to, mixture, items)
+    setup = Setup(data.event_shape, data.variance, head, config.levels, options, data.condition, skipped_to, mixture, items, teacher)
     prior = StandardNormal() if mixture is None else OraclePrior(mixture)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)

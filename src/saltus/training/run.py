@@ -26,6 +26,7 @@ from saltus.chain import Chain, OraclePrior
 from saltus.data import DataSet
 from saltus.errors import SaltusError
 from saltus.files import to_json, write_atomically
+from saltus.kernels import Teacher
 from saltus.launched import own_device, together
 from saltus.oracles import LowRankMixture
 from saltus.processes import Processes
@@ -46,7 +47,7 @@ from saltus.training.tables import for_table
 from saltus.training.tracking import check_tracker, tracker
 from saltus.training.trainer import Trainer
 from saltus.training.trial import choose_speed
-from saltus.training.warm import warm_start
+from saltus.training.warm import check_teacher, warm_start
 from saltus.words import instead
 
 __all__ = ["train", "usable_device"]
@@ -61,7 +62,7 @@ def train(
     config: Config,
     folder: str | Path | None = None,
     *,
-    start: str | Path | None = None,
+    start: str | Path | Teacher | None = None,
     device: str = "cpu",
     quiet: bool = False,
     level_sampling: LevelSampling | None = None,
@@ -74,7 +75,8 @@ def train(
         data: what to learn, given its condition if it has one.
         config: how; for a table what it does not say is as `for_table` has it.
         folder: where to keep the run; new or empty, or of a run with the same configuration on the same data.
-        start: the folder of a run on the same data whose network a VAE kernel starts from, see `warm_start`.
+        start: the folder of a run on the same data whose network a VAE kernel starts from, see `warm_start`; or another library's
+            network, of which its steps are made.
         device: where to compute, as torch names it, such as "cuda".
         quiet: no progress bar.
         level_sampling: see `Trainer`.
@@ -94,6 +96,8 @@ def train(
         config = config.model_copy(update={"condition": data.conditioned_on})
     place, home = usable_device(device), None if folder is None else Path(folder)
     check_condition(config, data)
+    if isinstance(start, Teacher):
+        check_teacher(start, config, data)
     if track is not None:
         check_tracker(track, home)
     processes = together(place)
@@ -146,35 +150,38 @@ def usable_device(device: str) -> torch.device:
 
 
 def _made(
-    home: Path | None, data: DataSet, config: Config, start: str | Path | None, quiet: bool, device: torch.device
+    home: Path | None, data: DataSet, config: Config, start: str | Path | Teacher | None, quiet: bool, device: torch.device
 ) -> tuple[Chain, Config]:
     """A new chain and its configuration, with what was left open decided; written down, which shows that there is room."""
     config, fit, start_said = choose_start(config, data)
-    chain, begun = build_chain(config, data, fit), None
+    chain = build_chain(config, data, fit, start if isinstance(start, Teacher) else None)
     speed, speed_said = choose_speed(chain, data, config, device)
     config = config.model_copy(update=speed)
     for said in (start_said, speed_said):
         if said and not quiet:
             tell(said)
-    if start is not None:
+    if start is not None and not isinstance(start, Teacher):
         check_data(start, data)
         warm_start(chain, Chain.load(start))
-        begun = _beginning(start)
     if home is not None:
         storage.write(chain, home / CHECKPOINTS, _CHAIN)
-        source = {**data.origin, "start": begun, "versions": _versions()}
+        source = {**data.origin, "start": _beginning(start), "versions": _versions()}
         write_atomically(home / SOURCE, to_json(source) + "\n")
         chain.save(home)
         config.save(home)
     return chain, config
 
 
-def _beginning(start: str | Path) -> dict[str, Any]:
-    """What a run remembers of the one whose network it began with."""
+def _beginning(start: str | Path | Teacher | None) -> dict[str, Any] | None:
+    """What a run remembers of the one, or of the network, that it began with."""
+    if start is None:
+        return None
+    if isinstance(start, Teacher):
+        return {"config": {"network": start.digest}, "updates": 0}
     return {"config": load_config(start).model_dump(mode="json"), "updates": updates_done(start)}
 
 
-def _resumed(home: Path, data: DataSet, asked: Config, start: str | Path | None, extend: bool) -> tuple[Chain, Config]:
+def _resumed(home: Path, data: DataSet, asked: Config, start: str | Path | Teacher | None, extend: bool) -> tuple[Chain, Config]:
     """The chain of a run as it began, and its configuration.
 
     Raises:
@@ -189,8 +196,7 @@ def _resumed(home: Path, data: DataSet, asked: Config, start: str | Path | None,
             f"the run in {home} was made otherwise: {instead(differences)} is asked for now{hint}; give its own options, or a new folder"
         )
     check_data(home, data)
-    began = source_of(home).get("start")
-    if (start is None) != (began is None) or (start is not None and began != _beginning(start)):
+    if source_of(home).get("start") != _beginning(start):
         raise SaltusError(f"the run in {home} began from another network than is asked for now; give its own --start, or a new folder")
     if (versions := source_of(home).get("versions")) not in (None, _versions()):
         warnings.warn(f"the run in {home} was begun with {_listed(versions)}, and this is {_listed(_versions())}", stacklevel=2)

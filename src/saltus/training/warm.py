@@ -1,11 +1,17 @@
-"""A warm start: a VAE kernel around the network that a Gaussian or a deterministic kernel has trained."""
+"""A warm start: a VAE kernel around the network that a Gaussian or a deterministic kernel has trained, here or in another library."""
 
 from __future__ import annotations
 
 from saltus.chain import Chain
+from saltus.data import DataSet
 from saltus.errors import SaltusError
+from saltus.kernels import Parametrisation, Teacher
+from saltus.training.config import Config
 
-__all__ = ["warm_start"]
+__all__ = ["check_teacher", "warm_start"]
+
+_PLAIN = ("architecture", "width", "channels", "ladder")
+"""Options of networks of our own, which a teacher's takes the place of."""
 
 
 def warm_start(chain: Chain, source: Chain) -> None:
@@ -29,3 +35,21 @@ def warm_start(chain: Chain, source: Chain) -> None:
         )
     for kernel in targets:
         kernel.start_from(trained.denoiser)
+
+
+def check_teacher(teacher: Teacher, config: Config, data: DataSet) -> None:
+    """Raise SaltusError unless a VAE of these options on these data can be made of the teacher's network."""
+    if config.kernel != "vae" or config.parametrisation is Parametrisation.DIRECT or config.residual:
+        raise SaltusError("another library's network predicts data in a VAE; take kernel vae, parametrisation bridge and no residual")
+    if given := [name for name in _PLAIN if getattr(config, name) is not None]:
+        raise SaltusError(f"{given[0]} is of networks of our own, and the steps are made of another library's; leave it out")
+    if tuple(teacher.event_shape) != tuple(data.event_shape):
+        raise SaltusError(
+            f"the network is of items {tuple(teacher.event_shape)}, channels first, and the data have {tuple(data.event_shape)}; "
+            "make the data alike with --size and --channels"
+        )
+    theirs, ours = (None if condition is None else condition.summary() for condition in (teacher.condition, data.condition))
+    if theirs != ours:
+        raise SaltusError(
+            f"the network is told {theirs or 'nothing'}, and the data give {ours or 'nothing'}; read it for the same condition"
+        )
