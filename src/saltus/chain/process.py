@@ -101,6 +101,17 @@ class ChainProcess(Configurable, nn.Module):
         """Every kernel once, cleanest first."""
         return list(dict.fromkeys(self.kernel(level) for level in range(1, len(self.kernels) + 1)))
 
+    def drawn(
+        self, z: Tensor, noise: Noise, sampling: Sampling, condition: Tensor | None = None, *, from_level: int | None = None
+    ) -> Iterator[Tensor]:
+        """z_l, ..., z_0 from z_l, (B, *E) each, by the kernels and the random numbers of `noise`; l = L unless given."""
+
+        def step(level: int, transition: Transition) -> Tensor:
+            return self.kernel(level).sample(transition, noise.at(level - 1), sampling)
+
+        guidance, eta = sampling.guidance, sampling.eta
+        return descend(z, self.levels, step, from_level=from_level, condition=condition, guidance=guidance, eta=eta)
+
     def noise(self, seed: int, first_item: int, n: int) -> Noise:
         """The random numbers of n items, in the version that this chain was made with."""
         return Noise(seed, first_item, n, version=self.noise_version)
