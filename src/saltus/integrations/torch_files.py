@@ -1,0 +1,44 @@
+"""A chain's sampler as a program of `torch.export`: a .pt2 file that torch runs without saltus.
+
+    program = torch.export.load("digits.pt2").module()
+    items = program(noise=torch.randn(64, 320), condition=torch.full((64,), 3))
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from saltus.files import write_atomically
+from saltus.integrations.exporting import graph_of
+from saltus.integrations.formats import Request, Written
+
+__all__ = ["DESCRIPTION", "write_program"]
+
+DESCRIPTION = "saltus.json"
+"""The extra file in a program that describes it, see `Sampler.describe`."""
+
+
+def write_program(request: Request, out: Path) -> Written:
+    """Write the sampler to a .pt2 file.
+
+    Raises:
+        SaltusError: if it cannot be written as one graph.
+    """
+    program, buffer = graph_of(request.sampler), io.BytesIO()
+    torch.export.save(program, buffer, extra_files={DESCRIPTION: json.dumps(request.sampler.describe())})
+    out.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(out, buffer.getvalue())
+    module = torch.export.load(out).module()
+
+    def run(inputs: Mapping[str, Tensor]) -> Tensor:
+        with torch.no_grad():
+            items: Tensor = module(**inputs)
+        return items
+
+    return Written((out,), program=run, engine="torch")
