@@ -1,5 +1,22 @@
 """Where other libraries are met: one file for each, which translates directions, indices and scalings."""
 
 from saltus.integrations.diffusers import LATEST, SchedulerSampler, Solver
+from saltus.integrations.exporting import Sampler, graph_of
+from saltus.integrations.formats import Request, Writer, Written
+from saltus.integrations.onnx_files import write_onnx
+from saltus.integrations.torch_files import write_program
+from saltus.integrations.web_page import write_page
 
-__all__ = ["LATEST", "SchedulerSampler", "Solver"]
+__all__ = [
+    "LATEST",
+    "Request",
+    "Sampler",
+    "SchedulerSampler",
+    "Solver",
+    "Writer",
+    "Written",
+    "graph_of",
+    "write_onnx",
+    "write_page",
+    "write_program",
+]

@@ -16,8 +16,11 @@ model's encoding takes back to the units of the data.  `Sampler.inputs` gives th
 
 from __future__ import annotations
 
+import contextlib
+import logging
 import math
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
 
@@ -33,7 +36,7 @@ from saltus.networks import ClassCondition
 from saltus.process import Noise
 from saltus.words import in_brief
 
-__all__ = ["NOISE", "UNIFORM", "Sampler", "Use", "graph_of"]
+__all__ = ["NOISE", "UNIFORM", "Sampler", "Use", "graph_of", "quietly"]
 
 NOISE, UNIFORM, CONDITION = "noise", "uniform", "condition"
 _MOST_ITEMS = 2**20
@@ -192,7 +195,7 @@ def graph_of(sampler: Sampler) -> torch.export.ExportedProgram:
     given = sampler.inputs(2, seed=0, condition=_any_condition(sampler.chain))
     batch = torch.export.Dim("batch", min=1, max=_MOST_ITEMS)
     try:
-        with torch.no_grad(), evaluating(sampler):
+        with torch.no_grad(), evaluating(sampler), quietly():
             return torch.export.export(sampler, (), kwargs=given, dynamic_shapes={name: {0: batch} for name in given})
     except Exception as error:  # of whatever kind the tracer meets
         labels = ", ".join(dict.fromkeys(kernel.label for kernel in sampler.chain.each_kernel()))
@@ -204,3 +207,17 @@ def graph_of(sampler: Sampler) -> torch.export.ExportedProgram:
 def _any_condition(chain: Chain) -> Tensor | None:
     """A condition to trace with: none is as good as any."""
     return None if chain.condition is None else chain.condition.none(1, like=like(chain))
+
+
+@contextlib.contextmanager
+def quietly() -> Iterator[None]:
+    """Without what torch says of its own older names, and of operators that no chain has."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)

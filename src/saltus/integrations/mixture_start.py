@@ -20,6 +20,7 @@ from saltus.errors import SaltusError
 from saltus.networks import ClassCondition
 from saltus.oracles import LowRankMixture
 from saltus.oracles.gaussians import LowRankGaussians
+from saltus.oracles.low_rank_laws import LowRankMarginal
 from saltus.oracles.oracle import choose
 
 __all__ = ["MixtureStart", "start_of"]
@@ -69,5 +70,7 @@ def start_of(chain: Chain) -> MixtureStart | None:
     kind, t = like(chain), chain.levels.last
     told = isinstance(chain.condition, ClassCondition) and oracle.labelled
     classes = chain.condition.classes if told and isinstance(chain.condition, ClassCondition) else 0
-    rows = oracle.marginal(t, torch.tensor([*range(classes), -1]) if told else None).logits
-    return MixtureStart(oracle.at(t, kind.device, kind.dtype), rows.reshape(classes + 1, -1).to(kind.device), chain.event_shape)
+    marginal = oracle.marginal(t, torch.tensor([*range(classes), -1]) if told else None)
+    assert isinstance(marginal, LowRankMarginal)  # of one time
+    rows = marginal.logits.reshape(classes + 1, -1).to(kind.device)
+    return MixtureStart(oracle.at(t, kind.device, kind.dtype), rows, chain.event_shape)

@@ -8,11 +8,8 @@ The file describes itself in its metadata under "saltus", see `Sampler.describe`
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
-import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,17 +19,18 @@ from torch import Tensor
 from saltus.errors import SaltusError
 from saltus.extras import needs
 from saltus.files import write_atomically
-from saltus.integrations.exporting import Sampler, graph_of
+from saltus.integrations.exporting import Sampler, graph_of, quietly
 from saltus.integrations.formats import Request, Written
 from saltus.integrations.normal_functions import ndtr, ndtri
 from saltus.words import in_brief
 
-__all__ = ["METADATA", "OPSET", "model_of", "session_of", "write_onnx"]
+__all__ = ["ENGINE", "METADATA", "OPSET", "model_of", "program_of", "write_onnx"]
 
-METADATA = "saltus"
+METADATA, ENGINE = "saltus", "onnxruntime"
 OPSET = 18
 """Of the operators, which onnxruntime knows since 1.14."""
 _EXTRA = "export"
+_ERRORS = 3  # what onnxruntime says aloud, and nothing less
 _MISSING = {torch.ops.aten.special_ndtr.default: ndtr, torch.ops.aten.special_ndtri.default: ndtri}
 """Operators that ONNX lacks, or has for float32 alone, by arithmetic."""
 
@@ -44,15 +42,10 @@ def write_onnx(request: Request, out: Path) -> Written:
         SaltusError: if it cannot be written as one graph, or ONNX lacks an operator.
     """
     content = model_of(request.sampler)
-    session = session_of(content)
+    program = program_of(content)
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, content)
-
-    def run(inputs: Mapping[str, Tensor]) -> Tensor:
-        (items,) = session.run(None, {name: value.numpy() for name, value in inputs.items()})
-        return torch.from_numpy(items)
-
-    return Written((out,), program=run, engine="onnxruntime")
+    return Written((out,), program=program, engine=ENGINE)
 
 
 def model_of(sampler: Sampler) -> bytes:
@@ -62,45 +55,38 @@ def model_of(sampler: Sampler) -> bytes:
         SaltusError: as `write_onnx`.
     """
     needs("onnxscript", extra=_EXTRA)
-    program = graph_of(sampler).run_decompositions(_MISSING)
+    graph = graph_of(sampler)
     try:
-        with _quietly():
-            made: Any = torch.onnx.export(
-                program, (), output_names=["items"], opset_version=OPSET, dynamo=True, external_data=False, verbose=False
-            )
+        with quietly():
+            program = graph.run_decompositions(_MISSING)
+            made: Any = torch.onnx.export(program, (), output_names=["items"], opset_version=OPSET, external_data=False, verbose=False)
     except Exception as error:  # of whatever kind the translator meets
         raise SaltusError(f"this chain's graph cannot be written in ONNX ({in_brief(error)}); give --format torch") from error
     model = made.model_proto
+    for part in (model.graph, *model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output):
+        del part.metadata_props[:]  # where in the source each came from: as large as a small network
     entry = model.metadata_props.add()
     entry.key, entry.value = METADATA, json.dumps(sampler.describe())
     content: bytes = model.SerializeToString()
     return content
 
 
-def session_of(content: bytes) -> Any:
-    """What runs the content of an .onnx file, on one CPU thread for each that torch has.
+def program_of(content: bytes) -> Callable[[Mapping[str, Tensor]], Tensor]:
+    """What makes items by the content of an .onnx file, on as many CPU threads as torch has.
 
     Raises:
         SaltusError: if onnxruntime is not installed, or lacks an operator.
     """
     runtime = needs("onnxruntime", extra=_EXTRA)
     options = runtime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), _ERRORS
     try:
-        return runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        session = runtime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except runtime.capi.onnxruntime_pybind11_state.NotImplemented as error:
         raise SaltusError(f"onnxruntime does not run this chain's graph ({in_brief(error)}); give --format torch") from error
 
+    def run(inputs: Mapping[str, Tensor]) -> Tensor:
+        (items,) = session.run(None, {name: value.numpy() for name, value in inputs.items()})
+        return torch.from_numpy(items)
 
-@contextlib.contextmanager
-def _quietly() -> Iterator[None]:
-    """Without what the translator says of operators that no chain has."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
+    return run

@@ -1,7 +1,7 @@
 """A chain's sampler as a program of `torch.export`: a .pt2 file that torch runs without saltus.
 
-    program = torch.export.load("digits.pt2").module()
-    items = program(noise=torch.randn(64, 320), condition=torch.full((64,), 3))
+program = torch.export.load("digits.pt2").module()
+items = program(noise=torch.randn(64, 320), condition=torch.full((64,), 3))
 """
 
 from __future__ import annotations
