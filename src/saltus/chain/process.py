@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from saltus.chain.modes import evaluating, like
@@ -70,6 +71,16 @@ class ChainProcess(Configurable, nn.Module):
     def event_shape(self) -> tuple[int, ...]:
         """E."""
         return tuple(self.kernel(1).event_shape)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are, as `.to` puts them, and where samples come out."""
+        return like(self).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the parameters and of samples."""
+        return like(self).dtype
 
     @property
     def has_bound(self) -> bool:

@@ -125,4 +125,4 @@ def _told(figures: dict[str, Any], written: Written) -> str:
 def _difference(largest: float, share: float) -> str:
     if share == 0:
         return f"its items are those of saltus for the same random numbers, within {largest:.1g}"
-    return f"{share:.2%} of its numbers differ from those of saltus by more than {_SAME:g}, and by up to {largest:.2g}"
+    return f"{100 * share:.1g}% of its numbers differ from those of saltus by more than {_SAME:g}, and by up to {largest:.2g}"

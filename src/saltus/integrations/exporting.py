@@ -39,8 +39,6 @@ from saltus.words import in_brief
 __all__ = ["NOISE", "UNIFORM", "Sampler", "Use", "graph_of", "quietly"]
 
 NOISE, UNIFORM, CONDITION = "noise", "uniform", "condition"
-_MOST_ITEMS = 2**20
-"""Of a batch, as far as a graph promises."""
 
 
 class Use(NamedTuple):
@@ -193,10 +191,9 @@ def graph_of(sampler: Sampler) -> torch.export.ExportedProgram:
         SaltusError: if a step of the chain cannot be written so: it looks at values, or draws in a loop that depends on them.
     """
     given = sampler.inputs(2, seed=0, condition=_any_condition(sampler.chain))
-    batch = torch.export.Dim("batch", min=1, max=_MOST_ITEMS)
     try:
         with torch.no_grad(), evaluating(sampler), quietly():
-            return torch.export.export(sampler, (), kwargs=given, dynamic_shapes={name: {0: batch} for name in given})
+            return torch.export.export(sampler, (), kwargs=given, dynamic_shapes={name: {0: torch.export.Dim.DYNAMIC} for name in given})
     except Exception as error:  # of whatever kind the tracer meets
         labels = ", ".join(dict.fromkeys(kernel.label for kernel in sampler.chain.each_kernel()))
         raise SaltusError(

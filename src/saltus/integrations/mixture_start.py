@@ -49,8 +49,8 @@ class MixtureStart(nn.Module):
 
     def forward(self, uniform: Tensor, normal: Tensor, condition: Tensor | None = None) -> Tensor:
         """z_L (B, *E) from uniform numbers (B,), unit Gaussian ones (B, *E) and classes (B,), -1 for none."""
-        none = len(self.log_weights) - 1
-        row = self.log_weights[none] if condition is None else self.log_weights[torch.where(condition < 0, none, condition)]
+        none = len(self.log_weights) - 1  # 0 for a mixture that knows no classes
+        row = self.log_weights[none] if condition is None or not none else self.log_weights[torch.where(condition < 0, none, condition)]
         k = choose(row, uniform)
         components = LowRankGaussians(self.mean, self.diagonal, self.basis, self.excess)
         return (self.mean[k] + components.root(normal.flatten(1), k)).reshape(normal.shape)

@@ -29,7 +29,6 @@ __all__ = ["ENGINE", "METADATA", "OPSET", "model_of", "program_of", "write_onnx"
 METADATA, ENGINE = "saltus", "onnxruntime"
 OPSET = 18
 """Of the operators, which onnxruntime knows since 1.14."""
-_EXTRA = "export"
 _ERRORS = 3  # what onnxruntime says aloud, and nothing less
 _MISSING = {torch.ops.aten.special_ndtr.default: ndtr, torch.ops.aten.special_ndtri.default: ndtri}
 """Operators that ONNX lacks, or has for float32 alone, by arithmetic."""
@@ -54,7 +53,7 @@ def model_of(sampler: Sampler) -> bytes:
     Raises:
         SaltusError: as `write_onnx`.
     """
-    needs("onnxscript", extra=_EXTRA)
+    needs("onnxscript", extra="export")
     graph = graph_of(sampler)
     try:
         with quietly():
@@ -77,7 +76,7 @@ def program_of(content: bytes) -> Callable[[Mapping[str, Tensor]], Tensor]:
     Raises:
         SaltusError: if onnxruntime is not installed, or lacks an operator.
     """
-    runtime = needs("onnxruntime", extra=_EXTRA)
+    runtime = needs("onnxruntime", extra="export")
     options = runtime.SessionOptions()
     options.intra_op_num_threads, options.log_severity_level = torch.get_num_threads(), _ERRORS
     try:
