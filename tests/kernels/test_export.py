@@ -161,5 +161,5 @@ def test_a_step_compiles_without_a_break(name: str, s: float) -> None:
 @torch.no_grad()
 def test_a_break_is_seen() -> None:
     kernel = KERNELS["vae"](None)
-    with pytest.raises(Exception, match="[Dd]ata.dependent"):
+    with pytest.raises(Exception, match=r"[Dd]ata.dependent"):
         torch.compile(Branching(kernel, 0.2), fullgraph=True, backend="eager")(*arguments(kernel, 0))
