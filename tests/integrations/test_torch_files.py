@@ -59,5 +59,5 @@ def test_a_u_net_conditioned_on_images_takes_its_batches_in_parts(tmp_path: Path
     given = torch.linspace(-1, 1, 70 * 64).reshape(70, *shape)
     items = done.program(Sampler(chain).inputs(70, seed=0, condition=given))
     assert torch.allclose(items, chain.sample(70, seed=0, condition=given), atol=1e-4)
-    with pytest.raises(RuntimeError, match="63"):
+    with pytest.raises((RuntimeError, AssertionError), match="63"):
         torch.export.load(tmp_path / "unet.pt2").module()(**Sampler(chain).inputs(70, seed=0, condition=given))

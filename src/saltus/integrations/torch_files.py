@@ -39,7 +39,7 @@ def write_program(request: Request, out: Path) -> Written:
     out.parent.mkdir(parents=True, exist_ok=True)
     write_atomically(out, buffer.getvalue())
     module = torch.export.load(out).module()
-    most = min((int(sizes.upper) for sizes in program.range_constraints.values() if sizes.upper.is_finite), default=_UNBOUNDED)
+    most = min((int(sizes.upper) for sizes in program.range_constraints.values() if sizes.upper.is_Integer), default=_UNBOUNDED)
 
     def run(inputs: Mapping[str, Tensor]) -> Tensor:
         parts = zip(*(value.split(most) for value in inputs.values()), strict=True)
