@@ -48,7 +48,7 @@ rivals: venv ## .venv-rivals, with the other libraries that benchmarks/mixed_tab
 
 page: venv ## test the page of `saltus export --format web` in a browser (needs Chromium and npm)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt playwright
-	test -d node_modules/onnxruntime-web || npm install --no-save --no-package-lock --ignore-scripts onnxruntime-web@1.30.0
+	test -d node_modules/onnxruntime-web || npm install --prefix . --no-save --no-package-lock --ignore-scripts onnxruntime-web@1.30.0
 	$(BIN)/python -m pytest -n 0 -m slow tests/integrations/test_web_page.py
 
 wheel: venv ## build a wheel, and use it in an environment that has nothing of this folder

@@ -19,7 +19,7 @@ def test_each_format_is_there() -> None:
 
 def test_a_run_is_exported_with_its_size_and_speed(home: Path, tmp_path: Path) -> None:
     out = tmp_path / "any.pt2"
-    done = saltus("export", str(home / "any"), "--format", "torch", "--calls", "1", "--out", str(out), "--json")
+    done = saltus("export", str(home / "any"), "--format", "torch", "--calls", "1", "--out", str(out), "--json", cwd=tmp_path)
     assert done.code == 0, done.stderr
     told = json.loads(done.stdout)
     assert told["files"] == [str(out)]

@@ -14,6 +14,7 @@ from saltus.levels import Levels
 from saltus.likelihoods import DiscretisedHead, GaussianHead
 from saltus.networks import MLPEncoder, VectorCondition
 from saltus.pretrained import run_folder
+from tests.helpers.chains import kernels
 from tests.helpers.checks import assert_one_sentence
 from tests.helpers.exported import started
 from tests.helpers.stubs import network, randomise, small_vae
@@ -50,6 +51,15 @@ def test_the_graph_gives_them_for_batches_of_any_size() -> None:
         assert float((items - brightness(chain.sample(n, seed=n, condition=condition))).abs().max()) < 1e-4
     assert "training" not in str(sampler.describe())
     assert not chain.training or chain.kernel(1).training, "what was in training mode is so still"
+
+
+@pytest.mark.parametrize("name", ["gaussian", "deterministic"])
+@torch.no_grad()
+def test_steps_without_a_latent_are_graphs_too(name: str) -> None:
+    chain = Chain(StandardNormal(), Levels((0.0, 0.5, 2.0)), kernels()[name]())
+    sampler = Sampler(chain)
+    items = graph_of(sampler).module()(**sampler.inputs(3, seed=0))
+    assert torch.allclose(items, chain.sample(3, seed=0), atol=1e-6)
 
 
 @torch.no_grad()

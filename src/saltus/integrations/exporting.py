@@ -17,6 +17,7 @@ model's encoding takes back to the units of the data.  `Sampler.inputs` gives th
 from __future__ import annotations
 
 import contextlib
+import io
 import logging
 import math
 import warnings
@@ -131,7 +132,7 @@ class Sampler(nn.Module):
         """The numbers of each use, of all of an input."""
         uses = [use for use in self.uses if use.input == name]
         parts = together.split([math.prod(use.shape) for use in uses], dim=1)
-        return {use: part.reshape(-1, *use.shape) for use, part in zip(uses, parts, strict=True)}
+        return {use: part.reshape(together.shape[0], *use.shape) for use, part in zip(uses, parts, strict=True)}
 
     def _shown(self, y: Tensor) -> Tensor:
         """Of images brightness."""
@@ -208,13 +209,12 @@ def _any_condition(chain: Chain) -> Tensor | None:
 
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
-    """Without what torch says of its own older names, and of operators that no chain has."""
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Without what torch says of its own older names, of operators that no chain has, and of graphs that are refused here in a sentence."""
+    before = logging.root.manager.disable
+    logging.disable(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO()):
             warnings.simplefilter("ignore")
             yield
     finally:
-        logger.setLevel(level)
+        logging.disable(before)
