@@ -53,6 +53,7 @@ def model_of(sampler: Sampler) -> bytes:
     Raises:
         SaltusError: as `write_onnx`.
     """
+    needs("onnx", extra="export")
     needs("onnxscript", extra="export")
     graph = graph_of(sampler)
     try:
