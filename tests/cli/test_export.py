@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from saltus.cli.export import FORMATS
-from saltus.estimators import Model
+from saltus.integrations.torch_files import DESCRIPTION
 from tests.helpers.terminal import saltus
 
 
@@ -27,11 +27,12 @@ def test_a_run_is_exported_with_its_size_and_speed(home: Path, tmp_path: Path) -
     assert told["largest_difference"] < 1e-4
     assert told["share_that_differs"] == 0
     assert {batch: sorted(seconds) for batch, seconds in told["seconds"].items()} == {"1": ["saltus", "torch"], "64": ["saltus", "torch"]}
-    program = torch.export.load(out).module()
-    model = Model.load(home / "any")
-    items = program(noise=torch.zeros(2, 64 + 2 + 64), condition=torch.tensor([0, 3]))
-    assert items.shape == (2, 1, 8, 8)
-    assert model.encoding.layout.is_image
+    extra = {DESCRIPTION: ""}
+    program = torch.export.load(out, extra_files=extra).module()
+    described = json.loads(extra[DESCRIPTION])
+    assert len(described["times"]) == 2
+    inputs = {name: torch.full((2, described[name]), 0.5) for name in ("noise", "uniform") if described[name]}
+    assert program(**inputs, condition=torch.tensor([0, 3])).shape == (2, 1, 8, 8)
 
 
 def test_what_cannot_be_exported_is_refused_in_a_sentence(home: Path, shop: Path, tmp_path: Path) -> None:

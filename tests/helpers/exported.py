@@ -28,7 +28,7 @@ def mixture(labels: list[int] | None) -> LowRankMixture:
 def pictures(*, labels: list[int] | None = None, classes: str = "", levels: tuple[float, ...] = (0.0, 0.4), bins: int = 17) -> Chain:
     """A VAE chain of images with 17 grey values, which starts from a mixture of such labels; its network is untrained."""
     torch.manual_seed(0)
-    condition = ClassCondition(classes, [1.0] * len(classes)) if classes else None
+    condition = ClassCondition([*classes], [1.0] * len(classes)) if classes else None
     kernel = small_vae(IMAGE, MLPEncoder(IMAGE, latent=2), DiscretisedHead(bins), condition=condition)
     randomise(kernel)
     return Chain(OraclePrior(mixture(labels)), Levels(levels), kernel, encoding=Binned("gray", IMAGE[1:], 0, bins - 1, "uint8"))
