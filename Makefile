@@ -5,7 +5,7 @@ BIN := .venv/bin
 OLDEST := tests/test_storage.py tests/test_extras.py tests/test_dependencies.py tests/kernels tests/chain tests/networks \
 	tests/integrations tests/evaluation/test_metrics.py tests/evaluation/test_cache.py tests/evaluation/test_pictures.py tests/cli
 
-.PHONY: help venv demo test slow oldest peers rivals check format bench strong clean
+.PHONY: help venv demo test slow oldest peers rivals page wheel check format bench strong clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -46,6 +46,14 @@ rivals: venv ## .venv-rivals, with the other libraries that benchmarks/mixed_tab
 	.venv-rivals/bin/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[all]'
 	.venv-rivals/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --requirement benchmarks/rivals.txt
 
+page: venv ## test the page of `saltus export --format web` in a browser (needs Chromium and npm)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt playwright
+	test -d node_modules/onnxruntime-web || npm install --prefix . --no-save --no-package-lock --ignore-scripts onnxruntime-web@1.30.0
+	$(BIN)/python -m pytest -n 0 -m slow tests/integrations/test_web_page.py
+
+wheel: venv ## build a wheel, and use it in an environment that has nothing of this folder
+	$(BIN)/python tools/wheel.py
+
 check: venv ## lint, format, types, import directions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -65,4 +73,4 @@ strong: venv ## kernels and rivals on MNIST and Fashion-MNIST (hours, continues;
 	$(BIN)/python benchmarks/strong.py report
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-oldest .venv-peers .venv-rivals demo build src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-peers .venv-rivals node_modules demo build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

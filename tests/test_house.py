@@ -63,6 +63,7 @@ MOST_LINES = 300
 
 OF_SEVERAL_FILES = {
     "chain/test_conditions.py",
+    "chain/test_conventions.py",
     "chain/test_eta.py",
     "data/test_errors.py",
     "evaluation/test_growth.py",

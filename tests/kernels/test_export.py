@@ -1,4 +1,4 @@
-"""A step at sampling is tensors in, tensors out: it is traced as one graph, without a look at a tensor's values."""
+"""A step at sampling is tensors in, tensors out: it is traced and compiled as one graph, without a look at a tensor's values."""
 
 from __future__ import annotations
 
@@ -137,3 +137,29 @@ def test_a_look_at_a_value_is_seen() -> None:
     with pytest.raises(Exception, match="data-dependent"):
         torch.export.export(Branching(kernel, 0.2), arguments(kernel, 0))
     assert looks(torch.export.export(Reading(kernel, 0.2), arguments(kernel, 0)))
+
+
+@pytest.mark.parametrize("s", [0.2, 0.0], ids=["inner", "final"])
+@pytest.mark.parametrize("name", ["vae", "vae of a table", "ladder", "pixels in sequence", "gaussian"])
+@torch.no_grad()
+def test_a_step_compiles_without_a_break(name: str, s: float) -> None:
+    """`fullgraph` raises at whatever would end a graph; the batch of the second call is another one."""
+    torch.manual_seed(0)
+    torch.compiler.reset()
+    kernel = KERNELS[name](CLASSES)
+    randomise(kernel)
+
+    def step(z_t: Tensor, latent: Tensor, eps: Tensor, condition: Tensor) -> Tensor:
+        return kernel.step(Transition(z_t, s, T, condition), latent).sample(eps, "auto")
+
+    compiled = torch.compile(step, fullgraph=True, backend="eager")
+    for n in (3, 2):
+        given = *(values[:n] for values in arguments(kernel, n)), torch.tensor([0, 2, -1])[:n]
+        assert torch.allclose(compiled(*given), step(*given), atol=1e-6)
+
+
+@torch.no_grad()
+def test_a_break_is_seen() -> None:
+    kernel = KERNELS["vae"](None)
+    with pytest.raises(Exception, match=r"[Dd]ata.dependent"):
+        torch.compile(Branching(kernel, 0.2), fullgraph=True, backend="eager")(*arguments(kernel, 0))

@@ -18,9 +18,9 @@ from saltus.chain.latents import Code, between, decode, encode, reconstruct
 from saltus.chain.loss import Batch, ChainLoss, Loss
 from saltus.chain.modes import cast_parameters, evaluating, like
 from saltus.chain.prior import Prior
-from saltus.chain.process import ChainProcess, descend
+from saltus.chain.process import ChainProcess
 from saltus.errors import SaltusError
-from saltus.kernels import DEFAULT, Kernel, Sampling, Transition, Weights
+from saltus.kernels import DEFAULT, Kernel, Sampling, Weights
 from saltus.levels import Levels
 from saltus.networks import ClassCondition
 from saltus.process import Noise, OrnsteinUhlenbeck
@@ -110,14 +110,8 @@ class Chain(ChainProcess):
 
     def _path(self, noise: Noise, sampling: Sampling, condition: Tensor | None, keep: bool) -> Tensor:
         z = self.prior.sample(self.event_shape, self.levels.last, noise.at(self.levels.L), condition, like=like(self)).to(like(self))
-        states = descend(z, self.levels, self._drawing(noise, sampling), condition=condition, guidance=sampling.guidance, eta=sampling.eta)
+        states = self.drawn(z, noise, sampling, condition)
         return torch.stack(list(reversed(deque(states, maxlen=None if keep else 1))))
-
-    def _drawing(self, noise: Noise, sampling: Sampling) -> Any:
-        def step(level: int, transition: Transition) -> Tensor:
-            return self.kernel(level).sample(transition, noise.at(level - 1), sampling)
-
-        return step
 
     def loss(
         self,
@@ -248,11 +242,9 @@ class Chain(ChainProcess):
         if not 1 <= from_level <= self.levels.L:
             raise ValueError(f"from_level = {from_level}; expected a level from 1 to {self.levels.L}")
         noise, given = self.noise(seed, first_item, len(y)), self.given_condition(condition, len(y))
-        draw = self._drawing(noise, sampling)
         with evaluating(self):
             z = _process.noised(y, self.levels.times[from_level], noise.at(from_level).normal("vary", y.shape[1:], like=y))
-            guidance, eta = sampling.guidance, sampling.eta
-            *_, z_0 = descend(z, self.levels, draw, from_level=from_level, condition=given, guidance=guidance, eta=eta)
+            *_, z_0 = self.drawn(z, noise, sampling, given, from_level=from_level)
         return z_0
 
     def on(self, levels: Levels) -> Chain:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from saltus.chain.modes import evaluating, like
@@ -72,6 +73,16 @@ class ChainProcess(Configurable, nn.Module):
         return tuple(self.kernel(1).event_shape)
 
     @property
+    def device(self) -> torch.device:
+        """Where the parameters are, as `.to` puts them, and where samples come out."""
+        return like(self).device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the parameters and of samples."""
+        return like(self).dtype
+
+    @property
     def has_bound(self) -> bool:
         """Whether every kernel has a bound."""
         return all(kernel.has_bound for kernel in self.each_kernel())
@@ -100,6 +111,17 @@ class ChainProcess(Configurable, nn.Module):
     def each_kernel(self) -> list[Kernel]:
         """Every kernel once, cleanest first."""
         return list(dict.fromkeys(self.kernel(level) for level in range(1, len(self.kernels) + 1)))
+
+    def drawn(
+        self, z: Tensor, noise: Noise, sampling: Sampling, condition: Tensor | None = None, *, from_level: int | None = None
+    ) -> Iterator[Tensor]:
+        """z_l, ..., z_0 from z_l, (B, *E) each, by the kernels and the random numbers of `noise`; l = L unless given."""
+
+        def step(level: int, transition: Transition) -> Tensor:
+            return self.kernel(level).sample(transition, noise.at(level - 1), sampling)
+
+        guidance, eta = sampling.guidance, sampling.eta
+        return descend(z, self.levels, step, from_level=from_level, condition=condition, guidance=guidance, eta=eta)
 
     def noise(self, seed: int, first_item: int, n: int) -> Noise:
         """The random numbers of n items, in the version that this chain was made with."""

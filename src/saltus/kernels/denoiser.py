@@ -251,5 +251,5 @@ def predict(denoiser: Denoiser, z_t: Tensor, t: Time, condition: Tensor | None =
 
 def _to_data(z: Tensor, t: Time) -> Tensor:
     """The log-SNR of t, and +inf for the data, (B, 2)."""
-    at_t = OrnsteinUhlenbeck().log_snr(t).expand(len(z))
+    at_t = OrnsteinUhlenbeck().log_snr(t).expand(z.shape[0])
     return torch.stack([at_t, torch.full_like(at_t, torch.inf)], dim=1).to(z.device)

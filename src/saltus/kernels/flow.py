@@ -166,7 +166,7 @@ class FlowKernel(Kernel):
         _, c_skip, c_out = (c.to(z.dtype)[:, None] for c in scales(log_snr[:, 0], log_snr[:, 1], self.variance))
         parts = [c_skip / math.sqrt(self.variance) * z, log_snr_features(log_snr, _TIMES).to(z.dtype)]
         if self.condition is not None:
-            parts.append(self.embedding(z.new_zeros(len(z), self.width), transition.condition))
+            parts.append(self.embedding(z.new_zeros(z.shape[0], self.width), transition.condition))
         return c_skip * z, c_out, torch.cat(parts, 1)
 
 

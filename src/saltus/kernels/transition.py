@@ -10,8 +10,9 @@ numbers, never by looking at a tensor's values.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -21,6 +22,24 @@ from saltus.process import OrnsteinUhlenbeck, Time, as_time, per_item
 __all__ = ["Bridge", "Pair", "Transition"]
 
 _process = OrnsteinUhlenbeck()
+T = TypeVar("T")
+
+
+class _Once(Generic[T]):
+    """A property that is computed when it is first asked for.  Unlike `functools.cached_property` of Python 3.11 it takes no lock, at which
+    `torch.compile` would end its graph."""
+
+    def __init__(self, make: Callable[[Any], T]) -> None:
+        self._make, self.__doc__ = make, make.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, thing: Any, owner: type) -> T:
+        kept: dict[str, T] = thing.__dict__
+        if self._name not in kept:
+            kept[self._name] = self._make(thing)
+        return kept[self._name]
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,22 +78,22 @@ class Transition:
     guidance: float = 1.0
     eta: float = 1.0
 
-    @cached_property
+    @_Once
     def log_snr(self) -> Tensor:
         """Of t and of s, (B, 2) float64, on the device of z_t."""
-        pair = [_process.log_snr(time).expand(len(self.z_t)) for time in (self.t, self.s)]
+        pair = [_process.log_snr(time).expand(self.z_t.shape[0]) for time in (self.t, self.s)]
         return torch.stack(pair, dim=1).to(self.z_t.device)
 
-    @cached_property
+    @_Once
     def bridge(self) -> Bridge:
         """q_eta(z_s | z_t, y)."""
         coefficients = _process.bridge_coefficients(self.s, self.t, self.eta)
-        return Bridge(*(per_item(c.expand(len(self.z_t)), self.z_t) for c in coefficients))
+        return Bridge(*(per_item(c.expand(self.z_t.shape[0]), self.z_t) for c in coefficients))
 
     @property
     def is_final(self) -> bool | Tensor:
         """Whether s = 0: known for a number; for one time each, a boolean (B,) on the device of the times."""
-        return bool(self.s == 0) if not isinstance(self.s, Tensor) else as_time(self.s).expand(len(self.z_t)) == 0
+        return bool(self.s == 0) if not isinstance(self.s, Tensor) else as_time(self.s).expand(self.z_t.shape[0]) == 0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -92,7 +92,7 @@ class AutoregressiveHead(Head):
     def _parts(self, mean: Tensor, extra: Tensor | None) -> tuple[Tensor, Tensor]:
         """The inner head's arrays (B, arrays, *E) and couplings (B, 4, *E)."""
         if extra is None:
-            extra = mean.new_zeros(len(mean), self.arrays, *mean.shape[1:])
+            extra = mean.new_zeros(mean.shape[0], self.arrays, *mean.shape[1:])
         inner, coupling = extra.to(mean.dtype).split((self.head.arrays, NEIGHBOURS), dim=1)
         return inner, coupling
 

@@ -81,7 +81,8 @@ class LogisticMixtureHead(BinnedHead):
     def mean(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         """Of the logistics before they are put on bins, within the range: the mean of the components' means."""
         parts = self._components(variance, extra)
-        off, deviations = variance.sqrt()[:, None] * parts.offset, list[Tensor]()
+        off = variance.sqrt()[:, None] * parts.offset
+        deviations: list[Tensor] = []
         for c in range(self.channels):
             first = c * (c - 1) // 2
             coupled = [parts.coupling[:, :, first + b] * before for b, before in enumerate(deviations)]
@@ -126,12 +127,12 @@ class LogisticMixtureHead(BinnedHead):
         """From the network's arrays (B, arrays, C, H, W); what it leaves at 0 are components side by side, with channels on their own."""
         M, C = self.components, self.channels
         if extra is None:
-            extra = variance.new_zeros(len(variance), self.arrays, *variance.shape[1:])
+            extra = variance.new_zeros(variance.shape[0], self.arrays, *variance.shape[1:])
         probability, offset, scale, *rest = extra.to(variance.dtype).split(M, dim=1)
         apart = torch.linspace(-1, 1, M, device=extra.device, dtype=variance.dtype) if M > 1 else extra.new_zeros(1, dtype=variance.dtype)
         std = variance.sqrt()[:, None]
         width = (std / _STD * scale.clamp(-_MOST_LOG, _MOST_LOG).exp()).clamp_min(_LEAST * self.width)
-        coupling = rest[0][:, :, : C * (C - 1) // 2] if rest else extra.new_zeros(len(extra), M, 0, *extra.shape[3:])
+        coupling = rest[0][:, :, : C * (C - 1) // 2] if rest else extra.new_zeros(extra.shape[0], M, 0, *extra.shape[3:])
         return _Components(probability.mean(2).log_softmax(1), offset + apart[:, None, None, None], width, coupling)
 
     def _centres(self, y: Tensor, mean: Tensor, variance: Tensor, parts: _Components) -> Tensor:
@@ -148,7 +149,8 @@ class LogisticMixtureHead(BinnedHead):
 
     def _in_sequence(self, mean: Tensor, variance: Tensor, parts: _Components, value: Callable[[Tensor, Tensor, int], Tensor]) -> Tensor:
         """y channel by channel, each by `value(centre, scale, channel)` put on the nearest bin; of one component a pixel, (B, C, H, W)."""
-        std, channels = variance.sqrt(), list[Tensor]()
+        std = variance.sqrt()
+        channels: list[Tensor] = []
         for c in range(self.channels):
             centre, first = mean[:, c] + std[:, c] * parts.offset[:, c], c * (c - 1) // 2
             for b, before in enumerate(channels):

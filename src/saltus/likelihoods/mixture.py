@@ -106,7 +106,7 @@ class MixtureHead(ContinuousHead):
     def _components(self, mean: Tensor, variance: Tensor, extra: Tensor | None) -> _Components:
         M, std = self.components, variance.sqrt()[:, None]
         if extra is None:
-            extra = mean.new_zeros(len(mean), self.arrays, *mean.shape[1:])
+            extra = mean.new_zeros(mean.shape[0], self.arrays, *mean.shape[1:])
         probability, offset, width = extra.to(mean.dtype).split(M, dim=1)
         apart = torch.linspace(-1, 1, M, device=mean.device, dtype=mean.dtype) if M > 1 else mean.new_zeros(1)
         centre = mean[:, None] + std * (offset + apart.reshape(-1, *(1,) * (mean.ndim - 1)))

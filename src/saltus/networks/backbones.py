@@ -135,7 +135,7 @@ class MLP(Configurable, nn.Module):
         for block in self.blocks:
             h = block(h, told)
         out: Tensor = self.last(h)
-        return out.reshape(len(x), self.outputs, *self.event_shape)
+        return out.reshape(x.shape[0], self.outputs, *self.event_shape)
 
 
 def pad_to_multiple(x: Tensor, multiple: int) -> tuple[Tensor, tuple[slice, slice]]:
@@ -214,6 +214,6 @@ class UNet(Configurable, nn.Module):
             images = torch.cat([images, self.paint(latent).reshape(-1, *self.event_shape)], dim=1)
         images, crop = pad_to_multiple(images, self.multiple)
         told = self.mapping(log_snr, latent, condition)
-        no_step = log_snr.new_zeros(len(x))  # the U-Net's own clock: the mapping tells the times
+        no_step = log_snr.new_zeros(x.shape[0])  # the U-Net's own clock: the mapping tells the times
         out: Tensor = self.unet(images, no_step, class_labels=told).sample[..., crop[0], crop[1]]
-        return out.reshape(len(x), self.outputs, *self.event_shape)
+        return out.reshape(x.shape[0], self.outputs, *self.event_shape)

@@ -57,7 +57,7 @@ class ConditionEmbedding(nn.Module):
         """h (B, width), to which the embedding is added."""
         if self.condition is None:
             return h
-        values = self.condition.none(len(h), like=h) if condition is None else condition
+        values = self.condition.none(h.shape[0], like=h) if condition is None else condition
         if self.classes is not None:
             embedded: Tensor = self.classes(values + 1)  # -1 is "no condition"
             return h + embedded.to(h.dtype)
@@ -96,6 +96,6 @@ class ConditionChannels(nn.Module):
         """Images (B, C', H, W) with these channels after their own."""
         if self.condition is None:
             return images
-        values = self.condition.none(len(images), like=images) if condition is None else condition.to(images.device)
+        values = self.condition.none(images.shape[0], like=images) if condition is None else condition.to(images.device)
         there = (~self.condition.is_absent(values)).to(images.dtype).reshape(-1, 1, 1, 1).expand(-1, 1, *values.shape[2:])
         return torch.cat([images, values.nan_to_num(0.0).to(images.dtype), there], dim=1)

@@ -151,7 +151,7 @@ class Ladder(Configurable, nn.Module):
                 found.append((given, mean, raw))
             h = group(h, given, context[place], told)
         out: Tensor = nn.functional.pixel_shuffle(self.last(h), self.patch)[..., crop[0], crop[1]]
-        out = out.reshape(len(x), self.outputs, *self.event_shape)
+        out = out.reshape(x.shape[0], self.outputs, *self.event_shape)
         if features is None:
             return out
         return out, *(torch.cat([part.flatten(1) for part in parts], dim=1) for parts in zip(*found, strict=True))

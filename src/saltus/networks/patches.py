@@ -103,4 +103,4 @@ class Patches(Configurable, nn.Module):
             h = block(h, added_cond_kwargs=told)
         out = self.last(self.norm(h)).transpose(1, 2).unflatten(2, squares.shape[2:])
         whole: Tensor = nn.functional.pixel_shuffle(out, self.patch)[..., crop[0], crop[1]]
-        return whole.reshape(len(x), self.outputs, *self.event_shape)
+        return whole.reshape(x.shape[0], self.outputs, *self.event_shape)

@@ -54,9 +54,9 @@ def choose(log_weights: Tensor, uniform: Tensor) -> Tensor:
 
     A component of weight 0 is never chosen, not even by a uniform number that is exactly 0.
     """
-    cumulative = log_weights.softmax(-1).cumsum(-1).expand(*uniform.shape, -1).contiguous()
+    cumulative = log_weights.softmax(-1).cumsum(-1)
     target = (uniform.to(cumulative.dtype) * cumulative[..., -1])[..., None].clamp_min(torch.finfo(cumulative.dtype).tiny)
-    return torch.searchsorted(cumulative, target).squeeze(-1).clamp_max(cumulative.shape[-1] - 1)
+    return (cumulative < target).sum(-1).clamp_max(cumulative.shape[-1] - 1)
 
 
 class GivenComponents(NamedTuple):

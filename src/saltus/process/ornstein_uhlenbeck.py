@@ -54,8 +54,10 @@ def as_time(t: Time, name: str = "t") -> Tensor:
     time = torch.as_tensor(t, dtype=torch.float64)
     if time.ndim > 1:
         raise ValueError(f"{name} has shape {tuple(time.shape)}; expected a number or a tensor of shape () or (B,)")
-    least, most = torch.aminmax(time) if time.numel() else (time.new_zeros(()),) * 2  # one pass: every step asks
-    if not (least >= 0 and most < math.inf):  # NaN is neither
+    ends: tuple[Time, Time] = (t, t)  # a number is looked at as one, so that a step between numbers is one graph
+    if isinstance(t, Tensor):
+        ends = torch.aminmax(time) if time.numel() else (0.0, 0.0)  # one pass: every step asks
+    if not (ends[0] >= 0 and ends[1] < math.inf):  # NaN is neither
         raise ValueError(f"{name} = {time.tolist()}; expected finite times >= 0")
     return time
 
@@ -80,7 +82,8 @@ def _ordered(s: Time, t: Time) -> tuple[Tensor, Tensor]:
     s_, t_ = as_time(s, "s"), as_time(t, "t")
     if s_.ndim and t_.ndim and s_.shape != t_.shape:
         raise ValueError(f"s has {len(s_)} times and t has {len(t_)}; expected as many")
-    if bool((s_ > t_).any()):
+    later = bool((s_ > t_).any()) if isinstance(s, Tensor) or isinstance(t, Tensor) else s > t
+    if later:
         raise ValueError(f"s = {s_.tolist()} is later than t = {t_.tolist()}; expected s <= t (s is the cleaner time)")
     return s_, t_
 
