@@ -19,6 +19,7 @@ from saltus.cli.compare import compare
 from saltus.cli.data import data_command
 from saltus.cli.evaluate import evaluate_command
 from saltus.cli.impute import impute
+from saltus.cli.inpaint import colour, inpaint, upscale
 from saltus.cli.places import PLACE
 from saltus.cli.plan import plan
 from saltus.cli.report import report
@@ -62,7 +63,7 @@ def cli(context: click.Context) -> None:
         raise SaltusError(f"{context.invoked_subcommand} works in one process, and there are several; start it without a launcher")
 
 
-for command in (data_command, train, sample, impute, score, evaluate_command, report, compare, plan, study):
+for command in (data_command, train, sample, inpaint, upscale, colour, impute, score, evaluate_command, report, compare, plan, study):
     cli.add_command(command)
 
 

@@ -78,9 +78,9 @@ class Measurement:
 
     @cached_property
     def told(self) -> Tensor:
-        """How much of each number is known, from 0 to 1: the share a_i^2 / n_j, (*E) float64."""
+        """How much of each number is known, from 0 to 1: its correlation with its sum, |a_i| / sqrt(n_j), (*E) float64."""
         size = self.spread(torch.ones(1, *self.group.shape, dtype=torch.float64))[0]
-        share = self.weight.double().square() / size[self.group.clamp_min(0)]
+        share = self.weight.double().abs() / size[self.group.clamp_min(0)].sqrt()
         return torch.where(self.known, share, 0.0)
 
     def of(self, x: Tensor) -> Tensor:
