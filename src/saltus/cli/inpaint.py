@@ -150,9 +150,8 @@ def _draw(
         np.savez_compressed(file, drawn=drawn, effective=told.effective.numpy(), log_prob=told.log_prob.cpu().numpy())
     _picture(model, known, drawn, files[1])
     effective = float(told.effective.mean())
-    words = (
-        f"{len(drawn)} images, {draws} of each {what}: {' and '.join(map(str, files))}; {effective:.1f} of {options['particles']} particles"
-    )
+    counted = f"{effective:.1f} of {options['particles']} particles of a draw counted"
+    words = f"{len(drawn)} images, {what}, {draws} times each: {' and '.join(map(str, files))}; {counted}"
     result = {"images": len(drawn), **options, "condition": condition, "effective": effective, "files": [str(file) for file in files]}
     say(as_json, result, words)
 
