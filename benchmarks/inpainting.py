@@ -165,7 +165,7 @@ def page(found: dict[str, list[dict[str, Any]]], n: int) -> str:
     parts = [f"# Inpainting\n\n{doc.split('python benchmarks')[0].strip()}\n"]
     parts.append(
         f"`python benchmarks/inpainting.py FOLDER`: the first {n} test images, {DRAWS} draws of each, one seed, the chains that ship with "
-        f"the way of sampling that they keep; ± is one standard error over images. {describe_machine()}, one thread, beside other programs.\n"
+        f"the way of sampling that they keep; ± is a standard error over images. {describe_machine()}, one thread, beside others.\n"
     )
     for chain, rows in found.items():
         for mask in dict.fromkeys(row["mask"] for row in rows):

@@ -17,6 +17,7 @@ import click
 from saltus.cli.common import Interrupted, json_option, say, seed_option
 from saltus.cli.compare import compare
 from saltus.cli.data import data_command
+from saltus.cli.edit import interpolate, reconstruct, vary
 from saltus.cli.evaluate import evaluate_command
 from saltus.cli.impute import impute
 from saltus.cli.inpaint import colour, inpaint, upscale
@@ -63,7 +64,24 @@ def cli(context: click.Context) -> None:
         raise SaltusError(f"{context.invoked_subcommand} works in one process, and there are several; start it without a launcher")
 
 
-for command in (data_command, train, sample, inpaint, upscale, colour, impute, score, evaluate_command, report, compare, plan, study):
+for command in (
+    data_command,
+    train,
+    sample,
+    inpaint,
+    upscale,
+    colour,
+    reconstruct,
+    vary,
+    interpolate,
+    impute,
+    score,
+    evaluate_command,
+    report,
+    compare,
+    plan,
+    study,
+):
     cli.add_command(command)
 
 
