@@ -1,4 +1,4 @@
-"""Every example of docs/tables.md runs, in its order, on small tables of the same kind with a second of training."""
+"""Every example of docs/tables.md runs, in its order, on small tables of the same kind with a second of training; those of images too."""
 
 from __future__ import annotations
 
@@ -73,3 +73,13 @@ def test_the_page_has_an_example_of_each() -> None:
         "impute",
         "anomaly_score",
     ]
+
+
+def test_the_examples_of_images_run() -> None:
+    """Those of docs/images.md, one after the other: they go on from each other."""
+    page = (ROOT / "docs" / "images.md").read_text()
+    found: dict[str, object] = {}
+    for example in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+        exec(compile(example, "docs/images.md", "exec"), found)
+    shapes = {name: np.shape(found[name]) for name in ("drawn", "large", "varied", "between", "again")}  # type: ignore[arg-type]
+    assert shapes == {"drawn": (3, 4, 8, 8), "large": (3, 4, 8, 8), "varied": (3, 6, 8, 8), "between": (1, 8, 8, 8), "again": (3, 8, 8)}

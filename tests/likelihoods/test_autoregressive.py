@@ -12,6 +12,7 @@ from torch.distributions import MultivariateNormal
 from saltus.kernels.step import GaussianStep
 from saltus.likelihoods import AutoregressiveHead, DiscretisedHead, GaussianHead, Head, LogisticMixtureHead
 from saltus.likelihoods.autoregressive import NEIGHBOURS
+from tests.helpers.checks import mean_is
 
 BINS = 3
 Given = tuple[Tensor, Tensor, Tensor]
@@ -131,3 +132,24 @@ def test_it_ends_in_a_sample() -> None:
 def test_refuses_no_scale() -> None:
     with pytest.raises(ValueError, match="expected 1 to 8"):
         AutoregressiveHead(DiscretisedHead(3), scales=0)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_pixels_that_are_filled_in_weigh_what_is_known(which: int) -> None:
+    """The mean of the known pixels' masses, given what was drawn before them, is their probability; the twin takes the drawn ones too."""
+    shape, n = (1, 3, 3), 20_000
+    head = AutoregressiveHead(heads(1)[which])
+    every = every_image(shape)
+    known = torch.tensor([1, 0, 0, 1, 1, 0, 0, 1, 0]).bool().reshape(1, *shape)
+    y = every[4321:4322]
+    mass = head.log_prob(every, *given(head, len(every), shape)).exp()
+    expected = float(mass[(every == y).logical_or(~known).flatten(1).all(1)].sum())
+    generator = torch.Generator().manual_seed(1)
+    mean, variance, extra = given(head, n, shape)
+    eps = torch.randn(n, *shape, generator=generator).double()
+    filled = head.fill(y.expand(n, *shape), known.expand(n, *shape), mean, variance, eps, extra)
+    assert bool((filled == y)[:, known[0]].all())
+    each = head.log_prob_each(filled, mean, variance, extra)
+    torch.testing.assert_close(each.flatten(1).sum(1), head.log_prob(filled, mean, variance, extra))
+    assert mean_is(torch.where(known, each, 0.0).flatten(1).sum(1).exp(), expected)
+    assert not mean_is(each.flatten(1).sum(1).exp(), expected)

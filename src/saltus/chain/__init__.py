@@ -5,6 +5,7 @@ from saltus.chain.chain import Chain
 from saltus.chain.classes import ClassBound
 from saltus.chain.completing import complete, completes, given_others
 from saltus.chain.costs import pair_costs
+from saltus.chain.inpainting import PARTICLES, Inpainted, inpaint
 from saltus.chain.latents import Code
 from saltus.chain.loss import Batch, ChainLoss, Loss
 from saltus.chain.modes import evaluating, like
@@ -14,6 +15,7 @@ from saltus.chain.process import ChainProcess, descend
 __all__ = [
     "ACTIVE_VARIANCE",
     "MOST_SAMPLES",
+    "PARTICLES",
     "Batch",
     "Bound",
     "Chain",
@@ -21,6 +23,7 @@ __all__ = [
     "ChainProcess",
     "ClassBound",
     "Code",
+    "Inpainted",
     "Loss",
     "OraclePrior",
     "Prior",
@@ -31,6 +34,7 @@ __all__ = [
     "descend",
     "evaluating",
     "given_others",
+    "inpaint",
     "like",
     "pair_costs",
 ]

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.distributions import Normal
 
+from saltus.kernels import Known
 from saltus.oracles import Oracle
-from saltus.process import Noise, OrnsteinUhlenbeck
+from saltus.process import Noise, OrnsteinUhlenbeck, sum_items
 from saltus.registry import Configurable
 
 __all__ = ["OraclePrior", "Prior", "StandardNormal"]
@@ -27,6 +29,21 @@ class Prior(Configurable, ABC):
         """z_L at the last time `t`, (B, *E), given conditions (B, ...); float64, or made as `like` is where that can be."""
 
     @abstractmethod
+    def propose(
+        self, t: float, known: Known, noise: Noise, condition: Tensor | None, log_frequencies: Tensor | None, *, like: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        """z_L (B, *E) on the way to an item of which something is known, what it weighs, ln p(o_L) / q(o_L | o) (B,), and its class.
+
+        Args:
+            t: the last time.
+            known: of the item.
+            noise: of B particles.
+            condition: of each, (B, ...); None for one that a labelled prior draws along with z_L, or for none.
+            log_frequencies: ln p(c) of the classes to be drawn from, (C,).
+            like: of which dtype and device z_L is made.
+        """
+
+    @abstractmethod
     def cost(self, y: Tensor, z_L: Tensor, t: float, condition: Tensor | None = None) -> Tensor:
         """A value whose mean over z_L ~ q(z_L | y) is KL(q(z_L | y) || p(z_L | c)), (B,) nats."""
 
@@ -38,6 +55,15 @@ class StandardNormal(Prior):
         self, event_shape: Sequence[int], t: float, noise: Noise, condition: Tensor | None = None, *, like: Tensor | None = None
     ) -> Tensor:
         return noise.normal("prior", event_shape, like=like)
+
+    def propose(
+        self, t: float, known: Known, noise: Noise, condition: Tensor | None, log_frequencies: Tensor | None, *, like: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        o, log_prob = _noised(known, t, noise, like)
+        unit = noise.normal("prior", known.measurement.group.shape, like=like)
+        one = torch.ones_like(unit)
+        log_prior = sum_items(Normal(torch.zeros_like(o), known.measurement.spread(one).double().sqrt(), validate_args=False).log_prob(o))
+        return known.measurement.moved(unit, one, o), log_prior - log_prob, condition
 
     def cost(self, y: Tensor, z_L: Tensor, t: float, condition: Tensor | None = None) -> Tensor:
         return _process.prior_cost(y, t)
@@ -59,6 +85,21 @@ class OraclePrior(Prior):
         marginal = self.oracle.marginal(torch.full((noise.n,), t, dtype=torch.float64), self._known(condition))
         return marginal.draw(noise.uniform("prior component"), noise.normal("prior", event_shape))
 
+    def propose(
+        self, t: float, known: Known, noise: Noise, condition: Tensor | None, log_frequencies: Tensor | None, *, like: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor | None]:
+        o, log_prob = _noised(known, t, noise, like)
+        weights, labels = self.oracle.log_weights(self._known(condition), noise.n), self.oracle.labels
+        drawn = condition is None and log_frequencies is not None and labels is not None
+        if drawn:
+            assert log_frequencies is not None
+            label = torch.tensor(labels)
+            weights = weights - self.oracle.class_frequencies.log()[label] + log_frequencies.cpu()[label]
+        given = self.oracle.marginal_given(known.measurement, o, t, noise, weights)
+        if drawn:
+            condition = torch.tensor(labels, device=like.device)[given.component.to(like.device)]
+        return given.z.to(like), given.log_prob - log_prob, condition
+
     def cost(self, y: Tensor, z_L: Tensor, t: float, condition: Tensor | None = None) -> Tensor:
         cost: Tensor = _process.marginal(y, t).log_prob(z_L) - self.oracle.log_prob(z_L, t, self._known(condition))
         return cost
@@ -66,3 +107,13 @@ class OraclePrior(Prior):
     def _known(self, condition: Tensor | None) -> Tensor | None:
         """The condition as far as the oracle knows it."""
         return condition if self.oracle.labelled else None
+
+
+def _noised(known: Known, t: float, noise: Noise, like: Tensor) -> tuple[Tensor, Tensor]:
+    """The measurement of z_t on paths to the item, (B, m) float64, and ln of its density, (B,)."""
+    measurement = known.measurement
+    unit = noise.normal("pilot", measurement.group.shape, like=like).double()
+    mean = _process.alpha(t).to(unit) * known.value.to(unit)
+    std = _process.sigma(t).to(unit) * measurement.spread(torch.ones_like(unit)).sqrt()
+    o = mean + _process.sigma(t).to(unit) * measurement.of(unit)
+    return o, sum_items(Normal(mean, std, validate_args=False).log_prob(o))

@@ -18,9 +18,11 @@ from saltus.cli.common import Interrupted, json_option, say, seed_option
 from saltus.cli.compare import compare
 from saltus.cli.convert import convert
 from saltus.cli.data import data_command
+from saltus.cli.edit import interpolate, reconstruct, vary
 from saltus.cli.evaluate import evaluate_command
 from saltus.cli.export import export
 from saltus.cli.impute import impute
+from saltus.cli.inpaint import colour, inpaint, upscale
 from saltus.cli.places import PLACE
 from saltus.cli.plan import plan
 from saltus.cli.push import push_command
@@ -65,7 +67,27 @@ def cli(context: click.Context) -> None:
         raise SaltusError(f"{context.invoked_subcommand} works in one process, and there are several; start it without a launcher")
 
 
-for command in (data_command, train, sample, impute, score, evaluate_command, report, compare, plan, study, convert, export, push_command):
+for command in (
+    data_command,
+    train,
+    sample,
+    inpaint,
+    upscale,
+    colour,
+    reconstruct,
+    vary,
+    interpolate,
+    impute,
+    score,
+    evaluate_command,
+    report,
+    compare,
+    plan,
+    study,
+    convert,
+    export,
+    push_command,
+):
     cli.add_command(command)
 
 

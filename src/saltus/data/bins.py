@@ -161,6 +161,12 @@ class Listed(OnBins):
                     "give values of the same kind"
                 )
 
+    def encode_means(self, means: Array) -> Tensor:
+        steps = np.diff(self._values)
+        if not np.allclose(steps, steps.mean()):
+            raise SaltusError("the values of these images are not evenly spaced, so means of them are not known; train on all grey values")
+        return torch.from_numpy((2 * (means - self._values[0]) / (self._values[-1] - self._values[0]) - 1).astype(np.float32))
+
     def _number(self, items: Array) -> Array:
         """Of the nearest value."""
         return nearest(self._values, items)

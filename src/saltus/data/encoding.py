@@ -110,6 +110,16 @@ class Encoding(Configurable, ABC):
             raise SaltusError("the array holds values that are too far from the mean for float32; drop or clip them")
         return torch.from_numpy(y)
 
+    def encode_means(self, means: Array) -> Tensor:
+        """y of means of raw values, (N, ...) float64, which need not be values themselves: float32, of the same shape.
+
+        Raises:
+            SaltusError: if values are not evenly spaced, so that a mean of y is none of theirs, or a mean is no finite number.
+        """
+        if not np.isfinite(means).all():
+            raise SaltusError("the array holds values that are not finite; replace them")
+        return torch.from_numpy(self._forward(means).astype(np.float32))
+
     def decode(self, y: Tensor) -> Array:
         """Raw items (N, *shape), in raw units and dtype, of y (N, *E); what no raw value reaches is clipped.
 

@@ -17,7 +17,7 @@ from saltus.errors import SaltusError
 from saltus.estimators.model import Model
 from saltus.training import Config
 
-__all__ = ["Estimator", "NotFitted", "check_enough", "check_number"]
+__all__ = ["Estimator", "NotFitted", "check_enough"]
 
 _FEWEST = 10  # items: of fewer nothing is learned but the items themselves
 _MOST_SEEDS = 2**31
@@ -83,12 +83,6 @@ class Estimator(DensityMixin, BaseEstimator):  # type: ignore[misc]
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "model_")
-
-
-def check_number(n: Any, what: str) -> None:
-    """Raise SaltusError for what is no number of things that can be drawn."""
-    if type(n) is bool or not isinstance(n, Integral) or n < 1:
-        raise SaltusError(f"{what} was given as {n!r:.60}; expected a whole number from 1 up")
 
 
 def check_enough(n: int) -> None:

@@ -10,8 +10,9 @@ from saltus.data.layout import Array, Layout
 from saltus.data.parts import PARTS, as_array
 from saltus.data.split import FEWEST
 from saltus.errors import SaltusError
-from saltus.estimators.base import Estimator, check_enough, check_number
+from saltus.estimators.base import Estimator, check_enough
 from saltus.estimators.model import Model
+from saltus.estimators.numbers import check_number
 from saltus.files import AGAIN, read_json, to_json, write_atomically
 from saltus.networks import ClassCondition
 from saltus.pretrained import run_folder
@@ -96,6 +97,31 @@ class ImageModel(Estimator):
         self._check_fitted()
         check_number(n, "n")
         return self.model_.sample(n, condition=condition, seed=self._seed())
+
+    def inpaint(self, X: Any, known: Any, *, draws: int = 1, condition: Any = None) -> Array:
+        """Images of which some pixels are known, drawn whole, (N, draws, *shape); what is known stays as it is, other draws at every call.
+
+        Args:
+            X: images such as were given; pixels that are not known may be anything.
+            known: (H, W) for all of them or (N, H, W), true or not 0 where pixels are known.
+            draws: of each image.
+            condition: a class by name or number, or one for each image; drawn along with the pixels unless given.
+
+        Raises:
+            SaltusError: for a mask of another shape, or one that knows nothing or everything; see `Model.inpaint`.
+        """
+        self._check_fitted()
+        return self.model_.inpaint(X, known, draws=draws, condition=condition, seed=self._seed())
+
+    def upscale(self, X: Any, *, draws: int = 1, condition: Any = None) -> Array:
+        """Images whose means over blocks of pixels are these smaller ones, (N, draws, *shape); see `Model.upscale`."""
+        self._check_fitted()
+        return self.model_.upscale(X, draws=draws, condition=condition, seed=self._seed())
+
+    def colour(self, X: Any, *, draws: int = 1, condition: Any = None) -> Array:
+        """Images in red, green and blue whose grey values are these (N, H, W): (N, draws, *shape); see `Model.colour`."""
+        self._check_fitted()
+        return self.model_.colour(X, draws=draws, condition=condition, seed=self._seed())
 
     def score_samples(self, X: Any, y: Any = None) -> Array:
         """A lower bound on ln p of each image, (N,) nats: of a probability for images of whole values, else of a density.

@@ -7,15 +7,18 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
-from saltus.chain import Chain, like
+from saltus.chain import PARTICLES, Chain, like
 from saltus.data import DataSet, Encoding, load
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.estimators.anomaly import keep_ordinary
+from saltus.estimators.inpainting import draw_known, known_greys, known_means, known_pixels
+from saltus.estimators.numbers import check_number
 from saltus.evaluation import keep_sampling
 from saltus.files import write_atomically
-from saltus.kernels import Sampling
+from saltus.kernels import Known, Sampling
 from saltus.levels import Levels
 from saltus.networks import ClassCondition
 from saltus.pretrained import run_folder
@@ -143,13 +146,117 @@ class Model:
         nats: Array = total.double().cpu().numpy() + self.encoding.surprise(raw)
         return -nats
 
+    def inpaint(
+        self, images: Any, known: Any, *, draws: int = 1, particles: int = PARTICLES, condition: Any = None, seed: int = 0
+    ) -> Array:
+        """Images of which some pixels are known, drawn whole: (N, draws, *shape); what is known stays as it is.
+
+        In the limit of many particles draws have the model's own law given these pixels.  Pixels around that are not known make it
+        outpainting.
+
+        Args:
+            images: (N, *shape), as the data were; pixels that are not known may be anything.
+            known: (H, W) for all images or (N, H, W), true or not 0 where pixels are known.
+            draws: of each image, >= 1; independent ones.
+            particles: of each draw, >= 1: more take longer and are closer to the model's law.
+            condition: one for all images, or one for each; a class that is not given is drawn along.
+            seed: the same one gives the same draws.
+
+        Raises:
+            SaltusError: for a mask that does not fit, knows nothing or everything, a model of a table, or steps that take no known part.
+        """
+        given, there = known_pixels(self.encoding, images, known)
+        found = self._drawn(given, draws, particles, condition, seed)
+        raw = self.encoding.layout.like(np.asarray(images), self.encoding.shape)
+        return np.where(there[:, None], raw[:, None].astype(found.dtype), found)
+
+    def upscale(self, images: Any, *, draws: int = 1, particles: int = PARTICLES, condition: Any = None, seed: int = 0) -> Array:
+        """Images whose means over blocks of pixels are these smaller images, (N, draws, *shape).
+
+        The last step is not the model's own law: it draws an image and moves it to the means, which it has within the rounding of pixels.
+
+        Args:
+            images: (N, h, w) or as the data are laid out; H / h and W / w are one whole number.
+            draws, particles, condition, seed: as in `inpaint`.
+
+        Raises:
+            SaltusError: for images of another size, a model of a table, or steps that take no known part.
+        """
+        return self._drawn(known_means(self.encoding, images), draws, particles, condition, seed)
+
+    def colour(self, images: Any, *, draws: int = 1, particles: int = PARTICLES, condition: Any = None, seed: int = 0) -> Array:
+        """Images in red, green and blue whose grey values are these, (N, draws, *shape); with the same caveat as `upscale`.
+
+        Args:
+            images: (N, H, W), 0.299 red + 0.587 green + 0.114 blue.
+            draws, particles, condition, seed: as in `inpaint`.
+
+        Raises:
+            SaltusError: for images of another size, a model of other images, or steps that take no known part.
+        """
+        return self._drawn(known_greys(self.encoding, images), draws, particles, condition, seed)
+
+    def _drawn(self, known: list[Known], draws: int, particles: int, condition: Any, seed: int) -> Array:
+        check_number(draws, "draws")
+        check_number(particles, "particles")
+        options: dict[str, Any] = {"draws": draws, "particles": particles, "condition": condition, "seed": seed}
+        return draw_known(self.chain, self.encoding, known, **options)[0]
+
+    def reconstruct(self, items: Any, *, condition: Any = None, seed: int = 0) -> Array:
+        """Items (N, *shape) again from what their latents hold, with other noise of the decoder; arguments as for `log_prob_bound`.
+
+        Raises:
+            SaltusError: for steps that are no Gaussian ones given a latent, or items that are not such as the data were.
+        """
+        return self.encoding.decode(self.chain.reconstruct(self._encoded(items), condition=condition, seed=seed))
+
+    def vary(self, items: Any, *, level: int = 1, draws: int = 1, condition: Any = None, seed: int = 0) -> Array:
+        """Other items, (N, draws, *shape), that share z_l with those given, noised to a level: the noisier, the less they share.
+
+        Args:
+            items: (N, *shape), as the data were.
+            level: from 1 to the number of calls of the model.
+            draws: of each item, >= 1.
+            condition: one for all items, or one for each.
+            seed: the same one gives the same items.
+
+        Raises:
+            SaltusError: for another level, or items that are not such as the data were.
+        """
+        check_number(draws, "draws")
+        L = self.chain.levels.L
+        if type(level) is bool or not isinstance(level, int | np.integer) or not 1 <= level <= L:
+            raise SaltusError(f"level was given as {level!r:.40}; expected a whole number from 1 to {L}, the calls of this model")
+        y = self._encoded(items)
+        each = self.chain.given_condition(condition, len(y))
+        told = None if each is None else each.repeat_interleave(draws, 0)
+        varied = self.chain.vary(y.repeat_interleave(draws, 0), int(level), condition=told, seed=seed)
+        return self.encoding.decode(varied).reshape(len(y), draws, *self.encoding.shape)
+
+    def interpolate(self, first: Any, last: Any, *, steps: int = 8, condition: Any = None, seed: int = 0) -> Array:
+        """Items from each of the first to each of the last, (N, steps, *shape), both included, along great circles of their codes.
+
+        Raises:
+            SaltusError: for fewer than 2 steps, arrays of two lengths, or as `reconstruct`.
+        """
+        a, b = self._encoded(first), self._encoded(last)
+        if type(steps) is bool or not isinstance(steps, int | np.integer) or steps < 2 or len(a) != len(b):
+            raise SaltusError(
+                f"{steps!r:.40} steps from {len(a)} to {len(b)} items; expected at least 2, between as many items: correct it"
+            )
+        between = self.chain.interpolate(a, b, int(steps), condition=condition, seed=seed).transpose(0, 1)
+        return self.encoding.decode(between.flatten(0, 1)).reshape(len(a), steps, *self.encoding.shape)
+
+    def _encoded(self, items: Any) -> Tensor:
+        return self.encoding.encode(np.asarray(items)).to(like(self.chain))
+
     def class_probabilities(self, items: Any, *, calls: int | None = None, seed: int = 0) -> Array:
         """p(c | item) of a model of classes, (N, K), as far as its bounds tell.
 
         Raises:
             SaltusError: if the model has no classes.
         """
-        y = self.encoding.encode(np.asarray(items)).to(like(self.chain))
+        y = self._encoded(items)
         found: Array = self._on(calls).class_bound(y, seed=seed).posterior.double().cpu().numpy()
         return found
 

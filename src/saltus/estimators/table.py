@@ -17,11 +17,12 @@ from saltus.data.parts import Parts
 from saltus.data.split import places
 from saltus.errors import SaltusError
 from saltus.estimators.anomaly import Ordinary
-from saltus.estimators.base import Estimator, check_enough, check_number
+from saltus.estimators.base import Estimator, check_enough
 from saltus.estimators.frame import Frame
 from saltus.estimators.frames import to_arrow
 from saltus.estimators.kept import read_table, write_kept
 from saltus.estimators.model import Model
+from saltus.estimators.numbers import check_number
 from saltus.estimators.rows import TrainedTable
 from saltus.terminal import tell
 

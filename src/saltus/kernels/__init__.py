@@ -9,6 +9,7 @@ from saltus.kernels.kernel import EXTRA, Explanation, Kernel, Terms, Weights, is
 from saltus.kernels.ladder import LadderKernel, Ladders, vae_kernels
 from saltus.kernels.mixture_flow import MixtureFlow, NoisySteps
 from saltus.kernels.oracle import OracleKernel
+from saltus.kernels.proposal import Known, Proposal
 from saltus.kernels.residual import MixtureResidual
 from saltus.kernels.sampling import DEFAULT, Final, Sampling
 from saltus.kernels.setup import KERNELS, Setup, Trainable
@@ -32,6 +33,7 @@ __all__ = [
     "GaussianKernel",
     "GaussianStep",
     "Kernel",
+    "Known",
     "LadderKernel",
     "Ladders",
     "MixtureFlow",
@@ -43,6 +45,7 @@ __all__ = [
     "Parametrisation",
     "Preconditioned",
     "Prediction",
+    "Proposal",
     "Sampling",
     "Setup",
     "Target",

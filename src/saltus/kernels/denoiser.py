@@ -141,6 +141,7 @@ class Preconditioned(Denoiser):
         condition: Tensor | None = None,
         *,
         to_data: bool = True,
+        share: Tensor | None = None,
     ) -> tuple[Prediction, Tensor, Normal]:
         """The prediction along latents that are drawn on the way, the latents (B, latent), and their posterior.
 
@@ -149,9 +150,11 @@ class Preconditioned(Denoiser):
             eps: unit Gaussian noise to draw latents with, (B, latent).
             features: what an encoder has read of the answer, see `saltus.networks.Ladder`.
             to_data: whether y is predicted, or z_s.
+            share: how far from the prior latents are drawn, (B, latent) from 0 to 1; from their posterior unless given.
         """
         factors = self._factors(z, log_snr, to_data)
-        outputs, latent, mean, raw = self.backbone((factors[0] * z)[:, None], log_snr, eps, condition, features=features)
+        told = {} if share is None else {"share": share}
+        outputs, latent, mean, raw = self.backbone((factors[0] * z)[:, None], log_snr, eps, condition, features=features, **told)
         prediction = self._read(outputs, z, log_snr, condition, factors, to_data)
         return prediction, latent, Normal(mean, positive(raw), validate_args=False)
 

@@ -22,6 +22,7 @@ from torch.distributions import Normal
 
 from saltus.errors import SaltusError
 from saltus.kernels.denoiser import Denoiser
+from saltus.kernels.proposal import Known, Proposal, estimate, pilot, proposal_of
 from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.step import GaussianStep
 from saltus.kernels.transition import Pair, Transition
@@ -129,6 +130,33 @@ class Kernel(Configurable, nn.Module, ABC):
             SaltusError: if the kernel is no Gaussian step given its latent.
         """
         raise SaltusError(f"a {type(self).__name__} is no Gaussian step given a latent; take a Gaussian or VAE kernel")
+
+    def propose(self, transition: Transition, known: Known, draft: Tensor | None, noise: Noise) -> Proposal:
+        """z_s towards an item of which something is known, and what it weighs, see `saltus.kernels.proposal`.
+
+        Args:
+            transition: of B particles.
+            known: of one item.
+            draft: what is expected of y, (B, *E); found by one more call of a kernel with a latent where it is None.
+            noise: of the particles.
+
+        Raises:
+            SaltusError: if the kernel is no Gaussian step given its latent, or one without width.
+        """
+        if draft is None:
+            latent = noise.normal("draft", (self.latent,), like=transition.z_t)
+            draft = estimate(transition, self.step(transition, latent)) if self.latent else torch.zeros_like(transition.z_t)
+        pair = pilot(transition, known, draft, noise)
+        step, log_ratio = self.guess(pair, known.measurement.told, noise)
+        if not bool((step.variance > 0).all()):
+            raise SaltusError(f"a {self.label} has no width, so that nothing can be known of its items; take a kernel with a variance")
+        return proposal_of(pair, known, step, log_ratio, noise)
+
+    def guess(self, pair: Pair, told: Tensor, noise: Noise) -> tuple[GaussianStep, Tensor]:
+        """The step by a latent that fits a draft's path where y is told, (*E) from 0 to 1, and ln of the latent's prior over the
+        probability that it was drawn with, (B,)."""
+        step = self.step(pair, noise.normal("latent", (self.latent,), like=pair.z_t))
+        return step, pair.z_t.new_zeros(len(pair.z_t), dtype=torch.float64)
 
     @abstractmethod
     def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:

@@ -50,13 +50,17 @@ class LadderKernel(VAEKernel):
         network, encoder = setup.ladder()
         return cls(network, encoder, setup.head, encoder_input=setup.options["encoder_input"], any_step=setup.any_step(False))
 
-    def _passes(self, pair: Pair, *eps: Tensor) -> Iterator[tuple[Tensor, Normal, Prediction]]:
+    def _share(self, told: Tensor) -> Tensor:
+        found: Tensor = self.decoder.backbone.shares(told)  # type: ignore[operator]
+        return found
+
+    def _passes(self, pair: Pair, *eps: Tensor, share: Tensor | None = None) -> Iterator[tuple[Tensor, Normal, Prediction]]:
         assert self.encoder is not None
         features = self.encoder(self._encoder_input(pair), pair.log_snr, pair.condition)
         to_data = self.parametrisation is Parametrisation.BRIDGE
         for each in eps:
             prediction, latent, posterior = self.decoder.posterior_pass(
-                pair.z_t, pair.log_snr, each, features, pair.condition, to_data=to_data
+                pair.z_t, pair.log_snr, each, features, pair.condition, to_data=to_data, share=share
             )
             yield latent, posterior, prediction
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from saltus.errors import SaltusError
 from saltus.kernels.denoiser import classes_of
 from saltus.kernels.kernel import Explanation, Kernel, Terms, Weights, weighted
+from saltus.kernels.proposal import Known, Proposal, along_bridge, pilot, proposal_of
 from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.step import GaussianStep
 from saltus.kernels.transition import Pair, Transition
@@ -101,6 +102,29 @@ class OracleKernel(Kernel):
         y = pair.y.double()
         each = [head.log_prob(y, mean, variance) for mean, variance in zip(given.mean.unbind(1), given.variance.unbind(1), strict=True)]
         return -(given.log_weights + torch.stack(each, 1)).logsumexp(1)
+
+    def propose(self, transition: Transition, known: Known, draft: Tensor | None, noise: Noise) -> Proposal:
+        """z_s towards an item of which something is known: exact given its measurement, by the mixture's own law of it."""
+        z_t, measurement = transition.z_t, known.measurement
+        expected = self.oracle.posterior_mean(z_t, transition.t, transition.condition)
+        pair = pilot(transition, known, expected, noise)
+        if pair.is_final is True and self.head is not None:
+            return self._propose_data(pair, known, self.head, noise)
+        seen = measurement.of(pair.z_s).double()
+        given = self.oracle.reverse_given(measurement, seen, z_t, float(pair.s), float(pair.t), noise, pair.condition)
+        if pair.is_final is True:
+            return Proposal(given.z.to(z_t), given.log_prob, given.log_prob, expected)
+        return Proposal(given.z.to(z_t), given.log_prob - along_bridge(pair, measurement, seen), None, expected)
+
+    def _propose_data(self, pair: Pair, known: Known, head: Head, noise: Noise) -> Proposal:
+        """By each of the most probable components, of which one is kept by what it weighs."""
+        given = self.oracle.components_given(pair.z_t, pair.t, pair.condition, most=_MOST)
+        steps = zip(given.mean.unbind(1), given.variance.unbind(1), given.log_weights.unbind(1), strict=True)
+        each = [proposal_of(pair, known, GaussianStep(m.to(pair.z_t), v.to(pair.z_t), True, head), share, noise) for m, v, share in steps]
+        weights, rows = torch.stack([one.log_weight for one in each], 1), torch.arange(len(pair.z_t))
+        k = choose(weights, noise.uniform("component").to(weights.device))
+        total = weights.logsumexp(1)
+        return Proposal(torch.stack([one.z_s for one in each], 1)[rows, k], total, total, pair.y)
 
     def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:
         """{"decoder": ln q(z_s | z_t, y) - ln q(z_s | z_t)}, (B,) nats; its mean over z_s is the KL.  At s = 0 -ln q(y | z_t)."""

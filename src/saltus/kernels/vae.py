@@ -44,6 +44,7 @@ from saltus.process import Noise, normal_kl, sum_items
 __all__ = ["EncoderInput", "Parametrisation", "VAEKernel", "minus_entropy"]
 
 _LARGEST_LATENT = 128
+_OF_PRIOR = 0.5  # numbers of a guessed latent that are from the prior, on average: so that no weight is without limit
 
 
 class Parametrisation(StrEnum):
@@ -173,11 +174,29 @@ class VAEKernel(Kernel):
         mean, raw = self.encoder(self._encoder_input(pair), pair.log_snr, pair.condition).to(z_t.dtype).unbind(1)
         return Normal(mean, positive(raw), validate_args=False)  # training skips what is not finite
 
-    def _passes(self, pair: Pair, *eps: Tensor) -> Iterator[tuple[Tensor, Normal, Prediction]]:
-        """For each noise (B, latent): a latent, its posterior, and what the decoder makes of it.  Items are encoded once."""
+    def guess(self, pair: Pair, told: Tensor, noise: Noise) -> tuple[GaussianStep, Tensor]:
+        """By the encoder, as far as y is told, and the prior elsewhere."""
+        if self.encoder is None:
+            return super().guess(pair, told, noise)
+        share, own = self._share(told).to(pair.z_t), _OF_PRIOR / self.latent
+        prior = noise.uniform("of the prior", (self.latent,)).to(pair.z_t.device) < own
+        eps = noise.normal("encoder", (self.latent,), like=pair.z_t)
+        latent, posterior, prediction = next(self._passes(pair, eps, share=torch.where(prior, 0.0, share)))
+        log_prior, log_guess = (law.log_prob(latent).double() for law in (standard_normal(latent), _shared(posterior, share)))
+        log_ratio = (log_prior - torch.logaddexp(log_prior + math.log(own), log_guess + math.log1p(-own))).sum(1)
+        return self._around(pair, prediction), log_ratio
+
+    def _share(self, told: Tensor) -> Tensor:
+        """How much the encoder can say of each number of the latent, (latent,), where this much of y is told."""
+        return told.mean().expand(self.latent)
+
+    def _passes(self, pair: Pair, *eps: Tensor, share: Tensor | None = None) -> Iterator[tuple[Tensor, Normal, Prediction]]:
+        """For each noise (B, latent): a latent, its posterior, and what the decoder makes of it.  Items are encoded once.  With a share
+        (B, latent) latents are drawn that far from the prior."""
         posterior = self._posterior(pair)
+        drawn = posterior if share is None else _shared(posterior, share)
         for each in eps:
-            latent = posterior.loc + posterior.scale * each
+            latent = drawn.loc + drawn.scale * each
             yield latent, posterior, self._predict(pair, latent)
 
     def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:
@@ -237,6 +256,11 @@ class VAEKernel(Kernel):
         one, other = (self._predict(pair, latent) for latent in both.unbind(1))
         scale = math.sqrt(pair.y[0].numel()) / one.output_scale.flatten()
         return scale * 0.5 * (_length(one.mean - pair.y) + _length(other.mean - pair.y) - _length(one.mean - other.mean))
+
+
+def _shared(posterior: Normal, share: Tensor) -> Normal:
+    """So far from N(0, I), over (B, latent)."""
+    return Normal(share * posterior.loc, share * posterior.scale + (1 - share), validate_args=False)
 
 
 def _length(x: Tensor) -> Tensor:

@@ -65,9 +65,9 @@ class AutoregressiveHead(Head):
     def convention(self) -> str:
         return f"{self.head.convention}, pixels in sequence"
 
-    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+    def log_prob_each(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         inner, coupling = self._parts(mean, extra)
-        return self.head.log_prob(y, mean + self._added(y - mean, coupling), variance, inner)
+        return self.head.log_prob_each(y, mean + self._added(y - mean, coupling), variance, inner)
 
     def eps(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         inner, coupling = self._parts(mean, extra)
@@ -85,6 +85,18 @@ class AutoregressiveHead(Head):
         return self._in_turn(
             mean, variance, extra, lambda mean, variance, inner, lattice: self.head.sample(mean, variance, lattice.of(eps), inner)
         )
+
+    def fill(self, y: Tensor, known: Tensor, mean: Tensor, variance: Tensor, eps: Tensor, extra: Tensor | None = None) -> Tensor:
+        def drawn(mean: Tensor, variance: Tensor, inner: Tensor, lattice: _Lattice) -> Tensor:
+            return self.head.fill(lattice.of(y), lattice.of(known), mean, variance, lattice.of(eps), inner)
+
+        return self._in_turn(mean, variance, extra, drawn)
+
+    def spread(self, variance: Tensor) -> Tensor:
+        return self.head.spread(variance)
+
+    def settled(self, y: Tensor) -> Tensor:
+        return self.head.settled(y)
 
     def check(self, y: Tensor) -> None:
         self.head.check(y)

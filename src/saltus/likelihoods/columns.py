@@ -22,7 +22,6 @@ from torch import Tensor
 from saltus.likelihoods.axis import AxisTensors
 from saltus.likelihoods.heads import ContinuousHead, GaussianHead, Head
 from saltus.likelihoods.numbers import Number, Numbers
-from saltus.process import sum_items
 
 __all__ = ["ColumnsHead"]
 
@@ -71,10 +70,9 @@ class ColumnsHead(Head):
         others = "" if counted == len(self.numbers) else ", and density of other numbers in the units of the file"
         return f"probability of the counted values of {columns}{others}, by {self.law.label}"
 
-    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+    def log_prob_each(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         own, marginal = self._each(y.double(), *self._scaled(mean, variance), extra)
-        mixed = torch.logaddexp(own + math.log1p(-self.outliers), marginal + math.log(self.outliers))
-        return sum_items(mixed).to(y.dtype)
+        return torch.logaddexp(own + math.log1p(-self.outliers), marginal + math.log(self.outliers))
 
     def mean(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         """Of the law before its values are counted, within the range."""

@@ -63,9 +63,13 @@ class Head(Configurable, ABC):
     def convention(self) -> str:
         """What its likelihood is of, in words."""
 
-    @abstractmethod
     def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         """ln p(y), summed over dimensions: (B,) nats for arguments (B, *E)."""
+        return sum_items(self.log_prob_each(y, mean, variance, extra)).to(y.dtype)
+
+    @abstractmethod
+    def log_prob_each(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+        """ln p of each number given those before it, (B, *E); of each pixel, (B, 1, H, W), where its channels go together."""
 
     @abstractmethod
     def mean(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
@@ -78,6 +82,18 @@ class Head(Configurable, ABC):
     @abstractmethod
     def sample(self, mean: Tensor, variance: Tensor, eps: Tensor, extra: Tensor | None = None) -> Tensor:
         """A draw (B, *E) from unit Gaussian noise `eps` (B, *E)."""
+
+    def fill(self, y: Tensor, known: Tensor, mean: Tensor, variance: Tensor, eps: Tensor, extra: Tensor | None = None) -> Tensor:
+        """y where it is known, (B, *E) bool, whole pixels of images, and a draw by `eps` elsewhere, given those before it."""
+        return torch.where(known, y, self.sample(mean, variance, eps, extra))
+
+    def spread(self, variance: Tensor) -> Tensor:
+        """About the variance of y, (B, *E)."""
+        return variance
+
+    def settled(self, y: Tensor) -> Tensor:
+        """The nearest value that there is, (B, *E)."""
+        return y
 
     @abstractmethod
     def eps(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
@@ -108,6 +124,13 @@ class BinnedHead(Head):
             raise ValueError(
                 f"y is up to {float(off):.3g} away from the {self.bins} bins from {self.low} to {self.high}; expected values on the bins"
             )
+
+    def spread(self, variance: Tensor) -> Tensor:
+        """With that of a bin, as if values were even in it."""
+        return variance + self.width**2 / 12
+
+    def settled(self, y: Tensor) -> Tensor:
+        return self.low + self._index(y) * self.width
 
     def _index(self, y: Tensor) -> Tensor:
         return ((y - self.low) / self.width).round().clamp(0, self.bins - 1)
@@ -147,12 +170,12 @@ class DiscretisedHead(BinnedHead):
         """The centres of the bins, (bins,) float64."""
         return torch.linspace(self.low, self.high, self.bins, dtype=torch.float64)
 
-    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+    def log_prob_each(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         mass: Tensor = log_mass(*self._borders(y, mean, variance))
         if self.outliers:
             even = torch.full_like(mass, math.log(self.outliers / self.bins))
             mass = torch.logaddexp(mass + math.log1p(-self.outliers), even)
-        return sum_items(mass).to(y.dtype)
+        return mass
 
     def mean(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         """low + width * sum_k P(y > value_k): inside the range even where the Gaussian's own mean is not."""
@@ -163,7 +186,7 @@ class DiscretisedHead(BinnedHead):
 
     def mode(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         """The Gaussian's mean, on the nearest bin.  Neither outliers nor the open ends of a Gaussian as wide as the range move it."""
-        return self.low + self._index(mean) * self.width
+        return self.settled(mean)
 
     def sample(self, mean: Tensor, variance: Tensor, eps: Tensor, extra: Tensor | None = None) -> Tensor:
         if not self.outliers:
@@ -207,8 +230,8 @@ class ContinuousHead(Head):
     def label(self) -> str:
         """The law in words."""
 
-    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        return sum_items(self.log_density(y, mean, variance, extra))
+    def log_prob_each(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+        return self.log_density(y, mean, variance, extra)
 
     @abstractmethod
     def log_density(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
@@ -242,6 +265,9 @@ class GaussianHead(ContinuousHead):
     @property
     def label(self) -> str:
         return "a Gaussian"
+
+    def spread(self, variance: Tensor) -> Tensor:
+        return self._std(variance).square()
 
     def log_density(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         density: Tensor = Normal(mean, self._std(variance), validate_args=False).log_prob(y)

@@ -24,7 +24,6 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from saltus.likelihoods.heads import BinnedHead, check_bins
-from saltus.process import sum_items
 
 __all__ = ["LogisticMixtureHead"]
 
@@ -72,11 +71,11 @@ class LogisticMixtureHead(BinnedHead):
         sequence = ", channels in sequence" if self.channels > 1 else ""
         return f"probability of {self.bins} values, by a mixture of {self.components} discretised logistics a pixel{sequence}"
 
-    def log_prob(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+    def log_prob_each(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         parts = self._components(variance, extra)
         centre = self._centres(y, mean, variance, parts)
         mass = self._log_mass(y[:, None], centre, parts.scale).sum(2)
-        return sum_items((parts.log_probability + mass).logsumexp(1)).to(y.dtype)
+        return (parts.log_probability + mass).logsumexp(1, keepdim=True)
 
     def mean(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         """Of the logistics before they are put on bins, within the range: the mean of the components' means."""

@@ -135,19 +135,23 @@ class Ladder(Configurable, nn.Module):
         condition: Tensor | None = None,
         *,
         features: Sequence[Tensor] | None = None,
+        share: Tensor | None = None,
     ) -> Any:
         """As every backbone.  With an encoder's features, `latent` is noise, and each group's latent is drawn from its posterior on the
-        way: then it returns the output, and the latents, their means and their raw scales, (B, latent) each, coarsest first."""
+        way: then it returns the output, and the latents, their means and their raw scales, (B, latent) each, coarsest first.  With a
+        share (B, latent) latents are drawn that far from N(0, 1): from N(share mean, (share std + 1 - share)^2)."""
         told = self.embedding(self.tell(log_snr_features(log_snr, FEATURES).to(x.dtype)), condition)
         context, crop = self.context(self.given(x.flatten(1, 2), condition), told)
         found: list[tuple[Tensor, Tensor, Tensor]] = []
         h = context[-1]
-        for place, group, given in zip(self.places, self.groups, self._arrays(latent), strict=True):
+        shares = [None] * len(self.groups) if share is None else self._arrays(share)
+        for place, group, given, far in zip(self.places, self.groups, self._arrays(latent), shares, strict=True):
             if h.shape[-2:] != context[place].shape[-2:]:
                 h = nn.functional.interpolate(self.up[place](h), scale_factor=2.0, mode="nearest")
             if features is not None:
                 mean, raw = group.posterior_of(h, features[place], given.dtype)  # type: ignore[operator]
-                given = mean + positive(raw) * given
+                std = positive(raw)
+                given = mean + std * given if far is None else far * mean + (far * std + 1 - far) * given
                 found.append((given, mean, raw))
             h = group(h, given, context[place], told)
         out: Tensor = nn.functional.pixel_shuffle(self.last(h), self.patch)[..., crop[0], crop[1]]
@@ -155,6 +159,12 @@ class Ladder(Configurable, nn.Module):
         if features is None:
             return out
         return out, *(torch.cat([part.flatten(1) for part in parts], dim=1) for parts in zip(*found, strict=True))
+
+    def shares(self, told: Tensor) -> Tensor:
+        """How much of the pixels under each number of the latent is told, (latent,), of images where this much is, (C, H, W)."""
+        padded, _ = pad_to_multiple(told.mean(0)[None, None], self.context.multiple)
+        parts = [nn.functional.adaptive_avg_pool2d(padded, shape[1:]).expand(-1, shape[0], -1, -1) for shape in self.shapes]
+        return torch.cat([part.flatten() for part in parts])
 
     def _arrays(self, flat: Tensor) -> list[Tensor]:
         """Flat numbers (B, latent) as one array (B, k, h, w) for each group."""

@@ -34,8 +34,9 @@ from saltus.errors import SaltusError
 from saltus.oracles.components import Components
 from saltus.oracles.gaussians import LowRankGaussians, blocks
 from saltus.oracles.low_rank_laws import ByTime, LowRankMarginal, LowRankReverse, mixed
-from saltus.oracles.oracle import GivenComponents, Oracle, OracleDistribution, none_or_all_equal
-from saltus.process import Delta, OrnsteinUhlenbeck, Time, as_time
+from saltus.oracles.measured import marginal_given, reverse_given
+from saltus.oracles.oracle import GivenComponents, GivenMeasurement, Oracle, OracleDistribution, none_or_all_equal
+from saltus.process import Delta, Measurement, Noise, OrnsteinUhlenbeck, Time, as_time
 
 __all__ = ["LowRankMixture"]
 
@@ -181,6 +182,20 @@ class LowRankMixture(Oracle):
         means = [(x - noise * noisy.solve(x - noisy.mean[k], k)) / alpha for k in which.unbind(1)]
         shape = (*which.shape, *self.event_shape)
         return GivenComponents(shares, torch.stack(means, 1).reshape(shape), variance[which].reshape(shape))
+
+    def marginal_given(self, measurement: Measurement, o: Tensor, t: float, noise: Noise, log_weights: Tensor) -> GivenMeasurement:
+        """z_t given measurements o (B, m), of components with these log weights, (B, K)."""
+        found = marginal_given(self.at(t, o.device), log_weights.to(o.device), measurement, o.double(), noise)
+        return found._replace(z=found.z.reshape(-1, *self.event_shape))
+
+    def reverse_given(
+        self, measurement: Measurement, o: Tensor, z_t: Tensor, s: float, t: float, noise: Noise, condition: Tensor | None = None
+    ) -> GivenMeasurement:
+        """z_s of q(z_s | z_t) given measurements o (B, m)."""
+        law = self.reverse(z_t, s, t, condition)
+        assert isinstance(law, LowRankReverse)  # one s and one t, s < t
+        found = reverse_given(law, measurement, o.double(), noise)
+        return found._replace(z=found.z.reshape(z_t.shape))
 
     @staticmethod
     def _variance_given(noisy: LowRankGaussians, t: float) -> Tensor:

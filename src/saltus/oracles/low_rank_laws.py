@@ -99,13 +99,25 @@ class LowRankReverse(OracleDistribution):
         return torch.cat(parts).reshape(normal.shape)
 
     def _drawn(self, unit: Tensor, k: Tensor, z_t: Tensor) -> Tensor:
-        """From the component k of each item, whose precision is E^{-1} - H H^T with a diagonal E."""
-        here, noisy, rho, tau = self._clean, self._noisy, self._rho, self._tau
-        mean = (z_t - tau * noisy.solve(z_t - noisy.mean[k], k)) / rho
-        diagonal = 1 / (1 / here.diagonal[k] + rho**2 / tau)
-        basis, share = directions(here.whitened[k] * diagonal.sqrt()[..., None])
+        """From the component k of each item."""
+        return self.mean_given(k, z_t) + root(*self._spread(k), unit)
+
+    def mean_given(self, k: Tensor, z_t: Tensor | None = None) -> Tensor:
+        """E[z_s | z_t, k], a component for each item, (B, d)."""
+        z_t = self._z_t if z_t is None else z_t
+        return (z_t - self._tau * self._noisy.solve(z_t - self._noisy.mean[k], k)) / self._rho
+
+    def around(self, k: Tensor) -> LowRankGaussians:
+        """z_s - E[z_s | z_t, k] of some components (n,)."""
+        diagonal, basis, excess = self._spread(k)
+        return LowRankGaussians(torch.zeros_like(diagonal), diagonal, basis, excess)
+
+    def _spread(self, k: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Of components whose precision is E^{-1} - H H^T with a diagonal E."""
+        diagonal = 1 / (1 / self._clean.diagonal[k] + self._rho**2 / self._tau)
+        basis, share = directions(self._clean.whitened[k] * diagonal.sqrt()[..., None])
         share = share.clamp_max(1 - torch.finfo(share.dtype).eps)
-        return mean + root(diagonal, basis, share / (1 - share), unit)
+        return diagonal, basis, share / (1 - share)
 
 
 class ByTime(OracleDistribution):

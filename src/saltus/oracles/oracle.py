@@ -24,10 +24,10 @@ from torch.distributions import Distribution
 
 from saltus.errors import SaltusError
 from saltus.oracles.components import Components
-from saltus.process import Noise, Time, as_time
+from saltus.process import Measurement, Noise, Time, as_time
 from saltus.registry import Configurable
 
-__all__ = ["GivenComponents", "Oracle", "OracleDistribution", "choose", "none_or_all_equal"]
+__all__ = ["GivenComponents", "GivenMeasurement", "Oracle", "OracleDistribution", "choose", "none_or_all_equal"]
 
 
 class OracleDistribution(Distribution, ABC):
@@ -72,6 +72,20 @@ class GivenComponents(NamedTuple):
     variance: Tensor
 
 
+class GivenMeasurement(NamedTuple):
+    """Draws of a mixture that have a measurement.
+
+    Attributes:
+        z: (B, *E).
+        log_prob: ln p(o), (B,).
+        component: that each was drawn from, (B,).
+    """
+
+    z: Tensor
+    log_prob: Tensor
+    component: Tensor
+
+
 class Oracle(Configurable, ABC):
     """A distribution of data with its exact marginals, posterior mean and reverse kernel.
 
@@ -105,6 +119,36 @@ class Oracle(Configurable, ABC):
             SaltusError: if the components are no Gaussians.
         """
         raise SaltusError(f"the components of a {type(self).__name__} are no Gaussians; take a Gaussian mixture")
+
+    def marginal_given(self, measurement: Measurement, o: Tensor, t: float, noise: Noise, log_weights: Tensor) -> GivenMeasurement:
+        """z_t given measurements o (B, m), of components with these log weights, (B, K).
+
+        Raises:
+            SaltusError: if the components are no low-rank Gaussians.
+        """
+        raise self._no_measurement()
+
+    def reverse_given(
+        self, measurement: Measurement, o: Tensor, z_t: Tensor, s: float, t: float, noise: Noise, condition: Tensor | None = None
+    ) -> GivenMeasurement:
+        """z_s of q(z_s | z_t) given measurements o (B, m).
+
+        Raises:
+            SaltusError: as `marginal_given`.
+        """
+        raise self._no_measurement()
+
+    def log_weights(self, condition: Tensor | None, n: int) -> Tensor:
+        """ln of the weight of each component, given classes where they are, (n, K)."""
+        return self._components.log_weights(self._components.check(condition, n)).expand(n, -1)
+
+    @property
+    def labels(self) -> list[int] | None:
+        """The class of each component; None without classes."""
+        return self._components.labels
+
+    def _no_measurement(self) -> SaltusError:
+        return SaltusError(f"a part of an item was given, and a {type(self).__name__} draws whole ones; take a LowRankMixture")
 
     @property
     def labelled(self) -> bool:
