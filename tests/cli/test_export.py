@@ -35,6 +35,13 @@ def test_a_run_is_exported_with_its_size_and_speed(home: Path, tmp_path: Path) -
     assert program(**inputs, condition=torch.tensor([0, 3])).shape == (2, 1, 8, 8)
 
 
+def test_a_run_is_exported_as_a_pipeline(home: Path, tmp_path: Path) -> None:
+    done = saltus("export", str(home / "fixed"), "--format", "diffusers", "--out", "pipeline", cwd=tmp_path)
+    assert done.code == 0, done.stderr
+    assert "DiffusionPipeline.from_pretrained" in done.stdout
+    assert {"model_index.json", "pipeline.py", "README.md", "samples.png"} <= {file.name for file in (tmp_path / "pipeline").iterdir()}
+
+
 def test_what_cannot_be_exported_is_refused_in_a_sentence(home: Path, shop: Path, tmp_path: Path) -> None:
     (tmp_path / "there.onnx").touch()
     calls = {
@@ -42,6 +49,7 @@ def test_what_cannot_be_exported_is_refused_in_a_sentence(home: Path, shop: Path
         "already there": (str(home / "fixed"), "--format", "onnx", "--out", "there.onnx"),
         "leave it out": (str(home / "fixed"), "--format", "torch", "--out", "x.pt2", "--runtime", "."),
         "holds no ort.wasm": (str(home / "fixed"), "--format", "web", "--out", "x", "--runtime", "."),
+        "told when they draw": (str(home / "any"), "--format", "diffusers", "--out", "x", "--calls", "2"),
         "draws images": (str(shop / "run"), "--format", "web", "--out", "x"),
         "written as one graph": (str(shop / "run"), "--format", "torch", "--out", "x.pt2"),
     }

@@ -28,6 +28,7 @@ FORMATS = {
     "onnx": "saltus.integrations.onnx_files:write_onnx",
     "torch": "saltus.integrations.torch_files:write_program",
     "web": "saltus.integrations.web_page:write_page",
+    "diffusers": "saltus.integrations.pipeline_folder:write_pipeline",
 }
 """Where the `Writer` of each format is, which is imported when it is asked for."""
 
@@ -40,7 +41,7 @@ _SAME = 1e-4
 @click.command()
 @click.argument("run", type=PLACE)
 @click.option("--format", "form", type=click.Choice([*FORMATS]), required=True, help="Of what is written.")
-@click.option("--out", required=True, type=PLACE, help="File to write; of the web format, a folder.")
+@click.option("--out", required=True, type=PLACE, help="File to write; of the formats web and diffusers, a folder.")
 @click.option("--calls", type=click.IntRange(min=1), help="Network calls of each item; for a run that was trained with --any-step.")
 @click.option(
     "--runtime", type=PLACE, help="Of the web format: the folder dist of the unpacked npm package onnxruntime-web, whose files it copies."
@@ -48,7 +49,7 @@ _SAME = 1e-4
 @sampling_options
 @json_option
 def export(run: Path, form: str, out: Path, calls: int | None, runtime: Path | None, sampling: dict[str, Any], as_json: bool) -> None:
-    """Write the whole sampler of a run as one file that runs without saltus.
+    """Write the whole sampler of a run for other programs: ONNX, torch, a page for browsers, or a pipeline of diffusers.
 
     RUN is its folder, or the name of a chain that comes with saltus.  The few calls of a chain are one graph: random numbers and a
     condition go in, and items come out.
@@ -61,6 +62,8 @@ def export(run: Path, form: str, out: Path, calls: int | None, runtime: Path | N
         raise SaltusError(f"{out} is already there; give another place with --out, or remove it first")
     if runtime is not None and form != "web":
         raise SaltusError(f"--runtime {runtime} was given for the format {form}, which needs none; leave it out")
+    if calls is not None and form == "diffusers":
+        raise SaltusError(f"--calls {calls} was given for the format diffusers, whose pipelines are told when they draw; leave it out")
     chain = chain_of(run, calls)
     request = Request(run, chain, replace(chain.sampling, **sampling), runtime)
     write: Writer = pkgutil.resolve_name(FORMATS[form])

@@ -27,11 +27,12 @@ from saltus.evaluation import save_grid
 from saltus.extras import needs
 from saltus.files import read_json, to_json, write_atomically
 from saltus.integrations.card import EVALUATION, SHIPPED, TEACHER, model_card
+from saltus.integrations.formats import Request, Written
 from saltus.pretrained import IN_PIPELINE, run_folder
 from saltus.pretrained.hub import is_hub_name
 from saltus.training import encoding_of
 
-__all__ = ["RUN_FILES", "copy_run", "to_diffusers"]
+__all__ = ["RUN_FILES", "copy_run", "to_diffusers", "write_pipeline"]
 
 RUN_FILES = (
     "chain.json",
@@ -94,3 +95,9 @@ def to_diffusers(run: str | Path, out: str | Path, *, license: str | None = None
     index = {**_INDEX, "_diffusers_version": needs("diffusers", extra="unet").__version__}
     write_atomically(place / "model_index.json", json.dumps(index, indent=1) + "\n")
     return sorted(file for file in place.rglob("*") if file.is_file())
+
+
+def write_pipeline(request: Request, place: Path) -> Written:
+    """`to_diffusers`, as a format of `saltus export`."""
+    told = f'load it with DiffusionPipeline.from_pretrained("{place}", trust_remote_code=True), where saltus is installed'
+    return Written(tuple(to_diffusers(request.run, place)), told)
