@@ -35,7 +35,7 @@ FORMATS = {
 _BATCHES = 1, 64
 _REPEATS = 5
 _SAME = 1e-4
-"""Numbers of items that differ by less are the same; a pixel next to the border of two grey values may be rounded to the other."""
+"""Numbers of items that differ by less are the same; a pixel that is drawn next to the border of two grey values may get the other."""
 
 
 @click.command()
