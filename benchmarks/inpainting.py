@@ -1,7 +1,7 @@
 """Pixels that are not known, drawn by the chains that ship: weighed particles against RePaint on the same network at equal calls.
 
     particles    `saltus inpaint`: 64 particles a draw, and 8
-    replacement  the same without a weight: one particle a draw
+    unweighed    one particle a draw: known pixels are put in, latents are the encoder's where pixels are known, and nothing is weighed
     RePaint      known pixels are put in at every level, and each step is taken again and again after noise was added (Lugmayr et al. 2022,
                  https://arxiv.org/abs/2201.09865), as often as makes the calls of 64 particles; no weights
     mixture      the exact conditional of the mixture of Gaussians that the chain starts from, without a network
@@ -11,6 +11,7 @@ two draws of one image are from each other; the energy score E|x - y| - E|x - x'
 for the true conditional law; and the share of pixels within the range of the draws (0.78 of independent draws of the truth, of eight).
 
 python benchmarks/inpainting.py FOLDER   FOLDER holds mnist.npz and fashion_mnist.npz; the page, and figures beside it
+python benchmarks/inpainting.py report   the page alone, from the figures that are there
 python benchmarks/inpainting.py --smoke  a miniature on the digits, in a temporary folder
 """
 
@@ -127,7 +128,7 @@ def ways(chain: Chain) -> dict[str, tuple[Draw, int]]:
     found = {
         f"{PARTICLES} particles": (by_particles(chain, PARTICLES), calls),
         f"{FEW} particles": (by_particles(chain, FEW), FEW * (L + more)),
-        "replacement, no weights": (by_particles(chain, 1), L + more),
+        "unweighed": (by_particles(chain, 1), L + more),
         "RePaint": (by_repaint(chain, calls // L), calls // L * L),
     }
     return found | ({"mixture, exact": (by_mixture(chain), 0)} if isinstance(chain.prior, OraclePrior) else {})
@@ -160,12 +161,12 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(f"| {line} |" for line in lines)
 
 
-def page(found: dict[str, list[dict[str, Any]]], n: int) -> str:
+def page(found: dict[str, list[dict[str, Any]]], images: int, machine: str) -> str:
     doc = __doc__ or ""
     parts = [f"# Inpainting\n\n{doc.split('python benchmarks')[0].strip()}\n"]
     parts.append(
-        f"`python benchmarks/inpainting.py FOLDER`: the first {n} test images, {DRAWS} draws of each, one seed, the chains that ship with "
-        f"the way of sampling that they keep; ± is a standard error over images. {describe_machine()}, one thread, beside others.\n"
+        f"`python benchmarks/inpainting.py FOLDER`: the first {images} test images, {DRAWS} draws of each, one seed, the chains that ship "
+        f"with the way of sampling that they keep; ± is a standard error over images. {machine}, one thread, beside other programs.\n"
     )
     for chain, rows in found.items():
         for mask in dict.fromkeys(row["mask"] for row in rows):
@@ -182,8 +183,14 @@ def run(images: dict[str, np.ndarray], file: Path, n: int) -> None:
         found[name], pictured = measured(model.chain.eval(), model.encoding.encode(raw[:n]))
         draw_rows(pictured, file.with_name(f"{file.stem}_{name}.png"), shown=model.encoding.shown)
         print(table(found[name]))
-        file.with_suffix(".json").write_text(json.dumps(found, indent=1))
-        file.write_text(page(found, n))
+        file.with_suffix(".json").write_text(json.dumps({"images": n, "machine": describe_machine(), "found": found}, indent=1))
+    report(file)
+
+
+def report(file: Path) -> None:
+    """The page, from the figures beside it."""
+    kept = json.loads(file.with_suffix(".json").read_text())
+    file.write_text(page(**kept))
 
 
 def main() -> None:
@@ -197,6 +204,9 @@ def main() -> None:
     if asked.smoke:
         with tempfile.TemporaryDirectory() as folder:
             run(small, Path(folder) / "inpainting.md", 2)
+        return
+    if asked.folder == Path("report"):
+        report(PAGE)
         return
     if asked.folder is None:
         parser.error("expected the folder with the data, or --smoke")
