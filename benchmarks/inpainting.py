@@ -3,7 +3,8 @@
     particles    `saltus inpaint`: 64 particles a draw, and 8
     unweighed    one particle a draw: known pixels are put in, latents are the encoder's where pixels are known, and nothing is weighed
     RePaint      known pixels are put in at every level, and each step is taken again and again after noise was added (Lugmayr et al. 2022,
-                 https://arxiv.org/abs/2201.09865), as often as makes the calls of 64 particles; no weights
+                 https://arxiv.org/abs/2201.09865), as often as makes the calls of 64 particles; no weights.  It cannot draw the class
+                 along, so both are told it as well
     mixture      the exact conditional of the mixture of Gaussians that the chain starts from, without a network
 
 Figures are of the pixels that are not known, from 0 (black) to 1: the root mean squared error of a draw and of the mean of draws; how far
@@ -56,24 +57,25 @@ def masks(shape: Sequence[int]) -> dict[str, Tensor]:
     return {"box": box, "lower half": upper}
 
 
-def by_particles(chain: Chain, particles: int) -> Draw:
-    """What `saltus inpaint` does."""
+def by_particles(chain: Chain, particles: int, labels: Tensor | None = None) -> Draw:
+    """What `saltus inpaint` does; with labels, told the class of each image."""
 
     def draw(y: Tensor, known: Tensor, number: int) -> Tensor:
         measurement = Measurement.of_known(known)
         value = measurement.of(y[None])[0]
-        return inpaint(chain, [Known(measurement, value)], draws=DRAWS, particles=particles, first_item=number).y[0]
+        told = None if labels is None else labels[number : number + 1]
+        return inpaint(chain, [Known(measurement, value)], draws=DRAWS, particles=particles, condition=told, first_item=number).y[0]
 
     return draw
 
 
-def by_repaint(chain: Chain, rounds: int) -> Draw:
-    """Each level `rounds` times."""
+def by_repaint(chain: Chain, rounds: int, labels: Tensor | None = None) -> Draw:
+    """Each level `rounds` times; without labels classes are drawn as often as they came, once a draw."""
 
     @torch.no_grad()
     def draw(y: Tensor, known: Tensor, number: int) -> Tensor:
         first = chain.noise(1, number * DRAWS, DRAWS)
-        condition = chain.conditions_for(None, first)
+        condition = chain.conditions_for(None if labels is None else labels[number].expand(DRAWS), first)
         z = chain.prior.sample(chain.event_shape, chain.levels.last, first.at(chain.levels.L), condition, like=like(chain)).to(y)
         for level, (s, t) in reversed(list(enumerate(chain.levels.pairs(), 1))):
             for turn in range(rounds):
@@ -121,7 +123,7 @@ def figures(drawn: Tensor, y: Tensor, unknown: Tensor) -> dict[str, float]:
     }
 
 
-def ways(chain: Chain) -> dict[str, tuple[Draw, int]]:
+def ways(chain: Chain, labels: Tensor) -> dict[str, tuple[Draw, int]]:
     """Each way with its calls a draw."""
     L, more = chain.levels.L, int(chain.kernel(chain.levels.L).latent > 0)
     calls = PARTICLES * (L + more)
@@ -130,20 +132,22 @@ def ways(chain: Chain) -> dict[str, tuple[Draw, int]]:
         f"{FEW} particles": (by_particles(chain, FEW), FEW * (L + more)),
         "unweighed": (by_particles(chain, 1), L + more),
         "RePaint": (by_repaint(chain, calls // L), calls // L * L),
+        f"{PARTICLES} particles, class told": (by_particles(chain, PARTICLES, labels), calls),
+        "RePaint, class told": (by_repaint(chain, calls // L, labels), calls // L * L),
     }
     return found | ({"mixture, exact": (by_mixture(chain), 0)} if isinstance(chain.prior, OraclePrior) else {})
 
 
-def measured(chain: Chain, images: Tensor) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
+def measured(chain: Chain, images: Tensor, labels: Tensor) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
     """The figures of every way and mask, and draws of the first one for a picture."""
     rows, pictured = [], dict[str, Tensor]()
     for name, known in masks(chain.event_shape).items():
-        for way, (draw, calls) in ways(chain).items():
+        for way, (draw, calls) in ways(chain, labels).items():
             start = time.process_time()
             drawn = torch.stack([draw(y, known, number) for number, y in enumerate(images)])
             seconds = (time.process_time() - start) / drawn[:, :, 0].shape[0] / DRAWS
             rows.append({"mask": name, "way": way, "calls": calls, **figures(drawn, images, ~known), "seconds": seconds})
-            if way in (f"{PARTICLES} particles", "RePaint"):
+            if way.endswith(", class told"):
                 shown = min(PICTURED, DRAWS)
                 for i, y in enumerate(images[:2]):
                     label = f"{name}, {way}"
@@ -175,12 +179,12 @@ def page(found: dict[str, list[dict[str, Any]]], images: int, machine: str) -> s
     return "\n".join(parts)
 
 
-def run(images: dict[str, np.ndarray], file: Path, n: int) -> None:
-    """Measure chains by their names on images, and write the page, the figures and a picture of each."""
+def run(images: dict[str, tuple[np.ndarray, np.ndarray]], file: Path, n: int) -> None:
+    """Measure chains by their names on images with labels, and write the page, the figures and a picture of each."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for name, raw in images.items():
+    for name, (raw, labels) in images.items():
         model = Model.load(name)
-        found[name], pictured = measured(model.chain.eval(), model.encoding.encode(raw[:n]))
+        found[name], pictured = measured(model.chain.eval(), model.encoding.encode(raw[:n]), torch.from_numpy(labels[:n].astype(np.int64)))
         draw_rows(pictured, file.with_name(f"{file.stem}_{name}.png"), shown=model.encoding.shown)
         print(table(found[name]))
         file.with_suffix(".json").write_text(json.dumps({"images": n, "machine": describe_machine(), "found": found}, indent=1))
@@ -199,8 +203,9 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--images", type=int, default=IMAGES)
     asked = parser.parse_args()
-    data = digits()
-    small = {"digits": np.asarray(data.encoding.decode(data.test))}
+    data = digits("labels")
+    assert data.conditions is not None
+    small = {"digits": (np.asarray(data.encoding.decode(data.test)), data.conditions.test.numpy())}
     if asked.smoke:
         with tempfile.TemporaryDirectory() as folder:
             run(small, Path(folder) / "inpainting.md", 2)
@@ -210,7 +215,8 @@ def main() -> None:
         return
     if asked.folder is None:
         parser.error("expected the folder with the data, or --smoke")
-    images = {chain: np.load(asked.folder / f"{file}.npz")["test_images"] for chain, file in CHAINS.items()}
+    files = {chain: np.load(asked.folder / f"{file}.npz") for chain, file in CHAINS.items()}
+    images = {chain: (file["test_images"], file["test_labels"]) for chain, file in files.items()}
     run(small | images, PAGE, asked.images)
 
 
