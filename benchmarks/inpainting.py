@@ -1,9 +1,10 @@
 """Pixels that are not known, drawn by the chains that ship: weighed particles against RePaint on the same network at equal calls.
 
     particles    `saltus inpaint`: 64 particles a draw, and 8
-    replacement  the same without a weight: one particle a draw
+    unweighed    one particle a draw: known pixels are put in, latents are the encoder's where pixels are known, and nothing is weighed
     RePaint      known pixels are put in at every level, and each step is taken again and again after noise was added (Lugmayr et al. 2022,
-                 https://arxiv.org/abs/2201.09865), as often as makes the calls of 64 particles; no weights
+                 https://arxiv.org/abs/2201.09865), as often as makes the calls of 64 particles; no weights.  It cannot draw the class
+                 along, so both are told it as well
     mixture      the exact conditional of the mixture of Gaussians that the chain starts from, without a network
 
 Figures are of the pixels that are not known, from 0 (black) to 1: the root mean squared error of a draw and of the mean of draws; how far
@@ -11,6 +12,7 @@ two draws of one image are from each other; the energy score E|x - y| - E|x - x'
 for the true conditional law; and the share of pixels within the range of the draws (0.78 of independent draws of the truth, of eight).
 
 python benchmarks/inpainting.py FOLDER   FOLDER holds mnist.npz and fashion_mnist.npz; the page, and figures beside it
+python benchmarks/inpainting.py report   the page alone, from the figures that are there
 python benchmarks/inpainting.py --smoke  a miniature on the digits, in a temporary folder
 """
 
@@ -55,24 +57,25 @@ def masks(shape: Sequence[int]) -> dict[str, Tensor]:
     return {"box": box, "lower half": upper}
 
 
-def by_particles(chain: Chain, particles: int) -> Draw:
-    """What `saltus inpaint` does."""
+def by_particles(chain: Chain, particles: int, labels: Tensor | None = None) -> Draw:
+    """What `saltus inpaint` does; with labels, told the class of each image."""
 
     def draw(y: Tensor, known: Tensor, number: int) -> Tensor:
         measurement = Measurement.of_known(known)
         value = measurement.of(y[None])[0]
-        return inpaint(chain, [Known(measurement, value)], draws=DRAWS, particles=particles, first_item=number).y[0]
+        told = None if labels is None else labels[number : number + 1]
+        return inpaint(chain, [Known(measurement, value)], draws=DRAWS, particles=particles, condition=told, first_item=number).y[0]
 
     return draw
 
 
-def by_repaint(chain: Chain, rounds: int) -> Draw:
-    """Each level `rounds` times."""
+def by_repaint(chain: Chain, rounds: int, labels: Tensor | None = None) -> Draw:
+    """Each level `rounds` times; without labels classes are drawn as often as they came, once a draw."""
 
     @torch.no_grad()
     def draw(y: Tensor, known: Tensor, number: int) -> Tensor:
         first = chain.noise(1, number * DRAWS, DRAWS)
-        condition = chain.conditions_for(None, first)
+        condition = chain.conditions_for(None if labels is None else labels[number].expand(DRAWS), first)
         z = chain.prior.sample(chain.event_shape, chain.levels.last, first.at(chain.levels.L), condition, like=like(chain)).to(y)
         for level, (s, t) in reversed(list(enumerate(chain.levels.pairs(), 1))):
             for turn in range(rounds):
@@ -120,29 +123,31 @@ def figures(drawn: Tensor, y: Tensor, unknown: Tensor) -> dict[str, float]:
     }
 
 
-def ways(chain: Chain) -> dict[str, tuple[Draw, int]]:
+def ways(chain: Chain, labels: Tensor) -> dict[str, tuple[Draw, int]]:
     """Each way with its calls a draw."""
     L, more = chain.levels.L, int(chain.kernel(chain.levels.L).latent > 0)
     calls = PARTICLES * (L + more)
     found = {
         f"{PARTICLES} particles": (by_particles(chain, PARTICLES), calls),
         f"{FEW} particles": (by_particles(chain, FEW), FEW * (L + more)),
-        "replacement, no weights": (by_particles(chain, 1), L + more),
+        "unweighed": (by_particles(chain, 1), L + more),
         "RePaint": (by_repaint(chain, calls // L), calls // L * L),
+        f"{PARTICLES} particles, class told": (by_particles(chain, PARTICLES, labels), calls),
+        "RePaint, class told": (by_repaint(chain, calls // L, labels), calls // L * L),
     }
     return found | ({"mixture, exact": (by_mixture(chain), 0)} if isinstance(chain.prior, OraclePrior) else {})
 
 
-def measured(chain: Chain, images: Tensor) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
+def measured(chain: Chain, images: Tensor, labels: Tensor) -> tuple[list[dict[str, Any]], dict[str, Tensor]]:
     """The figures of every way and mask, and draws of the first one for a picture."""
     rows, pictured = [], dict[str, Tensor]()
     for name, known in masks(chain.event_shape).items():
-        for way, (draw, calls) in ways(chain).items():
+        for way, (draw, calls) in ways(chain, labels).items():
             start = time.process_time()
             drawn = torch.stack([draw(y, known, number) for number, y in enumerate(images)])
             seconds = (time.process_time() - start) / drawn[:, :, 0].shape[0] / DRAWS
             rows.append({"mask": name, "way": way, "calls": calls, **figures(drawn, images, ~known), "seconds": seconds})
-            if way in (f"{PARTICLES} particles", "RePaint"):
+            if way.endswith(", class told"):
                 shown = min(PICTURED, DRAWS)
                 for i, y in enumerate(images[:2]):
                     label = f"{name}, {way}"
@@ -160,12 +165,12 @@ def table(rows: Sequence[dict[str, Any]]) -> str:
     return "\n".join(f"| {line} |" for line in lines)
 
 
-def page(found: dict[str, list[dict[str, Any]]], n: int) -> str:
+def page(found: dict[str, list[dict[str, Any]]], images: int, machine: str) -> str:
     doc = __doc__ or ""
     parts = [f"# Inpainting\n\n{doc.split('python benchmarks')[0].strip()}\n"]
     parts.append(
-        f"`python benchmarks/inpainting.py FOLDER`: the first {n} test images, {DRAWS} draws of each, one seed, the chains that ship with "
-        f"the way of sampling that they keep; ± is a standard error over images. {describe_machine()}, one thread, beside others.\n"
+        f"`python benchmarks/inpainting.py FOLDER`: the first {images} test images, {DRAWS} draws of each, one seed, the chains that ship "
+        f"with the way of sampling that they keep; ± is a standard error over images. {machine}, one thread, beside other programs.\n"
     )
     for chain, rows in found.items():
         for mask in dict.fromkeys(row["mask"] for row in rows):
@@ -174,16 +179,22 @@ def page(found: dict[str, list[dict[str, Any]]], n: int) -> str:
     return "\n".join(parts)
 
 
-def run(images: dict[str, np.ndarray], file: Path, n: int) -> None:
-    """Measure chains by their names on images, and write the page, the figures and a picture of each."""
+def run(images: dict[str, tuple[np.ndarray, np.ndarray]], file: Path, n: int) -> None:
+    """Measure chains by their names on images with labels, and write the page, the figures and a picture of each."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for name, raw in images.items():
+    for name, (raw, labels) in images.items():
         model = Model.load(name)
-        found[name], pictured = measured(model.chain.eval(), model.encoding.encode(raw[:n]))
+        found[name], pictured = measured(model.chain.eval(), model.encoding.encode(raw[:n]), torch.from_numpy(labels[:n].astype(np.int64)))
         draw_rows(pictured, file.with_name(f"{file.stem}_{name}.png"), shown=model.encoding.shown)
         print(table(found[name]))
-        file.with_suffix(".json").write_text(json.dumps(found, indent=1))
-        file.write_text(page(found, n))
+        file.with_suffix(".json").write_text(json.dumps({"images": n, "machine": describe_machine(), "found": found}, indent=1))
+    report(file)
+
+
+def report(file: Path) -> None:
+    """The page, from the figures beside it."""
+    kept = json.loads(file.with_suffix(".json").read_text())
+    file.write_text(page(**kept))
 
 
 def main() -> None:
@@ -192,15 +203,20 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--images", type=int, default=IMAGES)
     asked = parser.parse_args()
-    data = digits()
-    small = {"digits": np.asarray(data.encoding.decode(data.test))}
+    data = digits("labels")
+    assert data.conditions is not None
+    small = {"digits": (np.asarray(data.encoding.decode(data.test)), data.conditions.test.numpy())}
     if asked.smoke:
         with tempfile.TemporaryDirectory() as folder:
             run(small, Path(folder) / "inpainting.md", 2)
         return
+    if asked.folder == Path("report"):
+        report(PAGE)
+        return
     if asked.folder is None:
         parser.error("expected the folder with the data, or --smoke")
-    images = {chain: np.load(asked.folder / f"{file}.npz")["test_images"] for chain, file in CHAINS.items()}
+    files = {chain: np.load(asked.folder / f"{file}.npz") for chain, file in CHAINS.items()}
+    images = {chain: (file["test_images"], file["test_labels"]) for chain, file in files.items()}
     run(small | images, PAGE, asked.images)
 
 
