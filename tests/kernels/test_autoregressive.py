@@ -230,6 +230,20 @@ def test_what_is_absent_is_learned_nothing_of() -> None:
     assert torch.allclose(loss, 2 * plain)
 
 
+def test_neurons_are_left_out_in_training_alone_by_the_noise() -> None:
+    made, n = kernel(dropout=0.5), 64
+    y = rows_of(EVERY[:n])
+    pair = Pair(at(0.4, n).z_t, 0.0, T, y=y, z_s=y)
+    one, again, other = (made.loss(pair, Noise(seed, 0, n), {})["decoder"] for seed in (0, 0, 1))
+    assert torch.equal(one, again)
+    assert not torch.allclose(one, other)
+    kept = made._kept(Noise(0, 0, N))
+    assert kept is not None
+    assert set(kept.unique().tolist()) == {0.0, 2.0}
+    assert abs(float(kept.mean()) - 1) < 5 / kept.numel() ** 0.5
+    assert made.eval()._kept(Noise(0, 0, N)) is None
+
+
 def test_costs_in_bfloat16_are_those_of_float32() -> None:
     """Of a column whose values are far closer to each other than bfloat16 tells."""
     torch.manual_seed(0)

@@ -49,7 +49,8 @@ class AutoregressiveKernel(Kernel):
     Args:
         event_shape: (E,).
         variance: of the data, averaged over columns.
-        width, blocks, dropout, rank: of the network, see `MaskedNetwork`.
+        width, blocks, rank: of the network, see `MaskedNetwork`.
+        dropout: share of neurons that training leaves out.
         condition: what it is conditioned on, a class or a vector.
         numbers: of each column; unless given all are continuous.
 
@@ -80,7 +81,8 @@ class AutoregressiveKernel(Kernel):
         self.laws = NumberLaws(self.numbers)
         self._optional = [j for j, number in enumerate(self.numbers) if number.optional]
         self._there = [j - 1 for j in self._optional]
-        self.network = MaskedNetwork(self.laws, width=width, blocks=blocks, dropout=dropout, rank=rank, condition=condition)
+        self.network = MaskedNetwork(self.laws, width=width, blocks=blocks, rank=rank, condition=condition)
+        self.dropout = dropout
 
     @classmethod
     def build(cls, setup: Setup) -> AutoregressiveKernel:
@@ -131,7 +133,7 @@ class AutoregressiveKernel(Kernel):
         row, known = self.laws.row(pair.y), self._told(pair.y, noise)
         known[:, self._optional] |= row.absent[:, self._optional] & known[:, self._there]
         told = self.network.told(self._begin(pair), row, known)
-        h = self.network.hidden(told)
+        h = self.network.hidden(told, self._kept(noise))
         with torch.autocast(h.device.type, enabled=False):  # centres need more digits than bfloat16 has
             about = self.network.gaussian.moments(told.given)
             each = self.laws.log_prob(self.network.out(h.to(pair.y.dtype)), row, ~known, about)
@@ -243,6 +245,13 @@ class AutoregressiveKernel(Kernel):
         left = self.network.told_of(told, j, row.of(slice(j, j + 1)), known[:, j], forget=True)
         moved = self._skip(transition) * (unit[:, j] - transition.z_t[:, j])[:, None] * self.network.z.weight[:, j]
         return left._replace(first=left.first + moved)
+
+    def _kept(self, noise: Noise) -> Tensor | None:
+        """What neurons are multiplied by where some are left out; None where all stay."""
+        if not (self.dropout and self.training):
+            return None
+        uniform = noise.uniform("dropout", (len(self.network.blocks), self.network.width)).to(self.network.z.weight)
+        return (uniform >= self.dropout) / (1 - self.dropout)
 
     def _told(self, y: Tensor, noise: Noise) -> Tensor:
         """Which numbers a row is told in training, (B, E) bool."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -46,7 +45,6 @@ class MaskedNetwork(nn.Module):
         laws: of the numbers.
         width: neurons of a layer.
         blocks: residual blocks.
-        dropout: share of neurons that a block leaves out in training.
         rank: of the Gaussian below it.
         condition: what it is conditioned on.
 
@@ -60,7 +58,6 @@ class MaskedNetwork(nn.Module):
         *,
         width: int = 128,
         blocks: int = 2,
-        dropout: float = 0.0,
         rank: int = 1,
         condition: Condition | None = None,
     ) -> None:
@@ -78,7 +75,7 @@ class MaskedNetwork(nn.Module):
         self.values = nn.Parameter(torch.zeros(starts[-1], width)) if self._named else None
         self.gaussian = FactorAnalysis(E, rank)
         self.factors = nn.Linear(rank, width, bias=False)
-        self.blocks = nn.ModuleList(_Block(width, dropout) for _ in range(blocks))
+        self.blocks = nn.ModuleList(_Block(width) for _ in range(blocks))
         self.last = nn.Sequential(nn.LayerNorm(width), nn.SiLU())
         self.out = nn.Linear(width, E * laws.size)
         with torch.no_grad():
@@ -112,11 +109,11 @@ class MaskedNetwork(nn.Module):
         given = self.gaussian.told_of(before.given, j, one.y[:, 0], seen[:, 0], forget=forget)
         return Known(before.first + (-first if forget else first), given)
 
-    def hidden(self, known: Known) -> Tensor:
-        """The layer before the last, (B, width)."""
+    def hidden(self, known: Known, kept: Tensor | None = None) -> Tensor:
+        """The layer before the last, (B, width); `kept` multiplies the neurons of each block, (B, blocks, width)."""
         h = known.first + self.factors(known.given.mean)
-        for block in self.blocks:
-            h = block(h)
+        for number, block in enumerate(self.blocks):
+            h = block(h, None if kept is None else kept[:, number])
         found: Tensor = self.last(h)
         return found
 
@@ -134,14 +131,14 @@ class MaskedNetwork(nn.Module):
 
 
 class _Block(nn.Module):
-    def __init__(self, width: int, dropout: float) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        last = nn.Linear(width, width)
+        self.inner = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU())
+        self.last = nn.Linear(width, width)
         with torch.no_grad():
-            last.weight.zero_()
-        parts: Sequence[nn.Module] = (nn.LayerNorm(width), nn.Linear(width, width), nn.SiLU(), nn.Dropout(dropout), last)
-        self.inner = nn.Sequential(*parts)
+            self.last.weight.zero_()
 
-    def forward(self, h: Tensor) -> Tensor:
-        found: Tensor = h + self.inner(h)
+    def forward(self, h: Tensor, kept: Tensor | None = None) -> Tensor:
+        inner = self.inner(h)
+        found: Tensor = h + self.last(inner if kept is None else inner * kept)
         return found
