@@ -63,7 +63,7 @@ def reconstruct(**options: Any) -> None:
 @click.option("--draws", type=click.IntRange(1, _MOST), default=4, show_default=True, help="Of each image.")
 @_editing
 def vary(level: int, draws: int, **options: Any) -> None:
-    """Draw other images that share the noisy image of a level.
+    """Draw images that resemble others.
 
     The noisier the level, the less they share.
     """
@@ -78,7 +78,7 @@ def vary(level: int, draws: int, **options: Any) -> None:
 @click.option("--steps", type=click.IntRange(2, _MOST), default=8, show_default=True, help="Images of each pair, both ends included.")
 @_editing
 def interpolate(steps: int, **options: Any) -> None:
-    """Go from one image to another along their codes.
+    """Go from one image to another.
 
     Images are taken in pairs: from the first to the second, from the third to the fourth, and so on.
     """

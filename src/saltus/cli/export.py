@@ -49,7 +49,9 @@ _SAME = 1e-4
 @sampling_options
 @json_option
 def export(run: Path, form: str, out: Path, calls: int | None, runtime: Path | None, sampling: dict[str, Any], as_json: bool) -> None:
-    """Write the whole sampler of a run for other programs: ONNX, torch, a page for browsers, or a pipeline of diffusers.
+    """Write the sampler of a run for other programs.
+
+    ONNX and torch programs, a page for browsers, or a pipeline of diffusers.
 
     RUN is its folder, or the name of a chain that comes with saltus.  The few calls of a chain are one graph: random numbers and a
     condition go in, and items come out.

@@ -81,7 +81,7 @@ def inpaint(mask: Path | None, keep: str | None, drop: str | None, **options: An
 @click.command()
 @_drawing
 def upscale(**options: Any) -> None:
-    """Draw the images that smaller ones are means of.
+    """Draw large images of small ones.
 
     Height and width of --data are those that the model was trained on over one whole number.  The last step moves a draw to the means and
     is not the model's own law.
