@@ -1,7 +1,7 @@
-"""Chains that older versions wrote draw, bound and encode what they did then, bit for bit on the same kind of machine.
+"""Chains that older versions wrote draw, bound and encode what they did then, within rounding.
 
-The figures were made by the version that wrote the chains; the file says with which torch, and for which instructions of the CPU.  On
-others sums round in another order, and figures agree within rounding.
+The figures were made by the version that wrote the chains.  Sums round in another order with another torch or CPU, even between CPUs whose
+instructions have the same name.
 """
 
 from __future__ import annotations
@@ -28,13 +28,11 @@ MOST_MOVED = 1e-3
 
 
 @cache
-def figures() -> tuple[dict[str, Tensor], bool]:
-    """What older code found, and whether this machine is of the kind that found it."""
+def figures() -> dict[str, Tensor]:
+    """What older code found."""
     with safe_open(FORMAT1 / "figures.safetensors", "pt") as file:
-        made_on: dict[str, str] = file.metadata()
-        here = {"torch": torch.__version__, "cpu": torch.backends.cpu.get_cpu_capability()}
         keys = file.keys()
-        return {key.replace("/scaling", "/log_jacobian"): file.get_tensor(key) for key in keys}, made_on == here  # as it is called today
+        return {key.replace("/scaling", "/log_jacobian"): file.get_tensor(key) for key in keys}  # as it is called today
 
 
 def found(chain: Chain, y: Tensor) -> dict[str, Tensor]:
@@ -56,11 +54,9 @@ def found(chain: Chain, y: Tensor) -> dict[str, Tensor]:
     return now | latents | {"code z": code.z, "decoded": chain.decode(code)}
 
 
-def assert_same_figure(now: Tensor, old: Tensor, *, exactly: bool, bin_width: float | None = None) -> None:
-    """Equal, or equal within rounding; of data on bins a few may have moved to the next one."""
-    if exactly:
-        assert torch.equal(now, old)
-    elif bin_width is None:
+def assert_same_figure(now: Tensor, old: Tensor, *, bin_width: float | None = None) -> None:
+    """Equal within rounding; of data on bins a few may have moved to the next one."""
+    if bin_width is None:
         assert torch.allclose(now, old, rtol=ROUNDING, atol=ROUNDING * float(old.abs().mean()))
     else:
         moved = ((now - old) / bin_width).abs()
@@ -70,13 +66,13 @@ def assert_same_figure(now: Tensor, old: Tensor, *, exactly: bool, bin_width: fl
 
 @pytest.mark.parametrize("name", NAMES)
 def test_figures_of_older_chains_are_what_they_were(name: str) -> None:
-    old, same_machine = figures()
+    old = figures()
     chain = Chain.load(FORMAT1 / name)
     now = found(chain, old[f"{name}/sample"])
     assert {f"{name}/{key}" for key in now} == {key for key in old if key.startswith(f"{name}/")}
     head = chain.kernel(1).head
     for key, value in now.items():
-        assert_same_figure(value, old[f"{name}/{key}"], exactly=same_machine, bin_width=head.width if on_bins(key) else None)
+        assert_same_figure(value, old[f"{name}/{key}"], bin_width=head.width if on_bins(key) else None)
 
 
 def on_bins(figure: str) -> bool:
@@ -87,10 +83,10 @@ def on_bins(figure: str) -> bool:
 @pytest.mark.parametrize("name", NAMES)
 def test_another_seed_has_other_figures(name: str) -> None:
     """The twin: it fails the comparison that allows for rounding."""
-    old, _ = figures()
+    old = figures()
     chain = Chain.load(FORMAT1 / name)
     y = old[f"{name}/sample"]
     with pytest.raises(AssertionError):
-        assert_same_figure(chain.sample(ITEMS, seed=2), y, exactly=False, bin_width=chain.kernel(1).head.width)
+        assert_same_figure(chain.sample(ITEMS, seed=2), y, bin_width=chain.kernel(1).head.width)
     with pytest.raises(AssertionError):
-        assert_same_figure(chain.encode(y, seed=7).z, old[f"{name}/code z"], exactly=False)
+        assert_same_figure(chain.encode(y, seed=7).z, old[f"{name}/code z"])

@@ -37,7 +37,7 @@ def fitted(data: Any, updates: int = 20, **options: Any) -> TableModel:
     """A model after so many updates, whatever the machine takes for them."""
     kept = {"kernel": "autoregressive", "levels": 1, "prior": "normal", "width": 64, "batch": 256, "updates": updates} | options
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TableModel, "_config", lambda self, time: setattr(self, "_first", 0) or Config(seed=0, **kept))
+        patch.setattr(TableModel, "_config", lambda self, _: setattr(self, "_first", 0) or Config(seed=0, **kept))
         return TableModel(random_state=0).fit(data)
 
 

@@ -140,7 +140,9 @@ def test_a_look_at_a_value_is_seen() -> None:
 
 
 @pytest.mark.parametrize("s", [0.2, 0.0], ids=["inner", "final"])
-@pytest.mark.parametrize("name", ["vae", "vae of a table", "ladder", pytest.param("pixels in sequence", marks=pytest.mark.slow), "gaussian"])
+@pytest.mark.parametrize(
+    "name", ["vae", "vae of a table", "ladder", pytest.param("pixels in sequence", marks=pytest.mark.slow), "gaussian"]
+)
 @torch.no_grad()
 def test_a_step_compiles_without_a_break(name: str, s: float) -> None:
     """`fullgraph` raises at whatever would end a graph; the batch of the second call is another one."""
