@@ -48,17 +48,25 @@ def costs(model: Model, kernel: AutoregressiveKernel, y: torch.Tensor) -> torch.
     return torch.stack([one - other for one, other in itertools.pairwise(below)], 1)
 
 
-def alone(y: torch.Tensor, test: torch.Tensor) -> float:
-    """-ln of the share of training values of one number that are nearest to each test value, over their width where there are many."""
+def alone(y: torch.Tensor, test: torch.Tensor, width: torch.Tensor) -> float:
+    """-ln of the share of training values that are each test value where it comes often, else of the density of the others there.
+
+    A density counts times the width of what a counted value owns, 1 for a continuous one.
+    """
     values, counts = np.unique(y.numpy(), return_counts=True)
-    if len(values) <= len(y) ** 0.5:
-        place = np.abs(test.numpy()[:, None] - values).argmin(1)
-        return float(-np.log(counts[place] / counts.sum()).mean())
-    edges = np.quantile(y.double().numpy(), np.linspace(0, 1, round(len(y) ** (1 / 3)) + 1))
-    edges = np.unique(edges)
-    found = np.histogram(y.double().numpy(), edges)[0]
-    place = np.searchsorted(edges[1:-1], test.double().numpy())
-    return float(-np.log((found[place] + 1) / (found + 1).sum() / np.diff(edges)[place]).mean())
+    often = counts > len(y) ** 0.5
+    rest = np.sort(y.numpy()[~np.isin(y.numpy(), values[often])]).astype(np.float64)
+    x, cost = test.numpy(), np.zeros(len(test))
+    for value, count in zip(values[often], counts[often], strict=True):
+        cost[x == value] = -np.log(count / len(y))
+    left = ~np.isin(x, values[often])
+    if left.any():
+        edges = np.unique(np.quantile(rest, np.linspace(0, 1, round(len(rest) ** (1 / 3)) + 1))) if len(rest) > 1 else np.array([-3.0, 3.0])
+        found = np.histogram(rest, edges)[0] + 1
+        place = np.searchsorted(edges[1:-1], x[left].astype(np.float64))
+        density = found[place] / found.sum() / np.diff(edges)[place] * max(1, len(rest)) / len(y)
+        cost[left] = -np.log(density * width.double().numpy()[left])
+    return float(cost.mean())
 
 
 def measured(data: DataSet, time: str) -> dict[str, Any]:
@@ -69,14 +77,15 @@ def measured(data: DataSet, time: str) -> dict[str, Any]:
     kernel, train, test = model.chain.kernel(1), data.train[:], data.test[:ROWS]
     assert isinstance(kernel, AutoregressiveKernel)
     each, columns = costs(model, kernel, test), []
-    there = [~kernel.laws.row(y).absent for y in (train, test)]
+    there, owned = [~kernel.laws.row(y).absent for y in (train, test)], kernel.laws.row(test)
     for j, places in enumerate(encoding.places):
         if not places:
             continue
         lone = 0.0
         for k in places:
             one, other = there[0][:, k], there[1][:, k]
-            lone += alone(train[one, k], test[other, k]) * float(other.double().mean())
+            width = torch.where(owned.counted, owned.width, 1.0)[other, k]
+            lone += alone(train[one, k], test[other, k], width) * float(other.double().mean())
         columns.append({"kind": encoding.columns[j].kind, "nats": float(each[:, list(places)].sum(1).mean()), "alone": lone})
     return {"columns": columns, "rows": len(data.train), "machine": describe_machine()}
 
