@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from saltus.errors import SaltusError
-from saltus.kernels.masked import Known, MaskedNetwork
+from saltus.kernels.masked import MaskedNetwork, Told
 from saltus.likelihoods import Number, NumberLaws
 from saltus.networks import VectorCondition
 from tests.helpers.checks import assert_one_sentence
@@ -24,7 +24,7 @@ def network(laws: NumberLaws = LAWS, **options: object) -> MaskedNetwork:
     return made.double()
 
 
-def nothing(made: MaskedNetwork, n: int) -> Known:
+def nothing(made: MaskedNetwork, n: int) -> Told:
     """What it knows of n rows that start at 0."""
     return made.begin(torch.zeros(n, len(made.laws.numbers), dtype=torch.float64), None)
 
@@ -59,7 +59,7 @@ def test_numbers_told_one_after_another_tell_the_same_and_are_forgotten_again() 
     assert _same(found, begun)
 
 
-def _same(one: Known, other: Known) -> bool:
+def _same(one: Told, other: Told) -> bool:
     pairs = ((one.first, other.first), *zip(one.given, other.given, strict=True))
     return all(torch.allclose(a, b, atol=1e-9) for a, b in pairs)
 

@@ -26,7 +26,7 @@ from torch import Tensor
 from saltus.errors import SaltusError
 from saltus.kernels.denoiser import scales
 from saltus.kernels.kernel import Explanation, Kernel, Terms, Weights, weighted
-from saltus.kernels.masked import Known, MaskedNetwork
+from saltus.kernels.masked import MaskedNetwork, Told
 from saltus.kernels.rows import check_rows, row_options
 from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.setup import Setup
@@ -228,7 +228,7 @@ class AutoregressiveKernel(Kernel):
             return torch.zeros(len(y), dtype=torch.bool, device=y.device)
         return y[:, j - 1] < float(self.laws.middles(j - 1).mean())
 
-    def _begin(self, transition: Transition) -> Known:
+    def _begin(self, transition: Transition) -> Told:
         final = transition.is_final
         if not (final if isinstance(final, bool) else bool(final.all())):
             raise SaltusError("an autoregressive step was asked for noisy rows, and it takes rows of data alone; give a chain of one level")
@@ -240,7 +240,7 @@ class AutoregressiveKernel(Kernel):
         skip = scales(log_snr[:, 0], log_snr[:, 1], self.variance).skip.to(transition.z_t)[:, None]
         return skip / math.sqrt(self.variance)
 
-    def _without(self, told: Known, j: int, row: Row, known: Tensor, transition: Transition, unit: Tensor) -> Known:
+    def _without(self, told: Told, j: int, row: Row, known: Tensor, transition: Transition, unit: Tensor) -> Told:
         """Where the number j is no longer known, and that of z_t is the one of `unit`."""
         left = self.network.told_of(told, j, row.of(slice(j, j + 1)), known[:, j], forget=True)
         moved = self._skip(transition) * (unit[:, j] - transition.z_t[:, j])[:, None] * self.network.z.weight[:, j]

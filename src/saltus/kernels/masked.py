@@ -25,13 +25,13 @@ from saltus.networks.conditioning import ConditionEmbedding
 from saltus.networks.conditions import Condition
 from saltus.networks.groups import MOST_BLOCKS, check_size
 
-__all__ = ["Known", "MaskedNetwork"]
+__all__ = ["MaskedNetwork", "Told"]
 
 _INTERVALS, _RANGE = 16, 3.0  # of y, which resembles N(0, 1)
 _MOST_VALUES = 256  # of a column of categories that have vectors of their own
 
 
-class Known(NamedTuple):
+class Told(NamedTuple):
     """What a network was told of rows: the sum of its first layer, (B, width), and what a Gaussian makes of it."""
 
     first: Tensor
@@ -69,10 +69,10 @@ class MaskedNetwork(nn.Module):
         self.z = nn.Linear(E, width)
         self.embedding = ConditionEmbedding(condition, width)
         self.along = nn.Parameter(torch.randn(E, _INTERVALS + 2, width) / math.sqrt(E * (_INTERVALS + 2)))
-        self._named = [j for j, number in enumerate(laws.numbers) if _INTERVALS < len(number.shares) <= _MOST_VALUES]
-        starts = list(itertools.accumulate((laws.counts[j] for j in self._named), initial=0))
-        self._first_value = dict(zip(self._named, starts, strict=False))
-        self.values = nn.Parameter(torch.zeros(starts[-1], width)) if self._named else None
+        named = [j for j, number in enumerate(laws.numbers) if _INTERVALS < len(number.shares) <= _MOST_VALUES]
+        starts = list(itertools.accumulate((laws.counts[j] for j in named), initial=0))
+        self._first_value = dict(zip(named, starts, strict=False))
+        self.values = nn.Parameter(torch.zeros(starts[-1], width)) if named else None
         self.gaussian = FactorAnalysis(E, rank)
         self.factors = nn.Linear(rank, width, bias=False)
         self.blocks = nn.ModuleList(_Block(width) for _ in range(blocks))
@@ -82,24 +82,24 @@ class MaskedNetwork(nn.Module):
             self.out.weight.zero_()
             self.out.bias.zero_()
 
-    def begin(self, z: Tensor, condition: Tensor | None) -> Known:
+    def begin(self, z: Tensor, condition: Tensor | None) -> Told:
         """Where no number is known, of z_t (B, E)."""
         first: Tensor = self.embedding(self.z(z), condition)
-        return Known(first, self.gaussian.begin(len(z)))
+        return Told(first, self.gaussian.begin(len(z)))
 
-    def told(self, begun: Known, row: Row, known: Tensor) -> Known:
+    def told(self, begun: Told, row: Row, known: Tensor) -> Told:
         """Where some numbers are known; an absent one tells nothing but that."""
         seen, h = known & ~row.absent, begun.first
         with torch.autocast(h.device.type, enabled=False):  # y has more digits than bfloat16
             features = self._features(row.y, row.counted) * seen[..., None]
             h = h + features.flatten(1) @ self.along.flatten(0, 1)
             if self.values is not None:
-                first = torch.tensor([self._first_value[j] for j in self._named], device=h.device)
-                index, weights = first + row.place[:, self._named], seen[:, self._named].to(h.dtype)
+                named, first = list(self._first_value), torch.tensor(list(self._first_value.values()), device=h.device)
+                index, weights = first + row.place[:, named], seen[:, named].to(h.dtype)
                 h = h + nn.functional.embedding_bag(index, self.values, per_sample_weights=weights, mode="sum")
-            return Known(h, self.gaussian.told(row.y, seen))
+            return Told(h, self.gaussian.told(row.y, seen))
 
-    def told_of(self, before: Known, j: int, one: Row, known: Tensor, *, forget: bool = False) -> Known:
+    def told_of(self, before: Told, j: int, one: Row, known: Tensor, *, forget: bool = False) -> Told:
         """Where the number j is known too, as `known` (B,) says; or, after `told`, no longer."""
         seen = known[:, None] & ~one.absent
         first = self._features(one.y[:, 0], one.counted[:, 0]) @ self.along[j]
@@ -107,9 +107,9 @@ class MaskedNetwork(nn.Module):
             first = first + self.values[self._first_value[j] + one.place[:, 0]]
         first = seen * first
         given = self.gaussian.told_of(before.given, j, one.y[:, 0], seen[:, 0], forget=forget)
-        return Known(before.first + (-first if forget else first), given)
+        return Told(before.first + (-first if forget else first), given)
 
-    def hidden(self, known: Known, kept: Tensor | None = None) -> Tensor:
+    def hidden(self, known: Told, kept: Tensor | None = None) -> Tensor:
         """The layer before the last, (B, width); `kept` multiplies the neurons of each block, (B, blocks, width)."""
         h = known.first + self.factors(known.given.mean)
         for number, block in enumerate(self.blocks):
@@ -117,7 +117,7 @@ class MaskedNetwork(nn.Module):
         found: Tensor = self.last(h)
         return found
 
-    def parameters_of(self, known: Known, j: int) -> tuple[Tensor, Moments]:
+    def parameters_of(self, known: Told, j: int) -> tuple[Tensor, Moments]:
         """Those of the number j alone, (B, size), and the moments that they are about."""
         own = slice(j * self.laws.size, (j + 1) * self.laws.size)
         parameters = nn.functional.linear(self.hidden(known), self.out.weight[own], self.out.bias[own])

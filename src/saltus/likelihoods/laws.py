@@ -82,6 +82,7 @@ class NumberLaws:
         self.counts = [round((number.high - number.low) / number.step) + 1 if number.step else 0 for number in numbers]
         self.size = 3 * components
         self._alone = [Numbers([number.always()]) for number in numbers]
+        self._middles: dict[int, Tensor] = {}
         with torch.device("cpu"):  # also where a module is made without memory
             self._least = (self.on.columns(torch.device("cpu")).least * _OUTLIER_WIDTH).to(torch.float32)
 
@@ -137,9 +138,11 @@ class NumberLaws:
 
     def middles(self, j: int) -> Tensor:
         """y of the values of a number that is counted, (V,) float64."""
-        number = self.numbers[j]
-        values = number.low + number.step * torch.arange(self.counts[j], dtype=torch.float64)
-        return self._alone[j].forward(values[:, None])[:, 0]
+        if j not in self._middles:
+            number = self.numbers[j]
+            values = number.low + number.step * torch.arange(self.counts[j], dtype=torch.float64)
+            self._middles[j] = self._alone[j].forward(values[:, None])[:, 0]
+        return self._middles[j]
 
     def _draw_mixture(
         self, j: int, parameters: Tensor, uniform: Tensor, within: Within | None, about: Moments | None
