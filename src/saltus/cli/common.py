@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from saltus.chain import Chain
+    from saltus.networks import Condition
 
 __all__ = [
     "LATENT_ITEMS",
@@ -26,6 +27,7 @@ __all__ = [
     "SAMPLING_OPTIONS",
     "Interrupted",
     "chain_of",
+    "condition_of",
     "data_options",
     "json_option",
     "parse_calls",
@@ -172,6 +174,17 @@ def chain_of(run: Path, calls: int | None) -> Chain:
 
     chain = Chain.load(run)
     return chain if calls is None else chain.on(planned_levels(run, chain, calls))
+
+
+def condition_of(chain: Chain, text: str) -> Condition:
+    """What a chain is conditioned on.
+
+    Raises:
+        SaltusError: if it is on nothing, and the condition `text` was given.
+    """
+    if chain.condition is None:
+        raise SaltusError(f"the condition {text} was given, and this run was trained without one; leave it out")
+    return chain.condition
 
 
 def parse_calls(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:

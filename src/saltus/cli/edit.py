@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import data_options, json_option, say, seed_option
-from saltus.cli.places import PLACE
-from saltus.cli.table_rows import check_new
+from saltus.cli.common import say
+from saltus.cli.image_jobs import PICTURED, image_job, places_in, write_job
 from saltus.errors import SaltusError
 
 if TYPE_CHECKING:
@@ -21,25 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["interpolate", "reconstruct", "vary"]
 
 _MOST = 100  # images made of one
-_PICTURED = 16
-_FILE, _PICTURE = "made.npz", "made.png"
-
-
-def _editing(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What the three commands share."""
-    options = (
-        click.argument("run", type=PLACE),
-        click.option("--data", type=PLACE, required=True, help="The images: a folder of them, or an .npy or .npz file."),
-        click.option("--n", type=click.IntRange(min=1), help="Take the first N images.  [default: all]"),
-        click.option("--out", type=PLACE, required=True, help=f"Folder for {_FILE} and {_PICTURE}."),
-        click.option("--condition", metavar="CLASS", help="Of all images, of a model of classes.  [default: none]"),
-        seed_option("Seed of all noise: the same one gives the same images."),
-        data_options,
-        json_option,
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+_NAME = "made"
+_editing = image_job(_NAME, "none", "Seed of all noise: the same one gives the same images.")
 
 
 @click.command()
@@ -104,17 +86,13 @@ def _make(
     preparation: Preparation,
     as_json: bool,
 ) -> None:
-    import numpy as np
     import torch
 
     from saltus.data import read_items
     from saltus.data.readers import naming
     from saltus.estimators import Model
-    from saltus.evaluation import draw_rows
-    from saltus.files import atomically
 
-    files = [out / _FILE, out / _PICTURE]
-    check_new(files)
+    files = places_in(out, _NAME)
     model = Model.load(run)
     encoding = model.encoding
     if not encoding.layout.is_image:
@@ -122,12 +100,9 @@ def _make(
     with naming(data):
         images = encoding.layout.like(read_items(data, preparation=preparation)[:n], encoding.shape)
         first, found = made(model, images, {"condition": condition, "seed": seed})
-    out.mkdir(parents=True, exist_ok=True)
-    with atomically(files[0]) as place, place.open("wb") as file:
-        np.savez_compressed(file, images=first, made=found)
     rows = {
-        str(i): torch.cat([encoding.encode(first[i : i + 1]), encoding.encode(found[i, :_PICTURED])]) for i in range(len(first[:_PICTURED]))
+        str(i): torch.cat([encoding.encode(first[i : i + 1]), encoding.encode(found[i, :PICTURED])]) for i in range(len(first[:PICTURED]))
     }
-    draw_rows(rows, files[1], shown=encoding.shown)
+    write_job(files, {"images": first, "made": found}, rows, model)
     result = {"images": len(found), "of_each": found.shape[1], "condition": condition, "seed": seed, "files": [str(file) for file in files]}
     say(as_json, result, f"{len(found)} images, {what}: {' and '.join(map(str, files))}")

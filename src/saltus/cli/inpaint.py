@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import data_options, json_option, say, seed_option
+from saltus.cli.common import condition_of, say
+from saltus.cli.image_jobs import PICTURED, image_job, places_in, write_job
 from saltus.cli.places import PLACE
-from saltus.cli.table_rows import check_new
 from saltus.errors import SaltusError
 
 if TYPE_CHECKING:
@@ -19,36 +19,24 @@ if TYPE_CHECKING:
     from saltus.data import Preparation
     from saltus.data.layout import Array
     from saltus.estimators import Model
+    from saltus.estimators.inpainting import Pixels
     from saltus.kernels import Known
 
 __all__ = ["colour", "inpaint", "upscale"]
 
 _MOST = 1000  # draws, and particles of each
-_PICTURED = 16  # images in the picture
-_FILE, _PICTURE = "drawn.npz", "drawn.png"
-
-
-def _drawing(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What the three commands share."""
-    options = (
-        click.argument("run", type=PLACE),
-        click.option("--data", type=PLACE, required=True, help="The images: a folder of them, or an .npy or .npz file."),
-        click.option("--n", type=click.IntRange(min=1), help="Take the first N images.  [default: all]"),
-        click.option("--out", type=PLACE, required=True, help=f"Folder for {_FILE} and {_PICTURE}."),
-        click.option("--draws", type=click.IntRange(1, _MOST), default=1, show_default=True, help="Of each image, independent ones."),
-        click.option(
-            "--particles",
-            type=click.IntRange(1, _MOST),
-            help="Of each draw: more take longer and are closer to the model's own law.  [default: 64]",
-        ),
-        click.option("--condition", metavar="CLASS", help="Of all images, of a model of classes.  [default: drawn along]"),
-        seed_option("Seed of all noise: the same one gives the same draws."),
-        data_options,
-        json_option,
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+_NAME = "drawn"
+_drawing = image_job(
+    _NAME,
+    "drawn along",
+    "Seed of all noise: the same one gives the same draws.",
+    click.option("--draws", type=click.IntRange(1, _MOST), default=1, show_default=True, help="Of each image, independent ones."),
+    click.option(
+        "--particles",
+        type=click.IntRange(1, _MOST),
+        help="Of each draw: more take longer and are closer to the model's own law.  [default: 64]",
+    ),
+)
 
 
 @click.command()
@@ -68,12 +56,11 @@ def inpaint(mask: Path | None, keep: str | None, drop: str | None, **options: An
     if sum(given is not None for given in (mask, keep, drop)) != 1:
         raise click.UsageError("expected one of --mask, --keep and --drop; give the pixels that are known")
 
-    def known_of(model: Model, images: Array) -> tuple[list[Known], Array, Array]:
+    def known_of(model: Model, images: Array) -> Pixels:
         from saltus.estimators.inpainting import known_pixels
 
         told = _mask(mask) if mask else _boxed(model, (keep or drop or ""), inside=keep is not None)
-        known, there = known_pixels(model.encoding, images, told)
-        return known, images, there
+        return known_pixels(model.encoding, images, told)
 
     _draw(known_of, "what is not known of them drawn", **options)
 
@@ -87,10 +74,10 @@ def upscale(**options: Any) -> None:
     is not the model's own law.
     """
 
-    def known_of(model: Model, images: Array) -> tuple[list[Known], Array, None]:
+    def known_of(model: Model, images: Array) -> list[Known]:
         from saltus.estimators.inpainting import known_means
 
-        return known_means(model.encoding, images), images, None
+        return known_means(model.encoding, images)
 
     _draw(known_of, "drawn in the model's size", **options)
 
@@ -103,16 +90,16 @@ def colour(**options: Any) -> None:
     The model is one of images in red, green and blue.  The last step moves a draw to the grey values and is not the model's own law.
     """
 
-    def known_of(model: Model, images: Array) -> tuple[list[Known], Array, None]:
+    def known_of(model: Model, images: Array) -> list[Known]:
         from saltus.estimators.inpainting import known_greys
 
-        return known_greys(model.encoding, images), images, None
+        return known_greys(model.encoding, images)
 
     _draw(known_of, "drawn in colours", **options)
 
 
 def _draw(
-    known_of: Callable[[Model, Array], tuple[list[Known], Array, Array | None]],
+    known_of: Callable[[Model, Array], list[Known] | Pixels],
     what: str,
     *,
     run: Path,
@@ -126,42 +113,26 @@ def _draw(
     preparation: Preparation,
     as_json: bool,
 ) -> None:
-    import numpy as np
-
     from saltus.chain import PARTICLES
     from saltus.data import read_items
     from saltus.data.readers import naming
     from saltus.estimators import Model
-    from saltus.estimators.inpainting import draw_known
-    from saltus.files import atomically
+    from saltus.estimators.inpainting import Pixels, draw_known
 
-    files = [out / _FILE, out / _PICTURE]
-    check_new(files)
+    files = places_in(out, _NAME)
     model = Model.load(run)
     with naming(data):
-        images = read_items(data, preparation=preparation)[:n]
-        known, images, there = known_of(model, images)
+        known = known_of(model, read_items(data, preparation=preparation)[:n])
+        told = None if condition is None else condition_of(model.chain, condition).parse(condition)
         options = {"draws": draws, "particles": particles or PARTICLES, "seed": seed}
-        drawn, told = draw_known(model.chain, model.encoding, known, condition=_class(model, condition), **options)
-    if there is not None:
-        drawn = np.where(there[:, None], images[:, None].astype(drawn.dtype), drawn)
-    out.mkdir(parents=True, exist_ok=True)
-    with atomically(files[0]) as place, place.open("wb") as file:
-        np.savez_compressed(file, drawn=drawn, effective=told.effective.numpy(), log_prob=told.log_prob.cpu().numpy())
-    _picture(model, known, drawn, files[1])
-    effective = float(told.effective.mean())
+        drawn, found = draw_known(model.chain, model.encoding, known, condition=told, **options)
+    arrays = {"drawn": drawn, "effective": found.effective.numpy(), "log_prob": found.log_prob.cpu().numpy()}
+    write_job(files, arrays, _rows(model, known.known if isinstance(known, Pixels) else known, drawn), model)
+    effective = float(found.effective.mean())
     counted = f"{effective:.1f} of {options['particles']} particles of a draw counted"
     words = f"{len(drawn)} images, {what}, {draws} times each: {' and '.join(map(str, files))}; {counted}"
     result = {"images": len(drawn), **options, "condition": condition, "effective": effective, "files": [str(file) for file in files]}
     say(as_json, result, words)
-
-
-def _class(model: Model, text: str | None) -> Tensor | None:
-    if text is None:
-        return None
-    if model.chain.condition is None:
-        raise SaltusError(f"the condition {text} was given, and this run was trained without one; leave it out")
-    return model.chain.condition.parse(text)
 
 
 def _mask(file: Path) -> Array:
@@ -198,15 +169,11 @@ def _boxed(model: Model, text: str, *, inside: bool) -> Array:
     return box if inside else ~box
 
 
-def _picture(model: Model, known: list[Known], drawn: Array, file: Path) -> None:
-    """A row for each image: what is known, grey elsewhere, and the draws."""
+def _rows(model: Model, known: list[Known], drawn: Array) -> dict[str, Tensor]:
+    """For each image what is known, grey elsewhere, and the draws."""
     import torch
 
-    from saltus.evaluation import draw_rows
-
     low, high = model.encoding.shown
-    rows: dict[str, torch.Tensor] = {}
-    for i, each in enumerate(known[:_PICTURED]):
-        grey = torch.full((1, *model.encoding.event_shape), (low + high) / 2)
-        rows[str(i)] = torch.cat([each.put(grey), model.encoding.encode(drawn[i, :_PICTURED])])
-    draw_rows(rows, file, shown=(low, high))
+    grey = torch.full((1, *model.encoding.event_shape), (low + high) / 2)
+    pictured = enumerate(known[:PICTURED])
+    return {str(i): torch.cat([each.put(grey), model.encoding.encode(drawn[i, :PICTURED])]) for i, each in pictured}

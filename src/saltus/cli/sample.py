@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import Interrupted, chain_of, json_option, same_command, sampling_options, say, seed_option
+from saltus.cli.common import Interrupted, chain_of, condition_of, json_option, same_command, sampling_options, say, seed_option
 from saltus.cli.pieces import PIECES, digest, in_pieces, make_part
 from saltus.cli.places import PLACE
 from saltus.cli.sample_files import write_arrays, write_table
@@ -171,15 +171,14 @@ def _parsed(chain: Chain, text: str, n: int) -> Tensor:
     """The condition of each of n items."""
     import numpy as np
 
-    if chain.condition is None:
-        raise SaltusError(f"the condition {text} was given, and this run was trained without one; leave it out")
+    told = condition_of(chain, text)
     if not text.endswith(".npy"):
-        return chain.condition.check(chain.condition.parse(text), n)
+        return told.check(told.parse(text), n)
     try:
         values = np.load(Path(text).expanduser(), allow_pickle=False)
     except (OSError, ValueError, EOFError):
         raise SaltusError(f"the condition {text} cannot be read; expected a .npy file: write it with numpy.save") from None
-    return chain.condition.check(values, n)
+    return told.check(values, n)
 
 
 def _names(chain: Chain, conditions: Tensor | None) -> Sequence[str] | None:

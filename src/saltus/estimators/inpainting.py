@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,14 +16,28 @@ from saltus.errors import SaltusError
 from saltus.kernels import Known
 from saltus.process import Measurement
 
-__all__ = ["draw_known", "known_greys", "known_means", "known_pixels"]
+__all__ = ["Pixels", "draw_known", "known_greys", "known_means", "known_pixels"]
 
 _GREY = (0.299, 0.587, 0.114)
 """Of red, green and blue, as files of images are made grey (ITU-R BT.601)."""
 
 
-def known_pixels(encoding: Encoding, images: Any, mask: Any) -> tuple[list[Known], Array]:
-    """What is known of images by a mask, and the mask as the images are laid out, (N, ...) bool.
+class Pixels(NamedTuple):
+    """Images of which some pixels are known.
+
+    Attributes:
+        known: what is known of each.
+        raw: the images, (N, *shape).
+        there: where their pixels are known, of the same shape.
+    """
+
+    known: list[Known]
+    raw: Array
+    there: Array
+
+
+def known_pixels(encoding: Encoding, images: Any, mask: Any) -> Pixels:
+    """What is known of images by a mask.
 
     Args:
         encoding: of images.
@@ -46,7 +60,7 @@ def known_pixels(encoding: Encoding, images: Any, mask: Any) -> tuple[list[Known
     first = raw.reshape(len(raw), -1)[np.arange(len(raw)), there.reshape(len(raw), -1).argmax(1)]
     y = encoding.encode(np.where(there, raw, first.reshape(-1, *(1,) * (raw.ndim - 1))))
     measurements = [Measurement.of_known(torch.from_numpy(each.copy())) for each in known]
-    return [_known(own, each) for own, each in zip(measurements, y, strict=True)], there
+    return Pixels([_known(own, each) for own, each in zip(measurements, y, strict=True)], raw, there)
 
 
 def known_means(encoding: Encoding, images: Any) -> list[Known]:
@@ -90,13 +104,17 @@ def known_greys(encoding: Encoding, images: Any) -> list[Known]:
 
 
 def draw_known(
-    chain: Chain, encoding: Encoding, known: list[Known], *, draws: int, particles: int, condition: Any = None, seed: int = 0
+    chain: Chain, encoding: Encoding, known: list[Known] | Pixels, *, draws: int, particles: int, condition: Any = None, seed: int = 0
 ) -> tuple[Array, Inpainted]:
-    """Draws of images of which something is known, (N, draws, *shape), and what is told of them; see `saltus.chain.inpaint`."""
-    made = like(chain)
-    asked = [Known(each.measurement, each.value.to(made), chain.sampling.final) for each in known]
+    """Draws of images of which something is known, (N, draws, *shape), and what is told of them; see `saltus.chain.inpaint`.  Pixels that
+    are known stay as they are."""
+    made, given = like(chain), known.known if isinstance(known, Pixels) else known
+    asked = [Known(each.measurement, each.value.to(made), chain.sampling.final) for each in given]
     found = inpaint(chain, asked, draws=draws, particles=particles, condition=condition, seed=seed)
-    return encoding.decode(found.y.flatten(0, 1)).reshape(len(known), draws, *encoding.shape), found
+    drawn = encoding.decode(found.y.flatten(0, 1)).reshape(len(given), draws, *encoding.shape)
+    if isinstance(known, Pixels):
+        drawn = np.where(known.there[:, None], known.raw[:, None].astype(drawn.dtype), drawn)
+    return drawn, found
 
 
 def _known(measurement: Measurement, y: Tensor) -> Known:

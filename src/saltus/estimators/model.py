@@ -14,7 +14,7 @@ from saltus.data import DataSet, Encoding, load
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.estimators.anomaly import keep_ordinary
-from saltus.estimators.inpainting import draw_known, known_greys, known_means, known_pixels
+from saltus.estimators.inpainting import Pixels, draw_known, known_greys, known_means, known_pixels
 from saltus.estimators.numbers import check_number
 from saltus.evaluation import keep_sampling
 from saltus.files import write_atomically
@@ -137,8 +137,7 @@ class Model:
             SaltusError: if the model has no bound, or the items are not such as the data were.
         """
         raw = np.asarray(items)
-        y = self.encoding.encode(raw).to(like(self.chain))
-        chain = self._on(calls)
+        y, chain = self._encoded(raw), self._on(calls)
         if condition is None and isinstance(chain.condition, ClassCondition):
             total = chain.class_bound(y, seed=seed).total
         else:
@@ -165,10 +164,7 @@ class Model:
         Raises:
             SaltusError: for a mask that does not fit, knows nothing or everything, a model of a table, or steps that take no known part.
         """
-        given, there = known_pixels(self.encoding, images, known)
-        found = self._drawn(given, draws, particles, condition, seed)
-        raw = self.encoding.layout.like(np.asarray(images), self.encoding.shape)
-        return np.where(there[:, None], raw[:, None].astype(found.dtype), found)
+        return self._drawn(known_pixels(self.encoding, images, known), draws, particles, condition, seed)
 
     def upscale(self, images: Any, *, draws: int = 1, particles: int = PARTICLES, condition: Any = None, seed: int = 0) -> Array:
         """Images whose means over blocks of pixels are these smaller images, (N, draws, *shape).
@@ -196,7 +192,7 @@ class Model:
         """
         return self._drawn(known_greys(self.encoding, images), draws, particles, condition, seed)
 
-    def _drawn(self, known: list[Known], draws: int, particles: int, condition: Any, seed: int) -> Array:
+    def _drawn(self, known: list[Known] | Pixels, draws: int, particles: int, condition: Any, seed: int) -> Array:
         check_number(draws, "draws")
         check_number(particles, "particles")
         options: dict[str, Any] = {"draws": draws, "particles": particles, "condition": condition, "seed": seed}
