@@ -14,14 +14,11 @@ from saltus.errors import SaltusError
 from saltus.terminal import tell
 
 if TYPE_CHECKING:
-    from saltus.chain import Chain
     from saltus.data import DataSet, Preparation
     from saltus.kernels import Teacher
 
 __all__ = ["convert"]
 
-_FILE = "teacher.json"
-"""What a run keeps of its teacher's bound, which takes minutes."""
 _RATE = 5e-4  # of learning: half of a fresh network's
 
 
@@ -77,7 +74,7 @@ def convert(
     from saltus import training
     from saltus.data import load
     from saltus.evaluation import keep_sampling, words_of
-    from saltus.integrations import load_teacher
+    from saltus.integrations import load_teacher, measured_chain
 
     try:
         given = {name: value for name, value in options.items() if value is not None}
@@ -107,7 +104,7 @@ def convert(
         raise Interrupted(f"stopped; to go on, give the same command: {same_command()}") from None
     _keep(out, bound)
     keep_sampling(chain, items, out, progress=lambda said: tell(said))
-    own = _bound(chain, items, bound_items, config.seed)
+    own = measured_chain(chain, items, bound_items, seed=config.seed)
     words.append(f"the chain's bound, {chain.levels.L} calls: {own['bits_per_dim']:.3f} ± {own['standard_error']:.3f} on the same items")
     if chosen := words_of(chain.sampling):
         words.append(f"sampled best with {chosen}")
@@ -119,10 +116,11 @@ def _own_bound(teacher: Teacher, items: DataSet, out: Path | None, how: dict[str
     """Of the model as its owner has it; from the run's folder, where it was measured before."""
     from saltus.files import read_json
     from saltus.integrations import measured_teacher
+    from saltus.integrations.card import TEACHER
 
     mark = {"network": teacher.digest, "levels": how["levels"], "seed": how["seed"], "of": how["items"]}
-    if out is not None and (out / _FILE).exists():
-        kept = read_json(out / _FILE)
+    if out is not None and (out / TEACHER).exists():  # it takes minutes
+        kept = read_json(out / TEACHER)
         if isinstance(kept, dict) and mark.items() <= kept.items():
             return kept
     tell(f"the model's own bound: {how['levels']} levels, {how['items']} items")
@@ -131,16 +129,6 @@ def _own_bound(teacher: Teacher, items: DataSet, out: Path | None, how: dict[str
 
 def _keep(out: Path, bound: dict[str, Any]) -> None:
     from saltus.files import to_json, write_atomically
+    from saltus.integrations.card import TEACHER
 
-    write_atomically(out / _FILE, to_json(bound, indent=1) + "\n")
-
-
-def _bound(chain: Chain, items: DataSet, n: int, seed: int) -> dict[str, Any]:
-    """Of the chain, on the test items of the model's own."""
-    from saltus.data import subsample
-    from saltus.evaluation import likelihood
-
-    told = items.conditions_for(chain.condition, "test")
-    found = likelihood(chain, subsample(items.test, n), items.encoding, condition=None if told is None else subsample(told, n), seed=seed)
-    assert found is not None  # VAEs and closed forms have one
-    return {"bits_per_dim": found.bits_per_dim, "standard_error": found.standard_error, "nats": found.total, "items": found.items}
+    write_atomically(out / TEACHER, to_json(bound, indent=1) + "\n")

@@ -7,7 +7,7 @@ from saltus.integrations.formats import Request, Writer, Written
 from saltus.integrations.hub import push
 from saltus.integrations.onnx_files import write_onnx
 from saltus.integrations.pipeline_folder import to_diffusers
-from saltus.integrations.teacher import load_teacher, measured_teacher, teacher_chain, teacher_levels, teacher_of
+from saltus.integrations.teacher import load_teacher, measured_chain, measured_teacher, teacher_chain, teacher_levels, teacher_of
 from saltus.integrations.torch_files import write_program
 from saltus.integrations.web_page import write_page
 
@@ -21,6 +21,7 @@ __all__ = [
     "Written",
     "graph_of",
     "load_teacher",
+    "measured_chain",
     "measured_teacher",
     "model_card",
     "push",

@@ -104,7 +104,7 @@ class Sampler(nn.Module):
         self.start = start_of(chain)
         self.is_picture = isinstance(chain.encoding, Encoding) and chain.encoding.layout.is_image
         watched = _Watched(0, 0, 1, version=chain.noise_version)
-        condition = None if chain.condition is None else chain.condition.none(1, like=like(chain))
+        condition = _any_condition(chain)
         with torch.no_grad(), evaluating(chain):
             first = chain.prior.sample(chain.event_shape, chain.levels.last, watched.at(chain.levels.L), condition, like=like(chain))
             for _ in chain.drawn(first.to(like(chain)), watched, self.sampling, condition):

@@ -7,6 +7,7 @@ A pipeline holds one part, the chain, in its own files (nothing is pickled); the
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ import torch
 from saltus.chain import Chain
 from saltus.errors import SaltusError
 from saltus.extras import needs
-from saltus.kernels import Sampling
 from saltus.levels import Levels
 from saltus.pretrained import IN_PIPELINE
 
@@ -99,7 +99,7 @@ class SaltusPipeline(diffusers.DiffusionPipeline):  # type: ignore[misc]
             seed = int(torch.randint(_MOST_SEEDS, (), generator=generator))
         sampling = chain.sampling
         if guidance_scale is not None:
-            sampling = Sampling(sampling.final, sampling.eta, sampling.temperature, guidance_scale)
+            sampling = replace(sampling, guidance=guidance_scale)
         y = chain.sample(batch_size, seed=seed, first_item=first_item, condition=class_labels, sampling=sampling)
         images: Any = (y / 2 + 0.5).clamp(0, 1)
         if output_type != "pt":
