@@ -15,18 +15,19 @@ import argparse
 import json
 import time
 import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from sklearn.datasets import load_digits
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
+from kept_runs import command_line
 from saltus import ImageModel
 from saltus.data.layout import Array
-from saltus.files import to_json, write_atomically
 from saltus.machine import describe_machine
 
 KEPT, PAGE = Path("docs/results/augmentation"), Path("docs/results/augmentation.md")
@@ -94,24 +95,21 @@ def smoke() -> None:
     print(measured((pixels[:1500], labels[:1500]), (pixels[1500:], labels[1500:]), 10, 20, "2s"))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", help="with fashion_mnist.npz, or the word report")
-    parser.add_argument("--time", default="2m")
-    parser.add_argument("--smoke", action="store_true")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    if options.smoke:
-        smoke()
-    elif options.folder == "report":
-        report()
-    else:
+def runs(options: argparse.Namespace) -> Mapping[Path, Callable[[], dict[str, Any]]]:
+    """One for each number of real images."""
+
+    def measure(each: int) -> dict[str, Any]:
         with np.load(Path(options.folder) / "fashion_mnist.npz") as file:
             train, test = ((file[f"{part}_images"], file[f"{part}_labels"].astype(np.int64)) for part in ("train", "test"))
-        KEPT.mkdir(parents=True, exist_ok=True)
-        for each in EACH:
-            if not (kept := KEPT / f"{each}.json").exists():
-                write_atomically(kept, to_json(measured(train, test, each, DRAWN, options.time)))
+        return measured(train, test, each, DRAWN, options.time)
+
+    return {KEPT / f"{each}.json": partial(measure, each) for each in EACH}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--time", default="2m")
+    command_line(parser, runs, report, smoke)
 
 
 if __name__ == "__main__":

@@ -14,15 +14,17 @@ from __future__ import annotations
 import argparse
 import itertools
 import json
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
+from kept_runs import command_line
 from saltus.data import Columns, DataSet, load
 from saltus.estimators import Model
-from saltus.files import to_json, write_atomically
 from saltus.kernels import AutoregressiveKernel, Transition
 from saltus.machine import describe_machine
 from saltus.process import Noise, OrnsteinUhlenbeck
@@ -119,22 +121,19 @@ def smoke() -> None:
     print(measured(load(np.stack([rng.integers(0, 3, 300), rng.normal(size=300)], 1)), "1s"))
 
 
+def runs(options: argparse.Namespace) -> Mapping[Path, Callable[[], dict[str, Any]]]:
+    """One for each table."""
+
+    def measure(table: str) -> dict[str, Any]:
+        return measured(load(Path(options.folder) / TABLES[table]), TIME)
+
+    return {KEPT / f"{table}.json": partial(measure, table) for table in options.tables}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", nargs="?", help="of the tables, or the word report")
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
-    parser.add_argument("--smoke", action="store_true")
-    options = parser.parse_args()
-    torch.set_num_threads(1)
-    if options.smoke:
-        smoke()
-    elif options.folder == "report":
-        report()
-    else:
-        KEPT.mkdir(parents=True, exist_ok=True)
-        for table in options.tables:
-            if not (file := KEPT / f"{table}.json").exists():
-                write_atomically(file, to_json(measured(load(Path(options.folder) / TABLES[table]), TIME)))
+    command_line(parser, runs, report, smoke)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 python benchmarks/table_steps.py FOLDER    FOLDER holds the tables; what is kept in runs/table_steps is not run again
     --tables credit diamonds               some of them
 python benchmarks/table_steps.py report    docs/results/table_steps.md, from what is there
+python benchmarks/table_steps.py --smoke   a second of each step on a small table
 
 A run is a fit of a minute in one thread.  Nats are those of the validation rows.  Boosting tells as many samples from the test rows.
 """
@@ -10,20 +11,22 @@ A run is a fit of a minute in one thread.  Nats are those of the validation rows
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import numpy as np
-import torch
 from sklearn import datasets
 
+from kept_runs import command_line
 from saltus.data import DataSet, load
 from saltus.estimators import Model
 from saltus.evaluation.quality import told_apart
-from saltus.files import to_json, write_atomically
 from saltus.kernels import AutoregressiveKernel
 from saltus.kernels.factors import FactorAnalysis
 from saltus.machine import describe_machine
@@ -54,10 +57,10 @@ def table_of(name: str, folder: Path) -> DataSet:
     return load(np.column_stack([found.data, found.target]))
 
 
-def measured(data: DataSet, step: str, seed: int) -> dict[str, Any]:
+def measured(data: DataSet, step: str, seed: int, time: str = TIME) -> dict[str, Any]:
     """Nats and two-sample accuracy of one fit."""
     with mock.patch.object(FactorAnalysis, "fit", mock.Mock() if step == ALONE else FactorAnalysis.fit):
-        model = Model.train(data, Config(time=TIME, seed=seed, **STEPS[step]), quiet=True)
+        model = Model.train(data, Config(time=time, seed=seed, **STEPS[step]), quiet=True)
     validation, test = (data.encoding.decode(part) for part in (data.validation, data.test))
     samples = model.sample(len(test), seed=seed, batch=BATCH)
     categorical = np.array([bool(own) for own in getattr(data.encoding, "categories", ())] or [False] * test.shape[1])
@@ -103,23 +106,28 @@ def _spread(values: list[float]) -> str:
     return f"{statistics.mean(values):.3f} ({(max(values) - min(values)) / 2:.3f})"
 
 
+def smoke() -> None:
+    """Each step on a table that is made here."""
+    rng = np.random.default_rng(0)
+    data = load(np.stack([rng.integers(0, 3, 300), rng.normal(size=300)], 1))
+    for step in STEPS:
+        print(step, measured(data, step, 0, "1s"))
+
+
+def runs(options: argparse.Namespace) -> Mapping[Path, Callable[[], dict[str, Any]]]:
+    """One for each table, seed and step."""
+
+    def measure(table: str, step: str, seed: int) -> dict[str, Any]:
+        return measured(table_of(table, Path(options.folder)), step, seed)
+
+    every = itertools.product(options.tables, SEEDS, STEPS)
+    return {file_of(table, step, seed): partial(measure, table, step, seed) for table, seed, step in every}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", help="of the tables, or the word report")
     parser.add_argument("--tables", nargs="+", choices=TABLES, default=list(TABLES))
-    options = parser.parse_args()
-    if options.folder == "report":
-        report()
-        return
-    torch.set_num_threads(1)
-    for table in options.tables:
-        for seed in SEEDS:
-            for step in STEPS:
-                if not (file := file_of(table, step, seed)).exists():
-                    found = measured(table_of(table, Path(options.folder)), step, seed)
-                    KEPT.mkdir(parents=True, exist_ok=True)
-                    write_atomically(file, to_json(found))
-                    print(table, seed, step, found["nats"], found["accuracy"], flush=True)
+    command_line(parser, runs, report, smoke)
 
 
 if __name__ == "__main__":
