@@ -1,4 +1,4 @@
-"""Every command and every example of the README runs, as a new user would run it."""
+"""Every command and every example of the README, and of the page of examples in Python, runs as a new user would run it."""
 
 from __future__ import annotations
 
@@ -15,8 +15,11 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+PYTHON = (ROOT / "docs" / "python.md").read_text()
+
+
+def blocks(language: str, text: str = README) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
 
 
 COMMANDS = [line for block in blocks("bash") for line in block.splitlines() if line]
@@ -72,6 +75,9 @@ def test_pip_install_puts_saltus_on_the_path(tmp_path: Path) -> None:
     assert (tmp_path / "site" / "saltus" / "kernels" / "vae.py").is_file()
 
 
-@pytest.mark.parametrize("number", range(len(blocks("python"))))
+EXAMPLES = [*blocks("python"), *blocks("python", PYTHON)]
+
+
+@pytest.mark.parametrize("number", range(len(EXAMPLES)))
 def test_python_examples_run(number: int, tmp_path: Path) -> None:
-    run([sys.executable, "-c", blocks("python")[number]], tmp_path)
+    run([sys.executable, "-c", EXAMPLES[number]], tmp_path)
