@@ -11,6 +11,8 @@ import pyarrow as pa
 import pytest
 
 from saltus import SaltusError, TableModel
+from saltus.data.parts import Parts
+from saltus.data.split import places
 from saltus.estimators.anomaly import Ordinary
 from saltus.estimators.rows import TrainedTable
 from tests.helpers.checks import assert_one_sentence
@@ -87,6 +89,16 @@ def test_rows_that_are_few_are_all_learned_with_a_word() -> None:
     with pytest.raises(SaltusError) as caught:
         TableModel(updates=2).fit(frame(9))
     assert_one_sentence(caught.value, "9 samples are too few to learn from; expected at least 10")
+
+
+def test_rows_that_nobody_tests_on_are_learned() -> None:
+    """A model reports nothing of held-out rows, so a tenth is held out to choose by, and no second one to report."""
+    x = np.random.default_rng(0).normal(size=(1200, 1))
+    model = TableModel(updates=2, random_state=0).fit(x)
+    held = len(model._trained.ordinary.costs)
+    assert abs(held - 120) < 4 * np.sqrt(1200 * 0.1 * 0.9)
+    assert len(places(Parts(x)).test) == 1200  # the twin: the split that a run has
+    assert abs(int(places(Parts(x)).train.sum()) - 972) < 4 * np.sqrt(1200 * 0.19 * 0.81)
 
 
 def test_columns_of_another_model_are_told(trained: TrainedTable) -> None:

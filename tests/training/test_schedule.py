@@ -9,7 +9,7 @@ import pytest
 
 from saltus.data import digits
 from saltus.training import VALIDATIONS, Config, Trainer, build_chain
-from saltus.training.schedule import ByTime, ByUpdates
+from saltus.training.schedule import ByTime, ByUpdates, Steady, schedule_of
 
 
 class Clock:
@@ -88,3 +88,14 @@ def test_a_training_of_a_time_ends_by_the_clock(clock: Clock) -> None:
     other.restore(trainer.checkpoint())
     assert other.schedule.seconds == trainer.schedule.seconds == 10
     assert list(other) == []
+
+
+def test_a_training_of_few_rows_begins_as_a_longer_one() -> None:
+    """What cross-validation found at an update holds for a training that ends there; along a half cosine it would not."""
+    short, long = (schedule_of(5000, 60.0, last) for last in (30, 900))
+    assert isinstance(short, Steady)
+    assert [short.learning_rate(done, 0.1) for done in range(30)] == [long.learning_rate(done, 0.1) for done in range(30)]
+    assert short.over(30)
+    assert not long.over(30)
+    assert [done for done in range(1, 31) if short.validates(done)] == [30]
+    assert ByUpdates(30).learning_rate(20, 0.1) != ByUpdates(900).learning_rate(20, 0.1)

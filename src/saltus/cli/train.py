@@ -148,6 +148,7 @@ def train(
     for line in (items.describe(), *items.notes) if is_main() else ():
         tell(line)
     try:
+        config = training.length_found(items, config, out, quiet=False)
         chain = training.train(items, config, out, start=start and run_folder(start), device=device, extend=extend, track=track)
     except KeyboardInterrupt:
         if not (out / "config.json").exists():

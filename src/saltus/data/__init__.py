@@ -12,7 +12,7 @@ from saltus.data.determined_sums import SummedColumn
 from saltus.data.dtypes import TEXT, as_arrow, is_dtype, type_of
 from saltus.data.encoding import Encoding, Standardised
 from saltus.data.inspection import Inspection, inspect
-from saltus.data.items import MEASURED, Examples, Items, subsample
+from saltus.data.items import MEASURED, MOST_FITTED, Examples, Items, subsample
 from saltus.data.layout import Layout
 from saltus.data.preparation import AS_GIVEN, Preparation
 from saltus.data.sources import digits, load, read_items
@@ -23,6 +23,7 @@ from saltus.data.tables import cells_in, table_parts, with_durations
 __all__ = [
     "AS_GIVEN",
     "MEASURED",
+    "MOST_FITTED",
     "TABLES",
     "TEXT",
     "Binned",

@@ -20,6 +20,7 @@ from saltus.data import Columns, DataSet
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.files import AGAIN, read_json, to_json, write_atomically
+from saltus.training import Folds
 from saltus.words import in_brief
 
 __all__ = ["Ordinary", "costs_of", "keep_ordinary", "kept_ordinary"]
@@ -70,12 +71,15 @@ class Ordinary:
         return cls(costs)
 
     @classmethod
-    def of(cls, chain: Chain, data: DataSet) -> Ordinary:
-        """That of a table's validation rows."""
-        assert isinstance(data.encoding, Columns)
-        y = data.validation[:_KEPT]
-        cells = np.asarray(data.encoding.decode(y), dtype=np.float64)
-        return cls(costs_of(chain, data.encoding, y) + data.encoding.surprise_by_column(cells))
+    def of(cls, chain: Chain, data: DataSet, folds: Folds | None = None) -> Ordinary:
+        """That of a table's validation rows; or of all rows by the chains that did not learn them."""
+        encoding = data.encoding
+        assert isinstance(encoding, Columns)
+        found = []
+        for each, y in zip(folds.chains, folds.held, strict=True) if folds else [(chain, data.validation[:_KEPT])]:
+            cells = np.asarray(encoding.decode(y), dtype=np.float64)
+            found.append(costs_of(each, encoding, y) + encoding.surprise_by_column(cells))
+        return cls(np.concatenate(found))
 
 
 def costs_of(chain: Chain, encoding: Columns, y: Tensor, known: Tensor | None = None, *, seed: int = 0) -> Array:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import OneToOneFeatureMixin, TransformerMixin
 
-from saltus.data import DataSet, Declared, Preparation, declarations, table_parts
+from saltus.data import MOST_FITTED, DataSet, Declared, Preparation, declarations, table_parts
 from saltus.data.layout import Array
 from saltus.data.parts import Parts
 from saltus.data.split import places
@@ -25,11 +27,12 @@ from saltus.estimators.model import Model
 from saltus.estimators.numbers import check_number
 from saltus.estimators.rows import TrainedTable
 from saltus.terminal import tell
+from saltus.training import FEW_ROWS, Config, Folds, cross_validated
 
 __all__ = ["TableModel"]
 
 _AT_ONCE = 4096
-_FEW = 1000  # rows of which it is looked at first whether they can be split
+_LEAST = 0.1  # seconds of a training after a cross-validation that found nothing
 
 
 class TableModel(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ignore[misc]
@@ -91,11 +94,11 @@ class TableModel(OneToOneFeatureMixin, TransformerMixin, Estimator):  # type: ig
             raise SaltusError(
                 f"{lost[0][0]} of the array cannot be learned, as it is {lost[0][1]}; take it out, or give a table with names"
             )
-        data = DataSet.from_parts(_divided(parts), name="the table", preparation=Preparation(columns=said))
+        data, config, folds = _planned(parts, config, Preparation(columns=said))
         for note in data.notes if self.verbose else ():
             tell(note)
         model = Model.train(data, config, quiet=not self.verbose)
-        trained = TrainedTable(model, parts.columns, parts.dtypes, constants, said, Ordinary.of(model.chain, data))
+        trained = TrainedTable(model, parts.columns, parts.dtypes, constants, said, Ordinary.of(model.chain, data, folds))
         return self._is(trained, frame, data.notes)
 
     def _is(self, trained: TrainedTable, frame: Frame, notes: tuple[str, ...]) -> Self:
@@ -228,13 +231,31 @@ def _skipped(said: Mapping[str, Declared]) -> list[str]:
     return [name for name, kind in said.items() if kind.kind == "skip"]
 
 
-def _divided(parts: Parts) -> Parts:
-    """Rows; where they are too few to hold some of them out, all of them are in every part."""
-    if (n := len(parts.train)) >= _FEW:
-        return parts
+def _planned(parts: Parts, config: Config, preparation: Preparation) -> tuple[DataSet, Config, Folds | None]:
+    """The rows, how they are learned, and what cross-validation found: few rows are all learned, for as long as it says."""
+    made = partial(DataSet.from_parts, name="the table", preparation=preparation)
+    if (n := len(parts.train)) >= FEW_ROWS:
+        return made(_untested(parts)), config, None
+    data, began = made(replace(parts, validation=parts.train, test=parts.train)), time.monotonic()
+    if (folds := cross_validated(data, config)) is not None:
+        return replace(data, notes=(*data.notes, folds.words)), config.model_copy(update={"last_update": folds.update}), folds
+    if config.time is not None:
+        config = config.model_copy(update={"time": max(_LEAST, config.time - (time.monotonic() - began))})
     try:
-        places(parts)
+        return made(_untested(parts)), config, None
     except SaltusError:
         note = f"no row is held out, as {n} rows are too few or too similar: nothing tells whether they are learned by heart"
-        return replace(parts, validation=parts.train, test=parts.train, notes=(*parts.notes, note))
-    return parts
+        return replace(data, notes=(*data.notes, note)), config, None
+
+
+def _untested(parts: Parts) -> Parts:
+    """Rows, of which a tenth is held out to choose by; nothing is reported, so the others are all learned.
+
+    Raises:
+        SaltusError: where they are too few, or too similar.
+    """
+    if len(parts.train) > MOST_FITTED:  # more rows hardly help, and would be copied
+        return parts
+    found = places(replace(parts, test=parts.train[:0]))
+    validation = parts.train[found.validation]
+    return replace(parts, train=parts.train[~found.validation], validation=validation, test=validation, notes=(*parts.notes, *found.notes))

@@ -15,6 +15,7 @@ from saltus.training.folder import (
     table_of,
     updates_done,
 )
+from saltus.training.folds import FEW_ROWS, Folds, cross_validated, length_found
 from saltus.training.level_sampling import LevelSampling
 from saltus.training.outcome import REMEDY, failing
 from saltus.training.progress import Progress, Validation
@@ -24,10 +25,12 @@ from saltus.training.trainer import Trainer
 from saltus.training.warm import check_teacher, warm_start
 
 __all__ = [
+    "FEW_ROWS",
     "PLAN",
     "REMEDY",
     "VALIDATIONS",
     "Config",
+    "Folds",
     "HeadKind",
     "LevelSampling",
     "LevelWeighting",
@@ -39,8 +42,10 @@ __all__ = [
     "build_chain",
     "check_data",
     "check_teacher",
+    "cross_validated",
     "encoding_of",
     "failing",
+    "length_found",
     "load_config",
     "load_data",
     "load_encoding",

@@ -25,12 +25,7 @@ _MOST_BATCH, _MOST_UPDATES = 2**20, 10**9 - 1  # what is larger is mistyped: it 
 _LAST = 3.0  # leaves about 0.002 bits/dim of the data in z_L at unit variance
 _STARTS = {1: 0.3, 2: 0.8}  # the last time of a grid of so many calls, where z_L is drawn from a mixture (docs/decisions/0034)
 _LATEST_START = 0.8  # of more calls
-
-
-_WEIGHTS: dict[Objective, dict[str, float]] = {
-    Objective.LIKELIHOOD: {},
-    Objective.QUALITY: {"kl": 0.7},
-}
+_WEIGHTS: dict[Objective, dict[str, float]] = {Objective.LIKELIHOOD: {}, Objective.QUALITY: {"kl": 0.7}}
 _TRIED = "[default: on where a short trial finds it faster, for trainings of a minute or more]"
 _TERMS = ("kl", "decoder", "entropy", *EXTRA)
 
@@ -76,6 +71,9 @@ class Config(BaseModel):
     updates: int = Field(default=5000, ge=1, le=_MOST_UPDATES, description="Updates of the optimiser.")
     time: Duration | None = Field(
         default=None, description="How long to train, such as 90s, 20m or 2h, in place of updates: as many as fit, and schedules follow."
+    )
+    last_update: int | None = Field(
+        default=None, ge=1, description="Update that ends a training at one rate.  [default: by cross-validation for few rows]"
     )
     batch: int = Field(default=128, ge=1, le=_MOST_BATCH, description="Items in one update.")
     micro_batch: int | None = Field(

@@ -16,10 +16,11 @@ from collections.abc import Callable
 
 from saltus.training.duration import in_words
 
-__all__ = ["VALIDATIONS", "ByTime", "ByUpdates", "Schedule"]
+__all__ = ["VALIDATIONS", "ByTime", "ByUpdates", "Schedule", "Steady", "schedule_of"]
 
 VALIDATIONS = 20
 """Of a run, at most, evenly spread over the way."""
+_STEADY, _RISE = 0.25, 10  # a rate that stays, as a share of the greatest, and the updates in which it rises: few rows are learned in 20
 
 
 class Schedule(ABC):
@@ -90,6 +91,16 @@ class ByUpdates(Schedule):
         return (done + 1) / max(1, round(warm_up * self._updates))
 
 
+class Steady(ByUpdates):
+    """So many updates at one learning rate, so that fewer of them are the beginning of more; averaged weights do without its fall."""
+
+    def learning_rate(self, done: int, warm_up: float) -> float:
+        return _STEADY * min(1.0, (done + 1) / _RISE)
+
+    def validates(self, done: int) -> bool:
+        return self.over(done)  # a validation chooses nothing here
+
+
 class ByTime(Schedule):
     """As many updates as fit into so many seconds, and at least one."""
 
@@ -112,3 +123,10 @@ class ByTime(Schedule):
 
     def _risen(self, done: int, warm_up: float) -> float:
         return self.share(done) / warm_up if warm_up else 1.0
+
+
+def schedule_of(updates: int, limit: float | None, last_update: int | None) -> Schedule:
+    """That of a training that ends after `last_update`, of a number of seconds, or of a number of updates."""
+    if last_update is not None:
+        return Steady(last_update)
+    return ByUpdates(updates) if limit is None else ByTime(limit)

@@ -34,7 +34,7 @@ from saltus.training.gradient import GRADIENT, Gradient, fault_of
 from saltus.training.level_sampling import LevelSampling
 from saltus.training.order import items_after
 from saltus.training.progress import Progress, Validation
-from saltus.training.schedule import ByTime, ByUpdates, Schedule
+from saltus.training.schedule import schedule_of
 from saltus.training.state import State
 from saltus.training.totals import Totals
 
@@ -85,7 +85,7 @@ class Trainer:
             have, lack = ("chain has", "data have none") if chain.condition else ("data have", "chain has none")
             raise SaltusError(f"the {have} a condition and the {lack}; give both the same")
         self.chain, self.data, self.config = chain, data, config
-        self.schedule: Schedule = ByUpdates(config.updates) if config.time is None else ByTime(config.time)
+        self.schedule = schedule_of(config.updates, config.time, config.last_update)
         self._processes = processes or Processes()
         if config.channels_last:
             for module in chain.modules():
