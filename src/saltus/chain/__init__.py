@@ -3,6 +3,7 @@
 from saltus.chain.bound import ACTIVE_VARIANCE, MOST_SAMPLES, Bound, bits_per_dim
 from saltus.chain.chain import Chain
 from saltus.chain.classes import ClassBound
+from saltus.chain.coding import ItemCoder, Plan, plan
 from saltus.chain.completing import complete, completes, given_others
 from saltus.chain.costs import pair_costs
 from saltus.chain.inpainting import PARTICLES, Inpainted, inpaint
@@ -11,6 +12,7 @@ from saltus.chain.loss import Batch, ChainLoss, Loss
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import OraclePrior, Prior, StandardNormal
 from saltus.chain.process import ChainProcess, descend
+from saltus.chain.stack import Stack
 
 __all__ = [
     "ACTIVE_VARIANCE",
@@ -24,9 +26,12 @@ __all__ = [
     "ClassBound",
     "Code",
     "Inpainted",
+    "ItemCoder",
     "Loss",
     "OraclePrior",
+    "Plan",
     "Prior",
+    "Stack",
     "StandardNormal",
     "bits_per_dim",
     "complete",
@@ -37,4 +42,5 @@ __all__ = [
     "inpaint",
     "like",
     "pair_costs",
+    "plan",
 ]

@@ -9,12 +9,16 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
+from saltus.chain.stack import Stack
+from saltus.errors import SaltusError
 from saltus.kernels import Known
 from saltus.oracles import Oracle
 from saltus.process import Noise, OrnsteinUhlenbeck, sum_items
 from saltus.registry import Configurable
 
 __all__ = ["OraclePrior", "Prior", "StandardNormal"]
+
+_FACTOR_WIDTH = 2.0**-8  # of that of a mixture's factors, which are few, and known well
 
 _process = OrnsteinUhlenbeck()
 
@@ -47,6 +51,18 @@ class Prior(Configurable, ABC):
     def cost(self, y: Tensor, z_L: Tensor, t: float, condition: Tensor | None = None) -> Tensor:
         """A value whose mean over z_L ~ q(z_L | y) is KL(q(z_L | y) || p(z_L | c)), (B,) nats."""
 
+    def push(self, stack: Stack, z_L: Tensor, t: float, width: float, condition: Tensor | None) -> None:
+        """z_L (1, *E), on the grid of a width, on a stack of bits.
+
+        Raises:
+            SaltusError: if this prior has no code.
+        """
+        raise SaltusError(f"a start from a {type(self).__name__} has no code; take N(0, I) or a mixture of Gaussians")
+
+    def pop(self, stack: Stack, event_shape: Sequence[int], t: float, width: float, condition: Tensor | None) -> Tensor:
+        """The z_L that was pushed, (1, *E) float64; raises as `push`."""
+        raise SaltusError(f"a start from a {type(self).__name__} has no code; take N(0, I) or a mixture of Gaussians")
+
 
 class StandardNormal(Prior):
     """N(0, I), whatever the condition; its cost is closed form."""
@@ -67,6 +83,13 @@ class StandardNormal(Prior):
 
     def cost(self, y: Tensor, z_L: Tensor, t: float, condition: Tensor | None = None) -> Tensor:
         return _process.prior_cost(y, t)
+
+    def push(self, stack: Stack, z_L: Tensor, t: float, width: float, condition: Tensor | None) -> None:
+        stack.push_normal(z_L, torch.zeros_like(z_L), torch.ones_like(z_L), width)
+
+    def pop(self, stack: Stack, event_shape: Sequence[int], t: float, width: float, condition: Tensor | None) -> Tensor:
+        zero = torch.zeros(1, *event_shape, dtype=torch.float64)
+        return stack.pop_normal(zero, torch.ones_like(zero), width)
 
 
 class OraclePrior(Prior):
@@ -103,6 +126,25 @@ class OraclePrior(Prior):
     def cost(self, y: Tensor, z_L: Tensor, t: float, condition: Tensor | None = None) -> Tensor:
         cost: Tensor = _process.marginal(y, t).log_prob(z_L) - self.oracle.log_prob(z_L, t, self._known(condition))
         return cost
+
+    def push(self, stack: Stack, z_L: Tensor, t: float, width: float, condition: Tensor | None) -> None:
+        """The component and its factors are popped given z_L, and pushed by what they are a priori."""
+        parts, weights, x = self.oracle.factored(t), self.oracle.log_weights(self._known(condition), 1), z_L.double().flatten(1)
+        k = stack.pop_choice((weights + parts.log_prob(x)).softmax(1))
+        factors = stack.pop_normal(*parts.factors_given(x, k), width=_FACTOR_WIDTH, near=True)
+        stack.push_normal(x, *parts.given_factors(factors, k), width=width)
+        stack.push_normal(factors, torch.zeros_like(factors), torch.ones_like(factors), _FACTOR_WIDTH)
+        stack.push_choice(k, weights.softmax(1))
+
+    def pop(self, stack: Stack, event_shape: Sequence[int], t: float, width: float, condition: Tensor | None) -> Tensor:
+        parts, weights = self.oracle.factored(t), self.oracle.log_weights(self._known(condition), 1)
+        k = stack.pop_choice(weights.softmax(1))
+        zero = torch.zeros(1, parts.excess.shape[1], dtype=torch.float64)
+        factors = stack.pop_normal(zero, torch.ones_like(zero), _FACTOR_WIDTH)
+        x = stack.pop_normal(*parts.given_factors(factors, k), width=width)
+        stack.push_normal(factors, *parts.factors_given(x, k), width=_FACTOR_WIDTH, near=True)
+        stack.push_choice(k, (weights + parts.log_prob(x)).softmax(1))
+        return x.reshape(1, *event_shape)
 
     def _known(self, condition: Tensor | None) -> Tensor | None:
         """The condition as far as the oracle knows it."""

@@ -27,7 +27,7 @@ from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.step import GaussianStep
 from saltus.kernels.transition import Pair, Transition
 from saltus.likelihoods import Head
-from saltus.networks import Condition
+from saltus.networks import Condition, Draw
 from saltus.process import Noise
 from saltus.registry import Configurable
 
@@ -157,6 +157,15 @@ class Kernel(Configurable, nn.Module, ABC):
         probability that it was drawn with, (B,)."""
         step = self.step(pair, noise.normal("latent", (self.latent,), like=pair.z_t))
         return step, pair.z_t.new_zeros(len(pair.z_t), dtype=torch.float64)
+
+    def latent_of(self, pair: Pair, draw: Draw) -> Tensor:
+        """The latent (B, latent) of a pair, group after group: `draw` makes it of the mean and the standard deviation of its posterior
+        given the groups before.
+
+        Raises:
+            SaltusError: if the kernel is no Gaussian step given a latent that has such a posterior.
+        """
+        raise SaltusError(f"a {self.label} is no Gaussian step given a latent, so that it has no code; take a Gaussian or VAE kernel")
 
     @abstractmethod
     def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:

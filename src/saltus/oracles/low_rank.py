@@ -112,6 +112,9 @@ class LowRankMixture(Oracle):
             self._at_times[key] = found.to(device, dtype)
         return self._at_times[key]
 
+    def factored(self, t: float) -> LowRankGaussians:
+        return self.at(t)
+
     def marginal(self, t: Time, condition: Tensor | None = None) -> OracleDistribution:
         """q(z_t) or q(z_t | c), batch shape of `t` and `condition`, event shape E; at t = 0 the distribution of y."""
         time, condition = self._with_times(t, condition)
