@@ -9,9 +9,11 @@ Of one item, from the data to z_L,
 
 and then z_L by its prior.  What is popped are bits of the items before, which come back when the item is read, so that one costs
 
-.. math:: \sum_l -\ln p(z_{l-1} \mid \epsilon_l, z_l) - \ln \mathcal N(\epsilon_l) + \ln q(\epsilon_l \mid z_{l-1}, z_l) + \ln q(z_l \mid z_{l-1})
+.. math::
+    \sum_l \big[\ln q(z_l \mid z_{l-1}) + \ln q(\epsilon_l \mid z_{l-1}, z_l) - \ln p(z_{l-1} \mid \epsilon_l, z_l)
+        - \ln \mathcal N(\epsilon_l)\big] - \ln p(z_L),
 
-and -ln p(z_L), whose mean is the chain's bound.  Reading does the same backwards.  Both compute with one item at a time, in one thread and by the same
+whose mean is the chain's bound.  Reading does the same backwards.  Both compute with one item at a time, in one thread and by the same
 functions of the same numbers, since one other bit of a law makes another code.
 
 Latents that the items of a code do not use stay 0 and cost nothing.  The class of an item, which comes first, is the one that makes the
@@ -29,7 +31,7 @@ import torch
 from torch import Tensor
 
 from saltus.chain.chain import Chain
-from saltus.chain.modes import evaluating
+from saltus.chain.modes import evaluating, like
 from saltus.chain.stack import Stack
 from saltus.errors import SaltusError
 from saltus.kernels import GaussianStep, Pair, Transition
@@ -152,6 +154,13 @@ class ItemCoder:
                 self._forward(z_s, t - s, level, stack, z_t)
                 z_t = z_s
             return z_t
+
+    def probe(self) -> bytes:
+        """The code of an item that is the same everywhere: another machine or version that computes otherwise has another one."""
+        stack, noise = Stack(), self.chain.noise(0, 0, 1)
+        y = noise.normal("probe", self.chain.event_shape, like=like(self.chain))
+        self.push(stack, y, None if self.chain.condition is None else 0)
+        return stack.code()
 
     def _condition(self, c: int | None) -> Tensor | None:
         return None if c is None else torch.tensor([c])

@@ -33,31 +33,29 @@ class Stack:
     """A stack of bits.
 
     Args:
-        words: the code, of uint32; an empty stack, which borrows bits where it has none, unless given.
+        code: that was made of another one; an empty stack, which borrows bits where it has none, unless given.
 
     Attributes:
         lent: words that were borrowed.
 
     Raises:
-        SaltusError: if constriction is not installed; from methods, if laws are not finite, or the words are no code of such values.
+        SaltusError: if constriction is not installed; from methods, if laws are not finite, or the code is not one of such values.
     """
 
-    def __init__(self, words: np.ndarray[Any, np.dtype[np.uint32]] | None = None) -> None:
+    def __init__(self, code: bytes | None = None) -> None:
         stream = needs("constriction", extra="compress").stream
-        self._new, self._models, self._borrows = stream.stack.AnsCoder, stream.model, words is None
+        self._new, self._models, self._borrows = stream.stack.AnsCoder, stream.model, code is None
         self._random, self.lent = np.random.default_rng(0), 0
         try:
-            self._coder = self._new(words)
+            self._coder = self._new(None if code is None else np.frombuffer(code, "<u4").astype(np.uint32))
         except ValueError as error:
             raise _other() from error
-        if words is None:
+        if code is None:
             self._borrow()
 
-    @property
-    def words(self) -> np.ndarray[Any, np.dtype[np.uint32]]:
-        """The code."""
-        found: np.ndarray[Any, np.dtype[np.uint32]] = self._coder.get_compressed()
-        return found
+    def code(self) -> bytes:
+        """Words of 32 bits, the least byte of each first."""
+        return bytes(self._coder.get_compressed().astype("<u4").tobytes())
 
     @property
     def bits(self) -> int:

@@ -68,8 +68,8 @@ def compress(chain: Chain, encoding: Encoding, images: Any, *, check: bool = Tru
         check: whether to read the code again and compare.
 
     Raises:
-        SaltusError: for images that are not such as the data were, a model whose items have no code, if constriction is not installed, or if
-            what is read again is not what was written.
+        SaltusError: for images that are not such as the data were, a model whose items have no code, or if what is read again is not what
+            was written; without constriction.
     """
     raw = _images(encoding, images)
     y = encoding.encode(raw)
