@@ -36,7 +36,7 @@ class Stack:
         code: that was made of another one; an empty stack, which borrows bits where it has none, unless given.
 
     Attributes:
-        lent: words that were borrowed.
+        lent: bytes that were borrowed.
 
     Raises:
         SaltusError: if constriction is not installed; from methods, if laws are not finite, or the code is not one of such values.
@@ -130,7 +130,7 @@ class Stack:
     def _borrow(self) -> None:
         below = self._random.integers(1, 2**32, _LENT, dtype=np.uint32)
         self._coder = self._new(np.concatenate([below, self._coder.get_compressed()]))
-        self.lent += _LENT
+        self.lent += below.nbytes
 
 
 def _flat(values: Tensor) -> Any:

@@ -48,12 +48,14 @@ class Compressed(NamedTuple):
     Attributes:
         data: the bytes of the file.
         nats: the bound of each image with what its class costs, (N,): the length of an ideal code.
+        bits: what each image added to the code, (N,).
         lent: bytes that the code began with, so that something could be popped; the same however many images there are.
         head: bytes before the code.
     """
 
     data: bytes
     nats: Array
+    bits: Array
     lent: int
     head: int
 
@@ -78,8 +80,10 @@ def compress(chain: Chain, encoding: Encoding, images: Any, *, check: bool = Tru
     y = y.to(like(chain))
     found = plan(chain, y)
     coder, stack = ItemCoder(chain, found.used), Stack()
+    lengths = [0]
     for i in reversed(range(len(y))):
         coder.push(stack, y[i : i + 1], None if found.classes is None else int(found.classes[i]))
+        lengths.append(stack.bits - 8 * stack.lent)
     used = zlib.compress(np.packbits(torch.cat(found.used).numpy()).tobytes(), 9)
     values = encoding.decode(y)
     checked = _HEAD.pack(_MAGIC, _FORMAT, 0, _fingerprint(chain), zlib.crc32(coder.probe()), len(y), _crc(values), len(used))[_CHECKED:]
@@ -87,7 +91,7 @@ def compress(chain: Chain, encoding: Encoding, images: Any, *, check: bool = Tru
     data = _MAGIC + struct.pack("<BI", _FORMAT, zlib.crc32(rest)) + rest
     if check and not np.array_equal(decompress(chain, encoding, data), values):
         raise SaltusError("the images that were read again are others, so that this machine does not compute twice alike; use another one")
-    return Compressed(data, found.nats.numpy(), stack.lent, _HEAD.size + len(used))
+    return Compressed(data, found.nats.numpy(), np.diff(lengths)[::-1], stack.lent, _HEAD.size + len(used))
 
 
 def decompress(chain: Chain, encoding: Encoding, data: bytes) -> Array:
