@@ -1,13 +1,13 @@
 """Images in files without loss: `saltus compress` with the chains that ship against PNG, WebP, JPEG XL and general compressors.
 
-    saltus           the file: its beginning, and what each image adds; all images are read again and compared
-    an image more    what an image adds to the file
-    the bound        of the same chain, given the class that is coded, with ln p of the class: what an ideal coder would take
-    class not told   the bound of the same chain without a class
-    the mixture      the bound of the mixture of Gaussians alone, given its best class, with ln p of the class: no network, no coder
-    PNG, WebP, JPEG XL   lossless, by Pillow: optimised PNG, WebP of quality 100 and method 6, JPEG XL the smaller of efforts 7 and 9; a file for
-                     each image, with what its container takes; and one picture of all images side by side
-    lzma, zlib       all values of all images in one piece, at the highest setting
+    saltus               the file: its beginning, and what each image adds; all images are read again and compared
+    an image more        what an image adds to the file
+    the bound            of the same chain, given the class that is coded, with ln p of the class: what an ideal coder would take
+    class not told       the bound of the same chain without a class
+    the mixture          the bound of the mixture of Gaussians alone, given its best class, with ln p of the class: no network, no coder
+    PNG, WebP, JPEG XL   lossless, by Pillow: optimised PNG, WebP of quality 100 and method 6, JPEG XL the smaller of efforts 7 and 9; a
+                         file for each image, with what its container takes; and one picture of all images side by side
+    lzma, zlib           all values of all images in one piece, at the highest setting
 
 python benchmarks/compression.py FOLDER   FOLDER holds mnist.npz and fashion_mnist.npz; the page, and figures beside it
 python benchmarks/compression.py report   the page alone, from the figures that are there
@@ -53,6 +53,7 @@ SAVED: dict[str, Sequence[dict[str, Any]]] = {
     "JPEG XL": [{"format": "JXL", "lossless": True, "effort": effort} for effort in EFFORTS],
 }
 """The ways of Pillow to save a picture, of which the smallest file counts."""
+DRAWN = ("saltus", "PNG, a file each", "WebP, one picture", "JPEG XL, a file each", "JPEG XL, one picture", "lzma, in one piece")
 TOGETHER: dict[str, Callable[[bytes], bytes]] = {
     "lzma": lambda values: lzma.compress(values, preset=9 | lzma.PRESET_EXTREME),
     "zlib": lambda values: zlib.compress(values, 9),
@@ -180,17 +181,17 @@ def page(figures: Sequence[dict[str, Any]], machine: str) -> str:
     doc = __doc__ or ""
     parts = [f"# Compression\n\n{doc.split('python benchmarks')[0].strip()}\n"]
     parts.append(
-        f"`python benchmarks/compression.py FOLDER`: the first test images of each set, the chains that ship, no random numbers but those of the "
-        f"bound (seed 0); ± is a standard error over images. {machine}, one thread, beside other programs.\n"
+        f"`python benchmarks/compression.py FOLDER`: the first test images of each set, the chains that ship, no random numbers but those "
+        f"of the bound (seed 0); ± is a standard error over images. {machine}, one thread, beside other programs.\n"
     )
     for found in figures:
         (over, error), seconds, first = found["beyond the bound"], found["seconds"], found["beginning"]
         parts.append(f"## {found['name']}: {found['images']:,} images\n\n{table(found)}\n")
         parts.append(
-            f"{found['exact']:,} of {found['images']:,} images came back with every pixel as it was. An image adds {over:.2f} ± {error:.2f} bytes more "
-            f"than its bound; the file begins with {sum(first.values()):,} bytes, {first['head']} of them its head and {first['lent']} the bits "
-            f"that the first image borrows. It is smaller {amortised(found)} with a file for each image. "
-            f"{seconds['to write']:.2f} CPU seconds an image to write, of which the choice of the class is a part, and {seconds['to read']:.2f} to read.\n"
+            f"{found['exact']:,} of {found['images']:,} images came back with every pixel as it was. An image adds {over:.2f} ± "
+            f"{error:.2f} bytes more than its bound; the file begins with {sum(first.values()):,} bytes, {first['head']} of them its head "
+            f"and {first['lent']} the bits that the first image borrows. It is smaller {amortised(found)} with a file for each image. "
+            f"{seconds['to write']:.2f} CPU seconds an image to write, with the choice of its class, and {seconds['to read']:.2f} to read.\n"
         )
         parts.append(f"{growth(found)}\n")
     parts.append("![Bytes an image by the number of images](compression.png)\n")
@@ -203,14 +204,7 @@ def drawn(figures: Sequence[dict[str, Any]], file: Path) -> None:
 
     figure = Figure(figsize=(4.2 * len(figures), 3.6), layout="constrained")
     for axes, found in zip(np.atleast_1d(figure.subplots(1, len(figures))), figures, strict=True):
-        for name in (
-            "saltus",
-            "PNG, a file each",
-            "WebP, one picture",
-            "JPEG XL, a file each",
-            "JPEG XL, one picture",
-            "lzma, in one piece",
-        ):
+        for name in DRAWN:
             counts = sorted(map(int, found["bytes"]))
             sizes = [found["bytes"][str(k)][name] / k for k in counts]
             axes.plot(counts, sizes, marker="o", label=name, linewidth=2.5 if name == "saltus" else 1)
@@ -252,8 +246,8 @@ def main() -> None:
         report(PAGE)
     elif options.folder:
         sets = {"digits": small}
-        for name, file in CHAINS.items():
-            with np.load(Path(options.folder, f"{file}.npz")) as arrays:
+        for name, known in CHAINS.items():
+            with np.load(Path(options.folder, f"{known}.npz")) as arrays:
                 sets[name] = arrays["test_images"][: options.images]
         write([measured(name, images) for name, images in sets.items()], PAGE)
     else:

@@ -33,9 +33,9 @@ _PICTURES = (1, 3, 4)  # channels
 def compress(run: Path, data: Path, n: int | None, out: Path, check: bool, preparation: Preparation, as_json: bool) -> None:
     """Keep images in a file without loss, in about as many bits as the model's bound.
 
-    The file begins with up to a few thousand bytes that pay from some tens of images on.  It is read by `saltus decompress` with the same RUN,
-    on a machine and with a version of torch that round alike; others say that they do not.  Images of another size are refused, unless
-    --size makes them fit: then what comes back are the resized ones.
+    The file begins with some hundred bytes more, so that few images are better kept as PNG.  It is read by `saltus decompress` with the
+    same RUN, on a machine and with a version of torch that round alike; others say that they do not.  Images of another size are refused,
+    unless --size makes them fit: then what comes back are the resized ones.
     """
     import math
     import time
