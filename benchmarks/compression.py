@@ -191,7 +191,7 @@ def page(figures: Sequence[dict[str, Any]], machine: str) -> str:
             f"{found['exact']:,} of {found['images']:,} images came back with every pixel as it was. An image adds {over:.2f} ± "
             f"{error:.2f} bytes more than its bound; the file begins with {sum(first.values()):,} bytes, {first['head']} of them its head "
             f"and {first['lent']} the bits that the first image borrows. It is smaller {amortised(found)} with a file for each image. "
-            f"{seconds['to write']:.2f} CPU seconds an image to write, with the choice of its class, and {seconds['to read']:.2f} to read.\n"
+            f"{seconds['to write']:.2f} CPU seconds an image to write, with the choice of its class, {seconds['to read']:.2f} to read.\n"
         )
         parts.append(f"{growth(found)}\n")
     parts.append("![Bytes an image by the number of images](compression.png)\n")

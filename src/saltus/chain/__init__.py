@@ -3,7 +3,7 @@
 from saltus.chain.bound import ACTIVE_VARIANCE, MOST_SAMPLES, Bound, bits_per_dim
 from saltus.chain.chain import Chain
 from saltus.chain.classes import ClassBound
-from saltus.chain.coding import ItemCoder, Plan, plan
+from saltus.chain.coding import ItemCoder, Plan, coded_head, plan
 from saltus.chain.completing import complete, completes, given_others
 from saltus.chain.costs import pair_costs
 from saltus.chain.inpainting import PARTICLES, Inpainted, inpaint
@@ -34,6 +34,7 @@ __all__ = [
     "Stack",
     "StandardNormal",
     "bits_per_dim",
+    "coded_head",
     "complete",
     "completes",
     "descend",

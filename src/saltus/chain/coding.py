@@ -35,10 +35,11 @@ from saltus.chain.modes import evaluating, like
 from saltus.chain.stack import Stack
 from saltus.errors import SaltusError
 from saltus.kernels import GaussianStep, Pair, Transition
+from saltus.likelihoods import Head
 from saltus.networks import ClassCondition, Draw
 from saltus.process import OrnsteinUhlenbeck, normal_kl
 
-__all__ = ["ItemCoder", "Plan", "plan"]
+__all__ = ["ItemCoder", "Plan", "coded_head", "plan"]
 
 _process = OrnsteinUhlenbeck()
 _LATENT_WIDTH = 2.0**-4  # of the grid of latents, which are N(0, 1) a priori
@@ -94,6 +95,23 @@ def plan(chain: Chain, y: Tensor) -> Plan:
     return Plan(None if condition is None else found, [cost / len(y) > _USED for cost in costs], torch.cat(nats))
 
 
+def coded_head(chain: Chain) -> Head:
+    """The head of the step to data.
+
+    Raises:
+        SaltusError: if the chain is not on the CPU, or the head has no masses of a few thousand values at most.
+    """
+    head = chain.kernel(1).head
+    if head is None or not 0 < head.bins <= _MOST_BINS:
+        raise SaltusError(
+            f"a number of this model's items has no masses of up to {_MOST_BINS:,} values, so that items have no code; "
+            "take a model of images whose pixels are whole numbers"
+        )
+    if chain.device.type != "cpu":
+        raise SaltusError(f"the model is on {chain.device}, and codes are written and read on the CPU; move it there with .to('cpu')")
+    return head
+
+
 class ItemCoder:
     """Pushes and pops items of a chain.
 
@@ -102,18 +120,11 @@ class ItemCoder:
         used: for each level which numbers of the latent are coded, (latent,) bool.
 
     Raises:
-        SaltusError: if the chain is elsewhere, or its step to data has no masses of a few thousand values at most.
+        SaltusError: as `coded_head`; from methods, if the prior or a kernel has no code.
     """
 
     def __init__(self, chain: Chain, used: Sequence[Tensor]) -> None:
-        head = chain.kernel(1).head
-        if head is None or not 0 < head.bins <= _MOST_BINS:
-            raise SaltusError(
-                f"a number of this model's items has no masses of up to {_MOST_BINS:,} values, so that items have no code; "
-                "take a model of images whose pixels are whole numbers"
-            )
-        if chain.device.type != "cpu":
-            raise SaltusError(f"the model is on {chain.device}, and codes are written and read on the CPU; move it there with .to('cpu')")
+        head = coded_head(chain)
         self.chain, self.used, self.head = chain, list(used), head
         times = chain.levels.pairs()
         self._widths = [2.0 ** math.floor(math.log2(float(_process.sigma(t - s)) / _FINE)) for s, t in times]

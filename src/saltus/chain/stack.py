@@ -98,7 +98,7 @@ class Stack:
 
     @staticmethod
     def _masses(masses: Tensor) -> Any:
-        found = masses.numpy()
+        found = np.ascontiguousarray(masses.double().numpy())
         if not np.isfinite(found).all():
             raise SaltusError("the model's masses are not finite, so that nothing can be coded; train it again")
         return found

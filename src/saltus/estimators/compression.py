@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from saltus.chain import Chain, ItemCoder, Stack, like, plan
+from saltus.chain import Chain, ItemCoder, Stack, coded_head, like, plan
 from saltus.data import Encoding
 from saltus.data.layout import Array
 from saltus.data.parts import as_array
@@ -74,6 +74,7 @@ def compress(chain: Chain, encoding: Encoding, images: Any, *, check: bool = Tru
             was written; without constriction.
     """
     raw = _images(encoding, images)
+    coded_head(chain)
     y = encoding.encode(raw)
     if not np.array_equal(encoding.decode(y), raw):
         raise SaltusError("the images hold values between those of the model, which would not come back; round them to its values")
