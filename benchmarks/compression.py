@@ -9,6 +9,8 @@
                          file for each image, with what its container takes; and one picture of all images side by side
     lzma, zlib           all values of all images in one piece, at the highest setting
 
+JPEG XL needs pillow-jxl-plugin (`pip install pillow-jxl-plugin`), and is left out without.
+
 python benchmarks/compression.py FOLDER   FOLDER holds mnist.npz and fashion_mnist.npz; the page, and figures beside it
 python benchmarks/compression.py report   the page alone, from the figures that are there
 python benchmarks/compression.py --smoke  a miniature on the digits, in a temporary folder
@@ -42,10 +44,11 @@ from saltus.kernels import OracleKernel
 from saltus.levels import Levels
 from saltus.likelihoods import DiscretisedHead
 from saltus.machine import describe_machine
+from saltus.pretrained import run_folder
 
 PAGE = Path("docs/results/compression.md")
 CHAINS = {"mnist": "mnist", "fashion-mnist": "fashion_mnist"}
-IMAGES, OUTLIERS = 1000, 1e-4
+IMAGES, OUTLIERS = 3000, 1e-4
 EFFORTS = (7, 9)
 SAVED: dict[str, Sequence[dict[str, Any]]] = {
     "PNG": [{"format": "PNG", "optimize": True}],
@@ -135,6 +138,7 @@ def measured(name: str, images: np.ndarray) -> dict[str, Any]:
         "images": n,
         "dimensions": math.prod(encoding.event_shape),
         "exact": int((again == images).reshape(n, -1).all(1).sum()),
+        "model": sum(file.stat().st_size for file in run_folder(name).glob("chain*")),
         "beginning": {"head": whole.head, "lent": whole.lent},
         "rates": {key: [float(bits.mean() / 8), float(bits.std() / math.sqrt(n) / 8)] for key, bits in rates.items()},
         "beyond the bound": [float(beyond.mean() / 8), float(beyond.std() / math.sqrt(n) / 8)],
@@ -171,7 +175,7 @@ def amortised(found: dict[str, Any]) -> str:
     """From how many images on the file is smaller than a file for each image."""
     begin, more, n = sum(found["beginning"].values()), found["rates"]["an image more"][0], found["images"]
     words = []
-    for name in SAVED:
+    for name in (name for name in SAVED if f"{name}, a file each" in found["bytes"][str(n)]):
         saving = found["bytes"][str(n)][f"{name}, a file each"] / n - more
         words.append(f"from {math.ceil(begin / saving):,} images on than {name}" if saving > 0 else f"never than {name}")
     return ", ".join(words)
@@ -179,7 +183,7 @@ def amortised(found: dict[str, Any]) -> str:
 
 def page(figures: Sequence[dict[str, Any]], machine: str) -> str:
     doc = __doc__ or ""
-    parts = [f"# Compression\n\n{doc.split('python benchmarks')[0].strip()}\n"]
+    parts = [f"# Compression\n\n{doc.split('JPEG XL needs')[0].strip()}\n"]
     parts.append(
         f"`python benchmarks/compression.py FOLDER`: the first test images of each set, the chains that ship, no random numbers but those "
         f"of the bound (seed 0); ± is a standard error over images. {machine}, one thread, beside other programs.\n"
@@ -191,6 +195,7 @@ def page(figures: Sequence[dict[str, Any]], machine: str) -> str:
             f"{found['exact']:,} of {found['images']:,} images came back with every pixel as it was. An image adds {over:.2f} ± "
             f"{error:.2f} bytes more than its bound; the file begins with {sum(first.values()):,} bytes, {first['head']} of them its head "
             f"and {first['lent']} the bits that the first image borrows. It is smaller {amortised(found)} with a file for each image. "
+            f"The chain's own files, {found['model'] / 1e6:.1f} MB that a reader needs too, are not counted. "
             f"{seconds['to write']:.2f} CPU seconds an image to write, with the choice of its class, {seconds['to read']:.2f} to read.\n"
         )
         parts.append(f"{growth(found)}\n")
@@ -204,12 +209,14 @@ def drawn(figures: Sequence[dict[str, Any]], file: Path) -> None:
 
     figure = Figure(figsize=(4.2 * len(figures), 3.6), layout="constrained")
     for axes, found in zip(np.atleast_1d(figure.subplots(1, len(figures))), figures, strict=True):
-        for name in DRAWN:
+        for name in (name for name in DRAWN if name in found["bytes"][str(found["images"])]):
             counts = sorted(map(int, found["bytes"]))
             sizes = [found["bytes"][str(k)][name] / k for k in counts]
             axes.plot(counts, sizes, marker="o", label=name, linewidth=2.5 if name == "saltus" else 1)
         axes.axhline(found["rates"]["the bound"][0], color="black", linestyle=":", label="the bound")
         axes.set(xscale="log", yscale="log", xlabel="images in a file", ylabel="bytes an image", title=found["name"])
+        for which in (axes.yaxis.set_major_formatter, axes.yaxis.set_minor_formatter):
+            which("{x:g}")
     axes.legend(fontsize=7)
     figure.savefig(file, dpi=100)
 
@@ -233,8 +240,11 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=IMAGES, help="of each set, at most")
     parser.add_argument("--smoke", action="store_true", help="a miniature on the digits, in a temporary folder")
     options = parser.parse_args()
-    import pillow_jxl  # noqa: F401 - registers JPEG XL with Pillow
-
+    try:
+        import pillow_jxl  # noqa: F401 - registers JPEG XL with Pillow
+    except ModuleNotFoundError:
+        print("pillow-jxl-plugin is not installed, so that JPEG XL is left out")
+        del SAVED["JPEG XL"]
     torch.set_num_threads(1)
     small = digits().encoding.decode(digits().test)
     if options.smoke:
