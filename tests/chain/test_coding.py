@@ -16,7 +16,7 @@ from saltus.errors import SaltusError
 from saltus.kernels import DeterministicKernel, GaussianKernel, LadderKernel, OracleKernel, Preconditioned, VAEKernel
 from saltus.levels import Levels
 from saltus.likelihoods import AutoregressiveHead, DiscretisedHead, GaussianHead, Head, LogisticMixtureHead
-from saltus.networks import ConvEncoder, Ladder, LadderEncoder, MLPEncoder, backbone
+from saltus.networks import ConvEncoder, Ladder, LadderEncoder, MLPEncoder, VectorCondition, backbone
 from saltus.oracles import FiniteData, LowRankMixture
 from saltus.pretrained import run_folder
 from tests.helpers.checks import assert_one_sentence, mean_is
@@ -181,6 +181,14 @@ def test_the_plan_takes_the_class_of_the_least_bound() -> None:
     assert torch.equal(found.classes, each.argmin(1))
     torch.testing.assert_close(found.nats, each.amin(1))
     assert plan(CHAINS["vae"], items(CHAINS["vae"], 2)).classes is None
+
+
+def test_a_condition_that_is_no_class_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    chain = CHAINS["vae"]
+    monkeypatch.setattr(chain.kernel(1), "condition", VectorCondition(2))
+    with pytest.raises(SaltusError) as caught:
+        plan(chain, items(chain, 1))
+    assert_one_sentence(caught.value, "take one of classes or of nothing")
 
 
 def refused() -> dict[str, tuple[Any, str]]:

@@ -31,11 +31,11 @@ _PICTURES = (1, 3, 4)  # channels
 @data_options
 @json_option
 def compress(run: Path, data: Path, n: int | None, out: Path, check: bool, preparation: Preparation, as_json: bool) -> None:
-    """Keep images in a file without loss, in about as many bits as the model's bound.
+    """Keep images in a file without loss.
 
-    The file begins with some hundred bytes more, so that few images are better kept as PNG.  It is read by `saltus decompress` with the
-    same RUN, on a machine and with a version of torch that round alike; others say that they do not.  Images of another size are refused,
-    unless --size makes them fit: then what comes back are the resized ones.
+    It has about as many bits as the model's bound, and begins with some hundred bytes more, so that few images are better kept as PNG.  It is
+    read by `saltus decompress` with the same RUN, on a machine and with a version of torch that round alike; others say that they do not.
+    Images of another size are refused, unless --size makes them fit: then what comes back are the resized ones.
     """
     import math
     import time
@@ -78,9 +78,9 @@ def compress(run: Path, data: Path, n: int | None, out: Path, check: bool, prepa
 @click.option("--out", type=PLACE, required=True, help="An .npy or .npz file for one array, or a folder for a PNG file of each image.")
 @json_option
 def decompress(run: Path, file: Path, out: Path, as_json: bool) -> None:
-    """Get the images of a file that `saltus compress` wrote, every pixel as it was.
+    """Get the images of a compressed file.
 
-    RUN is what the file was compressed with.
+    Every pixel is as it was.  RUN is what the file was compressed with.
     """
     from saltus.data.readers import naming
     from saltus.estimators import Model
