@@ -48,7 +48,7 @@ from saltus.pretrained import run_folder
 
 PAGE = Path("docs/results/compression.md")
 CHAINS = {"mnist": "mnist", "fashion-mnist": "fashion_mnist"}
-IMAGES, OUTLIERS = 3000, 1e-4
+IMAGES, OUTLIERS = 1000, 1e-4
 EFFORTS = (7, 9)
 SAVED: dict[str, Sequence[dict[str, Any]]] = {
     "PNG": [{"format": "PNG", "optimize": True}],
@@ -138,7 +138,6 @@ def measured(name: str, images: np.ndarray) -> dict[str, Any]:
         "images": n,
         "dimensions": math.prod(encoding.event_shape),
         "exact": int((again == images).reshape(n, -1).all(1).sum()),
-        "model": sum(file.stat().st_size for file in run_folder(name).glob("chain*")),
         "beginning": {"head": whole.head, "lent": whole.lent},
         "rates": {key: [float(bits.mean() / 8), float(bits.std() / math.sqrt(n) / 8)] for key, bits in rates.items()},
         "beyond the bound": [float(beyond.mean() / 8), float(beyond.std() / math.sqrt(n) / 8)],
@@ -189,13 +188,14 @@ def page(figures: Sequence[dict[str, Any]], machine: str) -> str:
         f"of the bound (seed 0); ± is a standard error over images. {machine}, one thread, beside other programs.\n"
     )
     for found in figures:
+        model = sum(file.stat().st_size for file in run_folder(found["name"]).glob("chain*"))
         (over, error), seconds, first = found["beyond the bound"], found["seconds"], found["beginning"]
         parts.append(f"## {found['name']}: {found['images']:,} images\n\n{table(found)}\n")
         parts.append(
             f"{found['exact']:,} of {found['images']:,} images came back with every pixel as it was. An image adds {over:.2f} ± "
             f"{error:.2f} bytes more than its bound; the file begins with {sum(first.values()):,} bytes, {first['head']} of them its head "
             f"and {first['lent']} the bits that the first image borrows. It is smaller {amortised(found)} with a file for each image. "
-            f"The chain's own files, {found['model'] / 1e6:.1f} MB that a reader needs too, are not counted. "
+            f"The chain's own files, {model / 1e6:.1f} MB that a reader needs too, are not counted. "
             f"{seconds['to write']:.2f} CPU seconds an image to write, with the choice of its class, {seconds['to read']:.2f} to read.\n"
         )
         parts.append(f"{growth(found)}\n")

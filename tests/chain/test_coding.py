@@ -56,6 +56,8 @@ def chains() -> dict[str, Chain]:
         "without latent": Chain(StandardNormal(), GRID, VAEKernel(network(SHAPE, outputs=2), None, grey)),
         "ladder after a mixture": Chain(OraclePrior(mixture()), Levels((0.0, 0.3)), ladder()),
         "two ladders": Chain(OraclePrior(mixture()), Levels((0.0, 0.2, 0.7)), [ladder(), ladder()]),
+        "closed forms": Chain(OraclePrior(mixture()), GRID, OracleKernel(mixture(), grey)),
+        "a vae after closed forms": Chain(OraclePrior(mixture()), Levels((0.0, 0.3, 0.9)), [vae(SHAPE, grey), OracleKernel(mixture())]),
         "colours": Chain(OraclePrior(mixture(COLOURS)), Levels((0.0, 0.3)), vae(COLOURS, colours)),
     }
     for chain in found.values():
@@ -69,7 +71,8 @@ CHAINS = chains()
 def items(chain: Chain, n: int) -> Tensor:
     head = chain.kernel(1).head
     assert head is not None
-    return head.settled(torch.randn(n, *chain.event_shape, generator=torch.Generator().manual_seed(2)) / 2)
+    drawn = torch.randn(n, *chain.event_shape, generator=torch.Generator().manual_seed(2)) / 2
+    return head.settled(drawn.to(chain.dtype))
 
 
 def all_used(chain: Chain) -> list[Tensor]:
@@ -201,7 +204,7 @@ def refused() -> dict[str, tuple[Any, str]]:
         "density": (Chain(StandardNormal(), levels, density), "no masses"),
         "many values": (Chain(StandardNormal(), levels, vae(SHAPE, DiscretisedHead(5000))), "no masses of up to 4,096"),
         "deterministic": (Chain(StandardNormal(), levels, DeterministicKernel(decoder)), "no masses"),
-        "closed form": (Chain(StandardNormal(), levels, OracleKernel(mixture(), grey)), "no Gaussian step given a latent"),
+        "mixture of points": (Chain(StandardNormal(), levels, OracleKernel(FiniteData(torch.zeros(3, *SHAPE)), grey)), "are no Gaussians"),
         "items": (Chain(OraclePrior(FiniteData(torch.zeros(3, *SHAPE))), levels, vae(SHAPE, grey)), "have no factors"),
         "encoder of data": (Chain(StandardNormal(), GRID, vae(SHAPE, grey, encoder_input="y")), "looks at the data"),
     }

@@ -3,7 +3,8 @@
 from saltus.chain.bound import ACTIVE_VARIANCE, MOST_SAMPLES, Bound, bits_per_dim
 from saltus.chain.chain import Chain
 from saltus.chain.classes import ClassBound
-from saltus.chain.coding import ItemCoder, Plan, coded_head, plan
+from saltus.chain.coding import ItemCoder, coded_head
+from saltus.chain.coding_plan import Plan, plan
 from saltus.chain.completing import complete, completes, given_others
 from saltus.chain.costs import pair_costs
 from saltus.chain.inpainting import PARTICLES, Inpainted, inpaint

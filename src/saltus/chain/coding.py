@@ -16,8 +16,8 @@ and then z_L by its prior.  What is popped are bits of the items before, which c
 whose mean is the chain's bound.  Reading does the same backwards.  Both compute with one item at a time, in one thread and by the same
 functions of the same numbers, since one other bit of a law makes another code.
 
-Latents that the items of a code do not use stay 0 and cost nothing.  The class of an item, which comes first, is the one that makes the
-bound least.
+A step in closed form, a mixture, is coded as `saltus.chain.mixture_code` does.  Latents that the items of a code do not use stay 0 and cost
+nothing.  The class of an item, which comes first, is the one that makes the bound least (`saltus.chain.coding_plan`).
 """
 
 from __future__ import annotations
@@ -25,74 +25,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from saltus.chain.chain import Chain
+from saltus.chain.mixture_code import pop_mixture, push_mixture
 from saltus.chain.modes import evaluating, like
 from saltus.chain.stack import Stack
 from saltus.errors import SaltusError
-from saltus.kernels import GaussianStep, Pair, Transition
+from saltus.kernels import GaussianStep, MixtureStep, Pair, Transition
 from saltus.likelihoods import Head
 from saltus.networks import ClassCondition, Draw
-from saltus.process import OrnsteinUhlenbeck, normal_kl
+from saltus.process import OrnsteinUhlenbeck
 
-__all__ = ["ItemCoder", "Plan", "coded_head", "plan"]
+__all__ = ["ItemCoder", "coded_head"]
 
 _process = OrnsteinUhlenbeck()
 _LATENT_WIDTH = 2.0**-4  # of the grid of latents, which are N(0, 1) a priori
 _FINE = 8  # widths of a grid, at least, in the standard deviation of the noise that leads to it
-_USED = 1e-3  # nats of a latent that is used, on average over items
-_BATCH = 256  # items that are planned for at a time
 _MOST_BINS = 4096  # whose masses are computed for every number
-
-
-class Plan(NamedTuple):
-    """How items are coded.
-
-    Attributes:
-        classes: of each item, (N,) int64; None for a model without.
-        used: for each level which numbers of the latent are, (latent,) bool.
-        nats: the bound of each item given its class, and what the class costs, (N,).
-    """
-
-    classes: Tensor | None
-    used: list[Tensor]
-    nats: Tensor
-
-
-@torch.no_grad()
-def plan(chain: Chain, y: Tensor) -> Plan:
-    """How items (N, *E) are coded.
-
-    Raises:
-        SaltusError: if the model is conditioned on other things than classes; and as `Chain.bound`.
-    """
-    condition = chain.condition
-    if condition is not None and not isinstance(condition, ClassCondition):
-        raise SaltusError(
-            f"the model is conditioned on {condition.summary()}, which a code does not hold; take one of classes or of nothing"
-        )
-    classes, nats, costs = [], [], [torch.zeros(chain.kernel(level).latent) for level in range(1, chain.levels.L + 1)]
-    for first, part in zip(range(0, len(y), _BATCH), y.split(_BATCH), strict=True):
-        best = torch.zeros(len(part), dtype=torch.int64)
-        least = torch.full((len(part),), math.inf, dtype=torch.float64)
-        latent: list[Tensor] = [part.new_zeros(len(part), len(cost)) for cost in costs]
-        for c in range(1 if condition is None else condition.classes):
-            bound = chain.bound(part, condition=None if condition is None else torch.tensor([c]), first_item=first, importance_samples=1)
-            total = bound.total.double() - (0.0 if condition is None else float(condition.log_frequencies[c]))
-            better = total < least
-            best, least = best.masked_fill(better, c), torch.where(better, total, least)
-            for own, posterior in zip(latent, bound.posteriors, strict=True):
-                unit = type(posterior)(torch.zeros_like(posterior.loc), torch.ones_like(posterior.scale), validate_args=False)
-                own[better] = normal_kl(posterior, unit)[better].to(own)
-        classes.append(best)
-        nats.append(least)
-        costs = [cost + own.sum(0) for cost, own in zip(costs, latent, strict=True)]
-    found = torch.cat(classes)
-    return Plan(None if condition is None else found, [cost / len(y) > _USED for cost in costs], torch.cat(nats))
 
 
 def coded_head(chain: Chain) -> Head:
@@ -132,9 +84,13 @@ class ItemCoder:
     def push(self, stack: Stack, y: Tensor, c: int | None) -> None:
         """An item (1, *E) of the class c."""
         with _alike(self.chain):
-            condition, z_s = self._condition(c), _own(self.head.settled(y))
+            condition, z_s = self._condition(c), _own(self.head.settled(y.to(self.chain.dtype)))
             for level, (s, t) in enumerate(self.chain.levels.pairs(), 1):
                 z_t = self._forward(z_s, t - s, level, stack)
+                if (mixed := self.chain.kernel(level).mixture_step(Transition(z_t, s, t, condition))) is not None:
+                    self._push_mixed(stack, level, z_s, mixed)
+                    z_s = z_t
+                    continue
                 latent = self.chain.kernel(level).latent_of(Pair(z_t, s, t, condition, y=z_s, z_s=z_s), self._popping(stack, level))
                 step = self._step(level, Transition(z_t, s, t, condition), latent)
                 if level == 1:
@@ -154,10 +110,15 @@ class ItemCoder:
             condition, shape = self._condition(c), self.chain.event_shape
             z_t = _own(self.chain.prior.pop(stack, shape, self.chain.levels.last, self._widths[-1], condition).to(self.chain.dtype))
             for level, (s, t) in reversed(list(enumerate(self.chain.levels.pairs(), 1))):
+                if (mixed := self.chain.kernel(level).mixture_step(Transition(z_t, s, t, condition))) is not None:
+                    z_s = _own(self._pop_mixed(stack, level, mixed))
+                    self._forward(z_s, t - s, level, stack, z_t)
+                    z_t = z_s
+                    continue
                 latent = self._pop_latent(stack, level)
                 step = self._step(level, Transition(z_t, s, t, condition), latent)
                 if level == 1:
-                    z_s = self.head.chosen(lambda masses, _: stack.pop_choice(masses), step.mean, step.variance, step.extra)
+                    z_s = self._pop_data(stack, step)
                 else:
                     z_s = stack.pop_normal(step.mean, step.variance.sqrt(), self._widths[level - 2])
                 z_s = _own(z_s)
@@ -204,6 +165,27 @@ class ItemCoder:
         for index, masses in reversed(each):
             stack.push_choice(index, masses)
 
+    def _pop_data(self, stack: Stack, step: GaussianStep) -> Tensor:
+        return self.head.chosen(lambda masses, _: stack.pop_choice(masses), step.mean, step.variance, step.extra)
+
+    def _push_mixed(self, stack: Stack, level: int, z_s: Tensor, mixed: MixtureStep) -> None:
+        """By a step in closed form."""
+        if mixed.gaussians is not None:
+            push_mixture(stack, z_s.double().flatten(1), mixed.gaussians, mixed.log_weights, self._widths[level - 2])
+            return
+        k = stack.pop_choice(_of_component(mixed, z_s))
+        self._push_data(stack, z_s, mixed.steps[int(k)])
+        stack.push_choice(k, mixed.log_weights.softmax(1))
+
+    def _pop_mixed(self, stack: Stack, level: int, mixed: MixtureStep) -> Tensor:
+        if mixed.gaussians is not None:
+            x = pop_mixture(stack, mixed.gaussians, mixed.log_weights, self._widths[level - 2])
+            return x.reshape(1, *self.chain.event_shape).to(self.chain.dtype)
+        k = stack.pop_choice(mixed.log_weights.softmax(1))
+        y = _own(self._pop_data(stack, mixed.steps[int(k)]))
+        stack.push_choice(k, _of_component(mixed, y))
+        return y
+
     def _popping(self, stack: Stack, level: int) -> Draw:
         """Groups of a latent in turn, popped by their posteriors where they are used."""
         rest = self.used[level - 1]
@@ -243,6 +225,12 @@ class ItemCoder:
         unit = torch.zeros(1, int(used.sum()), dtype=self.chain.dtype)
         latent[:, used] = stack.pop_normal(unit, torch.ones_like(unit), _LATENT_WIDTH)
         return latent
+
+
+def _of_component(mixed: MixtureStep, y: Tensor) -> Tensor:
+    """The probability of each component of a step to data given y, (1, n)."""
+    each = [-step.negative_log_prob(y).double() for step in mixed.steps]
+    return (mixed.log_weights + torch.stack(each, 1)).softmax(1)
 
 
 def _own(z: Tensor) -> Tensor:

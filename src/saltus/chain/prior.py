@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
+from saltus.chain.mixture_code import pop_mixture, push_mixture
 from saltus.chain.stack import Stack
 from saltus.errors import SaltusError
 from saltus.kernels import Known
@@ -18,7 +19,6 @@ from saltus.registry import Configurable
 
 __all__ = ["OraclePrior", "Prior", "StandardNormal"]
 
-_FACTOR_WIDTH = 2.0**-8  # of that of a mixture's factors, which are few, and known well
 
 _process = OrnsteinUhlenbeck()
 
@@ -128,23 +128,12 @@ class OraclePrior(Prior):
         return cost
 
     def push(self, stack: Stack, z_L: Tensor, t: float, width: float, condition: Tensor | None) -> None:
-        """The component and its factors are popped given z_L, and pushed by what they are a priori."""
-        parts, weights, x = self.oracle.factored(t), self.oracle.log_weights(self._known(condition), 1), z_L.double().flatten(1)
-        k = stack.pop_choice((weights + parts.log_prob(x)).softmax(1))
-        factors = stack.pop_normal(*parts.factors_given(x, k), width=_FACTOR_WIDTH, near=True)
-        stack.push_normal(x, *parts.given_factors(factors, k), width=width)
-        stack.push_normal(factors, torch.zeros_like(factors), torch.ones_like(factors), _FACTOR_WIDTH)
-        stack.push_choice(k, weights.softmax(1))
+        parts, weights = self.oracle.factored(t), self.oracle.log_weights(self._known(condition), 1)
+        push_mixture(stack, z_L.double().flatten(1), parts, weights, width)
 
     def pop(self, stack: Stack, event_shape: Sequence[int], t: float, width: float, condition: Tensor | None) -> Tensor:
         parts, weights = self.oracle.factored(t), self.oracle.log_weights(self._known(condition), 1)
-        k = stack.pop_choice(weights.softmax(1))
-        zero = torch.zeros(1, parts.excess.shape[1], dtype=torch.float64)
-        factors = stack.pop_normal(zero, torch.ones_like(zero), _FACTOR_WIDTH)
-        x = stack.pop_normal(*parts.given_factors(factors, k), width=width)
-        stack.push_normal(factors, *parts.factors_given(x, k), width=_FACTOR_WIDTH, near=True)
-        stack.push_choice(k, (weights + parts.log_prob(x)).softmax(1))
-        return x.reshape(1, *event_shape)
+        return pop_mixture(stack, parts, weights, width).reshape(1, *event_shape)
 
     def _known(self, condition: Tensor | None) -> Tensor | None:
         """The condition as far as the oracle knows it."""

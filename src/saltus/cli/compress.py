@@ -33,7 +33,7 @@ _PICTURES = (1, 3, 4)  # channels
 def compress(run: Path, data: Path, n: int | None, out: Path, check: bool, preparation: Preparation, as_json: bool) -> None:
     """Keep images in a file without loss.
 
-    It has about as many bits as the model's bound, and begins with some hundred bytes more, so that few images are better kept as PNG.  It is
+    It has about as many bits as the model's bound, and begins with some hundred bytes more: few images are better kept as PNG.  It is
     read by `saltus decompress` with the same RUN, on a machine and with a version of torch that round alike; others say that they do not.
     Images of another size are refused, unless --size makes them fit: then what comes back are the resized ones.
     """

@@ -147,6 +147,14 @@ class Oracle(Configurable, ABC):
         """
         raise SaltusError(f"the components of a {type(self).__name__} have no factors; take a LowRankMixture")
 
+    def factored_reverse(self, z_t: Tensor, s: float, t: float, condition: Tensor | None = None) -> tuple[Tensor, LowRankGaussians]:
+        """q(z_s | z_t) for one z_t (1, *E) as such Gaussians, those that it may be of, and ln of their weights, (1, n).
+
+        Raises:
+            SaltusError: as `factored`.
+        """
+        raise SaltusError(f"the components of a {type(self).__name__} have no factors; take a LowRankMixture")
+
     def log_weights(self, condition: Tensor | None, n: int) -> Tensor:
         """ln of the weight of each component, given classes where they are, (n, K)."""
         return self._components.log_weights(self._components.check(condition, n)).expand(n, -1)
