@@ -82,4 +82,5 @@ def test_the_examples_of_images_run() -> None:
     for example in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
         exec(compile(example, "docs/images.md", "exec"), found)
     shapes = {name: np.shape(found[name]) for name in ("drawn", "large", "varied", "between", "again")}  # type: ignore[arg-type]
+    np.testing.assert_array_equal(found["same"], found["images"])  # type: ignore[arg-type]
     assert shapes == {"drawn": (3, 4, 8, 8), "large": (3, 4, 8, 8), "varied": (3, 6, 8, 8), "between": (1, 8, 8, 8), "again": (3, 8, 8)}

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from saltus.chain import Stack
 from saltus.data.hub import read_hub
 from saltus.data.preparation import AS_GIVEN
 from saltus.data.table_files import read_file
@@ -40,6 +41,7 @@ SITES: dict[str, tuple[Callable[[], object], str, str]] = {
     "inception": (inception_network, "torchmetrics", "evaluate"),
     "rows of images": (lambda: draw_rows({"a": torch.zeros(1, 1, 8, 8)}, Path("a.png"), shown=(-1, 1)), "matplotlib", "demo"),
     "tables": (lambda: read_file(Path("a.parquet")), "pyarrow", "tables"),
+    "compress": (Stack, "constriction", "compress"),
     "hub": (lambda: read_hub("hf:any", AS_GIVEN), "datasets", "hub"),
     "levels": (lambda: draw_levels([0.0, 1.0], {}, {}, Path("a.png")), "matplotlib", "demo"),
 }
@@ -49,7 +51,7 @@ SITES: dict[str, tuple[Callable[[], object], str, str]] = {
 def test_a_missing_library_is_named_with_its_extra(site: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SALTUS_CACHE", raising=False)
     use, package, extra = SITES[site]
-    with hidden("torchmetrics", "matplotlib", "pyarrow", "datasets"), pytest.raises(SaltusError) as caught:
+    with hidden("torchmetrics", "matplotlib", "pyarrow", "datasets", "constriction"), pytest.raises(SaltusError) as caught:
         use()
     expected = f"this needs {package}, which is not installed; install it with: pip install 'saltus[{extra}]'"
     assert str(caught.value) == expected

@@ -145,3 +145,27 @@ def test_a_chain_of_ladders_is_kept_and_items_are_apart(tmp_path: Path) -> None:
     assert bound.kl.shape == (2, 5)
     assert all(value is not None and value > 0 for value in bound.aggregate_kl)
     assert torch.allclose(chain.decode(chain.encode(items(2))), items(2), atol=1e-6)  # on the same bins
+
+
+@torch.no_grad()
+def test_a_latent_is_drawn_group_by_group() -> None:
+    """From the same noise it is the one of the posterior pass; a group that is changed changes the posteriors of those after it."""
+    made, pair, noise = kernel(), Pair(torch.randn(3, 1, 8, 8), S, T, y=items(3), z_s=torch.randn(3, 1, 8, 8)), Noise(0, 0, 3)
+    explained = made.explain(pair, noise)
+    eps = noise.normal("encoder", (made.latent,), like=pair.z_t)
+    laws: list[tuple[Tensor, Tensor]] = []
+
+    def draw(mean: Tensor, std: Tensor) -> Tensor:
+        start = sum(law[0].shape[1] for law in laws)
+        laws.append((mean, std))
+        return mean + std * eps[:, start : start + mean.shape[1]]
+
+    torch.testing.assert_close(made.latent_of(pair, draw), explained.latent)
+    assert len(laws) == 4
+    torch.testing.assert_close(torch.cat([mean for mean, _ in laws], 1), explained.posterior.loc)
+    torch.testing.assert_close(torch.cat([std for _, std in laws], 1), explained.posterior.scale)
+    first, eps = list(laws), eps + 1
+    laws.clear()
+    made.latent_of(pair, draw)
+    torch.testing.assert_close(laws[0][0], first[0][0])
+    assert not torch.allclose(laws[1][0], first[1][0])

@@ -7,7 +7,8 @@ import torch
 
 from saltus.errors import SaltusError
 from saltus.kernels import DeterministicKernel, OracleKernel, Pair, Transition
-from saltus.oracles import GaussianMixture
+from saltus.likelihoods import DiscretisedHead
+from saltus.oracles import GaussianMixture, LowRankMixture
 from saltus.process import Noise, OrnsteinUhlenbeck
 from tests.helpers.checks import assert_one_sentence, follows, mean_is, mixture_cdf
 from tests.helpers.laws import gaussian
@@ -68,3 +69,21 @@ def test_it_has_nothing_to_train_and_no_prediction_to_guide() -> None:
 def test_where_nothing_has_happened_z_t_stays() -> None:
     z = torch.randn(3, 2, generator=torch.Generator().manual_seed(0))
     assert torch.equal(OracleKernel(gaussian([0.3, 1.0])).sample(Transition(z, 0.0, 0.0), Noise(0, 0, 3)), z)
+
+
+def test_a_step_is_a_mixture() -> None:
+    """Whose likelihood is that of the bound: of z_s, and of values at the end."""
+    torch.manual_seed(0)
+    oracle = LowRankMixture(torch.rand(3) + 0.1, torch.randn(3, 4), torch.randn(3, 4, 2), torch.rand(3, 4) + 0.1)
+    kernel = OracleKernel(oracle, DiscretisedHead(5))
+    z_t, y, noise = torch.randn(1, 4).double(), DiscretisedHead(5).settled(torch.randn(1, 4).double()), Noise(0, 0, 1)
+    last = kernel.mixture_step(Transition(z_t, 0.0, 0.4))
+    each = torch.stack([-step.negative_log_prob(y) for step in last.steps], 1)
+    expected = kernel.explain(Pair(z_t, 0.0, 0.4, y=y, z_s=y), noise).terms["decoder"]
+    torch.testing.assert_close(-(last.log_weights + each).logsumexp(1), expected)
+    inner = kernel.mixture_step(Transition(z_t, 0.1, 0.4))
+    assert inner.gaussians is not None
+    density = (inner.log_weights + inner.gaussians.log_prob(y)).logsumexp(1)
+    torch.testing.assert_close(density, oracle.reverse(z_t, 0.1, 0.4).log_prob(y))
+    with pytest.raises(SaltusError, match="a density and no masses"):
+        OracleKernel(oracle).mixture_step(Transition(z_t, 0.0, 0.4))

@@ -210,3 +210,17 @@ def test_a_kernel_starts_from_a_network_that_predicts_data(event: tuple[int, ...
     with pytest.raises(SaltusError) as caught:
         kernel.start_from(network(event, 2.0))
     assert_one_sentence(caught.value, "variance 2 and 1")
+
+
+@torch.no_grad()
+def test_a_latent_is_made_of_its_posterior() -> None:
+    kernel, z = image_kernel(), torch.randn(3, 1, 8, 9)
+    pair = Pair(z, 0.1, 0.4, y=z, z_s=z)
+    explained = kernel.explain(pair, Noise(0, 0, 3))
+    eps = Noise(0, 0, 3).normal("encoder", (4,), like=z)
+    torch.testing.assert_close(kernel.latent_of(pair, lambda mean, std: mean + std * eps), explained.latent)
+    of_data = image_kernel(encoder_input="y")
+    assert of_data.latent_of(Pair(z, 0.0, 0.4, y=z, z_s=z), lambda mean, _: mean).shape == (3, 4)
+    with pytest.raises(SaltusError) as caught:
+        of_data.latent_of(pair, lambda mean, _: mean)
+    assert_one_sentence(caught.value, "looks at the data", "train with --encoder-input z_s")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -10,7 +11,9 @@ import torch
 from scipy import integrate, stats
 from torch import Tensor
 
-from saltus.likelihoods import DiscretisedHead, GaussianHead
+from saltus.errors import SaltusError
+from saltus.likelihoods import AutoregressiveHead, DiscretisedHead, GaussianHead, Head, LogisticMixtureHead
+from tests.helpers.checks import assert_one_sentence
 
 ROUNDING = 1e-10  # float64, through logarithms of probabilities down to e^-1000
 BINS = [17, 256]
@@ -203,3 +206,43 @@ def test_eps_of_continuous_values_samples_them_again() -> None:
     head, y = GaussianHead(0.1), torch.tensor([[-3.0, 0.2, 40.0]], dtype=torch.float64)
     mean, variance = torch.full_like(y, 0.3), torch.tensor([[0.0, 1.0, 4.0]], dtype=torch.float64)
     assert torch.allclose(head.sample(mean, variance, head.eps(y, mean, variance)), y, atol=ROUNDING)
+
+
+def image_heads() -> dict[str, tuple[Head, int]]:
+    """Heads of values that are counted, with their channels."""
+    found: dict[str, tuple[Head, int]] = {"gaussian": (DiscretisedHead(5, outliers=0.01), 2), "grey": (LogisticMixtureHead(5, 1), 1)}
+    found["colours"] = (LogisticMixtureHead(5, 3, components=2), 3)
+    return found | {f"{name} in sequence": (AutoregressiveHead(head), channels) for name, (head, channels) in found.items()}
+
+
+@pytest.mark.parametrize("name", image_heads())
+def test_chosen_values_have_the_masses_of_the_likelihood(name: str) -> None:
+    """Number by number they sum to 1, and multiply to p of each pixel, which is computed at once elsewhere."""
+    head, channels = image_heads()[name]
+    torch.manual_seed(0)
+    shape = (2, channels, 5, 6)
+    mean, variance, extra = torch.randn(shape).double(), torch.rand(shape).double() + 0.01, torch.randn(2, head.arrays, *shape[1:]).double()
+    y = head.settled(torch.randn(shape).double())
+    each = torch.full(shape, torch.nan).double().flatten()
+
+    def choose(masses: Tensor, of: Callable[[Tensor], Tensor]) -> Tensor:
+        assert masses.shape[1] == head.bins
+        torch.testing.assert_close(masses.sum(1), torch.ones(len(masses)).double())
+        places = of(head.index(y)).long()
+        each[of(torch.arange(y.numel()).reshape(shape))] = masses.gather(1, places[:, None])[:, 0]
+        return places
+
+    assert torch.equal(head.chosen(choose, mean, variance, extra), y)
+    expected = head.log_prob_each(y, mean, variance, extra).exp()
+    found = each.reshape(shape) if expected.shape == shape else each.reshape(shape).prod(1, keepdim=True)
+    torch.testing.assert_close(found, expected, rtol=0, atol=ROUNDING)
+    other = head.log_prob_each(y, mean, 1.1 * variance, extra).exp()
+    assert not torch.allclose(found, other, rtol=0, atol=ROUNDING)  # the twin that must fail
+
+
+def test_densities_have_no_values_to_choose_from() -> None:
+    y = torch.zeros(1, 2)
+    for ask in (lambda: GaussianHead(0.1).index(y), lambda: GaussianHead(0.1).chosen(lambda masses, _: masses, y, y)):
+        with pytest.raises(SaltusError, match="densities and no masses") as caught:
+            ask()
+        assert_one_sentence(caught.value, "take a model of whole values")

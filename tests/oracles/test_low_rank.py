@@ -124,3 +124,19 @@ def test_refuses_what_is_no_mixture() -> None:
         LowRankMixture(weights, means, factors, variances - 10)
     with pytest.raises(SaltusError, match="not finite"):
         LowRankMixture(weights, means * torch.nan, factors, variances)
+
+
+@pytest.mark.parametrize("label", [None, 1])
+def test_laws_as_gaussians_with_factors_have_the_same_densities(label: int | None) -> None:
+    low, dense = both()
+    z_t, z = points(n=1), points(seed=2, n=5)
+    told = None if label is None else torch.tensor([label])
+    weights, parts = low.factored_reverse(z_t, 0.2, 0.7, told)
+    assert weights.shape == (1, K if label is None else 2)  # those of the class alone
+    found = (weights + parts.log_prob(z.flatten(1))).logsumexp(1)
+    torch.testing.assert_close(found, low.reverse(z_t.expand_as(z), 0.2, 0.7, None if told is None else told.expand(5)).log_prob(z))
+    start = (low.log_weights(told, 1) + low.factored(0.7).log_prob(z.flatten(1))).logsumexp(1)
+    torch.testing.assert_close(start, low.log_prob(z, 0.7, None if told is None else told.expand(5)))
+    for ask in (lambda: dense.factored(0.7), lambda: dense.factored_reverse(z_t, 0.2, 0.7)):
+        with pytest.raises(SaltusError, match="have no factors; take a LowRankMixture"):
+            ask()

@@ -3,6 +3,8 @@
 from saltus.chain.bound import ACTIVE_VARIANCE, MOST_SAMPLES, Bound, bits_per_dim
 from saltus.chain.chain import Chain
 from saltus.chain.classes import ClassBound
+from saltus.chain.coding import ItemCoder, coded_head
+from saltus.chain.coding_plan import Plan, plan
 from saltus.chain.completing import complete, completes, given_others
 from saltus.chain.costs import pair_costs
 from saltus.chain.inpainting import PARTICLES, Inpainted, inpaint
@@ -11,6 +13,7 @@ from saltus.chain.loss import Batch, ChainLoss, Loss
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import OraclePrior, Prior, StandardNormal
 from saltus.chain.process import ChainProcess, descend
+from saltus.chain.stack import Stack
 
 __all__ = [
     "ACTIVE_VARIANCE",
@@ -24,11 +27,15 @@ __all__ = [
     "ClassBound",
     "Code",
     "Inpainted",
+    "ItemCoder",
     "Loss",
     "OraclePrior",
+    "Plan",
     "Prior",
+    "Stack",
     "StandardNormal",
     "bits_per_dim",
+    "coded_head",
     "complete",
     "completes",
     "descend",
@@ -37,4 +44,5 @@ __all__ = [
     "inpaint",
     "like",
     "pair_costs",
+    "plan",
 ]

@@ -9,12 +9,16 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
+from saltus.chain.mixture_code import pop_mixture, push_mixture
+from saltus.chain.stack import Stack
+from saltus.errors import SaltusError
 from saltus.kernels import Known
 from saltus.oracles import Oracle
 from saltus.process import Noise, OrnsteinUhlenbeck, sum_items
 from saltus.registry import Configurable
 
 __all__ = ["OraclePrior", "Prior", "StandardNormal"]
+
 
 _process = OrnsteinUhlenbeck()
 
@@ -47,6 +51,18 @@ class Prior(Configurable, ABC):
     def cost(self, y: Tensor, z_L: Tensor, t: float, condition: Tensor | None = None) -> Tensor:
         """A value whose mean over z_L ~ q(z_L | y) is KL(q(z_L | y) || p(z_L | c)), (B,) nats."""
 
+    def push(self, stack: Stack, z_L: Tensor, t: float, width: float, condition: Tensor | None) -> None:
+        """z_L (1, *E), on the grid of a width, on a stack of bits.
+
+        Raises:
+            SaltusError: if this prior has no code.
+        """
+        raise SaltusError(f"a start from a {type(self).__name__} has no code; take N(0, I) or a mixture of Gaussians")
+
+    def pop(self, stack: Stack, event_shape: Sequence[int], t: float, width: float, condition: Tensor | None) -> Tensor:
+        """The z_L that was pushed, (1, *E) float64; raises as `push`."""
+        raise SaltusError(f"a start from a {type(self).__name__} has no code; take N(0, I) or a mixture of Gaussians")
+
 
 class StandardNormal(Prior):
     """N(0, I), whatever the condition; its cost is closed form."""
@@ -67,6 +83,13 @@ class StandardNormal(Prior):
 
     def cost(self, y: Tensor, z_L: Tensor, t: float, condition: Tensor | None = None) -> Tensor:
         return _process.prior_cost(y, t)
+
+    def push(self, stack: Stack, z_L: Tensor, t: float, width: float, condition: Tensor | None) -> None:
+        stack.push_normal(z_L, torch.zeros_like(z_L), torch.ones_like(z_L), width)
+
+    def pop(self, stack: Stack, event_shape: Sequence[int], t: float, width: float, condition: Tensor | None) -> Tensor:
+        zero = torch.zeros(1, *event_shape, dtype=torch.float64)
+        return stack.pop_normal(zero, torch.ones_like(zero), width)
 
 
 class OraclePrior(Prior):
@@ -103,6 +126,14 @@ class OraclePrior(Prior):
     def cost(self, y: Tensor, z_L: Tensor, t: float, condition: Tensor | None = None) -> Tensor:
         cost: Tensor = _process.marginal(y, t).log_prob(z_L) - self.oracle.log_prob(z_L, t, self._known(condition))
         return cost
+
+    def push(self, stack: Stack, z_L: Tensor, t: float, width: float, condition: Tensor | None) -> None:
+        parts, weights = self.oracle.factored(t), self.oracle.log_weights(self._known(condition), 1)
+        push_mixture(stack, z_L.double().flatten(1), parts, weights, width)
+
+    def pop(self, stack: Stack, event_shape: Sequence[int], t: float, width: float, condition: Tensor | None) -> Tensor:
+        parts, weights = self.oracle.factored(t), self.oracle.log_weights(self._known(condition), 1)
+        return pop_mixture(stack, parts, weights, width).reshape(1, *event_shape)
 
     def _known(self, condition: Tensor | None) -> Tensor | None:
         """The condition as far as the oracle knows it."""

@@ -16,6 +16,7 @@ import click
 
 from saltus.cli.common import Interrupted, json_option, say, seed_option
 from saltus.cli.compare import compare
+from saltus.cli.compress import compress, decompress
 from saltus.cli.convert import convert
 from saltus.cli.data import data_command
 from saltus.cli.edit import interpolate, reconstruct, vary
@@ -77,6 +78,8 @@ for command in (
     reconstruct,
     vary,
     interpolate,
+    compress,
+    decompress,
     impute,
     score,
     evaluate_command,

@@ -123,6 +123,16 @@ class ImageModel(Estimator):
         self._check_fitted()
         return self.model_.colour(X, draws=draws, condition=condition, seed=self._seed())
 
+    def compress(self, X: Any) -> bytes:
+        """Images such as were given in a file's bytes, without loss; see `Model.compress`."""
+        self._check_fitted()
+        return self.model_.compress(X)
+
+    def decompress(self, data: bytes) -> Array:
+        """The images of `compress`, (N, *shape); see `Model.decompress`."""
+        self._check_fitted()
+        return self.model_.decompress(data)
+
     def score_samples(self, X: Any, y: Any = None) -> Array:
         """A lower bound on ln p of each image, (N,) nats: of a probability for images of whole values, else of a density.
 

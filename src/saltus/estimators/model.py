@@ -14,6 +14,7 @@ from saltus.data import DataSet, Encoding, load
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.estimators.anomaly import keep_ordinary
+from saltus.estimators.compression import compress, decompress
 from saltus.estimators.inpainting import Pixels, draw_known, known_greys, known_means, known_pixels
 from saltus.estimators.numbers import check_number
 from saltus.evaluation import keep_sampling
@@ -242,6 +243,24 @@ class Model:
             )
         between = self.chain.interpolate(a, b, int(steps), condition=condition, seed=seed).transpose(0, 1)
         return self.encoding.decode(between.flatten(0, 1)).reshape(len(a), steps, *self.encoding.shape)
+
+    def compress(self, images: Any) -> bytes:
+        """Images (N, *shape), as the data were, in a file's bytes, without loss, about as many as their bound says.
+
+        A code has a beginning of some hundred bytes, so that few images are better kept as PNG.  It is read again before it is given.
+
+        Raises:
+            SaltusError: for images that are not such as the data were, a model of other data or without masses, or without constriction.
+        """
+        return compress(self.chain, self.encoding, images).data
+
+    def decompress(self, data: bytes) -> Array:
+        """The images of `compress`, (N, *shape), by the same model on the same kind of machine.
+
+        Raises:
+            SaltusError: if the bytes are damaged, or were written with another model or by a machine that rounds otherwise.
+        """
+        return decompress(self.chain, self.encoding, data)
 
     def _encoded(self, items: Any) -> Tensor:
         return self.encoding.encode(np.asarray(items)).to(like(self.chain))

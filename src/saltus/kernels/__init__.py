@@ -5,7 +5,7 @@ from saltus.kernels.denoiser import Denoiser, OracleDenoiser, Preconditioned, Pr
 from saltus.kernels.deterministic import DeterministicKernel
 from saltus.kernels.flow import FlowKernel
 from saltus.kernels.gaussian import GaussianKernel, Variance
-from saltus.kernels.kernel import EXTRA, Explanation, Kernel, Terms, Weights, is_reweighted
+from saltus.kernels.kernel import EXTRA, Explanation, Kernel, MixtureStep, Terms, Weights, is_reweighted
 from saltus.kernels.ladder import LadderKernel, Ladders, vae_kernels
 from saltus.kernels.mixture_flow import MixtureFlow, NoisySteps
 from saltus.kernels.oracle import OracleKernel
@@ -38,6 +38,7 @@ __all__ = [
     "Ladders",
     "MixtureFlow",
     "MixtureResidual",
+    "MixtureStep",
     "NoisySteps",
     "OracleDenoiser",
     "OracleKernel",

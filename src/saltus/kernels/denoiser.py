@@ -22,7 +22,7 @@ from torch.distributions import Normal
 
 from saltus.errors import SaltusError
 from saltus.kernels.transition import Transition
-from saltus.networks import ClassCondition, Condition, positive
+from saltus.networks import ClassCondition, Condition, Draw, positive
 from saltus.oracles import Oracle
 from saltus.process import OrnsteinUhlenbeck, Time
 from saltus.registry import Configurable
@@ -142,6 +142,7 @@ class Preconditioned(Denoiser):
         *,
         to_data: bool = True,
         share: Tensor | None = None,
+        draw: Draw | None = None,
     ) -> tuple[Prediction, Tensor, Normal]:
         """The prediction along latents that are drawn on the way, the latents (B, latent), and their posterior.
 
@@ -151,9 +152,10 @@ class Preconditioned(Denoiser):
             features: what an encoder has read of the answer, see `saltus.networks.Ladder`.
             to_data: whether y is predicted, or z_s.
             share: how far from the prior latents are drawn, (B, latent) from 0 to 1; from their posterior unless given.
+            draw: what makes each group's latent in place of the noise.
         """
         factors = self._factors(z, log_snr, to_data)
-        told = {} if share is None else {"share": share}
+        told = {name: value for name, value in (("share", share), ("draw", draw)) if value is not None}
         outputs, latent, mean, raw = self.backbone((factors[0] * z)[:, None], log_snr, eps, condition, features=features, **told)
         prediction = self._read(outputs, z, log_snr, condition, factors, to_data)
         return prediction, latent, Normal(mean, positive(raw), validate_args=False)

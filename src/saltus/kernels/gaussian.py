@@ -27,6 +27,7 @@ from saltus.kernels.setup import Setup
 from saltus.kernels.step import GaussianStep
 from saltus.kernels.transition import Pair, Transition
 from saltus.likelihoods import Head
+from saltus.networks import Draw
 from saltus.process import Noise, OrnsteinUhlenbeck, Time, as_time, per_item, sum_items
 
 __all__ = ["GaussianKernel", "Variance"]
@@ -99,6 +100,10 @@ class GaussianKernel(Kernel):
             return GaussianStep(step.mean, width.expand_as(step.mean), step.is_final, self.head)
         error = per_item(self.error(transition.t), yhat) if self.variance is Variance.OPTIMAL else 0.0
         return GaussianStep.around(transition, yhat, error, self.head)
+
+    def latent_of(self, pair: Pair, draw: Draw) -> Tensor:
+        """Empty."""
+        return pair.z_t.new_zeros(len(pair.z_t), 0)
 
     def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:
         """{"decoder": the closed-form KL, or -ln p(y | z_t) at s = 0}, (B,) nats; without a latent k changes nothing."""

@@ -27,11 +27,12 @@ from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.step import GaussianStep
 from saltus.kernels.transition import Pair, Transition
 from saltus.likelihoods import Head
-from saltus.networks import Condition
+from saltus.networks import Condition, Draw
+from saltus.oracles import LowRankGaussians
 from saltus.process import Noise
 from saltus.registry import Configurable
 
-__all__ = ["EXTRA", "Explanation", "Kernel", "Terms", "Weights", "is_reweighted", "standard_normal", "weighted"]
+__all__ = ["EXTRA", "Explanation", "Kernel", "MixtureStep", "Terms", "Weights", "is_reweighted", "standard_normal", "weighted"]
 
 Terms = dict[str, Tensor]
 """Named terms, each (B,) nats."""
@@ -64,6 +65,21 @@ class Explanation:
         """Of a step that encodes nothing."""
         empty = z_t.new_zeros(len(z_t), 0)
         return cls(terms, empty, standard_normal(empty), step, z_t.new_zeros(len(z_t)))
+
+
+@dataclass(frozen=True, eq=False)
+class MixtureStep:
+    """p(z_s | z_t) of one item as a mixture.
+
+    Attributes:
+        log_weights: of the components, (1, n).
+        gaussians: the components, n Gaussians; None where s = 0.
+        steps: the components where s = 0.
+    """
+
+    log_weights: Tensor
+    gaussians: LowRankGaussians | None
+    steps: Sequence[GaussianStep] = ()
 
 
 class Kernel(Configurable, nn.Module, ABC):
@@ -157,6 +173,19 @@ class Kernel(Configurable, nn.Module, ABC):
         probability that it was drawn with, (B,)."""
         step = self.step(pair, noise.normal("latent", (self.latent,), like=pair.z_t))
         return step, pair.z_t.new_zeros(len(pair.z_t), dtype=torch.float64)
+
+    def mixture_step(self, transition: Transition) -> MixtureStep | None:
+        """The step of one item as a mixture in closed form; None for a step given a latent."""
+        return None
+
+    def latent_of(self, pair: Pair, draw: Draw) -> Tensor:
+        """The latent (B, latent) of a pair, group after group: `draw` makes it of the mean and the standard deviation of its posterior
+        given the groups before.
+
+        Raises:
+            SaltusError: if the kernel is no Gaussian step given a latent that has such a posterior.
+        """
+        raise SaltusError(f"a {self.label} is no Gaussian step given a latent, so that it has no code; take a Gaussian or VAE kernel")
 
     @abstractmethod
     def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:

@@ -22,6 +22,7 @@ from saltus.kernels.mixture_flow import MixtureFlow
 from saltus.kernels.setup import Setup
 from saltus.kernels.transition import Pair
 from saltus.kernels.vae import Parametrisation, VAEKernel
+from saltus.networks import Draw
 
 __all__ = ["LadderKernel", "Ladders", "vae_kernels"]
 
@@ -55,14 +56,21 @@ class LadderKernel(VAEKernel):
         return found
 
     def _passes(self, pair: Pair, *eps: Tensor, share: Tensor | None = None) -> Iterator[tuple[Tensor, Normal, Prediction]]:
-        assert self.encoder is not None
-        features = self.encoder(self._encoder_input(pair), pair.log_snr, pair.condition)
-        to_data = self.parametrisation is Parametrisation.BRIDGE
+        features, to_data = self._features(pair), self.parametrisation is Parametrisation.BRIDGE
         for each in eps:
             prediction, latent, posterior = self.decoder.posterior_pass(
                 pair.z_t, pair.log_snr, each, features, pair.condition, to_data=to_data, share=share
             )
             yield latent, posterior, prediction
+
+    def latent_of(self, pair: Pair, draw: Draw) -> Tensor:
+        features, nothing = self._features(pair), pair.z_t.new_zeros(len(pair.z_t), self.latent)
+        return self.decoder.posterior_pass(pair.z_t, pair.log_snr, nothing, features, pair.condition, draw=draw)[1]
+
+    def _features(self, pair: Pair) -> list[Tensor]:
+        assert self.encoder is not None
+        found: list[Tensor] = self.encoder(self._encoder_input(pair), pair.log_snr, pair.condition)
+        return found
 
 
 def vae_kernels(setup: Setup) -> Kernel | list[Kernel]:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from saltus.errors import SaltusError
 from saltus.kernels.denoiser import classes_of
-from saltus.kernels.kernel import Explanation, Kernel, Terms, Weights, weighted
+from saltus.kernels.kernel import Explanation, Kernel, MixtureStep, Terms, Weights, weighted
 from saltus.kernels.proposal import Known, Proposal, along_bridge, pilot, proposal_of
 from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.step import GaussianStep
@@ -102,6 +102,18 @@ class OracleKernel(Kernel):
         y = pair.y.double()
         each = [head.log_prob(y, mean, variance) for mean, variance in zip(given.mean.unbind(1), given.variance.unbind(1), strict=True)]
         return -(given.log_weights + torch.stack(each, 1)).logsumexp(1)
+
+    def mixture_step(self, transition: Transition) -> MixtureStep:
+        z_t, s, t, condition = transition.z_t, transition.s, transition.t, transition.condition
+        if transition.is_final is not True:
+            weights, gaussians = self.oracle.factored_reverse(z_t, float(s), float(t), condition)
+            return MixtureStep(weights, gaussians)
+        if self.head is None:
+            raise SaltusError("an exact step to data has a density and no masses, so that it has no code; take one with a head")
+        given = self.oracle.components_given(z_t, t, condition, most=_MOST)
+        means, variances = (value.to(z_t).unbind(1) for value in (given.mean, given.variance))
+        steps = [GaussianStep(*moments, True, self.head) for moments in zip(means, variances, strict=True)]
+        return MixtureStep(given.log_weights, None, steps)
 
     def propose(self, transition: Transition, known: Known, draft: Tensor | None, noise: Noise) -> Proposal:
         """z_s towards an item of which something is known: exact given its measurement, by the mixture's own law of it."""

@@ -38,7 +38,7 @@ from saltus.kernels.setup import Setup
 from saltus.kernels.step import GaussianStep
 from saltus.kernels.transition import Pair, Transition
 from saltus.likelihoods import Head
-from saltus.networks import positive, transfer_weights
+from saltus.networks import Draw, positive, transfer_weights
 from saltus.process import Noise, normal_kl, sum_items
 
 __all__ = ["EncoderInput", "Parametrisation", "VAEKernel", "minus_entropy"]
@@ -198,6 +198,12 @@ class VAEKernel(Kernel):
         for each in eps:
             latent = drawn.loc + drawn.scale * each
             yield latent, posterior, self._predict(pair, latent)
+
+    def latent_of(self, pair: Pair, draw: Draw) -> Tensor:
+        if self.encoder_input is EncoderInput.Y and pair.is_final is not True:
+            raise SaltusError("the encoder of a noisy step looks at the data, which a code tells last; train with --encoder-input z_s")
+        posterior = self._posterior(pair)
+        return draw(posterior.loc, posterior.scale) if self.latent else posterior.loc
 
     def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:
         """{"kl", "decoder", "entropy"} with the encoder of (z_s, z_t), {"kl", "decoder"} with that of (y, z_t); with k > 1 latents

@@ -2,7 +2,8 @@
 
 from saltus.likelihoods.autoregressive import AutoregressiveHead
 from saltus.likelihoods.columns import ColumnsHead
-from saltus.likelihoods.heads import ContinuousHead, DiscretisedHead, GaussianHead, Head
+from saltus.likelihoods.continuous import ContinuousHead, GaussianHead
+from saltus.likelihoods.heads import Choose, DiscretisedHead, Head
 from saltus.likelihoods.laws import Moments, NumberLaws, Row, Within
 from saltus.likelihoods.logistic import LogisticMixtureHead
 from saltus.likelihoods.mixture import MixtureHead
@@ -10,6 +11,7 @@ from saltus.likelihoods.numbers import Number, Numbers
 
 __all__ = [
     "AutoregressiveHead",
+    "Choose",
     "ColumnsHead",
     "ContinuousHead",
     "DiscretisedHead",

@@ -21,7 +21,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from saltus.likelihoods.heads import Head
+from saltus.likelihoods.heads import Choose, Head
 
 __all__ = ["AutoregressiveHead"]
 
@@ -50,6 +50,10 @@ class AutoregressiveHead(Head):
     @property
     def discrete(self) -> bool:  # type: ignore[override]
         return self.head.discrete
+
+    @property
+    def bins(self) -> int:  # type: ignore[override]
+        return self.head.bins
 
     @property
     def arrays(self) -> int:  # type: ignore[override]
@@ -91,6 +95,15 @@ class AutoregressiveHead(Head):
             return self.head.fill(lattice.of(y), lattice.of(known), mean, variance, lattice.of(eps), inner)
 
         return self._in_turn(mean, variance, extra, drawn)
+
+    def chosen(self, choose: Choose, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+        def drawn(mean: Tensor, variance: Tensor, inner: Tensor, lattice: _Lattice) -> Tensor:
+            return self.head.chosen(lambda masses, of: choose(masses, lambda items: of(lattice.of(items))), mean, variance, inner)
+
+        return self._in_turn(mean, variance, extra, drawn)
+
+    def index(self, y: Tensor) -> Tensor:
+        return self.head.index(y)
 
     def spread(self, variance: Tensor) -> Tensor:
         return self.head.spread(variance)

@@ -20,7 +20,8 @@ import torch
 from torch import Tensor
 
 from saltus.likelihoods.axis import AxisTensors
-from saltus.likelihoods.heads import ContinuousHead, GaussianHead, Head
+from saltus.likelihoods.continuous import ContinuousHead, GaussianHead
+from saltus.likelihoods.heads import Head
 from saltus.likelihoods.numbers import Number, Numbers
 
 __all__ = ["ColumnsHead"]

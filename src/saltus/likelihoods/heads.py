@@ -5,29 +5,33 @@ r"""p(y | .) of the last step, s = 0, around a Gaussian N(mean, variance).
 .. math:: p(y = v_k) = \Phi\left(\frac{v_k + h - \mu}{\sigma}\right) - \Phi\left(\frac{v_k - h - \mu}{\sigma}\right),
 
 where the first and the last bin are open to infinity, so that the masses sum to 1 (Ho et al. 2020, section 3.3,
-https://arxiv.org/abs/2006.11239).  `GaussianHead` is for continuous data: the density itself, with a floor on the standard
-deviation, since a density on data with ties could otherwise rise without limit.
+https://arxiv.org/abs/2006.11239).  Heads of continuous data are in `saltus.likelihoods.continuous`.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import Literal
 
 import torch
 from torch import Tensor
-from torch.distributions import Normal
 
-from saltus.likelihoods.normal import log_interval_mass, log_mass, middle, standard
+from saltus.errors import SaltusError
+from saltus.likelihoods.normal import log_mass
 from saltus.process import sum_items
 from saltus.registry import Configurable
 
-__all__ = ["FAR", "BinnedHead", "ContinuousHead", "DiscretisedHead", "GaussianHead", "Head", "check_bins"]
+__all__ = ["FAR", "BinnedHead", "Choose", "DiscretisedHead", "Head", "between", "check_bins"]
 
 FAR = 1e15
 """Values of y that float32 can square with room to spare are below it; y is of order one."""
 _MOST_BINS = 2**24  # that float32 tells apart
+_NO_MASSES = "the values of this model's data have densities and no masses, so that they have no code; take a model of whole values"
+Choose = Callable[[Tensor, Callable[[Tensor], Tensor]], Tensor]
+"""The place of the value (n,), int64, of n numbers: from the masses of all values of each, (n, bins) float64, and which numbers of items
+(B, *E) they are, as a function that takes them out of such, (n,)."""
 
 
 def check_bins(bins: int, low: float, high: float) -> None:
@@ -42,10 +46,12 @@ class Head(Configurable, ABC):
     Attributes:
         discrete: whether it gives masses; otherwise a density, which that of a closed form may take the place of.
         arrays: how many arrays it asks for; a head that is given None takes them to be 0.
+        bins: how many values a number may have; 0 where they are not counted.
     """
 
     discrete: bool = False
     arrays: int = 0
+    bins: int = 0
 
     @property
     def in_bits(self) -> bool:
@@ -99,6 +105,22 @@ class Head(Configurable, ABC):
     def eps(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         """Unit Gaussian noise (B, *E) from which `sample` makes y; where a range of noise makes y, its middle by probability."""
 
+    def chosen(self, choose: Choose, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+        """y (B, *E) whose values are chosen, some numbers at a time, each given those before: what an entropy coder asks for.
+
+        Raises:
+            SaltusError: if values have densities and no masses.
+        """
+        raise SaltusError(_NO_MASSES)
+
+    def index(self, y: Tensor) -> Tensor:
+        """The place of the nearest value, from 0 on, in the type of y (B, *E).
+
+        Raises:
+            SaltusError: as `chosen`.
+        """
+        raise SaltusError(_NO_MASSES)
+
     def check(self, y: Tensor) -> None:
         """Raise ValueError if `y` is not data that this head can give a likelihood to."""
 
@@ -119,7 +141,7 @@ class BinnedHead(Head):
     width: float
 
     def check(self, y: Tensor) -> None:
-        off = (y - (self.low + self._index(y) * self.width)).abs().max()
+        off = (y - (self.low + self.index(y) * self.width)).abs().max()
         if not off <= self.width / 100:  # NaN too
             raise ValueError(
                 f"y is up to {float(off):.3g} away from the {self.bins} bins from {self.low} to {self.high}; expected values on the bins"
@@ -130,10 +152,18 @@ class BinnedHead(Head):
         return variance + self.width**2 / 12
 
     def settled(self, y: Tensor) -> Tensor:
-        return self.low + self._index(y) * self.width
+        return self.low + self.index(y) * self.width
 
-    def _index(self, y: Tensor) -> Tensor:
+    def index(self, y: Tensor) -> Tensor:
         return ((y - self.low) / self.width).round().clamp(0, self.bins - 1)
+
+    def edges(self, like: Tensor) -> Tensor:
+        """Between the bins, (bins - 1,) float64, on the device of `like`."""
+        return self.low + (torch.arange(self.bins - 1, dtype=torch.float64, device=like.device) + 0.5) * self.width
+
+    def value(self, index: Tensor, like: Tensor) -> Tensor:
+        """The values at these places, in the type of `like`: those of `settled`."""
+        return self.low + index.to(like.dtype) * self.width
 
 
 class DiscretisedHead(BinnedHead):
@@ -190,19 +220,25 @@ class DiscretisedHead(BinnedHead):
 
     def sample(self, mean: Tensor, variance: Tensor, eps: Tensor, extra: Tensor | None = None) -> Tensor:
         if not self.outliers:
-            return self.low + self._index(mean + self._std(variance) * eps) * self.width
+            return self.low + self.index(mean + self._std(variance) * eps) * self.width
         # one uniform number serves for both: its lowest share picks an outlier, the rest is the Gaussian's
         uniform = torch.special.ndtr(eps.double())
         even = torch.floor(uniform / self.outliers * self.bins)
         inner = torch.special.ndtri(((uniform - self.outliers) / (1 - self.outliers)).clamp_min(torch.finfo(torch.float64).tiny))
-        index = torch.where(uniform < self.outliers, even, self._index(mean + self._std(variance) * inner.to(mean.dtype)).double())
+        index = torch.where(uniform < self.outliers, even, self.index(mean + self._std(variance) * inner.to(mean.dtype)).double())
         return self.low + index.to(mean.dtype) * self.width
+
+    def chosen(self, choose: Choose, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+        centre, std = mean.double().flatten(), self._std(variance.double()).flatten()
+        below = torch.special.ndtr((self.edges(mean) - centre[:, None]) / std[:, None])
+        masses = (1 - self.outliers) * between(below) + self.outliers / self.bins
+        return self.value(choose(masses, torch.flatten), mean).reshape(mean.shape)
 
     def eps(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         below, above = self._borders(y, mean, variance)
         flip = below + above > 0  # in the lower tail, probabilities do not round to 1
         bottom, top = torch.special.ndtr(torch.where(flip, -above, below)), torch.special.ndtr(torch.where(flip, -below, above))
-        share, index = 1 - self.outliers, self._index(y).double()
+        share, index = 1 - self.outliers, self.index(y).double()
         middle = torch.special.ndtri(share * (bottom + top) / 2 + self.outliers * ~flip)
         number = torch.where(flip, -middle, middle)
         if self.outliers:
@@ -213,7 +249,7 @@ class DiscretisedHead(BinnedHead):
 
     def _borders(self, y: Tensor, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
         """Those of the bin of y, from the mean in standard deviations: float64, since in float32 the tails lose their slope."""
-        index, mean, std = self._index(y).double(), mean.double(), self._std(variance.double())
+        index, mean, std = self.index(y).double(), mean.double(), self._std(variance.double())
         centre = self.low + index * self.width
         below = torch.where(index == 0, -torch.inf, (centre - self.width / 2 - mean) / std)
         return below, torch.where(index == self.bins - 1, torch.inf, (centre + self.width / 2 - mean) / std)
@@ -222,76 +258,7 @@ class DiscretisedHead(BinnedHead):
         return variance.clamp_min((self.width / 10) ** 2).sqrt()
 
 
-class ContinuousHead(Head):
-    """p(y | .) of continuous numbers, each on its own, which gives intervals a mass too."""
-
-    @property
-    @abstractmethod
-    def label(self) -> str:
-        """The law in words."""
-
-    def log_prob_each(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        return self.log_density(y, mean, variance, extra)
-
-    @abstractmethod
-    def log_density(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        """ln of the density of each number, (B, *E)."""
-
-    @abstractmethod
-    def log_mass(self, below: Tensor, above: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        """ln of the probability of the interval from `below` to `above` of each number, (B, *E); in float64."""
-
-    @abstractmethod
-    def eps_within(self, below: Tensor, above: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        """Unit Gaussian noise (B, *E) from which `sample` makes a number in each interval, about the middle by probability."""
-
-
-class GaussianHead(ContinuousHead):
-    """The Gaussian density, its standard deviation at least `floor` (in the units of y).
-
-    Raises:
-        ValueError: if the floor is not positive, or float32 cannot square it.
-    """
-
-    def __init__(self, floor: float) -> None:
-        if not 0 < floor < FAR:
-            raise ValueError(f"floor = {floor}; expected a positive standard deviation below {FAR:g}")
-        self.floor = floor
-
-    @property
-    def convention(self) -> str:
-        return f"density in the units of the file, by {self.label} whose standard deviation is at least {self.floor:g} of the data's"
-
-    @property
-    def label(self) -> str:
-        return "a Gaussian"
-
-    def spread(self, variance: Tensor) -> Tensor:
-        return self._std(variance).square()
-
-    def log_density(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        density: Tensor = Normal(mean, self._std(variance), validate_args=False).log_prob(y)
-        return density
-
-    def log_mass(self, below: Tensor, above: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        std = self._std(variance)
-        return log_interval_mass(standard(below, mean, std), standard(above, mean, std))
-
-    def mean(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        return mean
-
-    def mode(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        return mean
-
-    def sample(self, mean: Tensor, variance: Tensor, eps: Tensor, extra: Tensor | None = None) -> Tensor:
-        return mean + self._std(variance) * eps
-
-    def eps(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        return (y - mean) / self._std(variance)
-
-    def eps_within(self, below: Tensor, above: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        std = self._std(variance)
-        return middle(standard(below, mean, std), standard(above, mean, std))
-
-    def _std(self, variance: Tensor) -> Tensor:
-        return variance.clamp_min(self.floor**2).sqrt()
+def between(below: Tensor) -> Tensor:
+    """The masses (..., bins) of bins from the distribution function at the edges between them, (..., bins - 1)."""
+    ends = torch.zeros_like(below[..., :1]), torch.ones_like(below[..., :1])
+    return torch.cat([ends[0], below, ends[1]], -1).diff(dim=-1).clamp_min(0)

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from saltus.likelihoods.heads import BinnedHead, check_bins
+from saltus.likelihoods.heads import BinnedHead, Choose, between, check_bins
 
 __all__ = ["LogisticMixtureHead"]
 
@@ -108,6 +108,20 @@ class LogisticMixtureHead(BinnedHead):
         logit = torch.logit(place, eps=tiny).to(mean.dtype)
         return self._in_sequence(mean, variance, _of(parts, which), lambda centre, scale, c: centre + scale * logit[:, c])
 
+    def chosen(self, choose: Choose, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
+        """Channel by channel: what the channels before have told of the component is in the masses."""
+        exact = variance.double()
+        parts, y = self._components(exact, None if extra is None else extra.double()), mean.clone()
+        weight = parts.log_probability  # of components given the channels before, but for a constant
+        for c in range(self.channels):
+            centre, scale = self._centres(y.double(), mean.double(), exact, parts)[:, :, c], parts.scale[:, :, c]
+            below = torch.sigmoid((self.edges(mean) - centre[..., None]) / scale[..., None])  # (B, M, H, W, bins - 1)
+            masses = (weight.softmax(1)[..., None] * between(below)).sum(1)
+            index = choose(masses.flatten(0, 2), lambda items, c=c: items[:, c].flatten())  # type: ignore[misc]
+            y[:, c] = self.value(index, mean).reshape(mean[:, c].shape)
+            weight = weight + self._log_mass(y[:, None, c].double(), centre, scale)
+        return y
+
     def eps(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         parts = self._components(variance, extra)
         centre = self._centres(y, mean, variance, parts)
@@ -154,18 +168,18 @@ class LogisticMixtureHead(BinnedHead):
             centre, first = mean[:, c] + std[:, c] * parts.offset[:, c], c * (c - 1) // 2
             for b, before in enumerate(channels):
                 centre = centre + parts.coupling[:, first + b] * (before - mean[:, b])
-            channels.append(self.low + self._index(value(centre, parts.scale[:, c], c)) * self.width)
+            channels.append(self.low + self.index(value(centre, parts.scale[:, c], c)) * self.width)
         return torch.stack(channels, 1)
 
     def _borders(self, y: Tensor, centre: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
         """Those of the bin of y, from the centre in scales; infinite at the ends."""
-        index = self._index(y)
+        index = self.index(y)
         off = self.low + index * self.width - centre
         below = torch.where(index == 0, -torch.inf, (off - self.width / 2) / scale)
         return below, torch.where(index == self.bins - 1, torch.inf, (off + self.width / 2) / scale)
 
     def _log_mass(self, y: Tensor, centre: Tensor, scale: Tensor) -> Tensor:
-        index = self._index(y)
+        index = self.index(y)
         off = self.low + index * self.width - centre
         below, above = (off - self.width / 2) / scale, (off + self.width / 2) / scale
         first, last = index == 0, index == self.bins - 1

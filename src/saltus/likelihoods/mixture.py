@@ -15,7 +15,8 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
-from saltus.likelihoods.heads import FAR, ContinuousHead
+from saltus.likelihoods.continuous import ContinuousHead
+from saltus.likelihoods.heads import FAR
 from saltus.likelihoods.normal import log_interval_mass, middle, standard
 
 __all__ = ["MixtureHead"]

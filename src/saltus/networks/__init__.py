@@ -3,7 +3,7 @@
 from saltus.networks.backbones import MLP, UNet
 from saltus.networks.conditions import ClassCondition, Condition, ImageCondition, VectorCondition
 from saltus.networks.encoders import ConvEncoder, MLPEncoder
-from saltus.networks.ladder import Ladder, LadderEncoder
+from saltus.networks.ladder import Draw, Ladder, LadderEncoder
 from saltus.networks.patches import Patches
 from saltus.networks.positive import positive
 from saltus.networks.presets import NETWORKS, Preset, backbone, encoder, ladder
@@ -16,6 +16,7 @@ __all__ = [
     "ClassCondition",
     "Condition",
     "ConvEncoder",
+    "Draw",
     "ImageCondition",
     "Ladder",
     "LadderEncoder",

@@ -13,7 +13,7 @@ The posterior of a group looks at the state above it, which holds the latents of
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -29,7 +29,10 @@ from saltus.networks.groups import MOST_BLOCKS, check_channels, check_size
 from saltus.networks.positive import positive
 from saltus.registry import Configurable
 
-__all__ = ["Ladder", "LadderEncoder"]
+__all__ = ["Draw", "Ladder", "LadderEncoder"]
+
+Draw = Callable[[Tensor, Tensor], Tensor]
+"""The latent of a group, (B, n), from the mean and the standard deviation of its posterior."""
 
 
 class _Reader(nn.Module):
@@ -136,10 +139,12 @@ class Ladder(Configurable, nn.Module):
         *,
         features: Sequence[Tensor] | None = None,
         share: Tensor | None = None,
+        draw: Draw | None = None,
     ) -> Any:
         """As every backbone.  With an encoder's features, `latent` is noise, and each group's latent is drawn from its posterior on the
         way: then it returns the output, and the latents, their means and their raw scales, (B, latent) each, coarsest first.  With a
-        share (B, latent) latents are drawn that far from N(0, 1): from N(share mean, (share std + 1 - share)^2)."""
+        share (B, latent) latents are drawn that far from N(0, 1): from N(share mean, (share std + 1 - share)^2).  With `draw` each
+        group's latent is what it makes of mean and standard deviation, and `latent` is not looked at."""
         told = self.embedding(self.tell(log_snr_features(log_snr, FEATURES).to(x.dtype)), condition)
         context, crop = self.context(self.given(x.flatten(1, 2), condition), told)
         found: list[tuple[Tensor, Tensor, Tensor]] = []
@@ -151,7 +156,10 @@ class Ladder(Configurable, nn.Module):
             if features is not None:
                 mean, raw = group.posterior_of(h, features[place], given.dtype)  # type: ignore[operator]
                 std = positive(raw)
-                given = mean + std * given if far is None else far * mean + (far * std + 1 - far) * given
+                if draw is not None:
+                    given = draw(mean.flatten(1), std.flatten(1)).reshape(mean.shape)
+                else:
+                    given = mean + std * given if far is None else far * mean + (far * std + 1 - far) * given
                 found.append((given, mean, raw))
             h = group(h, given, context[place], told)
         out: Tensor = nn.functional.pixel_shuffle(self.last(h), self.patch)[..., crop[0], crop[1]]

@@ -2,6 +2,7 @@
 
 from saltus.oracles.finite import FiniteData
 from saltus.oracles.fitting import MixtureFit, choose_mixture, fit_mixture
+from saltus.oracles.gaussians import LowRankGaussians
 from saltus.oracles.low_rank import LowRankMixture
 from saltus.oracles.mixture import GaussianMixture
 from saltus.oracles.oracle import GivenComponents, Oracle, OracleDistribution
@@ -10,6 +11,7 @@ __all__ = [
     "FiniteData",
     "GaussianMixture",
     "GivenComponents",
+    "LowRankGaussians",
     "LowRankMixture",
     "MixtureFit",
     "Oracle",

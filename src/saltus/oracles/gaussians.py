@@ -10,7 +10,12 @@ $$
 \Sigma^{1/2} = D^{1/2} (I + Q\, (\sqrt{1 + \lambda} - 1)\, Q^\top),
 $$
 
-where the last is a root in the sense that $\Sigma^{1/2} (\Sigma^{1/2})^\top = \Sigma$.
+where the last is a root in the sense that $\Sigma^{1/2} (\Sigma^{1/2})^\top = \Sigma$.  With factors $u \sim \mathcal N(0, I)$,
+
+$$
+x \mid u \sim \mathcal N\big(m + D^{1/2} Q \lambda^{1/2} u,\; D\big), \qquad
+u \mid x \sim \mathcal N\big(\tfrac{\lambda^{1/2}}{1 + \lambda}\, Q^\top D^{-1/2} (x - m),\; \tfrac{1}{1 + \lambda}\big).
+$$
 """
 
 from __future__ import annotations
@@ -92,6 +97,18 @@ class LowRankGaussians:
         """Sigma_k^{-1} x for x (B, d) and one component each, (B,)."""
         white = self.whitened[k]
         return x / self.diagonal[k] - torch.einsum("bdr,br->bd", white, torch.einsum("bdr,bd->br", white, x))
+
+    def factors_given(self, x: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the factors u (B, r) given x (B, d) and a component each, (B,): as the columns of Q are
+        orthonormal, the factors stay independent."""
+        along = torch.einsum("bdr,bd->br", self.basis[k], (x - self.mean[k]) * self.diagonal[k].rsqrt())
+        total = 1 + self.excess[k]
+        return self.excess[k].sqrt() / total * along, total.rsqrt()
+
+    def given_factors(self, u: Tensor, k: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of x (B, d), whose numbers are independent given the factors u (B, r) and a component each, (B,)."""
+        std = self.diagonal[k].sqrt()
+        return self.mean[k] + std * torch.einsum("bdr,br->bd", self.basis[k], self.excess[k].sqrt() * u), std
 
     def root(self, unit: Tensor, k: Tensor) -> Tensor:
         """Sigma_k^{1/2} unit for unit (B, d) and one component each, (B,)."""

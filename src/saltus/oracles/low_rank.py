@@ -112,6 +112,17 @@ class LowRankMixture(Oracle):
             self._at_times[key] = found.to(device, dtype)
         return self._at_times[key]
 
+    def factored(self, t: float) -> LowRankGaussians:
+        return self.at(t)
+
+    def factored_reverse(self, z_t: Tensor, s: float, t: float, condition: Tensor | None = None) -> tuple[Tensor, LowRankGaussians]:
+        law = self.reverse(z_t, s, t, condition)
+        assert isinstance(law, LowRankReverse)  # one s and one t, s < t
+        k = torch.nonzero(law.logits[0].isfinite()).flatten()
+        around = law.around(k)
+        mean = law.mean_given(k, z_t.double().flatten(1).expand(len(k), -1))
+        return law.logits[:, k], LowRankGaussians(mean, around.diagonal, around.basis, around.excess)
+
     def marginal(self, t: Time, condition: Tensor | None = None) -> OracleDistribution:
         """q(z_t) or q(z_t | c), batch shape of `t` and `condition`, event shape E; at t = 0 the distribution of y."""
         time, condition = self._with_times(t, condition)

@@ -24,6 +24,7 @@ from torch.distributions import Distribution
 
 from saltus.errors import SaltusError
 from saltus.oracles.components import Components
+from saltus.oracles.gaussians import LowRankGaussians
 from saltus.process import Measurement, Noise, Time, as_time
 from saltus.registry import Configurable
 
@@ -137,6 +138,22 @@ class Oracle(Configurable, ABC):
             SaltusError: as `marginal_given`.
         """
         raise self._no_measurement()
+
+    def factored(self, t: float) -> LowRankGaussians:
+        """The components at a time as Gaussians with few factors, given which all numbers are independent.
+
+        Raises:
+            SaltusError: if the components are no such Gaussians.
+        """
+        raise SaltusError(f"the components of a {type(self).__name__} have no factors; take a LowRankMixture")
+
+    def factored_reverse(self, z_t: Tensor, s: float, t: float, condition: Tensor | None = None) -> tuple[Tensor, LowRankGaussians]:
+        """q(z_s | z_t) for one z_t (1, *E) as such Gaussians, those that it may be of, and ln of their weights, (1, n).
+
+        Raises:
+            SaltusError: as `factored`.
+        """
+        raise SaltusError(f"the components of a {type(self).__name__} have no factors; take a LowRankMixture")
 
     def log_weights(self, condition: Tensor | None, n: int) -> Tensor:
         """ln of the weight of each component, given classes where they are, (n, K)."""
