@@ -11,6 +11,7 @@ from saltus.chain.loss import Batch, ChainLoss, Loss
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import OraclePrior, Prior, StandardNormal
 from saltus.chain.process import ChainProcess, descend
+from saltus.chain.profile import Profile, profile
 
 __all__ = [
     "ACTIVE_VARIANCE",
@@ -27,6 +28,7 @@ __all__ = [
     "Loss",
     "OraclePrior",
     "Prior",
+    "Profile",
     "StandardNormal",
     "bits_per_dim",
     "complete",
@@ -37,4 +39,5 @@ __all__ = [
     "inpaint",
     "like",
     "pair_costs",
+    "profile",
 ]

@@ -35,7 +35,7 @@ from saltus.evaluation.likelihood import Likelihood, likelihood
 from saltus.evaluation.metrics import DEFAULT_METRICS, FEATURE_METRICS, INCEPTION_METRICS, METRICS, Metric
 from saltus.evaluation.moments import frechet_distance, kernel_distance, vendi_score
 from saltus.evaluation.neighbours import Fidelity, Memorisation, fidelity, memorisation, nearest_distances, neighbour_radii
-from saltus.evaluation.pictures import draw_costs, draw_levels, draw_rows, save_grid
+from saltus.evaluation.pictures import draw_costs, draw_levels, draw_maps, draw_rows, save_grid
 from saltus.evaluation.report import THIRDS, ChainSampler, Report, Result, Sampler, drawn_conditions, evaluate, evaluate_items
 from saltus.evaluation.two_sample import two_sample_accuracy
 
@@ -80,6 +80,7 @@ __all__ = [
     "draw_by_level",
     "draw_costs",
     "draw_levels",
+    "draw_maps",
     "draw_rows",
     "drawn_conditions",
     "energy_distance",
