@@ -4,7 +4,7 @@ Bits/dim do not tell: simple images of another kind are cheaper than ordinary on
 https://arxiv.org/abs/1810.09136).  So nothing is asked to be cheap, but to be as it is in ordinary images: with x the terms of the bound,
 level by level, and r their pixels in standard deviations of each pixel, averaged over a grid of at most 7 x 7 places,
 
-.. math:: \text{terms} = |x - \bar x|_{C}, \quad \text{pixels} = |r - \bar r|_{C'}, \quad |x|_C^2 = x^T C^{-1} x,
+.. math:: \text{terms} = \ln |x - \bar x|_{C}, \quad \text{pixels} = \ln |r - \bar r|_{C'}, \quad |x|_C^2 = x^T C^{-1} x,
 
 mean and covariance those of one half of the held-out images.  This is typicality in more than one dimension: too cheap is as strange as too
 dear (Nalisnick et al. 2019, https://arxiv.org/abs/1906.02994).  The other half says how often ordinary images are as far
@@ -35,7 +35,8 @@ FEWEST = 4
 """Ordinary images that others can be held against."""
 _KEPT = 2000  # held-out images that are looked at
 _PLACES = 7  # a side, over which pixels are averaged
-_LEAST = 0.1  # nats: standard deviations of pixels below are taken for it, so that what is always black stays finite
+_LEAST = 1.0  # nats: standard deviations of pixels below are taken for it, as those of pixels that are always black
+_NEAREST = 1e-12  # squared distance, whose logarithm is finite
 _DIGITS = 6
 
 
@@ -116,10 +117,11 @@ class Cloud:
         scale = np.where(std > 0, std, 1.0)
         return cls(mean, scale, LedoitWolf().fit((points - mean) / scale).precision_)
 
-    def distance(self, points: Array) -> Array:
-        """The Mahalanobis distance of each point, (n,)."""
+    def log_distance(self, points: Array) -> Array:
+        """ln of the Mahalanobis distance of each point, (n,)."""
         off = (points - self.mean) / self.scale
-        found: Array = np.sqrt(np.einsum("ni,ij,nj->n", off, self.precision, off).clip(0))
+        squared = np.einsum("ni,ij,nj->n", off, self.precision, off)
+        found: Array = np.log(np.maximum(squared, _NEAREST)) / 2
         return found
 
 
@@ -130,7 +132,7 @@ class OrdinaryImages:
     Attributes:
         mean, std: of -ln p of each pixel, (H, W) nats; None where there are none.
         clouds: of each of the `PARTS` that there are.
-        distances: of held-out images from them, (n, parts).
+        distances: ln of those of held-out images from them, (n, parts).
     """
 
     mean: Array | None
@@ -224,7 +226,7 @@ def _points(seen: Seen, mean: Array | None, std: Array | None) -> list[Array]:
 
 
 def _distances(clouds: tuple[Cloud, ...], points: list[Array]) -> Array:
-    return np.stack([cloud.distance(each) for cloud, each in zip(clouds, points, strict=True)], axis=1)
+    return np.stack([cloud.log_distance(each) for cloud, each in zip(clouds, points, strict=True)], axis=1)
 
 
 def _plain(values: Array) -> Any:
