@@ -199,7 +199,9 @@ def report() -> None:
     for name in filter(kept.__contains__, CHAINS):
         lines += _chain_words(name, kept[name])
     lines += [f"![maps of strange images]({PICTURE.name})", ""]
-    lines += ["Test images as the chain of MNIST sees them, four of each kind in the order of the table of MNIST (noise, blur and all inverted"]
+    lines += [
+        "Test images as the chain of MNIST sees them, four of each kind in the order of the table of MNIST (noise, blur and all inverted"
+    ]
     lines += ["left out), with their scores, and how much dearer each pixel is than in ordinary images.", ""]
     for name in CHAINS:
         left_out = {stem: run for stem, run in kept.items() if stem.startswith(f"{name}_without_")}
@@ -214,9 +216,9 @@ def _chain_words(name: str, run: Mapping[str, Any]) -> list[str]:
     return [
         f"## The chain of {name} that ships",
         "",
-        f"{counts['ordinary']:,} test images against {TESTED:,} of the other data set and {CORRUPTED:,} corrupted ones of each kind. The chain "
-        f"was trained for about 38 CPU minutes (its card). The plain VAE of {rival['parameters']:,} parameters ({run['parameters']:,}) learned "
-        f"from all {counts['train']:,} training images in {rival['seconds']:.0f} CPU seconds, {rival['passes']} times each: far less. "
+        f"{counts['ordinary']:,} test images against {TESTED:,} of the other data set and {CORRUPTED:,} corrupted ones of each kind. The "
+        f"chain was trained for about 38 CPU minutes (its card). The plain VAE of {rival['parameters']:,} parameters ({run['parameters']:,}) "
+        f"learned from all {counts['train']:,} training images in {rival['seconds']:.0f} CPU seconds, {rival['passes']} times each: far less. "
         f"{run['above 3']:.1%} of ordinary test images have an anomaly above 3, where 5% are meant to. "
         f"{1000 * run['seconds an image']:.1f} ms an image.",
         "",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-import numpy as np
 import torch
 from sklearn.decomposition import PCA
 from sklearn.ensemble import IsolationForest
@@ -16,7 +15,7 @@ from saltus.chain import OraclePrior
 from saltus.data.layout import Array
 from saltus.oracles import LowRankMixture
 
-__all__ = ["Score", "forests_and_pca", "forest_of_responsibilities", "vae"]
+__all__ = ["Score", "forest_of_responsibilities", "forests_and_pca", "vae"]
 
 Score = Callable[[Array], Array]
 TREES, COMPONENTS, LATENT, BATCH, RATE, DRAWS = 200, 50, 32, 128, 1e-3, 4

@@ -26,8 +26,8 @@ class Profile:
 
     Attributes:
         terms: "prior" and "level l/name" by their names, (N,) nats each; the bridge's entropy, which is the same for all, is left out.
-        pixels: -ln p of each pixel at the last step, its channels together, (N, H, W) nats; None where items are no images (C, H, W), or the
-            step to data has no head.
+        pixels: -ln p of each pixel at the last step, its channels together, (N, H, W) nats; None where items are no images (C, H, W), or
+            the step to data is no Gaussian one given a latent.
     """
 
     terms: dict[str, Tensor]

@@ -56,8 +56,8 @@ def score(run: Path, data: Path, out: Path | None, map_file: Path | None, seed: 
     part_anomaly    the same as anomaly, of this part
 
     A row with a cell that never came, such as another category, has -inf nats and an infinite anomaly (in JSON null for both).  RUN is a
-    folder that `saltus train`, TableModel.save or ImageModel.save wrote, or a chain that comes with saltus; what is ordinary are the rows or
-    images that it has held out.
+    folder that `saltus train`, TableModel.save or ImageModel.save wrote, or a chain that comes with saltus; ordinary are the rows or images
+    that it has held out.
     """
     import numpy as np
 
@@ -68,7 +68,8 @@ def score(run: Path, data: Path, out: Path | None, map_file: Path | None, seed: 
         raise SaltusError(f"{out} was given for the scores; expected a file of the kind .csv, .tsv or .parquet: give such a name")
     check_new([file for file in (out, map_file) if file is not None])
     if is_of_images(run):
-        return score_images(run, data, out, map_file, seed, preparation, as_json)
+        score_images(run, data, out, map_file, seed, preparation, as_json)
+        return
     _refuse_for_tables()
     trained = trained_table(run)
     given = read_rows(data, trained)

@@ -32,14 +32,16 @@ def is_of_images(run: Path) -> bool:
     return (folder / "chain.json").is_file() and load_encoding(folder).layout.is_image
 
 
-def score_images(run: Path, data: Path, out: Path | None, map_file: Path | None, seed: int, preparation: Preparation, as_json: bool) -> None:
+def score_images(
+    run: Path, data: Path, out: Path | None, map_file: Path | None, seed: int, preparation: Preparation, as_json: bool
+) -> None:
     """Tell, and write, what was asked for."""
     import numpy as np
 
     from saltus.data import read_items
     from saltus.data.readers import naming
     from saltus.estimators import ImageModel
-    from saltus.estimators.strange_images import PARTS
+    from saltus.estimators.strange_images import IMAGE_PARTS
     from saltus.evaluation import draw_maps
 
     if map_file is not None and map_file.suffix.lower() != _PICTURE:
@@ -54,14 +56,15 @@ def score_images(run: Path, data: Path, out: Path | None, map_file: Path | None,
     scores = np.stack([np.arange(len(nats)), nats, bits, found.score, found.by_part.argmax(1), found.by_part.max(1)], axis=1)
     first = (-found.score).argsort(kind="stable")
     if out is not None:
-        write_scores(out, scores, _DTYPES, PARTS)
+        write_scores(out, scores, _DTYPES, IMAGE_PARTS)
     if map_file is not None:
         few = first[:_PICTURED]
         map_file.parent.mkdir(parents=True, exist_ok=True)
         titles = [f"{i}: {found.score[i]:.1f}" for i in few]
         draw_maps(encoding.encode(images[few]), found.map(few), titles, map_file, shown=encoding.shown)
     strangest = [
-        {**dict(zip(_DTYPES, scores[i].tolist(), strict=True)), "image": int(i), "part": PARTS[int(scores[i, 4])]} for i in first[:_TOLD]
+        {**dict(zip(_DTYPES, scores[i].tolist(), strict=True)), "image": int(i), "part": IMAGE_PARTS[int(scores[i, 4])]}
+        for i in first[:_TOLD]
     ]
     means = {"nats": float(nats.mean()), "bits_per_dim": float(bits.mean()), "anomaly": float(found.score.mean())}
     files = [file for file in (out, map_file) if file is not None]

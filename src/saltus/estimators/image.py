@@ -14,7 +14,7 @@ from saltus.estimators.base import Estimator, check_enough
 from saltus.estimators.model import Model
 from saltus.estimators.numbers import check_number
 from saltus.estimators.ordinary import images_of, keep_images, ordinary_images
-from saltus.estimators.strange_images import PARTS, OrdinaryImages, Strangeness, seen_of
+from saltus.estimators.strange_images import IMAGE_PARTS, OrdinaryImages, Strangeness, seen_of
 from saltus.files import AGAIN, read_json, to_json, write_atomically
 from saltus.networks import ClassCondition
 from saltus.pretrained import run_folder
@@ -156,7 +156,7 @@ class ImageModel(Estimator):
     def anomaly_parts(self, X: Any) -> dict[str, Array]:
         """How strange each image is by the terms of its bound together, and by where its pixels are dear: (N,) nats each, in the units of
         `anomaly_score`."""
-        return dict(zip(PARTS, self.strangeness(X).by_part.T, strict=False))
+        return dict(zip(IMAGE_PARTS, self.strangeness(X).by_part.T, strict=False))
 
     def anomaly_map(self, X: Any) -> Array:
         """How much dearer each pixel is than in ordinary images, (N, H, W), in standard deviations of that pixel among these.

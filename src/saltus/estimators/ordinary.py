@@ -80,8 +80,8 @@ def _data(folder: Path, what: str, items: str) -> DataSet:
         return load_data(folder)
     except SaltusError as error:
         raise SaltusError(
-            f"{folder} does not hold {what}, and the {items} that it was trained on cannot be read ({error}); put them there again, or give "
-            "the command of the training again"
+            f"{folder} does not hold {what}, and the {items} that it was trained on cannot be read ({error}); put them there again, or "
+            "give the command of the training again"
         ) from error
 
 

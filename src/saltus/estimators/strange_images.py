@@ -27,9 +27,9 @@ from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.estimators.anomaly import Ordinary
 
-__all__ = ["FEWEST", "PARTS", "Cloud", "OrdinaryImages", "Seen", "Strangeness", "seen_of"]
+__all__ = ["FEWEST", "IMAGE_PARTS", "Cloud", "OrdinaryImages", "Seen", "Strangeness", "seen_of"]
 
-PARTS = ("terms", "pixels")
+IMAGE_PARTS = ("terms", "pixels")
 """What an image is strange by; a chain whose last step has no pixels has the first alone."""
 FEWEST = 4
 """Ordinary images that others can be held against."""
@@ -89,7 +89,7 @@ class Strangeness:
 
     @cached_property
     def by_part(self) -> Array:
-        """The same of each of the `PARTS` that there are, (N, parts)."""
+        """The same of each of the `IMAGE_PARTS` that there are, (N, parts)."""
         return self.ordinary.by_part(self.seen)
 
     def map(self, some: Array | slice = slice(None)) -> Array:
@@ -131,7 +131,7 @@ class OrdinaryImages:
 
     Attributes:
         mean, std: of -ln p of each pixel, (H, W) nats; None where there are none.
-        clouds: of each of the `PARTS` that there are.
+        clouds: of each of the `IMAGE_PARTS` that there are.
         distances: ln of those of held-out images from them, (n, parts).
     """
 
@@ -185,8 +185,8 @@ class OrdinaryImages:
         """
         if seen.pixels is None or self.mean is None or self.std is None:
             raise SaltusError(
-                "a map over pixels was asked for, and the last step of this model has no likelihood of single pixels; train longer, or with "
-                "--kernel vae --no-closed-forms"
+                "a map over pixels was asked for, and the last step of this model has no likelihood of single pixels; train longer, or "
+                "with --kernel vae --no-closed-forms"
             )
         found: Array = (seen.pixels - self.mean) / self.std
         return found

@@ -2,6 +2,7 @@
 
 from saltus.evaluation.by_level import LEVEL_METRICS, LevelFigures, by_level, draw_by_level
 from saltus.evaluation.choice import CHOICE_ITEMS, CHOICE_SEED, TEMPERATURES, choose_sampling, chosen_by, keep_sampling, words_of
+from saltus.evaluation.classification import Classification, classification_accuracy
 from saltus.evaluation.collapse import (
     Collapse,
     Step,
@@ -53,6 +54,7 @@ __all__ = [
     "TEMPERATURES",
     "THIRDS",
     "ChainSampler",
+    "Classification",
     "ClosedForm",
     "Collapse",
     "Evaluator",
@@ -72,6 +74,7 @@ __all__ = [
     "by_level",
     "choose_sampling",
     "chosen_by",
+    "classification_accuracy",
     "closed_forms",
     "closed_laws",
     "closed_samples",
