@@ -216,11 +216,11 @@ def _chain_words(name: str, run: Mapping[str, Any]) -> list[str]:
     return [
         f"## The chain of {name} that ships",
         "",
-        f"{counts['ordinary']:,} test images against {TESTED:,} of the other data set and {CORRUPTED:,} corrupted ones of each kind. The "
-        f"chain was trained for about 38 CPU minutes (its card). The plain VAE of {rival['parameters']:,} parameters ({run['parameters']:,}) "
-        f"learned from all {counts['train']:,} training images in {rival['seconds']:.0f} CPU seconds, {rival['passes']} times each: far less. "
-        f"{run['above 3']:.1%} of ordinary test images have an anomaly above 3, where 5% are meant to. "
-        f"{1000 * run['seconds an image']:.1f} ms an image.",
+        f"{counts['ordinary']:,} test images against {TESTED:,} of the other data set and {CORRUPTED:,} corrupted ones of each kind.",
+        f"The chain was trained for about 38 CPU minutes (its card). The plain VAE of {rival['parameters']:,} parameters",
+        f"({run['parameters']:,}) learned from all {counts['train']:,} training images in {rival['seconds']:.0f} CPU seconds,",
+        f"{rival['passes']} times each: far less. {run['above 3']:.1%} of ordinary test images have an anomaly above 3, where 5% are",
+        f"meant to. {1000 * run['seconds an image']:.1f} ms an image.",
         "",
         *table(run["areas"]),
         "",
