@@ -1,7 +1,7 @@
 """Strange images: how well a score tells them from ordinary ones, as the area under the ROC curve (0.5 is chance, 1 is best).
 
 python benchmarks/image_anomaly.py FOLDER   FOLDER holds mnist.npz and fashion_mnist.npz; what is kept is not run again
-    --time 60s                              of the fit of each model without a class
+    --time 2m                               of the fit of each model without a class
     --seconds 60                            CPU seconds of the VAE beside a chain that ships
 python benchmarks/image_anomaly.py report   docs/results/image_anomaly.md, from what is there
 python benchmarks/image_anomaly.py --smoke  a miniature on the digits
@@ -257,7 +257,7 @@ def smoke() -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--time", default="60s")
+    parser.add_argument("--time", default="2m")
     parser.add_argument("--seconds", type=float, default=60)
     command_line(parser, runs, report, smoke)
 
