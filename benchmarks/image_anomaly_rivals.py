@@ -24,7 +24,8 @@ RARE = -50.0  # ln of a responsibility below which none is told apart
 
 def pixels(images: Array) -> Array:
     """Between 0 and 1, flat."""
-    return images.reshape(len(images), -1) / 255
+    found: Array = images.reshape(len(images), -1) / 255
+    return found
 
 
 def forests_and_pca(train: Array) -> dict[str, Score]:
@@ -34,7 +35,8 @@ def forests_and_pca(train: Array) -> dict[str, Score]:
 
     def error(images: Array) -> Array:
         x = pixels(images)
-        return ((x - pca.inverse_transform(pca.transform(x))) ** 2).sum(1)
+        found: Array = ((x - pca.inverse_transform(pca.transform(x))) ** 2).sum(1)
+        return found
 
     return {
         "PCA, error of reconstruction": error,
@@ -72,7 +74,8 @@ class PlainVAE(nn.Module):
         mean, log_scale = self.encoder(x).chunk(2, 1)
         logits = self.decoder(mean + log_scale.exp() * torch.randn_like(mean))
         kl = 0.5 * (mean.square() + (2 * log_scale).exp() - 1 - 2 * log_scale).sum(1)
-        return kl + nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
+        cost: Tensor = kl + nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(1)
+        return cost
 
 
 def vae(train: Array, parameters: int, seconds: float) -> tuple[Score, int, int]:
@@ -85,7 +88,7 @@ def vae(train: Array, parameters: int, seconds: float) -> tuple[Score, int, int]
     while time.process_time() - begun < seconds:
         for rows in torch.randperm(len(x)).split(BATCH):
             optimiser.zero_grad()
-            model(x[rows]).mean().backward()  # type: ignore[no-untyped-call]
+            model(x[rows]).mean().backward()
             optimiser.step()
             seen += len(rows)
             if time.process_time() - begun >= seconds:
@@ -95,6 +98,7 @@ def vae(train: Array, parameters: int, seconds: float) -> tuple[Score, int, int]
     def score(images: Array) -> Array:
         torch.manual_seed(0)
         y = torch.from_numpy(pixels(images)).float()
-        return torch.stack([model(y) for _ in range(DRAWS)]).mean(0).numpy()
+        found: Array = torch.stack([model(y) for _ in range(DRAWS)]).mean(0).numpy()
+        return found
 
     return score, sum(p.numel() for p in model.parameters()), seen // len(x)

@@ -207,13 +207,13 @@ class OrdinaryImages:
         Raises:
             ValueError, KeyError, TypeError: for what is none.
         """
-        pixels = [None, None] if found["pixels"] is None else [_array(each, 2) for each in found["pixels"]]
+        mean, std = (None, None) if found["pixels"] is None else (_array(each, 2) for each in found["pixels"])
         clouds = tuple(Cloud(_array(mean, 1), _array(scale, 1), _array(precision, 2)) for mean, scale, precision in found["clouds"])
         distances = _array(found["distances"], 2)
         fits = all(len(cloud.mean) == len(cloud.scale) and cloud.precision.shape == (len(cloud.mean),) * 2 for cloud in clouds)
-        if not fits or len(clouds) != distances.shape[1] or len(clouds) != 1 + (pixels[0] is not None) or len(pixels) != 2:
+        if not fits or not len(clouds) == distances.shape[1] == 1 + (mean is not None) or np.shape(mean) != np.shape(std):
             raise ValueError("the parts of what ordinary images look like do not fit together")
-        return cls(*pixels, clouds, distances)
+        return cls(mean, std, clouds, distances)
 
 
 def _points(seen: Seen, mean: Array | None, std: Array | None) -> list[Array]:
@@ -221,7 +221,7 @@ def _points(seen: Seen, mean: Array | None, std: Array | None) -> list[Array]:
     if seen.pixels is None or mean is None or std is None:
         return [seen.terms]
     off = torch.from_numpy((seen.pixels - mean) / std)[:, None]
-    side = [min(_PLACES, length) for length in off.shape[2:]]
+    side = min(_PLACES, off.shape[2]), min(_PLACES, off.shape[3])
     return [seen.terms, torch.nn.functional.adaptive_avg_pool2d(off, side).flatten(1).numpy()]
 
 
