@@ -144,7 +144,8 @@ def draw(model: ImageModel, strange: Mapping[str, Array], file: Path) -> None:
 def small(images: Array) -> Array:
     """Means of 2 x 2 pixels."""
     n, H, W = images.shape
-    return images.reshape(n, H // 2, 2, W // 2, 2).mean((2, 4)).round().astype(np.uint8)
+    means: Array = images.reshape(n, H // 2, 2, W // 2, 2).mean((2, 4))
+    return means.round().astype(np.uint8)
 
 
 def without_a_class(data: Mapping[str, Array], left_out: int, seconds: str) -> dict[str, Any]:

@@ -211,7 +211,11 @@ class OrdinaryImages:
         clouds = tuple(Cloud(_array(mean, 1), _array(scale, 1), _array(precision, 2)) for mean, scale, precision in found["clouds"])
         distances = _array(found["distances"], 2)
         fits = all(len(cloud.mean) == len(cloud.scale) and cloud.precision.shape == (len(cloud.mean),) * 2 for cloud in clouds)
-        if not fits or not len(clouds) == distances.shape[1] == 1 + (mean is not None) or np.shape(mean) != np.shape(std):
+        if (
+            not fits
+            or not len(clouds) == distances.shape[1] == 1 + (mean is not None)
+            or (mean is not None and std is not None and mean.shape != std.shape)
+        ):
             raise ValueError("the parts of what ordinary images look like do not fit together")
         return cls(mean, std, clouds, distances)
 
