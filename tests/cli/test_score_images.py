@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 from sklearn.datasets import load_digits
 
-from saltus import ImageModel
+from saltus import Config, ImageModel, train
+from saltus.data import digits
 from tests.helpers.terminal import saltus
 
 ODD = 3
@@ -78,7 +79,7 @@ def test_options_of_images_are_not_for_tables(shop: Path) -> None:
 def test_a_run_without_a_bound_says_so(home: Path) -> None:
     images = load_digits().images.astype(np.uint8)[:3]
     np.save(home / "few.npy", images)
-    assert saltus("train", "--data", "digits", "--kernel", "deterministic", "--updates", "2", "--out", "bare", cwd=home).code == 0
+    train(digits(), Config(kernel="deterministic", updates=2, width=16), home / "bare", quiet=True)
     done = saltus("score", "bare", "--data", "few.npy", cwd=home)
     assert done.code == 1
     assert "this model has no bound" in done.stderr

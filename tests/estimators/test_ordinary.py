@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from saltus import Config, ImageModel, Model, SaltusError
+from saltus import Config, ImageModel, SaltusError, train
 from saltus.chain import Chain
 from saltus.data import DataSet, digits
-from saltus.estimators.ordinary import images_of, ordinary_images
+from saltus.estimators.ordinary import images_of, keep_ordinary, ordinary_images
 from saltus.pretrained import PRETRAINED, run_folder
 from tests.helpers.checks import assert_one_sentence
 
@@ -21,7 +21,7 @@ SMALL = {"updates": 3, "batch": 32, "width": 16, "latent": 2}
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("run") / "run"
-    Model.train(digits(), Config(levels=1, closed_forms=False, **SMALL), folder, quiet=True)
+    keep_ordinary(train(digits(), Config(levels=1, closed_forms=False, **SMALL), folder, quiet=True), digits(), folder)
     return folder
 
 
