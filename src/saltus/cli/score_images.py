@@ -48,20 +48,21 @@ def score_images(
         raise SaltusError(f"{map_file} was given for the picture; expected a file of the kind {_PICTURE}: give such a name")
     model = ImageModel.load(run)
     encoding = model.model_.encoding
+    images = encoding.layout.like(read_items(data, preparation=preparation), encoding.shape)
     with naming(data):
-        images = encoding.layout.like(read_items(data, preparation=preparation), encoding.shape)
         found = model.strangeness(images, seed)
+        first = (-found.score).argsort(kind="stable")
+        few = first[:_PICTURED]
+        maps = None if map_file is None else found.map(few)
         nats = model.model_.log_prob_bound(images, seed=seed)
     bits = -nats / (np.prod(encoding.event_shape) * np.log(2))
     scores = np.stack([np.arange(len(nats)), nats, bits, found.score, found.by_part.argmax(1), found.by_part.max(1)], axis=1)
-    first = (-found.score).argsort(kind="stable")
     if out is not None:
         write_scores(out, scores, _DTYPES, IMAGE_PARTS)
-    if map_file is not None:
-        few = first[:_PICTURED]
+    if map_file is not None and maps is not None:
         map_file.parent.mkdir(parents=True, exist_ok=True)
         titles = [f"{i}: {found.score[i]:.1f}" for i in few]
-        draw_maps(encoding.encode(images[few]), found.map(few), titles, map_file, shown=encoding.shown)
+        draw_maps(encoding.encode(images[few]), maps, titles, map_file, shown=encoding.shown)
     strangest = [
         {**dict(zip(_DTYPES, scores[i].tolist(), strict=True)), "image": int(i), "part": IMAGE_PARTS[int(scores[i, 4])]}
         for i in first[:_TOLD]
