@@ -202,9 +202,9 @@ def report() -> None:
     ]
     lines += [
         "The anomaly score is that of `ImageModel.anomaly_score` and `saltus score`; below it are its two parts. Bits/dim are of the same",
-        "bound, the class not told (for the chains that ship, of the network without a condition). PCA has 50 components and learned from the",
-        "images of the fit, as did the forests of 200 trees; responsibilities are those of the mixture at t = 0. ± is a standard error over",
-        "images.",
+        "bound, the class not told (for the chains that ship, of the network without a condition). PCA has 50 components",
+        "and learned from the images of the fit, as did the forests of 200 trees; responsibilities are those of the mixture at t = 0.",
+        "± is a standard error over images.",
         "",
     ]
     for name in filter(kept.__contains__, CHAINS):
@@ -244,9 +244,10 @@ def _class_words(name: str, runs: Mapping[str, Mapping[str, Any]]) -> list[str]:
     return [
         f"## A class of {name} that was never seen",
         "",
-        f"14 x 14 pixels, {one['counts']['train']:,} training images of the other nine classes without labels, {one['counts']['ordinary']:,}",
-        f"test images of these against up to {TESTED:,} of the class. The plain VAE has as many CPU seconds as the fit of `ImageModel`. An exact",
-        "kernel is the mixture alone, which training keeps where the network is not better yet; it has no pixels of its own.",
+        f"14 x 14 pixels, {one['counts']['train']:,} training images of the other nine classes without labels,",
+        f"{one['counts']['ordinary']:,} test images of these against up to {TESTED:,} of the class. The plain VAE has as many CPU seconds",
+        "as the fit of `ImageModel`. An exact kernel is the mixture alone, which training keeps where the network is not better yet; it",
+        "has no pixels of its own.",
         "",
         "| | last step | CPU seconds of the fit | parameters of the plain VAE | ordinary test images above 3 |",
         "|---|---|---|---|---|",
