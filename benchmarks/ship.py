@@ -5,6 +5,7 @@ A finished training in `runs/pretrained` is kept.
 python benchmarks/ship.py digits                            minutes
 python benchmarks/ship.py fashion-mnist FASHION_MNIST.npz   half an hour
 python benchmarks/ship.py mnist MNIST.npz                   half an hour
+python benchmarks/ship.py mnist MNIST.npz --ordinary        only what ordinary images are like to the chain that is there
 python benchmarks/ship.py --smoke                           the first, with two updates, in a temporary folder
 """
 
@@ -25,10 +26,11 @@ from cases import FROM_NOISE, best_sampler
 from saltus.chain import Chain
 from saltus.cli.main import cli
 from saltus.data import load
+from saltus.estimators.ordinary import keep_ordinary
 from saltus.evaluation import Evaluator, chosen_by
 from saltus.kernels import DEFAULT, Sampling
 from saltus.machine import describe_machine, keep_freed_memory
-from saltus.training import Config, load_config, train
+from saltus.training import Config, check_data, load_config, train
 from started import LADDER as STARTED
 
 DIGITS = "digits"
@@ -123,6 +125,7 @@ def ship(name: str, source: str, config: Config, made: Path, homes: Path) -> Non
     if source != DIGITS:  # where the file lay on one machine helps nobody
         (home / "source.json").write_text(json.dumps({"source": "", "fingerprint": data.fingerprint}) + "\n")
     (home / "CARD.md").write_text(text)
+    keep_ordinary(Chain.load(home), data, home)
     size = sum(file.stat().st_size for file in home.iterdir())
     print(text)
     print(f"{home}: {size / 1e6:.1f} MB")
@@ -135,11 +138,16 @@ def main() -> None:
     parser.add_argument("name", nargs="?", choices=CONFIGS, default=DIGITS)
     parser.add_argument("source", nargs="?", help="the data set's file; digits are built in")
     parser.add_argument("--smoke", action="store_true", help="two updates on the digits, in a temporary folder")
+    parser.add_argument("--ordinary", action="store_true", help="write ordinary.json of the chain that is there, and train nothing")
     options = parser.parse_args()
     keep_freed_memory()
     if options.smoke:
         with tempfile.TemporaryDirectory() as folder:
             ship(DIGITS, DIGITS, CONFIGS[DIGITS].model_copy(update={"updates": 2}), Path(folder), Path(folder) / "homes")
+    elif options.ordinary:
+        home, data = HOME / options.name, load(options.source or options.name, condition=CONFIGS[options.name].condition)
+        check_data(home, data)
+        keep_ordinary(Chain.load(home), data, home)
     else:
         ship(options.name, options.source or options.name, CONFIGS[options.name], MADE, HOME)
 

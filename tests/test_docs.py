@@ -81,6 +81,10 @@ def test_the_examples_of_images_run() -> None:
     found: dict[str, object] = {}
     for example in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
         exec(compile(example, "docs/images.md", "exec"), found)
-    shapes = {name: np.shape(found[name]) for name in ("drawn", "large", "varied", "between", "again")}  # type: ignore[arg-type]
+    shapes = {name: np.shape(found[name]) for name in ("drawn", "large", "varied", "between", "again", "score", "where")}  # type: ignore[arg-type]
+    expected = {"drawn": (3, 4, 8, 8), "large": (3, 4, 8, 8), "varied": (3, 6, 8, 8), "between": (1, 8, 8, 8), "again": (3, 8, 8)}
     np.testing.assert_array_equal(found["same"], found["images"])  # type: ignore[arg-type]
-    assert shapes == {"drawn": (3, 4, 8, 8), "large": (3, 4, 8, 8), "varied": (3, 6, 8, 8), "between": (1, 8, 8, 8), "again": (3, 8, 8)}
+    assert shapes == expected | {"score": (3,), "where": (3, 8, 8)}
+    assert (np.asarray(found["score"]) > 3).all()
+    assert (np.asarray(found["where"])[:, :2, :2].mean((1, 2)) > 3).all()
+    assert 0.5 < float(found["accuracy"]) < 1  # type: ignore[arg-type]

@@ -73,6 +73,35 @@ def test_images_of_every_shape_and_type_are_taken(shape: tuple[int, ...], dtype:
     assert not hasattr(model, "classes_")
 
 
+def test_images_are_varied_joined_and_made_again(digits: tuple[np.ndarray, np.ndarray]) -> None:
+    """As `Model` does it, with other draws at every call."""
+    images, model = digits[0][:3], ImageModel.load("digits")
+    assert model.vary(images, level=2, draws=4).shape == (3, 4, 8, 8)
+    assert not np.array_equal(model.vary(images), model.vary(images))
+    between = model.interpolate(images[:2], images[1:], steps=5)
+    np.testing.assert_array_equal(between[:, 0], images[:2])
+    np.testing.assert_array_equal(between[:, -1], images[1:])
+    again = model.reconstruct(images, digits[1][:3])
+    assert (again.shape, again.dtype) == (images.shape, images.dtype)
+    off = np.abs(again.astype(float) - images).mean()
+    assert off < np.abs(again.astype(float) - images[::-1]).mean()
+
+
+def test_strange_images_are_told_with_their_pixels(model: ImageModel, digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
+    images = digits[0][:40].copy()
+    score, parts, shipped = model.anomaly_score(images), model.anomaly_parts(images), ImageModel.load("digits")
+    assert set(parts) <= {"terms", "pixels"}
+    assert all(part.shape == score.shape == (40,) for part in parts.values())
+    odd = images.copy()
+    odd[:, 0, 0] = 16
+    assert (shipped.anomaly_score(odd) > shipped.anomaly_score(images)).mean() > 0.9
+    found = shipped.anomaly_map(odd)
+    assert found.shape == (40, 8, 8)
+    assert (found[:, 0, 0] > 4).mean() > 0.9
+    model.save(tmp_path / "m")
+    np.testing.assert_allclose(ImageModel.load(tmp_path / "m").anomaly_score(images), score, atol=0.02)
+
+
 def test_a_search_takes_images(digits: tuple[np.ndarray, np.ndarray]) -> None:
     search = GridSearchCV(ImageModel(random_state=0), {"updates": [1, 2]}, cv=2).fit(digits[0][:80], digits[1][:80])
     assert search.best_params_["updates"] in (1, 2)
@@ -98,7 +127,11 @@ def test_what_cannot_be_learned_is_told_in_one_sentence(images: np.ndarray, labe
 
 
 def test_what_a_model_cannot_do_is_told_in_one_sentence(model: ImageModel, digits: tuple[np.ndarray, np.ndarray], tmp_path: Path) -> None:
-    unconditional = ImageModel(updates=1, random_state=0).fit(digits[0][:60])
+    unconditional, tiny = (
+        ImageModel(updates=1, random_state=0).fit(digits[0][:60]),
+        ImageModel(updates=1, random_state=0).fit(digits[0][:60]),
+    )
+    tiny._ordinary = None  # as after a fit whose held-out images are too few
     np.save(tmp_path / "rows.npy", np.random.default_rng(0).normal(size=(60, 2)))
     assert saltus("train", "--data", "rows.npy", "--updates", "1", "--out", "rows", cwd=tmp_path).code == 0
     for call, words in (
@@ -107,6 +140,12 @@ def test_what_a_model_cannot_do_is_told_in_one_sentence(model: ImageModel, digit
         (lambda: unconditional.sample(2, condition=1), "a condition was given"),
         (lambda: model.score_samples(digits[0][:, :7]), "the array has shape (1797, 7, 8)"),
         (lambda: ImageModel.load(tmp_path / "rows"), "is of rows of 2 columns"),
+        (lambda: model.anomaly_score(digits[0][:, :7]), "the array has shape (1797, 7, 8)"),
+        (lambda: model.anomaly_score(digits[0][:0]), "no images were given"),
+        (lambda: tiny.anomaly_score(digits[0][:2]), "does not know what ordinary images are like"),
+        (lambda: model.vary(digits[0][:2], level=2), "level was given as 2"),
+        (lambda: model.interpolate(digits[0][:2], digits[0][:3]), "between as many items"),
+        (lambda: ImageModel().reconstruct(digits[0][:2]), "has not been fitted"),
     ):
         with pytest.raises(SaltusError) as caught:
             call()

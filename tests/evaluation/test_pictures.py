@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 
-from saltus.evaluation import draw_levels, draw_rows, save_grid
+from saltus.evaluation import draw_levels, draw_maps, draw_rows, save_grid
 
 
 @pytest.mark.parametrize("channels", [1, 2, 3, 4])
@@ -25,6 +26,8 @@ def test_a_grid_shows_every_image(channels: int, tmp_path: Path) -> None:
 def test_charts_are_drawn(tmp_path: Path) -> None:
     draw_rows({"a": torch.zeros(3, 1, 8, 8), "b": torch.ones(2, 1, 8, 8)}, tmp_path / "rows.png", shown=(-1, 1))
     draw_levels([0.0, 0.5, 3.0], {"one": [3.0, 1.0], "two": [2.0, 1.0]}, {"two": [0.5, 0.1]}, tmp_path / "levels.png")
-    for name in ("rows.png", "levels.png"):
+    maps = np.linspace(-9, 9, 9 * 64).reshape(9, 8, 8)
+    draw_maps(torch.zeros(9, 3, 8, 8), maps, ["1.0"] * 9, tmp_path / "maps.png", shown=(-1, 1))
+    for name in ("rows.png", "levels.png", "maps.png"):
         with Image.open(tmp_path / name) as picture:
             assert len(picture.convert("L").getcolors() or []) > 10

@@ -13,6 +13,7 @@ from saltus.chain.loss import Batch, ChainLoss, Loss
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import OraclePrior, Prior, StandardNormal
 from saltus.chain.process import ChainProcess, descend
+from saltus.chain.profile import Profile, profile
 from saltus.chain.stack import Stack
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "OraclePrior",
     "Plan",
     "Prior",
+    "Profile",
     "Stack",
     "StandardNormal",
     "bits_per_dim",
@@ -45,4 +47,5 @@ __all__ = [
     "like",
     "pair_costs",
     "plan",
+    "profile",
 ]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.by_class import class_figures
+from saltus.cli.by_class import class_figures, classifier_figures
 from saltus.cli.by_level import measured_by_level
 from saltus.cli.common import (
     LATENT_ITEMS,
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["evaluate_command"]
 
 _FILE = "evaluation.json"
-_RUN_OPTIONS = ("seeds", "calls", *SAMPLING_OPTIONS, "importance_samples", "by_level")
+_RUN_OPTIONS = ("seeds", "calls", *SAMPLING_OPTIONS, "importance_samples", "by_level", "classifier")
 
 
 def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]:
@@ -73,6 +73,9 @@ def _seeds(_: click.Context, __: click.Parameter, value: str) -> tuple[int, ...]
     help="Latents that each step of the bound is importance-weighted with.  [default: as in training]",
 )
 @click.option("--by-level", is_flag=True, help="Start the chain from real z of each level too: what every step adds to the distances.")
+@click.option(
+    "--classifier", is_flag=True, help="Train a classifier on items drawn of each class, and test it on real ones; of a run of classes."
+)
 @click.option("--inception", is_flag=True, help="Measure Inception FID and KID too; this needs the package torch-fidelity and its weights.")
 @click.option("--out", type=PLACE, help=f"Folder for {_FILE}.")
 @json_option
@@ -86,6 +89,7 @@ def evaluate_command(
     sampling: dict[str, Any],
     importance_samples: int | None,
     by_level: bool,
+    classifier: bool,
     inception: bool,
     out: Path | None,
     as_json: bool,
@@ -105,7 +109,9 @@ def evaluate_command(
     target = run_folder(target)
     if (target / "chain.json").exists():
         _refuse(PREPARATION_OPTIONS, target, "is for samples, and the run in {} knows how its data are read")
-        result, words = _run(target, data, n, seeds, calls, sampling, importance_samples, inception, by_level=by_level, out=out)
+        result, words = _run(
+            target, data, n, seeds, calls, sampling, importance_samples, inception, by_level=by_level, out=out, classifier=classifier
+        )
     else:
         _refuse(_RUN_OPTIONS, target, "is for a training run, and {} holds none")
         y, items = read_samples(target, data, preparation)
@@ -139,6 +145,7 @@ def _run(
     *,
     by_level: bool,
     out: Path | None,
+    classifier: bool,
 ) -> tuple[dict[str, Any], str]:
     import torch
 
@@ -146,9 +153,12 @@ def _run(
     from saltus.evaluation import MOST_ITEMS, ChainSampler, closed_forms, closed_samples, evaluate, latent_use, likelihood
     from saltus.kernels import DEFAULT
     from saltus.launched import together
+    from saltus.networks import ClassCondition
     from saltus.training import load_data
 
     chain, items = chain_of(run, calls), load_data(run, data)
+    if classifier and not isinstance(chain.condition, ClassCondition):
+        raise SaltusError(f"--classifier was given, and {run} knows no classes; leave it out, or train with --condition labels")
     chosen = replace(chain.sampling, **sampling)
     evaluator = _evaluator(items, n or _default(items), inception)
     processes = together(torch.device("cpu"))
@@ -184,6 +194,9 @@ def _run(
         *([classes["words"]] if classes else []),
         *few_of([str(use) for use in uses]),
     ]
+    if classifier and is_main():
+        made["classification"] = classifier_figures(chain, items, n, chosen, progress=_progress)
+        words.append(made["classification"]["words"])
     if by_level:
         made["by_level"], text = measured_by_level(chain, items, n, chosen, out)
         words.append(text)

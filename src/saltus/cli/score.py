@@ -1,4 +1,4 @@
-"""`saltus score`: how likely and how strange the rows of a table are, and by which column."""
+"""`saltus score`: how likely and how strange rows of a table or images are, and by what."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import json_option, say, seed_option
+from saltus.cli.common import PREPARATION_OPTIONS, data_options, json_option, say, seed_option
 from saltus.cli.floors import drawn
 from saltus.cli.places import PLACE
-from saltus.cli.table_rows import check_new, data_option, read_rows, trained_table
+from saltus.cli.score_images import is_of_images, score_images, write_scores
+from saltus.cli.table_rows import check_new, read_rows, trained_table
 from saltus.errors import SaltusError
 
 if TYPE_CHECKING:
-    from saltus.data.layout import Array
+    from saltus.data import Preparation
 
 __all__ = ["score"]
 
@@ -27,23 +28,36 @@ _DTYPES = {"row": "int64", "nats": "float64", "anomaly": "float64", "column": "t
 
 @click.command()
 @click.argument("run", type=PLACE)
-@data_option
-@click.option("--out", type=PLACE, help="File for the scores of all rows, in the order of --data; CSV, TSV or Parquet, by its name.")
+@click.option(
+    "--data",
+    type=PLACE,
+    required=True,
+    help="The rows, in CSV, TSV or Parquet, with the columns that were learned; or the images: a folder of them, or an .npy or .npz file.",
+)
+@click.option("--out", type=PLACE, help="File for the scores of all items, in the order of --data; CSV, TSV or Parquet, by its name.")
+@click.option("--map", "map_file", type=PLACE, help="A .png file for the strangest images, and which of their pixels are strange.")
 @seed_option("Seed of the noise that nats are estimated with.")
+@data_options
 @json_option
-def score(run: Path, data: Path, out: Path | None, seed: int, as_json: bool) -> None:
-    """Tell how likely and how strange rows of a table are.
+def score(run: Path, data: Path, out: Path | None, map_file: Path | None, seed: int, preparation: Preparation, as_json: bool) -> None:
+    """Tell how likely and how strange rows of a table, or images, are.
 
     \b
-    row             its number, from 0 on
-    nats            a lower bound on ln p of the row: more is likelier
-    anomaly         -ln of the share of ordinary rows that are at least as
+    row, image      its number, from 0 on
+    nats            a lower bound on ln p: more is likelier
+    bits_per_dim    of an image, -nats in bits a number; it does not tell
+                    strange images, as simple ones are likely everywhere
+    anomaly         -ln of the share of ordinary ones that are at least as
                     strange: 3 is one in twenty, 7 is one in a thousand
     column          whose cell is the strangest, given the rest of the row
     column_anomaly  the same as anomaly, of this cell
+    part            of an image, what is the stranger: the terms of its bound
+                    together, or where its pixels are dear
+    part_anomaly    the same as anomaly, of this part
 
     A row with a cell that never came, such as another category, has -inf nats and an infinite anomaly (in JSON null for both).  RUN is a
-    folder that `saltus train` wrote for a table, or TableModel.save; ordinary rows are those that it has held out.
+    folder that `saltus train`, TableModel.save or ImageModel.save wrote, or a chain that comes with saltus; ordinary are the rows or images
+    that it has held out.
     """
     import numpy as np
 
@@ -52,7 +66,11 @@ def score(run: Path, data: Path, out: Path | None, seed: int, as_json: bool) -> 
 
     if out is not None and not table_ending(out):
         raise SaltusError(f"{out} was given for the scores; expected a file of the kind .csv, .tsv or .parquet: give such a name")
-    check_new([] if out is None else [out])
+    check_new([file for file in (out, map_file) if file is not None])
+    if is_of_images(run):
+        score_images(run, data, out, map_file, seed, preparation, as_json)
+        return
+    _refuse_for_tables()
     trained = trained_table(run)
     given = read_rows(data, trained)
     trained.ordinary  # noqa: B018 - what it lacks is of the run, and not of the rows
@@ -61,7 +79,7 @@ def score(run: Path, data: Path, out: Path | None, seed: int, as_json: bool) -> 
         nats = trained.nats(given.table, seed, unseen=np.isinf(strange))
     scores = np.stack([np.arange(len(nats)), nats, anomaly, strange.argmax(1), strange.max(1)], axis=1)
     if out is not None:
-        _write(out, scores, trained.columns)
+        write_scores(out, scores, _DTYPES, trained.columns)
     strangest = [
         {**dict(zip(_DTYPES, scores[row].tolist(), strict=True)), "row": int(row), "column": (name := trained.columns[int(scores[row, 3])])}
         | {"value": _text(given.table.column(name)[int(row)].as_py())}
@@ -77,14 +95,13 @@ def score(run: Path, data: Path, out: Path | None, seed: int, as_json: bool) -> 
     say(as_json, {**result, "seed": seed, "file": None if out is None else str(out)}, "\n".join(lines))
 
 
-def _write(out: Path, scores: Array, columns: Sequence[str]) -> None:
-    from saltus.data import TableKind, table_ending, table_writer
-    from saltus.files import atomically
-
-    categories = [tuple(columns) if name == "column" else () for name in _DTYPES]
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with atomically(out) as place, table_writer(place, TableKind(table_ending(out), [*_DTYPES], [*_DTYPES.values()], categories)) as write:
-        write(scores, None)
+def _refuse_for_tables() -> None:
+    """Say so when an option was given that is for images alone."""
+    context = click.get_current_context()
+    for option in ("map_file", *PREPARATION_OPTIONS):
+        if context.get_parameter_source(option) is click.core.ParameterSource.COMMANDLINE:
+            flag = next(parameter.opts[0] for parameter in context.command.params if parameter.name == option)
+            raise click.UsageError(f"{flag} is for images, and the run is of a table; leave it out")
 
 
 def _text(value: Any) -> str | None:

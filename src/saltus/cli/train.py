@@ -138,7 +138,7 @@ def train(
     """
     from saltus import training
     from saltus.data import load
-    from saltus.estimators.anomaly import keep_ordinary
+    from saltus.estimators.ordinary import keep_ordinary
 
     try:
         config = training.Config(**{name: value for name, value in options.items() if value is not None})

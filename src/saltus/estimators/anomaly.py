@@ -3,29 +3,24 @@ r"""How strange rows are, beside rows that a model did not learn from.
 A column's cost is $c_j = -\ln p(y_j \mid \text{all other columns})$ on the axis of y.  What is dear in one column is ordinary in another,
 so each is held against the costs of the same column in held-out rows: $-\ln P(C_j \ge c_j)$, which is 1 on average for an ordinary row.
 The score of a row is calibrated in the same way once more: $-\ln$ of the share of ordinary rows that are at least as strange, in nats.
+Images have other columns (`saltus.estimators.strange_images`) and the same score.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from torch import Tensor
 
-from saltus.chain import Chain, completes, given_others, like
+from saltus.chain import Chain, given_others, like
 from saltus.data import Columns, DataSet
 from saltus.data.layout import Array
-from saltus.errors import SaltusError
-from saltus.files import AGAIN, read_json, to_json, write_atomically
 from saltus.training import Folds
-from saltus.words import in_brief
 
-__all__ = ["Ordinary", "costs_of", "keep_ordinary", "kept_ordinary"]
+__all__ = ["Ordinary", "costs_of"]
 
-_FILE = "ordinary.json"
 _KEPT = 1000  # held-out rows that are kept
 _TAIL = 0.05  # of the rows, above which costs are taken to fall off exponentially
 _EXCESS = 1.0  # nats within which they fall by 1/e, as far as no row tells, as costs of a true model do or faster; it counts as one row
@@ -88,34 +83,6 @@ def costs_of(chain: Chain, encoding: Columns, y: Tensor, known: Tensor | None = 
     told = None if known is None else known.to(device.device)
     each = given_others(chain, y.to(device), told, seed=seed).double().cpu().numpy()
     return np.stack([each[:, list(places)].sum(1) for places in encoding.places], axis=1)
-
-
-def keep_ordinary(chain: Chain, data: DataSet, folder: str | Path) -> None:
-    """Write into the folder of a run what ordinary rows cost, if it is of a table and can tell: its chain is there as it will stay."""
-    if isinstance(data.encoding, Columns) and completes(chain) and chain.condition is None:
-        costs = Ordinary.of(chain, data).to_json()
-        write_atomically(Path(folder) / _FILE, to_json({"chain": _digest(Path(folder)), "costs": costs}))
-
-
-def kept_ordinary(folder: str | Path) -> Ordinary | None:
-    """What `keep_ordinary` wrote; None where there is nothing, or it is of the chain before.
-
-    Raises:
-        SaltusError: if it is damaged.
-    """
-    file = Path(folder) / _FILE
-    if not file.exists():
-        return None
-    kept = read_json(file)
-    try:
-        return Ordinary.from_json(kept["costs"]) if kept["chain"] == _digest(Path(folder)) else None
-    except (KeyError, TypeError, ValueError) as error:
-        raise SaltusError(f"{file} is damaged ({in_brief(error)}); {AGAIN}") from error
-
-
-def _digest(folder: Path) -> str:
-    """Which chain is in a folder: its file holds digests of all others."""
-    return hashlib.blake2b((folder / "chain.json").read_bytes(), digest_size=16).hexdigest()
 
 
 def _statistic(strange: Array) -> Array:

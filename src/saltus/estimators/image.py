@@ -13,6 +13,8 @@ from saltus.errors import SaltusError
 from saltus.estimators.base import Estimator, check_enough
 from saltus.estimators.model import Model
 from saltus.estimators.numbers import check_number
+from saltus.estimators.ordinary import images_of, keep_images, ordinary_images
+from saltus.estimators.strange_images import IMAGE_PARTS, OrdinaryImages, Strangeness, seen_of
 from saltus.files import AGAIN, read_json, to_json, write_atomically
 from saltus.networks import ClassCondition
 from saltus.pretrained import run_folder
@@ -75,10 +77,12 @@ class ImageModel(Estimator):
         data = DataSet.from_arrays(*[images] * parts, labels=labels, condition=condition, name="the images")
         for note in data.notes if self.verbose else ():
             tell(note)
-        return self._is(Model.train(data, config, quiet=not self.verbose), data.notes)
+        model = Model.train(data, config, quiet=not self.verbose)
+        return self._is(model, data.notes, images_of(model.chain, data))
 
-    def _is(self, model: Model, notes: tuple[str, ...]) -> Self:
+    def _is(self, model: Model, notes: tuple[str, ...], ordinary: OrdinaryImages | None, folder: Path | None = None) -> Self:
         self._learned(model, notes)
+        self._ordinary, self._folder = ordinary, folder
         self.__dict__.pop("classes_", None)
         if isinstance(condition := model.chain.condition, ClassCondition):
             self.classes_ = condition.names
@@ -133,6 +137,63 @@ class ImageModel(Estimator):
         self._check_fitted()
         return self.model_.decompress(data)
 
+    def vary(self, X: Any, *, level: int = 1, draws: int = 1, condition: Any = None) -> Array:
+        """Other images that resemble these, (N, draws, *shape), by the noisy image of a level; others at every call; see `Model.vary`."""
+        self._check_fitted()
+        return self.model_.vary(_images(X), level=level, draws=draws, condition=condition, seed=self._seed())
+
+    def interpolate(self, first: Any, last: Any, *, steps: int = 8, condition: Any = None) -> Array:
+        """Images from each of the first to each of the last, (N, steps, *shape), both included; see `Model.interpolate`."""
+        self._check_fitted()
+        return self.model_.interpolate(_images(first), _images(last), steps=steps, condition=condition, seed=self._seed())
+
+    def reconstruct(self, X: Any, y: Any = None) -> Array:
+        """Images (N, *shape) again from what their latents hold; y are their classes, of a model that knows classes."""
+        self._check_fitted()
+        return self.model_.reconstruct(_images(X), condition=y, seed=self._seed())
+
+    def anomaly_score(self, X: Any) -> Array:
+        """How strange each image is, (N,) nats: -ln of the share of ordinary images that are at least as strange.
+
+        3 is as strange as one ordinary image in twenty, 7 as one in a thousand; ordinary ones have 1 on average.  Ordinary are the images
+        that `fit`, or the run that was loaded, has held out.  The class is not told.
+
+        Raises:
+            SaltusError: for images as in `score_samples`, a model without a bound, or one that does not know ordinary images.
+        """
+        return self.strangeness(X).score
+
+    def anomaly_parts(self, X: Any) -> dict[str, Array]:
+        """How strange each image is by the terms of its bound together, and by where its pixels are dear: (N,) nats each, in the units of
+        `anomaly_score`."""
+        return dict(zip(IMAGE_PARTS, self.strangeness(X).by_part.T, strict=False))
+
+    def anomaly_map(self, X: Any) -> Array:
+        """How much dearer each pixel is than in ordinary images, (N, H, W), in standard deviations of that pixel among these.
+
+        Raises:
+            SaltusError: as `anomaly_score`, and for a model whose last step has no likelihood of pixels.
+        """
+        return self.strangeness(X).map()
+
+    def strangeness(self, X: Any, seed: int = 0) -> Strangeness:
+        """All that `anomaly_score`, `anomaly_parts` and `anomaly_map` tell of images, of which each is looked at once.
+
+        Args:
+            X: images such as were given.
+            seed: of the noise of the bound.
+        """
+        known = self._known()
+        return Strangeness(seen_of(self.model_.chain, self.model_.encoding.encode(_images(X)), seed=seed), known)
+
+    def _known(self) -> OrdinaryImages:
+        self._check_fitted()
+        if self._ordinary is None:
+            if self._folder is None:
+                raise SaltusError("this model does not know what ordinary images are like, as too few were held out; fit it to more images")
+            self._ordinary = ordinary_images(self._folder, self.model_.chain)
+        return self._ordinary
+
     def score_samples(self, X: Any, y: Any = None) -> Array:
         """A lower bound on ln p of each image, (N,) nats: of a probability for images of whole values, else of a density.
 
@@ -154,6 +215,8 @@ class ImageModel(Estimator):
         """Write everything that `load` needs; the command line takes the folder too."""
         self._check_fitted()
         self.model_.save(folder)
+        if self._ordinary is not None:
+            keep_images(self._ordinary, folder)
         write_atomically(Path(folder) / _FILE, to_json(self.get_params()))
 
     @classmethod
@@ -173,7 +236,7 @@ class ImageModel(Estimator):
         except TypeError as error:
             raise SaltusError(f"{file} is damaged ({in_brief(error)}); {AGAIN}") from error
         made._first = made.random_state or 0
-        return made._is(model, ())
+        return made._is(model, (), None, run_folder(folder))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

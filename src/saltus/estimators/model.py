@@ -13,10 +13,10 @@ from saltus.chain import PARTICLES, Chain, like
 from saltus.data import DataSet, Encoding, load
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
-from saltus.estimators.anomaly import keep_ordinary
 from saltus.estimators.compression import compress, decompress
 from saltus.estimators.inpainting import Pixels, draw_known, known_greys, known_means, known_pixels
 from saltus.estimators.numbers import check_number
+from saltus.estimators.ordinary import keep_ordinary
 from saltus.evaluation import keep_sampling
 from saltus.files import write_atomically
 from saltus.kernels import Known, Sampling

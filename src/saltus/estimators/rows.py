@@ -15,13 +15,13 @@ from saltus.chain import complete, completes, like
 from saltus.data import TEXT, Columns, Declared, Expected, MissingColumn, as_arrow, cells_in, is_dtype, table_parts, with_durations
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
-from saltus.estimators.anomaly import Ordinary, costs_of, kept_ordinary
+from saltus.estimators.anomaly import Ordinary, costs_of
 from saltus.estimators.conditions import Asked, asked
 from saltus.estimators.imputing import imputed
 from saltus.estimators.model import Model
+from saltus.estimators.ordinary import ordinary_rows
 from saltus.extras import needs
 from saltus.terminal import in_one_line
-from saltus.training import load_data
 
 __all__ = ["TrainedTable"]
 
@@ -98,16 +98,7 @@ class TrainedTable:
         if self.known is not None:
             return self.known
         assert self.folder is not None  # one of the two is given
-        if (kept := kept_ordinary(self.folder)) is not None:
-            return kept
-        try:
-            data = load_data(self.folder)
-        except SaltusError as error:
-            raise SaltusError(
-                f"{self.folder} does not hold what ordinary rows cost, and the rows that it was trained on cannot be read ({error}); put "
-                "them there again, or give the command of the training again"
-            ) from error
-        return Ordinary.of(self.model.chain, data)
+        return ordinary_rows(self.folder, self.model.chain)
 
     def rows(self, table: Any) -> Array:
         """The cells of whole rows (n, d), as the encoding takes them.

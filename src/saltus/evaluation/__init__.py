@@ -2,6 +2,7 @@
 
 from saltus.evaluation.by_level import LEVEL_METRICS, LevelFigures, by_level, draw_by_level
 from saltus.evaluation.choice import CHOICE_ITEMS, CHOICE_SEED, TEMPERATURES, choose_sampling, chosen_by, keep_sampling, words_of
+from saltus.evaluation.classification import Classification, classification_accuracy
 from saltus.evaluation.collapse import (
     Collapse,
     Step,
@@ -35,7 +36,7 @@ from saltus.evaluation.likelihood import Likelihood, likelihood
 from saltus.evaluation.metrics import DEFAULT_METRICS, FEATURE_METRICS, INCEPTION_METRICS, METRICS, Metric
 from saltus.evaluation.moments import frechet_distance, kernel_distance, vendi_score
 from saltus.evaluation.neighbours import Fidelity, Memorisation, fidelity, memorisation, nearest_distances, neighbour_radii
-from saltus.evaluation.pictures import draw_costs, draw_levels, draw_rows, save_grid
+from saltus.evaluation.pictures import draw_costs, draw_levels, draw_maps, draw_rows, save_grid
 from saltus.evaluation.report import THIRDS, ChainSampler, Report, Result, Sampler, drawn_conditions, evaluate, evaluate_items
 from saltus.evaluation.two_sample import two_sample_accuracy
 
@@ -53,6 +54,7 @@ __all__ = [
     "TEMPERATURES",
     "THIRDS",
     "ChainSampler",
+    "Classification",
     "ClosedForm",
     "Collapse",
     "Evaluator",
@@ -72,6 +74,7 @@ __all__ = [
     "by_level",
     "choose_sampling",
     "chosen_by",
+    "classification_accuracy",
     "closed_forms",
     "closed_laws",
     "closed_samples",
@@ -80,6 +83,7 @@ __all__ = [
     "draw_by_level",
     "draw_costs",
     "draw_levels",
+    "draw_maps",
     "draw_rows",
     "drawn_conditions",
     "energy_distance",

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
     from saltus.levels import PairCosts, Plan
 
-__all__ = ["draw_costs", "draw_levels", "draw_rows", "draw_steps", "save_grid"]
+__all__ = ["draw_costs", "draw_levels", "draw_maps", "draw_rows", "draw_steps", "save_grid"]
 
 _SHORTEST_SIDE = 512  # pixels of a grid: small images are magnified
 _FRAME = 128  # grey between the images of a grid
 _DPI = 120
+_COLUMNS = 8  # of maps
+_MOST_DEVIATIONS = 8.0  # that a map tells apart
 
 
 def save_grid(y: Tensor, file: Path, *, shown: tuple[float, float]) -> None:
@@ -71,6 +73,24 @@ def draw_rows(rows: Mapping[str, Tensor], file: Path, *, shown: tuple[float, flo
             axis.spines[:].set_visible(False)
         for axis, image in zip(row, _to_bytes(images, shown), strict=False):
             axis.imshow(image.squeeze(), cmap="gray", vmin=0, vmax=255)
+    figure.savefig(file, dpi=_DPI)
+
+
+def draw_maps(y: Tensor, maps: NDArray[np.float64], titles: Sequence[str], file: Path, *, shown: tuple[float, float]) -> None:
+    """Images (n, C, H, W), each with a map of its pixels (n, H, W) below it, as one PNG: red is above 0, blue below."""
+    columns = min(_COLUMNS, len(y))
+    rows = math.ceil(len(y) / columns)
+    figure = _figure(figsize=(1.1 * columns + 0.9, 2.5 * rows))
+    axes = figure.subplots(2 * rows, columns, squeeze=False)
+    for axis in axes.flat:
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+    for i, (tile, values, title) in enumerate(zip(_to_bytes(y, shown), maps, titles, strict=True)):
+        above, below = axes[2 * (i // columns)][i % columns], axes[2 * (i // columns) + 1][i % columns]
+        above.imshow(tile.squeeze(), cmap="gray", vmin=0, vmax=255)
+        above.set_title(title, fontsize=9)
+        drawn = below.imshow(values, cmap="RdBu_r", vmin=-_MOST_DEVIATIONS, vmax=_MOST_DEVIATIONS)
+    figure.colorbar(drawn, ax=axes, label="standard deviations", shrink=0.6, aspect=40)
     figure.savefig(file, dpi=_DPI)
 
 
