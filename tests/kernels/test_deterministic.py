@@ -76,3 +76,11 @@ def test_a_network_is_told_the_same_when_it_trains_and_when_it_samples(kind: typ
     kernel.sample(Transition(z, 0.2, 1.0), NOISE)
     assert torch.equal(denoiser.told, trained)
     assert trained[:, 1].isposinf().all() or not any_step  # a network for any grid always goes to the data
+
+
+def test_a_kernel_of_another_kind_has_no_code() -> None:
+    kernel, z = DeterministicKernel(network((2,))), torch.zeros(1, 2)
+    with pytest.raises(SaltusError) as caught:
+        kernel.latent_of(Pair(z, 0.1, 0.4, y=z, z_s=z), lambda mean, _: mean)
+    assert_one_sentence(caught.value, "a plain decoder has no code", "--noisy-steps vae")
+    assert kernel.mixture_step(Transition(z, 0.1, 0.4)) is None

@@ -185,7 +185,7 @@ class Kernel(Configurable, nn.Module, ABC):
         Raises:
             SaltusError: if the kernel is no Gaussian step given a latent that has such a posterior.
         """
-        raise SaltusError(f"a {self.label} is no Gaussian step given a latent, so that it has no code; take a Gaussian or VAE kernel")
+        raise SaltusError(f"a {self.label} has no code; train a VAE with --levels 1 or with --noisy-steps vae, or take a Gaussian kernel")
 
     @abstractmethod
     def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:
