@@ -1,0 +1,53 @@
+"""How Sphinx builds the site of `docs/`: `make site`."""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE / "_ext"))
+
+project = "saltus"
+author = project_copyright = "The saltus developers"
+release = version = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["version"]
+
+extensions = [
+    "myst_nb",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
+    "docstrings",
+    "mathml",
+    "reference",
+]
+exclude_patterns = ["_build"]
+root_doc = "index"
+
+myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+nb_execution_mode = "cache"
+nb_execution_cache_path = str(HERE / "_build" / "notebooks")
+nb_execution_timeout = 60
+nb_execution_raise_on_error = True
+nb_merge_streams = True
+
+autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented"
+autodoc_preserve_defaults = True
+napoleon_use_ivar = True
+default_role = "code"
+suppress_warnings = ["ref.python"]  # a word of a docstring that is the name of several attributes
+python_use_unqualified_type_names = True
+
+toc_object_entries = False  # which would take half of the build, to list every method beside each page
+
+html_theme = "furo"
+html_title = f"saltus {release}"
+html_math_renderer = "mathml"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_copy_source = False
+html_show_sphinx = False
