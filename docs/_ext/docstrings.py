@@ -1,10 +1,10 @@
 """Docstrings use Markdown's formulas and tables, as they are read in an editor; autodoc reads reStructuredText.
 
-    $$ ... $$       .. math::
-    $ ... $         :math:`...`
-    | a | b |       .. list-table::
-    (B, *E), |x|    with a backslash, since neither is markup
-    words:          words::  (of a module, where an indented block follows, or names in columns)
+$$ ... $$       .. math::
+$ ... $         :math:`...`
+| a | b |       .. list-table::
+(B, *E), |x|    with a backslash, since neither is markup
+words:          words::  (of a module, where an indented block follows, or names in columns)
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _code(found: re.Match[str]) -> str:
     return f"{lead}\n\n{block.rstrip()}\n\n"
 
 
-def _process(app: Any, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
+def _process(_app: Any, what: str, _name: str, _thing: Any, _options: Any, lines: list[str]) -> None:
     lines[:] = rewritten(lines, module=what == "module")
 
 

@@ -1,0 +1,125 @@
+"""The pages of the site say what is so: theory names functions and tests that exist, and every example of it runs."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import importlib
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.plugin import declare
+
+ROOT = Path(__file__).parents[1]
+DOCS = ROOT / "docs"
+THEORY = (DOCS / "theory.md").read_text()
+KERNEL = (DOCS / "kernel.md").read_text()
+PAGES = [page for page in DOCS.rglob("*.md") if "_build" not in page.parts]
+ENTRY = re.compile(r"^\* (computed|proved) by (.*?)(?=^\*|^$|\Z)", re.DOTALL | re.MULTILINE)
+FUNCTION, TEST = re.compile(r"\]\(#(saltus\.[\w.]+)\)"), re.compile(r"\[(test_\w+)\]\(\.\./(tests/[\w/]+\.py)\)")
+
+
+def named(path: str) -> object:
+    """What a dotted name of the reference stands for: a room, then names in it."""
+    package, room, *names = path.split(".")
+    module = importlib.import_module(f"{package}.{room}")
+    assert names[0] in module.__all__, f"{path} is not a name that {room} lists"
+    return functools.reduce(getattr, names, module)
+
+
+@functools.cache
+def tests_of(file: str) -> set[str]:
+    return {node.name for node in ast.parse((ROOT / file).read_text()).body if isinstance(node, ast.FunctionDef)}
+
+
+def test_every_function_of_the_theory_exists() -> None:
+    found = FUNCTION.findall(THEORY)
+    assert len(found) > 30
+    for path in found:
+        assert named(path) is not None
+    with pytest.raises(AttributeError):  # the twin
+        named("saltus.process.OrnsteinUhlenbeck.bridges")
+
+
+def test_every_test_of_the_theory_exists() -> None:
+    found = TEST.findall(THEORY)
+    assert len(found) > 25
+    for name, file in found:
+        assert name in tests_of(file), f"{file} has no {name}"
+    assert "test_nothing" not in tests_of(found[0][1])  # the twin
+
+
+def test_every_formula_is_computed_and_proved() -> None:
+    """Between two formulas of the page, or before the end of its section, both links stand."""
+    told = [(kind, text) for kind, text in ENTRY.findall(THEORY)]
+    assert [kind for kind, _ in told] == ["computed", "proved"] * (len(told) // 2)
+    for kind, text in told:
+        assert (FUNCTION if kind == "computed" else TEST).search(text), text
+    parts = re.split(r"^\$\$", THEORY, flags=re.MULTILINE)
+    sections = re.split(r"^## ", THEORY, flags=re.MULTILINE)[2:-1]
+    assert len(parts) > 10
+    for section in sections:
+        assert "* computed by" in section.rsplit("$$", 1)[-1], section[:40]
+
+
+def test_every_record_and_every_result_is_on_its_list() -> None:
+    for folder in ("decisions", "results"):
+        listed = (DOCS / folder / "README.md").read_text()
+        for page in (DOCS / folder).glob("*.md"):
+            assert page.name == "README.md" or f"({page.name})" in listed, page.name
+
+
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(DOCS)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for link in LINK.findall(page.read_text()):
+        if "://" not in link and not link.startswith("api/"):  # which the build writes
+            assert (page.parent / link).exists(), link
+
+
+def blocks(language: str, text: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
+
+
+def test_a_kernel_of_40_lines_is_trained_from_python_and_from_the_command_line(tmp_path: Path) -> None:
+    """All in one process, which finds the kernel by its entry point."""
+    code, use, check = blocks("python", KERNEL)
+    (entry,), (commands,) = blocks("toml", KERNEL), blocks("bash", KERNEL)
+    assert len([line for line in code.splitlines() if line]) <= 40
+    site, home = tmp_path / "site", tmp_path / "home"
+    home.mkdir()
+    declare(site, "my_kernel", code, entry)
+    script = use.replace("updates=200", "updates=20") + check + "from saltus.cli.main import cli\n"
+    for command in commands.splitlines():
+        program, *words = command.replace("200", "20").split()
+        assert program == "saltus"
+        script += f"cli({words}, standalone_mode=False)\n"
+    places = os.pathsep.join(map(str, (ROOT / "src", site)))
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=home, env={**os.environ, "PYTHONPATH": places}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "bits/dim" in done.stdout
+    assert (home / "my-samples" / "samples.png").is_file()
+
+
+CELLS = re.compile(r"```\{code-cell\}[^\n]*\n((?::[^\n]*\n)*)(.*?)```", re.DOTALL)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["exam", "fashion_mnist", "missing_values"])
+def test_a_tutorial_runs(name: str, tmp_path: Path) -> None:
+    """As a plain script, so that no kernel of Jupyter is needed; `make site` runs it as a notebook."""
+    text = (DOCS / "tutorials" / f"{name}.md").read_text()
+    cells = [cell for _, cell in CELLS.findall(text)]
+    assert any("assert " in cell for cell in cells)
+    script = "import matplotlib\nmatplotlib.use('Agg')\n" + "\n".join(cells)
+    done = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=False, timeout=600)
+    assert done.returncode == 0, done.stderr
