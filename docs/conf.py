@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import tomllib
 from pathlib import Path
+from typing import Any
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
@@ -51,3 +52,15 @@ html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_copy_source = False
 html_show_sphinx = False
+
+
+LISTED = ("decisions/", "results/")
+"""Folders whose pages are reached by the list of their README, and are not beside every page."""
+
+
+def setup(app: Any) -> None:
+    def listed(app: Any, _: Any) -> None:
+        if app.env.docname.startswith(LISTED) and not app.env.docname.endswith("README"):
+            app.env.metadata[app.env.docname]["orphan"] = True
+
+    app.connect("doctree-read", listed, priority=900)  # after the metadata of the page itself

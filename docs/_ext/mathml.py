@@ -16,14 +16,22 @@ from sphinx.util import logging
 
 __all__ = ["setup"]
 
-OTHER_NAMES = {r"\\dots\b": r"\\ldots", r"\\texttt\b": r"\\mathtt", r"\\cfrac\b": r"\\frac", r"\\[bB]ig[lr]?(?![a-zA-Z])": ""}
-"""Commands that docutils knows by other names only; delimiters grow by themselves."""
+REWRITTEN = {
+    r"\\dots\b": r"\\ldots",
+    r"\\texttt\b": r"\\mathtt",
+    r"\\[bB]ig[lr]?(?![a-zA-Z])": "",  # delimiters grow by themselves
+    r"\\[ct]?frac\s*([^{\s\\])\s*([^{\s\\])": r"\\frac{\1}{\2}",
+    r"\\cfrac\b": r"\\frac",
+    r"\\operatorname\*?\{(\w+)\}": r"\\,\\mathrm{\1}",
+    r"\\(ln|exp)\b(?!\s*(\(|\\left))": r"\\,\\\1\\,",  # browsers put no space around the name of a function
+}
+"""What docutils knows otherwise, as regular expressions."""
 
 
 def converted(formula: str, *, block: bool) -> str:
     """MathML of a formula; several aligned lines need no environment."""
-    for name, other in OTHER_NAMES.items():
-        formula = re.sub(name, other, formula)
+    for found, written in REWRITTEN.items():
+        formula = re.sub(found, written, formula)
     if block and r"\begin" not in formula and (r"\\" in formula or "&" in formula):
         formula = rf"\begin{{aligned}}{formula}\end{{aligned}}"
     return str(tex2mathml(formula, as_block=block))

@@ -1,4 +1,4 @@
-"""The pages of `docs/api`, written anew by each build: one for each room, and one for the commands.
+"""The pages of `docs/api`, written anew by each build: one for each room, one for the commands, and the cards of the chains that ship.
 
 A room's page has the names that the room lists in `__all__`, by which they are imported, and below them what each of its files says
 of itself.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+import re
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import click
 
 import saltus
 from saltus.cli.main import cli
+from saltus.pretrained import PRETRAINED, run_folder
 
 __all__ = ["setup"]
 
@@ -81,19 +83,31 @@ def commands() -> str:
     return page
 
 
+def cards() -> dict[str, str]:
+    """The cards of the chains that come with saltus, by their page."""
+    return {f"card-{name}": (run_folder(name) / "CARD.md").read_text() for name in PRETRAINED}
+
+
+def linked(_app: Any, _name: str, source: list[str]) -> None:
+    """Links to a card lead to its page: those of a file outside of this folder would lead nowhere."""
+    source[0] = re.sub(r"\([./]*/src/saltus/pretrained/([\w-]+)/CARD\.md\)", r"(/api/card-\1.md)", source[0])
+
+
 def write(app: Any) -> None:
     """Write the pages; one that is as it was keeps its time, so that a build need not read it again."""
     folder = Path(app.srcdir) / "api"
     folder.mkdir(exist_ok=True)
     pages = {"commands": commands(), "saltus": front(), **{name: room(name, what) for name, what in ROOMS.items()}}
-    listed = "\n".join(f"   {name}" for name in ("commands", "saltus", *ROOMS))
+    listed = "\n".join(f"   {name}" for name in ("commands", "saltus", *ROOMS, *cards()))
     pages["index"] = _heading("Reference") + f".. toctree::\n   :maxdepth: 1\n\n{listed}\n"
-    for name, page in pages.items():
-        file = folder / f"{name}.rst"
+    files = {f"{name}.rst": page for name, page in pages.items()} | {f"{name}.md": page for name, page in cards().items()}
+    for name, page in files.items():
+        file = folder / name
         if not file.exists() or file.read_text() != page:
             file.write_text(page)
 
 
 def setup(app: Any) -> dict[str, bool]:
     app.connect("builder-inited", write)
+    app.connect("source-read", linked)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
