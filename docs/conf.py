@@ -34,7 +34,7 @@ nb_execution_timeout = 60
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 
-autodoc_default_options = {"members": True, "member-order": "bysource", "show-inheritance": True}
+autodoc_default_options = {"members": True, "member-order": "bysource"}
 autodoc_typehints = "description"
 autodoc_typehints_description_target = "documented"
 autodoc_preserve_defaults = True

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.pages import blocks, play
 from tests.helpers.plugin import declare
 
 ROOT = Path(__file__).parents[1]
@@ -84,29 +85,16 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / link).exists(), link
 
 
-def blocks(language: str, text: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", text, flags=re.DOTALL)
-
-
 def test_a_kernel_of_40_lines_is_trained_from_python_and_from_the_command_line(tmp_path: Path) -> None:
     """All in one process, which finds the kernel by its entry point."""
-    code, use, check = blocks("python", KERNEL)
-    (entry,), (commands,) = blocks("toml", KERNEL), blocks("bash", KERNEL)
+    code, *_ = blocks("python", KERNEL)
+    (entry,) = blocks("toml", KERNEL)
     assert len([line for line in code.splitlines() if line]) <= 40
     site, home = tmp_path / "site", tmp_path / "home"
     home.mkdir()
     declare(site, "my_kernel", code, entry)
-    script = use.replace("updates=200", "updates=20") + check + "from saltus.cli.main import cli\n"
-    for command in commands.splitlines():
-        program, *words = command.replace("200", "20").split()
-        assert program == "saltus"
-        script += f"cli({words}, standalone_mode=False)\n"
-    places = os.pathsep.join(map(str, (ROOT / "src", site)))
-    done = subprocess.run(
-        [sys.executable, "-c", script], cwd=home, env={**os.environ, "PYTHONPATH": places}, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "bits/dim" in done.stdout
+    printed = play(KERNEL.replace(code, ""), home, {"PYTHONPATH": os.pathsep.join(map(str, (ROOT / "src", site)))})
+    assert "bits/dim" in printed
     assert (home / "my-samples" / "samples.png").is_file()
 
 
