@@ -30,7 +30,7 @@ myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / "notebooks")
-nb_execution_timeout = 60
+nb_execution_timeout = 300  # seconds of a cell; each takes a few on a machine of its own
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 
