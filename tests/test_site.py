@@ -34,7 +34,7 @@ def named(path: str) -> object:
 
 
 @functools.cache
-def tests_of(file: str) -> set[str]:
+def names_in(file: str) -> set[str]:
     return {node.name for node in ast.parse((ROOT / file).read_text()).body if isinstance(node, ast.FunctionDef)}
 
 
@@ -51,8 +51,8 @@ def test_every_test_of_the_theory_exists() -> None:
     found = TEST.findall(THEORY)
     assert len(found) > 25
     for name, file in found:
-        assert name in tests_of(file), f"{file} has no {name}"
-    assert "test_nothing" not in tests_of(found[0][1])  # the twin
+        assert name in names_in(file), f"{file} has no {name}"
+    assert "test_nothing" not in names_in(found[0][1])  # the twin
 
 
 def test_every_formula_is_computed_and_proved() -> None:

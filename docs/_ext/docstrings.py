@@ -33,8 +33,8 @@ def rewritten(lines: list[str], *, module: bool = False) -> list[str]:
     kept: list[str] = []
 
     def put_away(found: re.Match[str]) -> str:
-        kept.append(found[0])
-        return f"\0{len(kept) - 1}\0"
+        kept.append(found[0].rstrip("\n"))
+        return f"\0{len(kept) - 1}\0{found[0][len(kept[-1]) :]}"
 
     text = _KEPT.sub(put_away, text)
     text = re.sub(r"(?<![*\\])\*(?=[^\s*])", r"\\*", text)
