@@ -21,6 +21,7 @@ extensions = [
     "sphinx.ext.viewcode",
     "docstrings",
     "mathml",
+    "offline",
     "reference",
 ]
 exclude_patterns = ["_build"]

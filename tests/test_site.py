@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import functools
-import importlib
+import importlib.util
 import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -66,6 +68,67 @@ def test_every_formula_is_computed_and_proved() -> None:
     assert len(parts) > 10
     for section in sections:
         assert "* computed by" in section.rsplit("$$", 1)[-1], section[:40]
+
+
+def extension(name: str) -> ModuleType:
+    """One of those that the site is built with; Sphinx finds them by their folder."""
+    found = importlib.util.spec_from_file_location(name, DOCS / "_ext" / f"{name}.py")
+    assert found is not None
+    assert found.loader is not None
+    module = importlib.util.module_from_spec(found)
+    found.loader.exec_module(module)
+    return module
+
+
+def test_docstrings_become_what_autodoc_reads() -> None:
+    given = """Of z (B, *E) and |z|:
+
+$$
+a = b
+$$
+
+| name | is |
+|---|---|
+| `a` | $x^2$ of (B, *E) |
+
+    code = 1 * 2"""
+    expected = r"""Of z (B, \*E) and \|z\|:
+
+.. math::
+
+    a = b
+
+.. list-table::
+    :header-rows: 1
+
+    * - name
+      - is
+    * - `a`
+      - :math:`x^2` of (B, \*E)
+
+    code = 1 * 2"""
+    found = "\n".join(extension("docstrings").rewritten(given.split("\n")))
+    assert re.sub(r"\n{3,}", "\n\n", found) == expected
+
+
+def test_formulas_become_mathml_and_unknown_ones_are_told() -> None:
+    converted = extension("mathml").converted
+    for formula, parts in {r"-\frac12 \ln \bar\alpha": ("<mfrac>", "<mn>1</mn>", "ln", "α"), r"a &= b \\ c &= d": ("ams-align",)}.items():
+        assert all(part in converted(formula, block=True) for part in parts)
+    with pytest.raises(Exception, match="nothing"):
+        converted(r"\nothing", block=False)
+
+
+def test_what_a_page_would_ask_another_machine_for_is_seen() -> None:
+    outside = extension("offline").outside
+    assert outside('<a href="https://arxiv.org">x</a><img src="_images/a.png"><link rel="stylesheet" href="a.css">') == []
+    for tag in ('<script src="https://cdn.org/a.js">', "<img alt=x src='//cdn.org/a.png'>", '<link href="http://fonts.org/a.css">'):
+        assert len(outside(tag)) == 1
+
+
+def test_the_citation_is_of_this_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+    assert f"version: {version}\n" in (ROOT / "CITATION.cff").read_text()
 
 
 def test_every_record_and_every_result_is_on_its_list() -> None:
