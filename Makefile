@@ -5,7 +5,7 @@ BIN := .venv/bin
 OLDEST := tests/test_storage.py tests/test_extras.py tests/test_dependencies.py tests/kernels tests/chain tests/networks \
 	tests/integrations tests/evaluation/test_metrics.py tests/evaluation/test_cache.py tests/evaluation/test_pictures.py tests/cli
 
-.PHONY: help venv demo test slow oldest peers rivals page wheel check format bench strong clean
+.PHONY: help venv demo test slow site oldest peers rivals page wheel check format bench strong clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -51,6 +51,9 @@ page: venv ## test the page of `saltus export --format web` in a browser (needs 
 	test -d node_modules/onnxruntime-web || npm install --prefix . --no-save --no-package-lock --ignore-scripts onnxruntime-web@1.30.0
 	$(BIN)/python -m pytest -n 0 -m slow tests/integrations/test_web_page.py
 
+site: venv ## the site of docs/, with its tutorials run, in docs/_build/html; a warning is an error
+	$(BIN)/python -m sphinx --jobs auto --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
+
 wheel: venv ## build a wheel, and use it in an environment that has nothing of this folder
 	$(BIN)/python tools/wheel.py
 
@@ -73,4 +76,4 @@ strong: venv ## kernels and rivals on MNIST and Fashion-MNIST (hours, continues;
 	$(BIN)/python benchmarks/strong.py report
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-oldest .venv-peers .venv-rivals node_modules demo build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf .venv .venv-oldest .venv-peers .venv-rivals node_modules demo build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis docs/_build docs/api

@@ -20,7 +20,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 FILES = sorted(SOURCE.rglob("*.py"))
 NAMES = PACKAGES | {"PIL": "pillow", "pydantic_core": "pydantic", "markupsafe": "jinja2"}
 """Names of packages, and for a part of a library that is a package of its own, that library's."""
-DEVELOPMENT = {"test", "dev"}
+DEVELOPMENT = {"test", "docs", "dev"}
 """Extras whose tools saltus does not import."""
 
 

@@ -1,19 +1,28 @@
-"""Every example of docs/tables.md runs, in its order, on small tables of the same kind with a second of training; those of images too."""
+"""Every example and every command of the pages for users runs, on small data of the same kind, with little training."""
 
 from __future__ import annotations
 
-import re
+import shlex
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
+
+from tests.helpers.pages import blocks, play
 
 ROOT = Path(__file__).parents[1]
-PAGE = (ROOT / "docs" / "tables.md").read_text()
-EXAMPLES = re.findall(r"```python\n(.*?)```", PAGE, flags=re.DOTALL)
+EXAMPLES = blocks("python", (ROOT / "docs" / "tables.md").read_text())
+PYTHON = blocks("python", (ROOT / "docs" / "python.md").read_text())
 ROWS = 300
+
+
+def page(name: str) -> str:
+    return (ROOT / "docs" / f"{name}.md").read_text()
 
 
 def diamonds() -> pd.DataFrame:
@@ -77,9 +86,8 @@ def test_the_page_has_an_example_of_each() -> None:
 
 def test_the_examples_of_images_run() -> None:
     """Those of docs/images.md, one after the other: they go on from each other."""
-    page = (ROOT / "docs" / "images.md").read_text()
     found: dict[str, object] = {}
-    for example in re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL):
+    for example in blocks("python", page("images")):
         exec(compile(example, "docs/images.md", "exec"), found)
     shapes = {name: np.shape(found[name]) for name in ("drawn", "large", "varied", "between", "again", "score", "where")}  # type: ignore[arg-type]
     expected = {"drawn": (3, 4, 8, 8), "large": (3, 4, 8, 8), "varied": (3, 6, 8, 8), "between": (1, 8, 8, 8), "again": (3, 8, 8)}
@@ -88,3 +96,70 @@ def test_the_examples_of_images_run() -> None:
     assert (np.asarray(found["score"]) > 3).all()
     assert (np.asarray(found["where"])[:, :2, :2].mean((1, 2)) > 3).all()
     assert 0.5 < float(found["accuracy"]) < 1  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("number", range(len(PYTHON)))
+def test_the_examples_in_python_run(number: int, tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", PYTHON[number]], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_quickstart_of_images_runs(tmp_path: Path) -> None:
+    play(page("quickstart_images"), tmp_path)
+    assert {"summary.json", "samples.png", "levels.png"} <= {file.name for file in (tmp_path / "demo").iterdir()}
+    for name in ("my-samples", "my-threes", "first-digits", "first-clothes", "two-calls"):
+        assert (tmp_path / name / "samples.png").is_file()
+    assert (tmp_path / "any-run" / "plan.png").is_file()
+    assert (tmp_path / "my-comparison" / "compare.html").is_file()
+    assert (tmp_path / "my-study" / "index.html").is_file()
+
+
+@pytest.mark.parametrize(
+    "command", [line for block in blocks("bash", page("quickstart_images")) for line in block.splitlines() if "make" in line]
+)
+def test_make_targets_are_there(command: str) -> None:
+    """A dry run: the tests cannot run `make test`, and `make demo` is the demo that the quickstart runs."""
+    done = subprocess.run(["make", "--dry-run", *shlex.split(command)[1:]], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_quickstart_of_tables_runs(tmp_path: Path) -> None:
+    play(page("quickstart_tables"), tmp_path)
+    table, whole = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("my-table", "whole"))
+    assert table["carat"].isna().any()
+    assert not whole["carat"].isna().any()
+    assert len(pd.read_csv(tmp_path / "scores.csv")) == len(table)
+    assert (tmp_path / "my-table.html").is_file()
+
+
+def test_own_images_are_learned(tmp_path: Path) -> None:
+    """Of two classes, in three sizes."""
+    rng = np.random.default_rng(0)
+    for name, side in (("left", 0), ("right", 1)):
+        (tmp_path / "my-images" / name).mkdir(parents=True)
+        for number in range(60):
+            size = 18 + 2 * (number % 3)
+            pixels = rng.integers(0, 60, (size, 20), dtype=np.uint8)
+            pixels[:, 10 * side : 10 * side + 10] += 120
+            Image.fromarray(pixels).save(tmp_path / "my-images" / name / f"{number}.png")
+    text = page("own_images").replace("saltus data my-images --out first-look.png\n", "")
+    play(text, tmp_path)
+    assert (tmp_path / "only-left" / "samples.png").is_file()
+
+
+def test_own_tables_are_learned(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    columns = {"zone": rng.integers(1, 4, ROWS), "age": rng.integers(18, 80, ROWS), "grade": rng.choice(["poor", "fair", "good"], ROWS)}
+    pd.DataFrame(columns).to_csv(tmp_path / "my-table.csv", index=False)
+    (said,) = blocks("toml", page("own_table"))
+    (tmp_path / "said.toml").write_text(said)
+    printed = play(page("own_table") + "```bash\nsaltus data my-table.csv --columns said.toml\n```", tmp_path)
+    assert "ordinal" in printed
+    assert (tmp_path / "report.html").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["resume", "evaluate"])
+def test_a_how_to_page_runs(name: str, tmp_path: Path) -> None:
+    play(page(name), tmp_path)
+    assert (tmp_path / "my-run" / "chain.json").is_file()

@@ -92,6 +92,7 @@ OF_SEVERAL_FILES = {
     "test_plugin.py",
     "test_readme.py",
     "test_scale.py",
+    "test_site.py",
     "training/test_optimiser.py",
 }
 """Tests that are of no one file of the source."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["install"]
+__all__ = ["declare", "install"]
 
 _MODULE = '''
 import torch
@@ -65,8 +65,14 @@ NETWORKS.register("mynet", MyNet)
 
 def install(site: Path) -> None:
     """Write the package and what pip writes beside it into a folder of PYTHONPATH."""
-    information = site / "mypkg-1.0.dist-info"
+    declare(site, "mypkg", _MODULE, "[saltus.plugins]\nmypkg = mypkg\n")
+
+
+def declare(site: Path, name: str, code: str, entry_points: str) -> None:
+    """The same for a module of any code, with entry points as pip writes them, or as a pyproject.toml has them."""
+    information = site / f"{name}-1.0.dist-info"
     information.mkdir(parents=True)
-    (site / "mypkg.py").write_text(_MODULE)
-    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: mypkg\nVersion: 1.0\n")
-    (information / "entry_points.txt").write_text("[saltus.plugins]\nmypkg = mypkg\n")
+    (site / f"{name}.py").write_text(code)
+    (information / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
+    plain = entry_points.replace('project.entry-points."saltus.plugins"', "saltus.plugins").replace('"', "")
+    (information / "entry_points.txt").write_text(plain)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from saltus.studies.compare.models import PERFECT
-from saltus.studies.compare.page import bound_figure, curves, tabulated, write_page
+from saltus.studies.compare.page import bound_figure, curves, finding, tabulated, write_page
 from tests.helpers.html import HOSTILE, Page, check
 
 
@@ -99,6 +99,25 @@ def test_a_bound_says_how_many_importance_samples_it_takes() -> None:
         bound_figure(plain | {"bound": {**plain["bound"], "importance_samples": 4}}) == "1.500, importance-weighted with 4 samples a step"
     )
     assert bound_figure(plain | {"bound": None}) == ""
+
+
+def test_the_finding_names_the_nearest_sampler_at_each_number_of_calls() -> None:
+    far = {"energy": {"mean": 9.0, "spread": None, "values": [9.0], "above_floor": 8.9}}
+    lost = {"energy": {"mean": None, "spread": None, "values": [], "above_floor": None}}
+    rows = [
+        row("a", "DDIM", 1, metrics=far),
+        row("b", "VAE step", 1),
+        row("a", "DDIM", 4),
+        row("b", "VAE step", 4, metrics=far, bound=None),
+    ]
+    rows += [row(PERFECT, "DDIM", 1, metrics={"energy": {"mean": 0.0, "spread": 0.0}}), row("c", "DDIM", 8, metrics=lost, bound=None)]
+    rows[2]["bound"]["value"] = {"mean": 1.25, "spread": None}
+    assert finding(summary(rows)) == [
+        "energy distance, where real items have 0.1000 ± 0.01:",
+        "1 network call: b: VAE step is the nearest, at 0.5000 ± 0.01.",
+        "4 network calls: a: DDIM is the nearest, at 0.1250 ± 0.01.",
+        "The least bound is that of a: DDIM: 4 network calls, 1.250 nats an item.",
+    ]
 
 
 def test_a_table_is_blank_where_a_sampler_does_not_take_part() -> None:

@@ -2,8 +2,7 @@
 
 | the values of a column | become |
 |---|---|
-| places in a list of categories, or codes that are said to be categories | categorical, in an order that puts similar ones beside each
-other; ordinal where the order is given |
+| places in a list of categories, or codes said to be categories | categorical, similar ones beside each other; ordinal if ordered |
 | one value | counted, and always that |
 | at most 1,024, nearly all of them repeated, where more than half of the places between them never occur | `ListedColumn` |
 | whole numbers, in whatever type; decimals or evenly spaced values, if half of the rows share theirs with another | counted, in steps |

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -18,7 +18,7 @@ from saltus.studies.pages import MARKERS, PALETTE, Picture, Table, literal, pict
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["bound_figure", "cell", "curves", "plus_minus", "tabulated", "write_page"]
+__all__ = ["bound_figure", "cell", "curves", "finding", "plus_minus", "tabulated", "write_page"]
 
 T = TypeVar("T")
 _FILLS: tuple[Literal["full", "none", "left", "top"], ...] = ("full", "none", "left", "top")
@@ -37,8 +37,35 @@ def write_page(summary: dict[str, Any], file: Path, *, pictured: Callable[[Row],
     title = f"Samplers at equal network calls: {summary['data'].split(':')[0]}"
     metrics = [_metric(summary, name) for name in METRICS if name in summary["rows"][0]["metrics"]]
     more = list(_more(summary, pictured, shown))
-    text = render("compare.html", title=title, summary=summary, sets=_sets(summary), perfect=PERFECT, metrics=metrics, more=more)
+    sets, found = _sets(summary), finding(summary)
+    text = render("compare.html", title=title, summary=summary, sets=sets, perfect=PERFECT, finding=found, metrics=metrics, more=more)
     write_atomically(file, text)
+
+
+def finding(summary: dict[str, Any]) -> list[str]:
+    """What was found, in sentences: the nearest sampler at each number of network calls by the first distance, and the least bound."""
+    sentences = []
+    name = next((name for name, metric in METRICS.items() if metric.is_distance and name in summary["rows"][0]["metrics"]), None)
+    if name is not None:
+        floor = plus_minus(summary["floor"][name])
+        sentences.append(f"{METRICS[name].title}, where real items have {floor}:")
+        for calls in sorted({row["network_calls"] for row in summary["rows"] if row["model"] != PERFECT}):
+            best = _least([row for row in summary["rows"] if row["network_calls"] == calls], lambda row: row["metrics"][name]["mean"])
+            if best is not None:
+                said = f"{calls} network call{'s' * (calls != 1)}"
+                sentences.append(f"{said}: {_line(best)} is the nearest, at {plus_minus(best['metrics'][name])}.")
+    best = _least(summary["rows"], lambda row: row["bound"] and row["bound"]["value"]["mean"])
+    if best is not None:
+        calls = best["network_calls"]
+        said = f"{calls} network call{'s' * (calls != 1)}, {bound_figure(best)} {best['bound']['unit']}"
+        sentences.append(f"The least bound is that of {_line(best)}: {said}.")
+    return sentences
+
+
+def _least(rows: Sequence[Row], value: Callable[[Row], float | None]) -> Row | None:
+    """The row of a trained or closed model with the least value; None where none has one."""
+    known = [(found, place) for place, row in enumerate(rows) if row["model"] != PERFECT and (found := value(row)) is not None]
+    return rows[min(known)[1]] if known else None
 
 
 def _sets(summary: dict[str, Any]) -> str:
@@ -55,11 +82,24 @@ def _metric(summary: dict[str, Any], name: str) -> dict[str, Any]:
     return {
         "name": name,
         "title": metric.title,
+        "best": _best(summary, name),
         "plot": svg(curves(summary, name)),
         "caption": f"{better[metric.smaller_is_better]} Dashed: a perfect denoiser. Dotted: real items.",
         "table": _table(summary, lambda row: cell(row, name)),
         "note": f"Floor: {plus_minus(summary['floor'][name])}{above}.",
     }
+
+
+def _best(summary: dict[str, Any], name: str) -> str:
+    """A line on the best figure of a metric; of one that has no better end, on real items alone."""
+    floor, sign = plus_minus(summary["floor"][name]), {True: 1, False: -1, None: 0}[METRICS[name].smaller_is_better]
+
+    def signed(row: Row) -> float | None:
+        mean = row["metrics"][name]["mean"]
+        return None if mean is None else sign * mean
+
+    best = _least(summary["rows"], signed) if sign else None
+    return f"real items {floor}" if best is None else f"best {plus_minus(best['metrics'][name])}, {_line(best)}; real items {floor}"
 
 
 def _more(summary: dict[str, Any], pictured: Callable[[Row], Tensor] | None, shown: tuple[float, float]) -> Iterator[dict[str, Any]]:
