@@ -82,8 +82,6 @@ def report() -> None:
         "|---|---|---|---|---|",
         *(f"| {run['each']} | {run['real']:.3f} | {run['generated']:.3f} | {run['both']:.3f} | {run['cpu']:.0f} |" for run in runs),
         "",
-        "A fit takes two minutes by the clock: the model that had fewer CPU seconds shared its processor with other programs.",
-        "",
         *(f"Machine: {name}." for name in sorted({run["machine"] for run in runs})),
         "",
     ]
