@@ -1,0 +1,67 @@
+"""`saltus show`: what a tab of the studio shows, as pictures in a folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from saltus.cli.common import json_option, say, seed_option
+from saltus.cli.places import PLACE
+from saltus.cli.table_rows import check_new
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from saltus.studio.sheet import Sheet
+
+__all__ = ["show"]
+
+
+@click.group()
+def show() -> None:
+    """Write what a tab of the studio shows.
+
+    It needs no browser: pictures go into a folder, and figures to the terminal.
+    """
+
+
+@show.command()
+@click.argument("run", type=PLACE)
+@click.option("--item", type=click.IntRange(min=0), default=0, show_default=True, help="One of the first items of RUN's data.")
+@click.option("--image", type=PLACE, help="An image of your own in its place.")
+@click.option("--t", type=float, required=True, help="The time: 0 is data, larger is noisier.")
+@click.option("--s", type=float, required=True, help="The cleaner time that the bridge leads back to.")
+@click.option("--alpha", type=float, default=0.9, show_default=True, help="Signal scale of one level, of the view of constant alpha.")
+@click.option("--levels-per-unit", type=int, default=10, show_default=True, help="N, of the view of N levels per unit time.")
+@seed_option("Seed of the noise.")
+@click.option("--out", required=True, type=PLACE, help="Folder for y.png, z_t.png, bridge_mean.png and z_s.png.")
+@json_option
+def noise(
+    run: Path, item: int, image: Path | None, t: float, s: float, alpha: float, levels_per_unit: int, seed: int, out: Path, as_json: bool
+) -> None:
+    """One item under noise.
+
+    It is seen at the time t, and on the bridge back to the time s.  RUN says which images.
+    """
+    from saltus.studio.items import read_image
+    from saltus.studio.runs import Runs
+    from saltus.studio.views.noise import NoiseSettings, noised
+
+    runs = Runs([str(run)])
+    shown = runs[runs.names[0]]
+    settings = NoiseSettings(t, s, seed, alpha, levels_per_unit)
+    y = shown.item(item) if image is None else read_image(image, shown.model.encoding)
+    found = noised(y, settings)
+    files = _written(found.sheets(y, settings), out, shown.shown)
+    words = ", ".join(f"{name} {value:.4g}" for name, value in found.figures.items())
+    say(as_json, {**found.figures, "files": files}, f"{words}\n{len(files)} pictures are in {out}")
+
+
+def _written(sheets: Mapping[str, Sheet], out: Path, shown: tuple[float, float]) -> list[str]:
+    """The pictures, none of which may be there before."""
+    from saltus.studio.sheet import write_sheets
+
+    check_new([out / f"{name}.png" for name in sheets])
+    return [str(file) for file in write_sheets(sheets, out, shown)]

@@ -1,0 +1,52 @@
+"""What one page may ask of the machine: every job, every upload and every queue has an end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+from saltus.errors import SaltusError
+
+__all__ = ["Limits", "check_whole"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of a studio.
+
+    Attributes:
+        at_once: jobs that run at a time.
+        waiting: jobs that may wait; more are refused.
+        upload_bytes: of one file.
+        items: images of one sampling.
+        calls: network calls of one sample.
+        models: that are held in memory.
+
+    Raises:
+        SaltusError: for a bound below 1.
+    """
+
+    at_once: int = 2
+    waiting: int = 64
+    upload_bytes: int = 2**23
+    items: int = 16
+    calls: int = 64
+    models: int = 8
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if getattr(self, field.name) < 1:
+                raise SaltusError(f"{field.name} = {getattr(self, field.name)} was given; expected a bound from 1 up: correct it")
+
+    def check_items(self, n: int) -> None:
+        """Raise SaltusError for fewer items than 1, or more than `items`."""
+        check_whole(n, "images", self.items)
+
+    def check_calls(self, calls: int) -> None:
+        """Raise SaltusError for fewer calls than 1, or more than `calls`."""
+        check_whole(calls, "network calls", self.calls)
+
+
+def check_whole(value: int, what: str, most: int, least: int = 1) -> None:
+    """Raise SaltusError unless a whole number lies in a range."""
+    if type(value) is not int or not least <= value <= most:
+        raise SaltusError(f"{what}: {value!r:.40} was given; expected a whole number from {least:,} to {most:,}: choose another")

@@ -1,0 +1,88 @@
+"""What a tab is given, and how its jobs fail: in one sentence on the page, which stays as it is."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from saltus.errors import SaltusError
+from saltus.extras import needs
+from saltus.machine import memory_ran_out
+from saltus.studio.equivalents import Equivalent
+from saltus.studio.limits import Limits
+from saltus.studio.runs import Runs
+from saltus.terminal import tell
+from saltus.words import in_brief
+
+__all__ = ["Studio", "Tab", "equivalents", "job", "told"]
+
+
+@dataclass(frozen=True, eq=False)
+class Studio:
+    """What every tab may use.
+
+    Attributes:
+        runs: that are shown.
+        limits: of what may be asked for.
+        comparisons: folders that `saltus compare` wrote.
+    """
+
+    runs: Runs
+    limits: Limits
+    comparisons: tuple[Path, ...] = ()
+
+
+@dataclass(frozen=True)
+class Tab:
+    """A tab of the page.
+
+    Attributes:
+        name: on its button.
+        build: lays it out, inside a `gradio.Tab` that is open.
+    """
+
+    name: str
+    build: Callable[[Studio], None]
+
+
+def job(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Work of a tab as the page may start it: what goes wrong is one sentence on the page, without markup, and nothing else ends."""
+    error = needs("gradio", extra="studio").Error
+
+    @wraps(work)
+    def done(*arguments: Any) -> Any:
+        try:
+            return work(*arguments)
+        except SaltusError as mistake:
+            words = str(mistake)
+        except Exception as fault:
+            full = memory_ran_out(fault)
+            words = (
+                "there is not enough memory for this; ask for less at once" if full else f"this failed ({in_brief(fault)}); it is a fault"
+            )
+            tell(f"saltus studio: {work.__name__}: {in_brief(fault)}")
+        raise error(html.escape(words), title="This cannot be done", print_exception=False)
+
+    return done
+
+
+def equivalents(command: str = "", code: str = "") -> tuple[Any, Any]:
+    """The two fields of what gives the same without the page, a command and Python, folded until they are asked for.
+
+    Args:
+        command, code: what they hold at first.
+    """
+    gr = needs("gradio", extra="studio")
+    with gr.Accordion("Equivalent command and Python", open=False):
+        shell = gr.Code(command, label="Equivalent command", language="shell", interactive=False)
+        python = gr.Code(code, label="Equivalent Python", language="python", interactive=False)
+    return shell, python
+
+
+def told(equivalent: Equivalent) -> tuple[str, str]:
+    """What goes into these fields."""
+    return equivalent.command or "# there is no command for this; the Python below does it", equivalent.python

@@ -1,0 +1,37 @@
+"""How the page looks: fonts of the reader's system, and a few rules beside Gradio's own; nothing is fetched from anywhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from saltus.extras import needs
+
+__all__ = ["CSS", "theme"]
+
+_FONT = ("system-ui", "sans-serif")
+_MONO = ("ui-monospace", "monospace")
+
+CSS = """
+.gradio-container { max-width: 76rem !important; width: 100% !important; margin: 0 auto !important }
+.studio figure { margin: 0 0 1rem; min-width: 0 }
+.studio figcaption { font-size: 0.85rem; margin-top: 0.25rem; color: var(--body-text-color-subdued); overflow-wrap: anywhere }
+.studio figure img { display: block; max-width: 100%; image-rendering: pixelated; border-radius: 4px }
+.studio figure svg { width: 100%; max-width: 44rem; height: auto; color: var(--body-text-color); fill: currentColor }
+.studio figcaption a { white-space: nowrap }
+.studio .side { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(45%, 9rem), 1fr)); gap: 0.75rem; align-items: start }
+.studio .wide { overflow-x: auto; margin-bottom: 1rem }
+.studio table, .studio th, .studio td { border-width: 0 }
+.studio table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem }
+.studio th, .studio td { padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid var(--border-color-primary) }
+.studio th:first-child, .studio td:first-child { text-align: left }
+.studio h3 { font-size: 1.05rem; margin: 0.75rem 0 0.4rem }
+.studio p { max-width: 44rem; margin: 0 0 0.75rem; overflow-wrap: anywhere }
+.studio a { color: var(--link-text-color); text-decoration: underline }
+@media (max-width: 640px) { .gradio-container { padding: 0.5rem !important } }
+"""
+
+
+def theme() -> Any:
+    """Gradio's plainest theme, in fonts that every system has."""
+    themes = needs("gradio", extra="studio").themes
+    return themes.Base(font=_FONT, font_mono=_MONO, primary_hue=themes.colors.blue, neutral_hue=themes.colors.gray)
