@@ -11,10 +11,13 @@ from saltus.chain.loss import Batch, ChainLoss, Loss
 from saltus.chain.modes import evaluating, like
 from saltus.chain.prior import OraclePrior, Prior, StandardNormal
 from saltus.chain.process import ChainProcess, descend
+from saltus.chain.starts import MIXTURE_START, NOISE_START, started, starts
 
 __all__ = [
     "ACTIVE_VARIANCE",
+    "MIXTURE_START",
     "MOST_SAMPLES",
+    "NOISE_START",
     "PARTICLES",
     "Batch",
     "Bound",
@@ -37,4 +40,6 @@ __all__ = [
     "inpaint",
     "like",
     "pair_costs",
+    "started",
+    "starts",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -57,6 +57,31 @@ def noise(
     files = _written(found.sheets(y, settings), out, shown.shown)
     words = ", ".join(f"{name} {value:.4g}" for name, value in found.figures.items())
     say(as_json, {**found.figures, "files": files}, f"{words}\n{len(files)} pictures are in {out}")
+
+
+@show.command()
+@click.option("--last", type=float, default=8.0, show_default=True, help="t_L, the time of the noise that all start from.")
+@click.option("--levels", type=int, default=4, show_default=True, help="Steps from there to the data.")
+@click.option("--updates", type=int, default=300, show_default=True, help="Of the network's training.")
+@click.option("--width", type=int, default=48, show_default=True, help="Of the network.")
+@click.option("--n", type=int, default=6, show_default=True, help="Samples in a picture.")
+@seed_option("Seed of the training, and of all noise.")
+@click.option("--out", required=True, type=PLACE, help="Folder for a picture of each way of stepping.")
+@json_option
+def collapse(out: Path, as_json: bool, **settings: Any) -> None:
+    """One image again and again.
+
+    The exact optimum of the deterministic decoder, a trained one, and two steps that bring diversity back go from the same noise to
+    handwritten digits.
+    """
+    from saltus.studio.views.collapse import CollapseSettings, collapsed, sentences
+
+    check_new([out / "exact_optimum.png"])
+    found = collapsed(CollapseSettings(**settings))
+    files = _written(found.sheets(), out, (-1.0, 1.0))
+    told = sentences(found)
+    result = {**settings, "spread": found.spreads, "real_spread": found.real, "diversity": found.diversity, "claims": told, "files": files}
+    say(as_json, result, "\n".join([*told, f"{len(files)} pictures are in {out}"]))
 
 
 def _written(sheets: Mapping[str, Sheet], out: Path, shown: tuple[float, float]) -> list[str]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Callable
+import inspect
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
@@ -50,24 +52,38 @@ class Tab:
 
 
 def job(work: Callable[..., Any]) -> Callable[..., Any]:
-    """Work of a tab as the page may start it: what goes wrong is one sentence on the page, without markup, and nothing else ends."""
-    error = needs("gradio", extra="studio").Error
+    """Work of a tab as the page may start it: what goes wrong is one sentence on the page, without markup, and nothing else ends.
+
+    Work that yields shows what it yields, one after the other.
+    """
 
     @wraps(work)
     def done(*arguments: Any) -> Any:
-        try:
+        with _told():
             return work(*arguments)
-        except SaltusError as mistake:
-            words = str(mistake)
-        except Exception as fault:
-            full = memory_ran_out(fault)
-            words = (
-                "there is not enough memory for this; ask for less at once" if full else f"this failed ({in_brief(fault)}); it is a fault"
-            )
-            tell(f"saltus studio: {work.__name__}: {in_brief(fault)}")
-        raise error(html.escape(words), title="This cannot be done", print_exception=False)
 
-    return done
+    @wraps(work)
+    def shown(*arguments: Any) -> Iterator[Any]:
+        with _told():
+            yield from work(*arguments)
+
+    return shown if inspect.isgeneratorfunction(work) else done
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """What goes wrong inside, as an error of the page."""
+    try:
+        yield
+        return
+    except SaltusError as mistake:
+        words = str(mistake)
+    except Exception as fault:
+        words = f"this failed ({in_brief(fault)}), which is a fault of saltus; report it"
+        if memory_ran_out(fault):
+            words = "there is not enough memory for this; ask for less at once"
+        tell(f"saltus studio: {in_brief(fault)}")
+    raise needs("gradio", extra="studio").Error(html.escape(words), title="This cannot be done", print_exception=False)
 
 
 def equivalents(command: str = "", code: str = "") -> tuple[Any, Any]:
