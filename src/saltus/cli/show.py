@@ -10,9 +10,10 @@ import click
 from saltus.cli.common import json_option, say, seed_option
 from saltus.cli.places import PLACE
 from saltus.cli.table_rows import check_new
+from saltus.errors import SaltusError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from saltus.studio.sheet import Sheet
 
@@ -82,6 +83,84 @@ def collapse(out: Path, as_json: bool, **settings: Any) -> None:
     told = sentences(found)
     result = {**settings, "spread": found.spreads, "real_spread": found.real, "diversity": found.diversity, "claims": told, "files": files}
     say(as_json, result, "\n".join([*told, f"{len(files)} pictures are in {out}"]))
+
+
+def _of_sampling(command: Callable[..., Any]) -> Callable[..., Any]:
+    """What images are drawn with; the command receives those that were given."""
+    options = (
+        click.option("--n", type=int, default=8, show_default=True, help="Images."),
+        click.option("--calls", type=int, help="Network calls.  [default: the run's own]"),
+        click.option("--condition", metavar="CLASS", default="", help="A class by its name.  [default: as often as they came]"),
+        click.option("--guidance", type=float, default=1.0, show_default=True, help="Weight of the class."),
+        seed_option("Seed of all noise."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@show.command()
+@click.argument("run", type=PLACE)
+@click.option("--item", type=int, default=0, show_default=True, help="The image, from 0.")
+@click.option("--level", type=int, default=1, show_default=True, help="l of the z that is held.")
+@click.option("--start", help="noise or mixture.  [default: the run's own]")
+@click.option("--temperature", type=float, help="Of latents.  [default: the run's own]")
+@click.option("--eta", type=float, help="Share of fresh noise.  [default: the run's own]")
+@click.option("--final", help="What the last step returns.  [default: the run's own]")
+@_of_sampling
+@click.option("--out", required=True, type=PLACE, help="Folder for another_latent.png.")
+@json_option
+def latent(run: Path, item: int, level: int, out: Path, as_json: bool, **settings: Any) -> None:
+    """One latent, drawn again and again.
+
+    z at a level of one image of RUN stays as it is, and so does all other noise.
+    """
+    from saltus.studio.runs import Runs
+    from saltus.studio.views.leaps import LeapSettings, another_latent
+    from saltus.studio.views.leaps_page import latent_sheet
+
+    runs = Runs([str(run)])
+    shown = runs[runs.names[0]]
+    sheets = latent_sheet(another_latent(shown, LeapSettings(**settings), item, level), item, level)
+    files = _written(sheets, out, shown.shown)
+    say(as_json, {**settings, "item": item, "level": level, "files": files}, f"{sheets['another_latent'].words}: {files[0]}")
+
+
+@show.command()
+@click.argument("runs", nargs=2, type=PLACE)
+@_of_sampling
+@click.option("--sampler-a", help="A sampler around the first run's network, such as UniPC.  [default: its own steps]")
+@click.option("--sampler-b", help="Of the second run's.")
+@click.option("--temperature-a", type=float, help="Of the first one's latents.  [default: the run's own]")
+@click.option("--temperature-b", type=float, help="Of the second one's.")
+@click.option("--eta-a", type=float, help="The first one's share of fresh noise.  [default: the run's own]")
+@click.option("--eta-b", type=float, help="The second one's.")
+@click.option("--final-a", help="What the first one's last step returns.  [default: the run's own]")
+@click.option("--final-b", help="What the second one's does.")
+@click.option("--out", required=True, type=PLACE, help="Folder for a.png and b.png.")
+@json_option
+def compare(runs: tuple[Path, Path], out: Path, as_json: bool, **given: Any) -> None:
+    """Two samplers at equal calls.
+
+    Both draw with the same seeds, and are measured against the data of their run where these are here.
+    """
+    from saltus.studio.runs import Runs
+    from saltus.studio.views.compare import OWN, Side, compared, figures
+    from saltus.studio.views.leaps import LeapSettings
+
+    own = {letter: {name: given.pop(f"{name}_{letter}") for name in ("sampler", "temperature", "eta", "final")} for letter in "ab"}
+    sides = []
+    for place, options in zip(runs, own.values(), strict=True):
+        sampler, known = options.pop("sampler") or OWN, Runs([str(place)])
+        sides.append(Side(known.names[0], known[known.names[0]], LeapSettings(**given, **options), sampler))
+    found = compared(*sides)
+    shown = [one.run.shown for one in sides]
+    if shown[0] != shown[1]:
+        raise SaltusError("the images of the two runs are shown on two scales; compare runs of one kind of images")
+    files = _written(found.sheets(), out, shown[0])
+    headings, rows = figures(found)
+    lines = ["; ".join(f"{name} {value}".strip() for name, value in zip(headings, row, strict=True) if value) for row in rows]
+    say(as_json, {"figures": [dict(zip(headings, row, strict=True)) for row in rows], "files": files}, "\n".join([*lines, *files]))
 
 
 def _written(sheets: Mapping[str, Sheet], out: Path, shown: tuple[float, float]) -> list[str]:

@@ -18,7 +18,15 @@ ANY = "any"
 
 
 def settings_of(
-    n: float, seed: float, calls: str, condition: str | None, start: str, guidance: float, temperature: float
+    n: float,
+    seed: float,
+    calls: str,
+    condition: str | None,
+    start: str,
+    guidance: float,
+    temperature: float,
+    eta: str = OWN,
+    final: str = OWN,
 ) -> view.LeapSettings:
     """From what the page holds; a temperature of 0 stands for the run's own."""
     return view.LeapSettings(
@@ -29,6 +37,8 @@ def settings_of(
         start=None if start in ("", OWN) else start,
         guidance=guidance,
         temperature=temperature or None,
+        eta=None if eta == OWN else float(eta),
+        final=None if final == OWN else final,
     )
 
 
@@ -62,7 +72,7 @@ def _build(studio: Studio) -> None:
         name, run = next(iter(chosen(given).items()))
         settings, item, level = settings_of(*values), int(item), int(level)
         page = leaps_page.latent_page(run, view.another_latent(run, settings, item, level), item, level)
-        return page, *told(leaps_page.latent_equivalent(run, settings, item, level))
+        return page, *told(leaps_page.latent_equivalent(name, run, settings, item, level))
 
     first = [studio.runs[names[0]]]
     with gr.Row():
@@ -77,7 +87,7 @@ def _build(studio: Studio) -> None:
             temperature = gr.Slider(0, 2, value=0, step=0.05, label="Temperature of latents", info="0 stands for the run's own")
             go = gr.Button("Sample", variant="primary")
         with gr.Column(scale=3, min_width=320):
-            page = gr.HTML(label="Samples and paths")
+            page = gr.HTML(leaps_page.INVITATION, label="Samples and paths")
             command, python = equivalents()
             with gr.Accordion("Hold z fixed, and draw one latent again", open=False):
                 gr.Markdown("Of the first run that is chosen. All other noise stays.")

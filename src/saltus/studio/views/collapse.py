@@ -185,8 +185,8 @@ def sentences(found: Collapsed) -> list[str]:
     best = max(ways, key=each.__getitem__)
     return [
         told,
-        f"The bridge step around the same optimum keeps what is left of z_t and draws noise: its samples have {around:.2f} of the diversity "
-        "of real items.",
+        f"The bridge step around the same optimum keeps what is left of z_t and draws noise: its samples have {around:.2f} "
+        "of the diversity of real items.",
         f"Around one trained network the diversity is {parts}; the {best} has most of it.",
     ]
 

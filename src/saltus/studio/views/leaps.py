@@ -20,7 +20,7 @@ from saltus.errors import SaltusError
 from saltus.evaluation import ChainSampler, multiply_adds
 from saltus.kernels import Kernel, OracleKernel, Sampling, Transition, denoise
 from saltus.kernels.proposal import estimate
-from saltus.networks import ClassCondition, ImageCondition
+from saltus.networks import ImageCondition
 from saltus.pretrained import run_folder
 from saltus.process import Noise
 from saltus.studio.limits import Limits, check_whole
@@ -45,7 +45,7 @@ class LeapSettings:
         calls: network calls; the run's own unless given.
         condition: a class by its name; "" for classes as often as they came, and for a run without.
         start: "noise" or "mixture"; the run's own unless given.
-        guidance, temperature, eta: see `Sampling`; of the last two the run's own unless given.
+        guidance, temperature, eta, final: see `Sampling`; all but the first are the run's own unless given.
 
     Raises:
         SaltusError: for a number of images or a seed outside its range.
@@ -59,6 +59,7 @@ class LeapSettings:
     guidance: float = 1.0
     temperature: float | None = None
     eta: float | None = None
+    final: str | None = None
 
     def __post_init__(self) -> None:
         Limits().check_items(self.n)
@@ -68,7 +69,7 @@ class LeapSettings:
 
     def sampling(self, chain: Chain) -> Sampling:
         """The way of sampling a chain."""
-        given = {"guidance": self.guidance, "temperature": self.temperature, "eta": self.eta}
+        given: dict[str, Any] = {"guidance": self.guidance, "temperature": self.temperature, "eta": self.eta, "final": self.final}
         return replace(chain.sampling, **{name: value for name, value in given.items() if value is not None})
 
 
@@ -239,8 +240,3 @@ def another_latent(run: Run, settings: LeapSettings, item: int, level: int, draw
         return z_0
 
     return torch.cat([drawn(k) for k in range(draws)])
-
-
-def is_class(chain: Chain) -> bool:
-    """Whether a chain is conditioned on classes."""
-    return isinstance(chain.condition, ClassCondition)

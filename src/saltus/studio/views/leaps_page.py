@@ -12,7 +12,11 @@ from saltus.studio.runs import Run
 from saltus.studio.sheet import Sheet
 from saltus.studio.views.leaps import Leap, LeapSettings
 
-__all__ = ["as_page", "equivalent", "latent_equivalent", "latent_page"]
+__all__ = ["INVITATION", "as_page", "equivalent", "latent_equivalent", "latent_page", "latent_sheet"]
+
+
+INVITATION = page([paragraph("Choose runs, and press Sample.")], "samples and paths")
+"""What stands there before."""
 
 
 def as_page(found: Mapping[str, tuple[Run, Leap]]) -> str:
@@ -31,8 +35,13 @@ def as_page(found: Mapping[str, tuple[Run, Leap]]) -> str:
 
 def latent_page(run: Run, y: Tensor, item: int, level: int) -> str:
     """Images (draws, *E) of one z_l."""
-    words = f"image {item} with z_{level} held: its own latent, then {len(y) - 1} others"
-    return page([images(Sheet(y, words, len(y)), shown=run.shown, file="another_latent")], words)
+    (sheet,) = latent_sheet(y, item, level).values()
+    return page([images(sheet, shown=run.shown, file="another_latent")], sheet.words)
+
+
+def latent_sheet(y: Tensor, item: int, level: int) -> dict[str, Sheet]:
+    """The same as a picture."""
+    return {"another_latent": Sheet(y, f"image {item} with z_{level} held: its own latent, then {len(y) - 1} others", len(y))}
 
 
 def equivalent(runs: Mapping[str, Run], settings: LeapSettings) -> Equivalent:
@@ -44,6 +53,7 @@ def equivalent(runs: Mapping[str, Run], settings: LeapSettings) -> Equivalent:
         "guidance": settings.guidance if settings.guidance != 1 else None,
         "temperature": settings.temperature,
         "eta": settings.eta,
+        "final": settings.final,
     }
     commands = [command("sample", run.place, n=settings.n, seed=settings.seed, **given, out=f"leaps-{name}") for name, run in runs.items()]
     parts = "\n".join(f"paths[{name!r}] = {_sampled(run, settings)}" for name, run in runs.items())
@@ -69,7 +79,7 @@ def on(place, calls, start):
 def _sampled(run: Run, settings: LeapSettings) -> str:
     """The expression of a path."""
     chain = f"on({run.place!r}, {settings.calls!r}, {settings.start!r})"
-    given = {"guidance": settings.guidance, "temperature": settings.temperature, "eta": settings.eta}
+    given = {name: getattr(settings, name) for name in ("guidance", "temperature", "eta", "final")}
     told = ", ".join(f"{name}={value!r}" for name, value in given.items() if value is not None)
     condition = f", condition=chain.condition.parse({settings.condition!r})" if settings.condition else ""
     return (
@@ -78,15 +88,17 @@ def _sampled(run: Run, settings: LeapSettings) -> str:
     )
 
 
-def latent_equivalent(run: Run, settings: LeapSettings, item: int, level: int) -> Equivalent:
-    """What draws a latent again."""
-    given = ", ".join(f"{name}={value!r}" for name, value in vars(settings).items())
+def latent_equivalent(name: str, run: Run, settings: LeapSettings, item: int, level: int) -> Equivalent:
+    """What draws a latent again; `name` is that of the run on the page."""
+    changed = {field: value for field, value in vars(settings).items() if value != getattr(LeapSettings(), field)}
+    given = ", ".join(f"{field}={value!r}" for field, value in changed.items())
+    options = {field: value or None for field, value in changed.items()}
     return Equivalent(
-        "",
+        command("show", "latent", run.place, item=item, level=level, **options, out="latent"),
         f"""from saltus.studio.runs import Runs
 from saltus.studio.views.leaps import LeapSettings, another_latent
 
-(run,) = (runs := Runs([{run.place!r}]))[runs.names[0]],
+run = Runs([{run.place!r}])[{name!r}]
 images = another_latent(run, LeapSettings({given}), {item}, {level})
 """,
     )
