@@ -42,9 +42,9 @@ def paragraph(text: str) -> Markup:
     return marked("<p>{}</p>", text)
 
 
-def side(parts: Iterable[Markup]) -> Markup:
-    """Parts side by side, as far as there is room."""
-    return marked('<div class="side">{}</div>', marked("").join(parts))
+def side(parts: Iterable[Markup], *, large: bool = False) -> Markup:
+    """Parts side by side, as far as there is room: two on a phone, or one that is large."""
+    return marked('<div class="side{}">{}</div>', " large" if large else "", marked("").join(parts))
 
 
 def images(sheet: Sheet, *, shown: tuple[float, float], file: str) -> Markup:

@@ -19,10 +19,11 @@ CSS = """
 .studio figure svg { width: 100%; max-width: 44rem; height: auto; color: var(--body-text-color); fill: currentColor }
 .studio figcaption a { white-space: nowrap }
 .studio .side { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(45%, 9rem), 1fr)); gap: 0.75rem; align-items: start }
+.studio .side.large { grid-template-columns: repeat(auto-fit, minmax(min(100%, 15rem), 1fr)) }
 .studio .wide { overflow-x: auto; margin-bottom: 1rem }
-.studio table, .studio th, .studio td { border-width: 0 }
-.studio table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem }
-.studio th, .studio td { padding: 0.25rem 0.7rem; text-align: right; border-bottom: 1px solid var(--border-color-primary) }
+.studio table { border: 0 !important; border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: 0.9rem }
+.studio th, .studio td { padding: 0.25rem 0.7rem; text-align: right; border: 0 solid var(--border-color-primary) !important }
+.studio tr > * { border-bottom-width: 1px !important }
 .studio th:first-child, .studio td:first-child { text-align: left }
 .studio h3 { font-size: 1.05rem; margin: 0.75rem 0 0.4rem }
 .studio p { max-width: 44rem; margin: 0 0 0.75rem; overflow-wrap: anywhere }

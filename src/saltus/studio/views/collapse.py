@@ -38,7 +38,7 @@ _MEASURED = 128  # samples that figures are of
 _MOST_SHOWN, _MOST_LEVELS, _MOST_UPDATES, _MOST_WIDTH, _MOST_SEEDS = 12, 8, 1200, 144, 2**62
 _EARLIEST, _LATEST = 0.1, 20.0
 _HELD = 16  # trained networks that are kept
-_COINCIDE = 1 / 17  # half a grey value of 17 on [-1, 1]: nobody sees more images than one
+_COINCIDE = 1 / 16  # half a grey value of 17 on [-1, 1]: nobody sees more images than one
 
 
 @dataclass(frozen=True)
@@ -158,7 +158,7 @@ def as_page(found: Collapsed, shown: tuple[float, float] = (-1.0, 1.0)) -> str:
     rows.append(["real items", *[""] * L, f"{found.real:.2g}", "1.00"])
     parts = [
         *map(paragraph, sentences(found)),
-        side(images(sheet, shown=shown, file=name) for name, sheet in found.sheets().items()),
+        side((images(sheet, shown=shown, file=name) for name, sheet in found.sheets().items()), large=True),
         table(headings, rows, "spread of the samples at each level"),
         plot(curves(found), words="spread of the samples at each level; dashed: real items", file="spread"),
     ]

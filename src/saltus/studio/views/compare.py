@@ -183,7 +183,7 @@ def as_page(found: Compared) -> str:
     if absent:
         parts.append(paragraph(f"The data of {', '.join(dict.fromkeys(absent))} are not here, so nothing is measured against them."))
     shown = {letter: one.run.shown for letter, one in zip("ab", found.sides, strict=True)}
-    parts += [heading("The same seeds"), side(images(s, shown=shown[name], file=name) for name, s in found.sheets().items())]
+    parts += [heading("The same seeds"), side((images(s, shown=shown[name], file=name) for name, s in found.sheets().items()), large=True)]
     return page(parts, "two samplers at equal calls")
 
 
