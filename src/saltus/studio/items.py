@@ -13,7 +13,7 @@ from saltus.data.images import ImageReader
 from saltus.errors import SaltusError
 from saltus.terminal import in_one_line
 
-__all__ = ["read_image"]
+__all__ = ["check_pixels", "read_image"]
 
 _MOST_PIXELS = 2**24
 _LETTERS = 60  # of a file's name in a message
@@ -28,7 +28,7 @@ def read_image(file: Path, encoding: Encoding) -> Tensor:
     if not encoding.layout.is_image:
         raise SaltusError(f"an image was given for {encoding.summary()}; choose a run of images")
     name = in_one_line(file.name[-_LETTERS:])
-    _check_size(file, name)
+    check_pixels(file, name)
     channels, height, width = encoding.event_shape
     reader = ImageReader(Preparation(size=(height, width), crop=True, channels=channels if channels != 2 else 1))
     pixels = reader.read(file, name)
@@ -41,7 +41,7 @@ def read_image(file: Path, encoding: Encoding) -> Tensor:
     return encoding.encode(encoding.decode(y))  # on the values that the run knows
 
 
-def _check_size(file: Path, name: str) -> None:
+def check_pixels(file: Path, name: str) -> None:
     """Raise SaltusError for an image whose header says that it is too large to unpack."""
     from PIL import Image
 

@@ -17,9 +17,16 @@ class Limits:
         at_once: jobs that run at a time.
         waiting: jobs that may wait; more are refused.
         upload_bytes: of one file.
+        unpacked_bytes: that an archive or a gzipped table may unpack to.
+        files: in an archive.
         items: images of one sampling.
         calls: network calls of one sample.
         models: that are held in memory.
+        minutes: that a training may be given.
+        seconds: that any other command of the page may take.
+        command_bytes: of memory that a command of the page may take, where the system can tell it.
+        workspace_bytes: of all that is kept for readers.
+        rows: of a table that may be drawn at a time.
 
     Raises:
         SaltusError: for a bound below 1.
@@ -27,10 +34,17 @@ class Limits:
 
     at_once: int = 2
     waiting: int = 64
-    upload_bytes: int = 2**23
+    upload_bytes: int = 2**26
+    unpacked_bytes: int = 2**28
+    files: int = 20_000
     items: int = 16
     calls: int = 64
     models: int = 8
+    minutes: int = 30
+    seconds: int = 600
+    command_bytes: int = 2**33
+    workspace_bytes: int = 2**32
+    rows: int = 10_000
 
     def __post_init__(self) -> None:
         for field in fields(self):
