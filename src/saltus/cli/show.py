@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,37 @@ def latent(run: Path, item: int, level: int, out: Path, as_json: bool, **setting
     sheets = latent_sheet(another_latent(shown, LeapSettings(**settings), item, level), item, level)
     files = _written(sheets, out, shown.shown)
     say(as_json, {**settings, "item": item, "level": level, "files": files}, f"{sheets['another_latent'].words}: {files[0]}")
+
+
+@show.command()
+@click.argument("run", type=PLACE)
+@click.option("--floors", is_flag=True, help="Measure what closed forms have on the same items, which takes seconds to a minute.")
+@click.option("--out", type=PLACE, help="Folder for the curves as SVG and, for images, samples.png.")
+@json_option
+def run(run: Path, floors: bool, out: Path | None, as_json: bool) -> None:
+    """A run in progress or finished.
+
+    Its loss, the bound at each level beside floors, active units, its pace and its end follow from the files in RUN; so do samples.
+    """
+    from saltus.pretrained import run_folder
+    from saltus.studio.views.growing import snapshot
+    from saltus.studio.views.run import floors_of, watched
+    from saltus.studio.views.run_page import curves
+
+    folder = run_folder(run)
+    found, measured, files = watched(folder), floors_of(folder) if floors else {}, list[str]()
+    if out is not None:
+        drawn, sheet = curves(found, measured), (grown := snapshot(folder)).sheet
+        check_new([out / f"{name}.svg" for name in drawn])
+        files = [] if sheet is None else _written({"samples": sheet}, out, grown.black_and_white)
+        out.mkdir(parents=True, exist_ok=True)
+        for name, (figure, _) in drawn.items():
+            figure.savefig(out / f"{name}.svg")
+            files.append(str(out / f"{name}.svg"))
+    told = {name: asdict(floor) for name, floor in measured.items()}
+    lines = [f"{name}: {value}" for name, value in found.figures().items()]
+    lines += [f"{name}: {floor.total:.5g} nats an item, {floor.bits_per_dim:.4g} bits per dimension" for name, floor in measured.items()]
+    say(as_json, {**found.figures(), "floors": told, "files": files}, "\n".join([*lines, *files]))
 
 
 @show.command()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 from pathlib import Path
 
 import click
@@ -33,6 +35,12 @@ _PORT = 7860
     help="A file with the password of the user saltus; the variable SALTUS_STUDIO_PASSWORD is read where none is given.",
 )
 @click.option(
+    "--workspace",
+    type=PLACE,
+    metavar="FOLDER",
+    help="Where files that are sent, and trainings of them, are kept.  [default: a temporary folder]",
+)
+@click.option(
     "--comparison",
     "comparisons",
     type=PLACE,
@@ -40,23 +48,30 @@ _PORT = 7860
     metavar="FOLDER",
     help="A folder of saltus compare; may be given again.",
 )
-def studio(runs: tuple[Path, ...], port: int, host: str, password_file: Path | None, comparisons: tuple[Path, ...]) -> None:
+def studio(
+    runs: tuple[Path, ...], port: int, host: str, password_file: Path | None, workspace: Path | None, comparisons: tuple[Path, ...]
+) -> None:
     """Show runs in a browser.
 
     A page on this machine shows the noise process, the collapse of the deterministic decoder, and how RUNS draw in a few calls.  Without
-    RUNS it shows the chains that come with saltus.
+    RUNS it shows the chains that come with saltus.  It trains small runs on files that are sent to it, too, one at a time.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # which is read when the library is loaded
     from saltus.studio.app import build_app, check_access, serve
     from saltus.studio.limits import Limits
     from saltus.studio.runs import Runs
+    from saltus.studio.trainings import Trainings
+    from saltus.studio.workspace import Workspace
 
     password, limits = _password(password_file), Limits()
     check_access(host, password)
-    app = build_app(Runs([str(run) for run in runs], limits.models), limits, comparisons)
-    address = serve(app, limits, host=host, port=port, password=password, block=False)
-    tell(f"the studio is at {address} - stop it with Ctrl+C", result=True)
-    app.block_thread()
+    shown, trainings = Runs([str(run) for run in runs], limits.models), Trainings(limits)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # which lets a training be kept, as Ctrl-C does
+    with Workspace(workspace, limits) as kept, contextlib.closing(trainings):
+        app = build_app(shown, limits, comparisons, kept, trainings)
+        address = serve(app, limits, host=host, port=port, password=password, block=False)
+        tell(f"the studio is at {address} - stop it with Ctrl+C", result=True)
+        app.block_thread()
 
 
 def _password(file: Path | None) -> str:

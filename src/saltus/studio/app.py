@@ -11,10 +11,13 @@ from typing import Any
 from saltus.errors import SaltusError
 from saltus.extras import needs
 from saltus.studio.limits import Limits
+from saltus.studio.readers import reader
 from saltus.studio.runs import Runs
 from saltus.studio.tab import Studio
 from saltus.studio.tabs import TABS
 from saltus.studio.theme import CSS, theme
+from saltus.studio.trainings import Trainings
+from saltus.studio.workspace import Workspace
 
 __all__ = ["PASSWORD", "USER", "build_app", "is_loopback", "serve"]
 
@@ -33,18 +36,27 @@ _POLICY = (
 """By which a browser refuses to fetch anything from another machine, whatever a library's page asks for."""
 
 
-def build_app(runs: Runs, limits: Limits, comparisons: Sequence[Path] = ()) -> Any:
+def build_app(
+    runs: Runs,
+    limits: Limits,
+    comparisons: Sequence[Path] = (),
+    workspace: Workspace | None = None,
+    trainings: Trainings | None = None,
+) -> Any:
     """The page, a `gradio.Blocks` that is not served yet.
 
     Args:
         runs: that are shown.
         limits: of what may be asked for.
         comparisons: folders that `saltus compare` wrote.
+        workspace: where readers' files are; a temporary one unless given.
+        trainings: that readers start.
     """
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the library is loaded, which else reports that it was
     gr = needs("gradio", extra="studio")
-    studio = Studio(runs, limits, tuple(comparisons))
+    kept = workspace or Workspace(limits=limits)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_KEPT, _KEPT)) as app:
+        studio = Studio(runs, limits, kept, trainings or Trainings(limits), reader(), tuple(comparisons))
         gr.Markdown(f"# {TITLE}\nThe noise process, the collapse of a decoder, and a chain that draws in a few calls.")
         with gr.Tabs():
             for tab in TABS:

@@ -1,7 +1,7 @@
 """An archive of images that may be made to do harm: read name by name, unpacked byte by byte, and refused as a whole where it is hostile.
 
-Nothing is written for a name that is absolute, leads upwards or is a link; for what is no image by its name nothing is written either.  Sizes
-that the archive declares are not trusted: bytes are counted as they come.
+Nothing is written for a name that is absolute, leads upwards or is a link; for what is no image by its name nothing is written either.
+Sizes that the archive declares are not trusted: bytes are counted as they come.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.figure import Figure
 
-__all__ = ["heading", "images", "marked", "page", "paragraph", "plot", "side", "table"]
+__all__ = ["heading", "images", "marked", "page", "paragraph", "picture", "plot", "side", "table"]
 
 
 def marked(template: str, *values: object) -> Markup:
@@ -57,9 +57,13 @@ def images(sheet: Sheet, *, shown: tuple[float, float], file: str) -> Markup:
     """
     written = io.BytesIO()
     sheet.image(shown).save(written, "PNG")
-    source, words = _data("image/png", written.getvalue()), sheet.words
-    saved = _saved(source, f"{file}.png")
-    return marked('<figure><img alt="{}" src="{}"><figcaption>{} {}</figcaption></figure>', words, source, words, saved)
+    return picture(written.getvalue(), sheet.words, f"{file}.png")
+
+
+def picture(png: bytes, words: str, file: str) -> Markup:
+    """A PNG that can be saved under a name; its words stand below it, and are for readers who do not see it."""
+    source = _data("image/png", png)
+    return marked('<figure><img alt="{}" src="{}"><figcaption>{} {}</figcaption></figure>', words, source, words, _saved(source, file))
 
 
 def plot(figure: Figure, *, words: str, file: str) -> Markup:

@@ -99,6 +99,8 @@ def check_table(file: Path, limits: Limits) -> None:
                     begun, whole = begun or bool(line), bool(end)
                     fields = {mark: count + line.count(mark.encode()) for mark, count in fields.items()}
                 if max(fields.values()) >= MOST_COLUMNS:
-                    raise SaltusError(f"{told} has more than {MOST_COLUMNS:,} columns; expected at most as many: leave out those that tell least")
+                    raise SaltusError(
+                        f"{told} has more than {MOST_COLUMNS:,} columns; expected at most as many: leave out those that tell least"
+                    )
     except (OSError, EOFError, zlib.error) as error:
         raise SaltusError(f"{told} cannot be unpacked; send it again, or as plain CSV") from error

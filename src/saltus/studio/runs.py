@@ -135,17 +135,25 @@ class Runs:
         """The names of those of images."""
         return [name for name in self.names if self[name].is_image]
 
+    def place(self, name: str) -> str:
+        """Where the run of a name is: what a command is given.
+
+        Raises:
+            SaltusError: for another name.
+        """
+        if name not in self._places:
+            raise SaltusError(f"there is no run named {name!r:.80}; expected one of: {', '.join(self.names)}")
+        return self._places[name]
+
     def __getitem__(self, name: str) -> Run:
         """The run of a name.
 
         Raises:
             SaltusError: for another name, or a run that is damaged.
         """
-        if name not in self._places:
-            raise SaltusError(f"there is no run named {name!r:.80}; expected one of: {', '.join(self.names)}")
+        place = self.place(name)
         with self._lock:
             if name not in self._held:
-                place = self._places[name]
                 model = Model.load(place)
                 model.chain.eval()
                 self._held[name] = Run(place, model)

@@ -17,10 +17,12 @@ from saltus.machine import memory_ran_out
 from saltus.studio.equivalents import Equivalent
 from saltus.studio.limits import Limits
 from saltus.studio.runs import Runs
+from saltus.studio.trainings import Trainings
+from saltus.studio.workspace import Workspace
 from saltus.terminal import tell
 from saltus.words import in_brief
 
-__all__ = ["Studio", "Tab", "equivalents", "job", "told"]
+__all__ = ["Studio", "Tab", "equivalents", "job", "ticking", "told"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +33,16 @@ class Studio:
         runs: that are shown.
         limits: of what may be asked for.
         comparisons: folders that `saltus compare` wrote.
+        workspace: where readers' files are.
+        trainings: that readers start.
+        key: the component that holds who a reader is.
     """
 
     runs: Runs
     limits: Limits
+    workspace: Workspace
+    trainings: Trainings
+    key: Any
     comparisons: tuple[Path, ...] = ()
 
 
@@ -102,3 +110,16 @@ def equivalents(command: str = "", code: str = "") -> tuple[Any, Any]:
 def told(equivalent: Equivalent) -> tuple[str, str]:
     """What goes into these fields."""
     return equivalent.command or "# there is no command for this; the Python below does it", equivalent.python
+
+
+def ticking(name: str, seconds: float) -> Any:
+    """A `gradio.Timer` that ticks while the tab of a name is open; to be called while that tab is laid out, outside of rows in it."""
+    gr, context = needs("gradio", extra="studio"), needs("gradio.context", extra="studio")
+    timer = gr.Timer(seconds, active=False)
+
+    def opened(event: Any) -> Any:
+        return gr.Timer(active=event.value == name)
+
+    opened.__annotations__["event"] = gr.SelectData  # which is how the library knows what to hand over
+    context.Context.block.parent.select(opened, None, [timer], api_name=False, show_progress="hidden", queue=False)
+    return timer

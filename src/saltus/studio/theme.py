@@ -27,6 +27,7 @@ CSS = """
 .studio th:first-child, .studio td:first-child { text-align: left }
 .studio h3 { font-size: 1.05rem; margin: 0.75rem 0 0.4rem }
 .studio p { max-width: 44rem; margin: 0 0 0.75rem; overflow-wrap: anywhere }
+.studio iframe.report { width: 100%; height: 44rem; border: 1px solid var(--border-color-primary); border-radius: 4px }
 .studio a { color: var(--link-text-color); text-decoration: underline }
 @media (max-width: 640px) { .gradio-container { padding: 0.5rem !important } }
 """

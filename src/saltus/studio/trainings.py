@@ -71,7 +71,9 @@ class Trainings:
             SaltusError: if another one runs, or it is given more than the limit.
         """
         if not 0 < minutes <= self._limits.minutes:
-            raise SaltusError(f"{minutes:g} minutes were given; expected more than 0 and at most {self._limits.minutes}: choose another budget")
+            raise SaltusError(
+                f"{minutes:g} minutes were given; expected more than 0 and at most {self._limits.minutes}: choose another budget"
+            )
         with self._lock:
             self._check_free()
             _write(run, {"arguments": [*arguments], "minutes": minutes, "code": None})
@@ -167,7 +169,9 @@ def _read(run: Path) -> dict[str, Any]:
     file = run.with_name(f"{run.name}.json")
     try:
         found = read_json(file)
-        whole = isinstance(found["arguments"], list) and {*map(type, found["arguments"])} <= {str} and type(found["code"]) in (int, type(None))
+        whole = (
+            isinstance(found["arguments"], list) and {*map(type, found["arguments"])} <= {str} and type(found["code"]) in (int, type(None))
+        )
         if not whole or type(found["minutes"]) not in (int, float):
             raise ValueError("another kind of file")
         return dict(found)

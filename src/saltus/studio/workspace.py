@@ -4,8 +4,8 @@
     READER/runs/NAME     a run, and beside it the command that trains it and what it said
     READER/made/NAME     what was made with a run
 
-A reader is told by a key that the browser keeps.  Names of folders are digests of keys, and names of files are letters, digits, `-`, `_` and
-dots, so that none leads elsewhere or is read as an option.
+A reader is told by a key that the browser keeps.  Names of folders are digests of keys, and names of files are letters, digits, `-`, `_`
+and dots, so that none leads elsewhere or is read as an option.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import os
 import re
 import shutil
 import tempfile
+import time
 import unicodedata
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -33,6 +35,7 @@ _LETTERS = 60  # of a name
 _LONGEST_KEY = 200
 _RUNS, _MADE = "runs", "made"
 _SHOWN = 10  # names in a message
+_HANDED = 600.0  # seconds that a copy is there to be handed out
 
 
 def safe_name(text: str) -> str:
@@ -136,6 +139,7 @@ class Workspace:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SaltusError(f"the workspace {folder} cannot be made ({error.strerror or error}); give another folder") from error
+        self._outbox = Path(tempfile.mkdtemp(prefix="saltus-given-"))
         if not os.access(self.folder, os.W_OK):
             raise SaltusError(f"the workspace {folder} cannot be written; give another folder, or change its permissions")
 
@@ -155,12 +159,36 @@ class Workspace:
         """Raise SaltusError where readers have sent and made as much as is kept."""
         used = sum(place.lstat().st_size for place in self.folder.rglob("*") if place.is_file())
         if used > self._limits.workspace_bytes:
-            raise SaltusError(
-                f"the workspace holds {used / 1e9:.1f} GB, and at most {self._limits.workspace_bytes / 1e9:.1f} GB are kept; remove data or runs"
-            )
+            held, most = used / 1e9, self._limits.workspace_bytes / 1e9
+            raise SaltusError(f"the workspace holds {held:.1f} GB, and at most {most:.1f} GB are kept; remove data or runs")
+
+    def given_out(self, file: Path) -> Path:
+        """A copy of a file that the page may hand to its reader, who may not read the workspace itself."""
+        for old in self._outbox.iterdir():
+            if time.time() - old.stat().st_mtime > _HANDED:
+                shutil.rmtree(old, ignore_errors=True)
+        copy = Path(tempfile.mkdtemp(dir=self._outbox)) / file.name
+        shutil.copyfile(file, copy)
+        return copy
+
+    def packed(self, run: Path) -> Path:
+        """The model of a run as a zip that the page may hand to its reader: all but what only a training needs to go on.
+
+        Raises:
+            SaltusError: if there is no model yet.
+        """
+        if not (run / "chain.json").is_file():
+            raise SaltusError(f"{run.name} holds no model yet; wait until the training has begun")
+        place = Path(tempfile.mkdtemp(dir=self._outbox)) / f"{run.name}.zip"
+        with zipfile.ZipFile(place, "w") as archive:
+            for file in sorted(run.iterdir()):
+                if file.is_file() and not file.name.startswith("."):
+                    archive.write(file, f"{run.name}/{file.name}")
+        return place
 
     def close(self) -> None:
         """Remove it, if it is a temporary one."""
+        shutil.rmtree(self._outbox, ignore_errors=True)
         if self._temporary:
             shutil.rmtree(self.folder, ignore_errors=True)
 
