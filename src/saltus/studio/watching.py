@@ -13,6 +13,7 @@ from saltus.studio.tab import Studio
 from saltus.studio.views import run_page
 from saltus.studio.views.growing import Growing
 from saltus.studio.views.run import Floor, watched
+from saltus.training.folder import METRICS
 
 __all__ = ["MINE", "Watching"]
 
@@ -35,6 +36,12 @@ class Watching:
         """Of all runs that a reader may watch; `key` is the reader's."""
         own = self._studio.workspace.session(key).runs if key else []
         return [*self._studio.runs.names, *(f"{MINE}{name}" for name in own)]
+
+    @property
+    def first(self) -> str:
+        """The name of a run to begin with: one with metrics, if there is any."""
+        names = self._studio.runs.names
+        return next((name for name in names if (run_folder(self._studio.runs.place(name)) / METRICS).is_file()), names[0])
 
     def look(self, key: str | None, name: str, *, measure: bool = False) -> tuple[str, Equivalent]:
         """The page of a run as it is now, and what gives the same without the page.

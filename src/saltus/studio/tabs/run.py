@@ -35,7 +35,7 @@ def _build(studio: Studio) -> None:
 
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
-            run = gr.Dropdown(names, value=names[0], label="Run to watch", allow_custom_value=True, info="Yours are at the end")
+            run = gr.Dropdown(names, value=watching.first, label="Run to watch", allow_custom_value=True, info="Yours are at the end")
             go = gr.Button("Show the run", variant="primary")
             floor = gr.Button("Measure the floors")
             gr.Markdown("Floors are what closed forms reach on the same items, in nats. Measuring them takes seconds to a minute.")

@@ -88,8 +88,8 @@ def _build(studio: Studio) -> None:
         trainings.resume(session, place)
         return watched(key, run)[0], shlex.join(["saltus", *command_of(place)])
 
-    def packed(key: str | None, run: str | None) -> str:
-        return str(workspace.packed(workspace.session(key).check_run(run)))
+    def packed(key: str | None, run: str | None) -> Any:
+        return gr.File(str(workspace.packed(workspace.session(key).check_run(run))), visible=True)
 
     def choices(key: str | None, data: str | None, run: str | None) -> tuple[Any, Any]:
         session = workspace.session(key)
@@ -115,9 +115,9 @@ def _build(studio: Studio) -> None:
             start = gr.Button("Start a training", variant="primary")
             run = gr.Dropdown([], label="Your run", allow_custom_value=True, info="One training runs at a time")
             with gr.Row():
-                stop, resume = gr.Button("Stop"), gr.Button("Go on")
+                stop, resume = gr.Button("Stop", min_width=100), gr.Button("Go on", min_width=100)
             pack = gr.Button("Make a zip of the model")
-            model = gr.File(label="The model", interactive=False, height=90)
+            model = gr.File(label="The model", interactive=False, visible=False)
         with gr.Column(scale=3, min_width=320):
             progress = gr.HTML("<p>No training was started.</p>", label="The training")
             shell, code = equivalents()

@@ -17,7 +17,7 @@ from saltus.studio.workspace import Session
 
 __all__ = ["build"]
 
-_Shown = tuple[str, str, str, str]
+_Shown = tuple[str, Any, str, str]
 
 
 def build(studio: Studio, data: Any, run: Any) -> None:
@@ -29,7 +29,7 @@ def build(studio: Studio, data: Any, run: Any) -> None:
         """Run a command, and show what it wrote."""
         workspace.check_room()
         found = result_of(work.arguments, session.folder, limits)
-        return page(found), str(workspace.given_out(file)), *told(work.equivalent)
+        return page(found), gr.File(str(workspace.given_out(file)), visible=True), *told(work.equivalent)
 
     def of(key: str | None, run: str | None) -> tuple[Session, str]:
         session = workspace.session(key)
@@ -79,7 +79,7 @@ def build(studio: Studio, data: Any, run: Any) -> None:
                 gr.Markdown(words)
                 given = fields()
                 go = gr.Button(button, variant="primary")
-                file = gr.File(label=f"{name}: the file", interactive=False, height=90)
+                file = gr.File(label=f"{name}: the file", interactive=False, visible=False)
             with gr.Column(scale=3, min_width=320):
                 page = gr.HTML(label=name)
                 command, python = equivalents()

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from saltus.chain import Chain
+from saltus.errors import SaltusError
 from saltus.evaluation import closed_forms
+from saltus.files import read_json
 from saltus.training import Config, Validation, load_config, load_data
 from saltus.training.duration import in_words
-from saltus.training.folder import METRICS, metrics_of
+from saltus.training.folder import CHECKPOINTS, METRICS, metrics_of
 
 __all__ = ["Floor", "Watched", "floors_of", "watched"]
 
@@ -48,7 +50,8 @@ class Watched:
     Attributes:
         name: of the run.
         config: what it was asked for.
-        updates, seconds, loss, rate: of each line of metrics: updates done, seconds up to there, loss in nats per dimension, items/s.
+        updates, seconds, loss, rate: of each line of metrics: updates done, seconds up to there (of a budget of time those before the first
+            update too), loss in nats per dimension, items/s.
         validations: the update and the figures of each validation, in order.
         skipped: updates that were skipped.
         age: seconds since the last line was written.
@@ -89,7 +92,7 @@ class Watched:
     def state(self) -> str:
         """In a word or two, as far as a folder tells."""
         if not self.updates:
-            return "no update yet"
+            return "no metrics are kept here"
         if self.over:
             return "all updates are done"
         return "in progress" if self.age < _SILENT else f"no update for {in_words(self.age)}: stopped"
@@ -132,17 +135,29 @@ def watched(folder: Path) -> Watched:
             continue
         if found.per_level and (not validations or found != validations[-1][1]):
             validations.append((line["update"], found))
+    before = 0.0 if config.time is None else _before(folder, lines)
     return Watched(
         name=folder.resolve().name,
         config=config,
         updates=[line["update"] for line in lines],
-        seconds=[float(line["seconds"]) for line in lines],
+        seconds=[before + float(line["seconds"]) for line in lines],
         loss=[math.nan if line["loss"] is None else float(line["loss"]) for line in lines],
         rate=[float(line.get("items_per_second") or math.nan) for line in lines],
         validations=validations,
         skipped=int(lines[-1].get("skipped") or 0) if lines else 0,
         age=time.time() - file.stat().st_mtime if file.exists() else math.inf,
     )
+
+
+def _before(folder: Path, lines: list[dict[str, Any]]) -> float:
+    """Seconds of the budget that went before the first update, such as to fit what a chain starts from: its last checkpoint tells."""
+    files = [file for file in (folder / CHECKPOINTS).glob("*.json") if file.stem.isdecimal()]
+    try:
+        kept = read_json(max(files, key=lambda file: int(file.stem)))
+        reached = [line["seconds"] for line in lines if line["update"] <= kept["update"]]
+        return max(0.0, float(kept["numbers"]["seconds"]) - float(reached[-1]))
+    except (OSError, SaltusError, IndexError, KeyError, TypeError, ValueError):  # there is none yet, or it is of an older version
+        return 0.0
 
 
 def _is_whole(line: dict[str, Any]) -> bool:

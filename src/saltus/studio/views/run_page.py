@@ -123,12 +123,12 @@ def _units(found: Watched) -> Figure:
 def as_page(found: Watched, floors: Mapping[str, Floor], grown: Sequence[Snapshot], state: str = "") -> str:
     """What the tab shows, as markup; `state` is what is known of the training beside its folder."""
     figures = found.figures() | ({"state": state} if state else {})
-    parts = [table(["", ""], [*figures.items()], f"how far {found.name} is")]
+    parts = [table([found.name, ""], [*figures.items()], f"how far {found.name} is")]
     if floors:
         parts.append(table(["closed form", "nats an item", "bits per dimension"], _floors(floors), "floors that a run must beat"))
     parts += [plot(figure, words=words, file=name) for name, (figure, words) in curves(found, floors).items()]
     if not found.updates:
-        parts.append(paragraph("This folder holds no metrics: the training has not begun, or the run came without them."))
+        parts.append(paragraph("The training has not begun, or the run came without its metrics."))
     if grown:
         parts.append(heading("Samples, the same noise at each checkpoint"))
         parts += shown(grown)
