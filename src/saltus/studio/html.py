@@ -68,7 +68,7 @@ def picture(png: bytes, words: str, file: str) -> Markup:
 
 def plot(figure: Figure, *, words: str, file: str) -> Markup:
     """A plot whose lines and letters have the colour of the page's text."""
-    drawn = str(svg(figure))
+    drawn = str(svg(figure, letters=True))
     source = _data("image/svg+xml", drawn.encode())
     named = marked('<svg role="img" aria-label="{}" ', words) + marked(drawn.removeprefix("<svg ").replace("{", "{{").replace("}", "}}"))
     return marked("<figure>{}<figcaption>{} {}</figcaption></figure>", named, words, _saved(source, f"{file}.svg"))

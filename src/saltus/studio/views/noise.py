@@ -36,6 +36,7 @@ __all__ = ["LAST", "NoiseSettings", "Noised", "as_page", "equivalent", "noised"]
 LAST = 8.0
 """The latest time of the slider: alpha is 3e-4 there."""
 _EARLIEST = 1e-3  # of the curve of log-SNR
+_APART = 1.02  # of two marks on its axis
 _MOST_LEVELS = 1000
 _MOST_SEEDS = 2**62
 _process = OrnsteinUhlenbeck()
@@ -129,8 +130,8 @@ def as_page(y: Tensor, found: Noised, settings: NoiseSettings, levels: Levels, s
 
 def curve(settings: NoiseSettings, levels: Levels) -> Figure:
     """log-SNR over time, with t, s and three grids of levels: the run's, that of constant alpha, and that of N levels per unit time."""
-    figure: Figure = needs("matplotlib.figure", extra="studio").Figure(figsize=(6.4, 3.2), layout="constrained")
-    axes = figure.subplots()
+    figure: Figure = needs("matplotlib.figure", extra="studio").Figure(figsize=(6.4, 3.2))
+    axes = figure.add_axes((0.1, 0.15, 0.89, 0.83))  # a slider moves: no time to look for the best place
     times = [_EARLIEST * (LAST / _EARLIEST) ** (i / 99) for i in range(100)]
     axes.plot(times, [float(_process.log_snr(t)) for t in times], color="black", linewidth=1)
     step = -math.log(settings.alpha)
@@ -145,14 +146,20 @@ def curve(settings: NoiseSettings, levels: Levels) -> Figure:
     for name, time, style in (("t", settings.t, "-"), ("s", settings.s, ":")):
         axes.axvline(max(time, _EARLIEST), color="black", linewidth=1, linestyle=style, label=f"{name} = {time:g}")
     axes.set(xscale="log", xlim=(_EARLIEST, LAST), ylim=(low, high), xlabel="t", ylabel="log-SNR")
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.xaxis.set_minor_locator(needs("matplotlib.ticker", extra="studio").NullLocator())
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8, loc="upper right")
     return figure
 
 
 def _multiples(step: float) -> list[float]:
-    """The times of a grid of equal steps, as many as are shown."""
-    return [step * l for l in range(1, min(_MOST_LEVELS, int(LAST / step)) + 1)]
+    """The times of a grid of equal steps; where marks would lie on each other, one of them."""
+    shown: list[float] = []
+    for l in range(1, int(LAST / step) + 1):
+        if not shown or step * l >= _APART * shown[-1]:
+            shown.append(step * l)
+    return shown
 
 
 def equivalent(run: Run, item: int | str, settings: NoiseSettings) -> Equivalent:
