@@ -47,12 +47,12 @@ def unpacked(file: Path, folder: Path, limits: Limits) -> list[str]:
             chosen, passed = _chosen(archive, limits)
             folder.mkdir()
             _unpack(archive, chosen, folder, limits)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError, OSError) as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise SaltusError(f"the zip cannot be read ({in_one_line(str(error))[:_SHOWN]}); pack the images again") from error
     except SaltusError:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError, OSError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise SaltusError(f"the zip cannot be read ({in_one_line(str(error))[:_SHOWN]}); pack the images again") from error
     return [f"passed over in the zip: {counted(passed)}"] if passed else []
 
 

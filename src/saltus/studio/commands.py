@@ -18,14 +18,16 @@ from saltus.studio.limits import Limits
 from saltus.terminal import in_one_line
 from saltus.training.duration import in_words
 
-__all__ = ["result_of", "started", "stop"]
+__all__ = ["PROGRAM", "result_of", "started", "stop"]
 
+PROGRAM = (sys.executable, "-P", "-m", "saltus")
+"""The command line; nothing is imported from the folder that it works in."""
 _PATIENCE = 30.0  # seconds that a process has to end once it was asked to
 _SHOWN = 600  # letters of what went wrong
 
 
 def started(arguments: Sequence[str], folder: Path, limits: Limits, out: int | IO[Any], err: int | IO[Any]) -> subprocess.Popen[str]:
-    """A command of saltus that works in a folder, where nothing can be imported from.
+    """A command of saltus that works in a folder.
 
     Args:
         arguments: of the command line, without its name.
@@ -33,9 +35,8 @@ def started(arguments: Sequence[str], folder: Path, limits: Limits, out: int | I
         limits: of memory.
         out, err: where it writes, see `subprocess.Popen`.
     """
-    command = [sys.executable, "-P", "-m", "saltus", *arguments]
     process = subprocess.Popen(
-        command,
+        [*PROGRAM, *arguments],
         cwd=folder,
         text=True,
         errors="replace",
@@ -66,15 +67,15 @@ def result_of(arguments: Sequence[str], folder: Path, limits: Limits) -> dict[st
     Raises:
         SaltusError: with its own sentence if it fails, or if it takes too long or is ended.
     """
-    process = started([*arguments, "--json"], folder, limits, subprocess.PIPE, subprocess.PIPE)
-    try:
-        out, err = process.communicate(timeout=limits.seconds)
-    except subprocess.TimeoutExpired:
-        stop(process)
-        raise SaltusError(f"this took longer than {in_words(limits.seconds)} and was ended; ask for less") from None
-    except BaseException:
-        stop(process)
-        raise
+    with started([*arguments, "--json"], folder, limits, subprocess.PIPE, subprocess.PIPE) as process:
+        try:
+            out, err = process.communicate(timeout=limits.seconds)
+        except subprocess.TimeoutExpired:
+            stop(process)
+            raise SaltusError(f"this took longer than {in_words(limits.seconds)} and was ended; ask for less") from None
+        except BaseException:
+            stop(process)
+            raise
     try:
         found = json.loads(out)
     except json.JSONDecodeError:

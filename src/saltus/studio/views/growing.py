@@ -100,8 +100,9 @@ def shown(grown: Sequence[Snapshot]) -> list[Markup]:
 
 
 def _label(folder: Path) -> str:
-    done = [int(file.stem) for file in (folder / CHECKPOINTS).glob("*.json") if file.stem.isdecimal()]
-    return f"after {max(done):,} updates" if done else "of the model"
+    home = folder / CHECKPOINTS
+    done = [int(file.stem) for file in home.glob("*.json") if file.stem.isdecimal()]
+    return f"after {max(done):,} updates" if done else "before the first update" if home.is_dir() else "of the model"
 
 
 def _digest(folder: Path) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from saltus.data import table_ending
 from saltus.errors import SaltusError
 from saltus.studio.equivalents import Equivalent, command
-from saltus.studio.html import marked, page, paragraph, picture, table
+from saltus.studio.html import marked, page, picture, table
 from saltus.studio.limits import check_whole
 from saltus.terminal import in_one_line
 from saltus.words import listed
@@ -17,7 +17,7 @@ from saltus.words import listed
 __all__ = ["INVITATION", "DataSettings", "TrainSettings", "as_page", "equivalent", "inspection", "training", "training_equivalent"]
 
 _COLUMNS, _CLASSES, _LETTERS = 60, 40, 60
-_SIZES = range(4, 129)
+_SIZES = range(8, 129)
 _LEVELS = range(1, 17)
 _MOST_SEEDS = 2**62
 
@@ -149,19 +149,19 @@ def as_page(found: Mapping[str, Any], notes: list[str], png: bytes | None = None
     """
     counts = ", ".join(f"{n:,} {part}" for part, n in found["items"].items())
     shape = " x ".join(map(str, found["shape"]))
-    parts = [*map(paragraph, notes), paragraph(f"{found['name']}: {counts} items of shape {shape} and type {found['dtype']}.")]
+    said = [f"{found['name']}: {counts} items of shape {shape} and type {found['dtype']}"]
     if not found["columns"]:
         different = "more than 65,536" if found["different"] is None else f"{found['different']:,}"
-        parts.append(paragraph(f"Values from {found['least']:g} to {found['greatest']:g}, {different} different ones."))
+        said.append(f"values from {found['least']:g} to {found['greatest']:g}, {different} different ones")
     if found["copies"]:
         shared = f", {found['shared']:,} of them in the validation or test part to a training item" if found["shared"] else ""
-        parts.append(paragraph(f"{found['copies']:,} items are equal to one before them{shared}."))
+        said.append(f"{found['copies']:,} items are equal to one before them{shared}")
     if found["classes"]:
         told = [f"{_brief(name)}: {count:,}" for name, count in found["classes"].items()]
-        parts.append(paragraph(f"{len(told)} classes: {listed(told, _CLASSES)}."))
-    parts += [paragraph(str(note)) for note in found["notes"]]
+        said.append(f"{len(told)} classes: {listed(told, _CLASSES)}")
+    lines = marked("").join(marked("<li>{}</li>", line) for line in (*said, *notes, *map(str, found["notes"])))
     verdict = f"A training would refuse this: {found['refused']}" if found["refused"] else f"A training learns {found['becomes']}."
-    parts.append(marked("<p><strong>{}</strong></p>", verdict))
+    parts = [marked("<p><strong>{}</strong></p>", verdict), marked("<ul>{}</ul>", lines)]
     if png is not None:
         parts.append(picture(png, "some training items", "items.png"))
     if found["columns"]:

@@ -115,7 +115,7 @@ def _units(found: Watched) -> Figure:
             label = f"step {step + 1}" if step < _PANELS else None
             axes.plot(*zip(*known, strict=True), marker=marker, color=colour, markersize=3, label=label)
     axes.set(xlabel="updates", ylabel="active units")
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, max(1.0, axes.get_ylim()[1]))
     axes.legend(frameon=False, fontsize=8, ncols=2)
     return figure
 
