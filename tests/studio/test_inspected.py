@@ -30,7 +30,7 @@ def shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A folder of images of two sizes and two classes."""
     monkeypatch.chdir(tmp_path)
     numbers = np.random.default_rng(0)
-    for k in range(40):
+    for k in range(60):
         place = tmp_path / "shapes" / ("cats" if k % 2 else "dogs") / f"{k}.png"
         place.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(numbers.integers(0, 256, (8, 8 + k % 2), dtype=np.uint8)).save(place)
@@ -55,7 +55,7 @@ def test_images_are_shown_as_they_would_be_learned(shapes: str, tmp_path: Path) 
         said(inspection(shapes, DataSettings()))
     found = said(inspection(shapes, DataSettings(8, crop=True, labels=True), "items.png"))
     page = as_page(found, [], (tmp_path / "items.png").read_bytes())
-    assert "2 classes: cats: 20, dogs: 20" in page
+    assert "2 classes: cats: 30, dogs: 30" in page
     assert 'download="items.png"' in page
 
 

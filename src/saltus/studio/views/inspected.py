@@ -52,9 +52,9 @@ class DataSettings:
 
     def python(self, data: str) -> str:
         """The arguments of `saltus.data.load` and `saltus.data.inspect` after the place."""
-        given = ', "labels"' if self.labels else ""
+        given = ', condition="labels"' if self.labels else ""
         if self.size and not table_ending(data):
-            given += f"{'' if self.labels else ', None'}, Preparation(size={self.size}{', crop=True' if self.crop else ''})"
+            given += f", preparation=Preparation(size={self.size}{', crop=True' if self.crop else ''})"
         return given
 
 
