@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,7 @@ def test_the_same_sampler_draws_the_same() -> None:
 
 def test_figures_stand_beside_their_floor() -> None:
     headings, rows = figures(compared(*sides()))
-    assert [row[0] for row in rows] == ["A: digits, its own steps", "B: digits, its own steps", "floor: real items of digits"]
+    assert [row[0] for row in rows] == ["A: digits", "B: digits", "floor: digits, real items"]
     assert len(headings) == len(rows[2])
     assert rows[0][1:3] == ["4", f"{RUNS['digits'].multiply_adds:,}"]
     assert float(rows[2][5]) == pytest.approx(1, abs=0.05), "real items are as diverse as real items"
@@ -88,6 +89,9 @@ def test_other_samplers_around_one_network(any_step: Run, tmp_path: Path, monkey
     assert [drawn.calls for drawn in found.drawn] == [2, 2]
     assert not torch.equal(found.drawn[0].y, found.drawn[1].y)
     check_same(found.drawn, pictures(as_page(found)), same, tmp_path, monkeypatch)
+    for name, value in (("temperature", 1.5), ("eta", 0.5), ("final", "mean"), ("condition", "3"), ("guidance", 2.0)):
+        with pytest.raises(SaltusError, match=f"{name} = .* has no such setting"):
+            compared(a, Side("any", any_step, replace(settings, **{name: value}), "DDIM"))  # type: ignore[arg-type]
 
 
 def test_the_command_and_the_python_give_what_the_page_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,7 +71,8 @@ def plot(figure: Figure, *, words: str, file: str) -> Markup:
     drawn = str(svg(figure, letters=True))
     source = _data("image/svg+xml", drawn.encode())
     named = marked('<svg role="img" aria-label="{}" ', words) + marked(drawn.removeprefix("<svg ").replace("{", "{{").replace("}", "}}"))
-    return marked("<figure>{}<figcaption>{} {}</figcaption></figure>", named, words, _saved(source, f"{file}.svg"))
+    framed = marked('<div class="plot" tabindex="0" role="group" aria-label="{}">{}</div>', words, named)
+    return marked("<figure>{}<figcaption>{} {}</figcaption></figure>", framed, words, _saved(source, f"{file}.svg"))
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], words: str) -> Markup:

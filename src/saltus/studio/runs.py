@@ -44,6 +44,11 @@ class Run:
         return self.model.encoding.layout.is_image
 
     @property
+    def has_latents(self) -> bool:
+        """Whether a step of it draws a latent."""
+        return any(kernel.latent for kernel in self.model.chain.each_kernel())
+
+    @property
     def shown(self) -> tuple[float, float]:
         """The values of y that are black and white."""
         return self.model.encoding.shown

@@ -50,18 +50,21 @@ def _two(studio: Studio, gr: Any) -> None:
         return view.as_page(view.compared(*sides)), *told(view.equivalent(*sides))
 
     def side(letter: str, temperature: float) -> list[Any]:
-        with gr.Group():
+        run = gr.Dropdown(names, value=names[0], label=f"Run {letter}")
+        sampler = gr.Dropdown([view.OWN], value=view.OWN, label=f"Sampler {letter}")
+        warm = gr.Slider(0, 2, value=temperature, step=0.05, label=f"Temperature {letter}", info="0 stands for the run's own")
+        with gr.Accordion(f"More of {letter}", open=False):
             return [
-                gr.Dropdown(names, value=names[0], label=f"Run {letter}"),
-                gr.Dropdown([view.OWN], value=view.OWN, label=f"Sampler {letter}"),
-                gr.Slider(0, 2, value=temperature, step=0.05, label=f"Temperature {letter}", info="0 stands for the run's own"),
+                run,
+                sampler,
+                warm,
                 gr.Dropdown([OWN_CALLS, *ETAS], value=OWN_CALLS, label=f"Eta {letter}", info="Share of fresh noise"),
                 gr.Dropdown([OWN_CALLS, *FINALS], value=OWN_CALLS, label=f"Last step {letter}"),
             ]
 
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
-            a, b = side("A", 1.0), side("B", 1.5)
+            a, b = side("A", 0), side("B", 1.5 if studio.runs[names[0]].has_latents else 0)
             calls = gr.Dropdown([OWN_CALLS], value=OWN_CALLS, label="Network calls of both")
             condition = gr.Dropdown([ANY, *studio.runs[names[0]].classes], value=ANY, label="Class of both")
             n = gr.Slider(1, limits.items, value=limits.items, step=1, label="Images of each")
@@ -71,7 +74,7 @@ def _two(studio: Studio, gr: Any) -> None:
         with gr.Column(scale=3, min_width=320):
             page = gr.HTML(label="Two samplers")
             command, python = equivalents()
-    gr.on([a[0].change, b[0].change], job(allowed), [a[0], b[0]], [a[1], b[1], calls, condition], api_name=False, show_progress="hidden")
+    gr.on(None, job(allowed), [a[0], b[0]], [a[1], b[1], calls, condition], api_name="compare_allowed", show_progress="hidden")
     settings = [*a, *b, calls, condition, n, seed, guidance]
     gr.on([go.click, seed.submit], job(shown), settings, [page, command, python], api_name="compare")
 

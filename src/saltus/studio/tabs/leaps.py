@@ -93,7 +93,7 @@ def _build(studio: Studio) -> None:
                 gr.Markdown("Of the first run that is chosen. All other noise stays.")
                 with gr.Row():
                     item = gr.Slider(0, limits.items - 1, value=0, step=1, label="Image")
-                    level = gr.Slider(1, limits.calls, value=1, step=1, label="Level l of the z that is held")
+                    level = gr.Slider(1, limits.calls, value=first[0].model.chain.levels.L, step=1, label="Level l of the z that is held")
                 redraw = gr.Button("Draw the latent again")
                 drawn = gr.HTML(label="One latent drawn again")
                 shell, code = equivalents()

@@ -120,8 +120,17 @@ def _sampler(one: Side) -> tuple[Sampler, int]:
     others = _others(one.run)
     if one.sampler not in others:
         raise SaltusError(f"{one.name} has no sampler named {one.sampler!r:.60}; expected one of: {', '.join(sampler_names(one.run))}")
+    _check_plain(one)
     named = others[one.sampler]
     return named.on(Levels.cosine(named.steps(own), named.last)), own
+
+
+def _check_plain(one: Side) -> None:
+    """Raise SaltusError where a sampler of another kind is told what only the steps of a chain know."""
+    plain = {"temperature": (None, 1.0), "eta": (None, 1.0), "final": (None, "auto"), "guidance": (1.0,), "condition": ("",)}
+    for name, values in plain.items():
+        if (given := getattr(one.settings, name)) not in values:
+            raise SaltusError(f"{name} = {given!r:.40} was given for {one.sampler}, which has no such setting here; leave it as it is")
 
 
 def _drawn(one: Side, sampler: Sampler, calls: int) -> Drawn:
@@ -163,7 +172,7 @@ def figures(found: Compared) -> tuple[list[str], list[list[str]]]:
     headings = ["", "network calls", "multiply-adds an image", "seconds", "sliced Wasserstein distance", "diversity"]
     rows = [
         [
-            f"{letter}: {one.name}, {one.sampler}",
+            f"{letter}: {one.name}" + (f", {one.sampler}" if one.sampler != OWN else ""),
             str(drawn.calls),
             f"{drawn.multiply_adds:,}",
             f"{drawn.seconds:.2f}",
@@ -173,7 +182,7 @@ def figures(found: Compared) -> tuple[list[str], list[list[str]]]:
         for letter, one, drawn in zip("AB", found.sides, found.drawn, strict=True)
     ]
     floors = {one.name: floor for one, floor in zip(found.sides, found.floors, strict=True) if floor is not None}
-    return headings, rows + [[f"floor: real items of {name}", "", "", "", *map(_figure, floor)] for name, floor in floors.items()]
+    return headings, rows + [[f"floor: {name}, real items", "", "", "", *map(_figure, floor)] for name, floor in floors.items()]
 
 
 def as_page(found: Compared) -> str:
