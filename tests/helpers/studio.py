@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 QUIET = (
     "--no-sandbox",
@@ -24,6 +26,19 @@ QUIET = (
     "--disable-background-networking",
     "--disable-component-update",
 )
+SHOTS = Path(__file__).parents[2] / "studio-screenshots"
+"""Where pictures of the page are kept, which git ignores."""
+NAMELESS = """[...document.querySelectorAll('input, select, textarea, button, [role=slider]')].filter(field =>
+  field.checkVisibility() && field.type !== 'file' && !field.closest('.cm-editor')
+  && !field.ariaLabel && !field.getAttribute('aria-labelledby') && !(field.labels && field.labels.length) && !field.title
+  && !field.innerText.trim()).map(field => field.outerHTML.slice(0, 200))"""
+"""Fields and buttons that a screen reader has no name for."""
+IN_BROWSER = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BROWSER is None, reason="needs Chromium: make studio"),
+    pytest.mark.filterwarnings("ignore"),
+]
+"""Of tests that need a browser."""
 WIDTHS = {"desktop": (1280, 800), "phone": (390, 844)}
 
 
@@ -79,8 +94,6 @@ def served(folder: Path, *arguments: str, **environment: str) -> Iterator[Served
 @contextmanager
 def browser() -> Iterator[Any]:
     """Chromium."""
-    import pytest
-
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as tool:
         found = tool.chromium.launch(executable_path=BROWSER, args=list(QUIET))

@@ -20,29 +20,18 @@ from saltus.pretrained import run_folder
 from saltus.studio.app import check_access, is_loopback
 from tests.helpers.checks import assert_one_sentence
 from tests.helpers.pages import pictures
-from tests.helpers.studio import BROWSER, WIDTHS, Served, Watched, browser, huge_png, served
+from tests.helpers.studio import IN_BROWSER, NAMELESS, SHOTS, WIDTHS, Served, Watched, browser, huge_png, served
 
 OWN = "the run's own"
 
-SHOTS = Path(__file__).parents[2] / "studio-screenshots"
-"""Where pictures of the page are kept, which git ignores."""
 TABS = {
     "Noise": (None, "the noise process at t = 0.5"),
     "Collapse": ("Train and follow", "the collapse from t_L = 8"),
     "Leaps": ("Sample", "samples of digits"),
     "Compare": ("Compare", "two samplers at equal calls"),
+    "Run": ("Show the run", "the run digits"),
 }
 HOSTILE = ("<img src=x onerror=alert(1)>", "${7*7}{{7*7}}")
-NAMELESS = """[...document.querySelectorAll('input, select, textarea, button, [role=slider]')].filter(field =>
-  field.checkVisibility() && field.type !== 'file' && !field.closest('.cm-editor')
-  && !field.ariaLabel && !field.getAttribute('aria-labelledby') && !(field.labels && field.labels.length) && !field.title
-  && !field.innerText.trim()).map(field => field.outerHTML.slice(0, 200))"""
-"""Fields and buttons that a screen reader has no name for."""
-in_browser = [
-    pytest.mark.slow,
-    pytest.mark.skipif(BROWSER is None, reason="needs Chromium: make studio"),
-    pytest.mark.filterwarnings("ignore"),
-]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +51,7 @@ def test_another_address_needs_a_password() -> None:
 
 
 class TestBrowser:
-    pytestmark = in_browser
+    pytestmark = IN_BROWSER
 
     @pytest.fixture(scope="class")
     def studio(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:

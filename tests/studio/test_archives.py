@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import stat
 import zipfile
 from collections.abc import Mapping
@@ -10,31 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from saltus.errors import SaltusError
 from saltus.studio.archives import unpacked
 from saltus.studio.limits import Limits
+from tests.helpers.archives import packed, png
 from tests.helpers.checks import assert_one_sentence
 from tests.helpers.studio import huge_png
 
 LIMITS = Limits()
-
-
-def png(size: int = 8) -> bytes:
-    written = io.BytesIO()
-    Image.new("L", (size, size), 200).save(written, "PNG")
-    return written.getvalue()
-
-
-def packed(file: Path, contents: Mapping[str, bytes], kind: int = stat.S_IFREG) -> Path:
-    """A zip whose names are as they are given."""
-    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, content in contents.items():
-            info = zipfile.ZipInfo("placeholder")
-            info.filename, info.external_attr, info.compress_type = name, (kind | 0o644) << 16, zipfile.ZIP_DEFLATED
-            archive.writestr(info, content)
-    return file
 
 
 def test_images_are_unpacked_and_all_else_is_counted(tmp_path: Path) -> None:

@@ -13,8 +13,8 @@ from saltus.errors import SaltusError
 from saltus.studio.limits import Limits
 from saltus.studio.received import Received, check_table, receive
 from saltus.studio.workspace import Session, Workspace
+from tests.helpers.archives import packed, png
 from tests.helpers.checks import assert_one_sentence
-from tests.studio.test_archives import packed, png
 
 LIMITS = Limits()
 

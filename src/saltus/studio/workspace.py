@@ -179,7 +179,7 @@ class Workspace:
         """
         if not (run / "chain.json").is_file():
             raise SaltusError(f"{run.name} holds no model yet; wait until the training has begun")
-        place = Path(tempfile.mkdtemp(dir=self._outbox)) / f"{run.name}.zip"
+        place = Path(tempfile.mkdtemp(dir=self._outbox)) / f"{run.name}-model.zip"
         with zipfile.ZipFile(place, "w") as archive:
             for file in sorted(run.iterdir()):
                 if file.is_file() and not file.name.startswith("."):
