@@ -19,7 +19,7 @@ HOSTILE = ("=cmd|x", "<b>city</b>", "<script>alert(1)</script>", "=1+1", "-x", "
 """Names and cells of the table: two columns, and what stands in them."""
 
 
-def write_rows(file: Path, n: int = 120) -> Path:
+def write_rows(file: Path, n: int = 300) -> Path:
     """A table of an age, of what spreadsheets take for formulas with missing cells, and of markup."""
     numbers = np.random.default_rng(0)
     lines = [f'age,{HOSTILE[0]},"{HOSTILE[1]}"']

@@ -63,7 +63,7 @@ def _check_length(metadata: Any) -> None:
     """Raise SaltusError for a table that cannot be held: rows that repeat take next to nothing in a file."""
     rows, columns, most = metadata.num_rows, metadata.num_columns, memory()
     if _CELL * rows * columns > most:
-        raise SaltusError(f"it has {rows:,} rows of {columns:,} columns, which take more than {most / 1e9:.1f} GB of memory; give fewer rows")
+        raise SaltusError(f"it has {rows:,} rows of {columns:,} columns, more than {most / 1e9:.1f} GB of memory hold; give fewer rows")
 
 
 class TableKind(NamedTuple):
