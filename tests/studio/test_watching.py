@@ -74,6 +74,17 @@ def test_how_a_training_stands_is_told_before_its_first_update_too(watching: Wat
     assert same.command == "saltus show run runs/more --out watched"
 
 
+def test_a_page_is_drawn_anew_where_something_has_changed(watching: Watching, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn, as_page = list[int](), module.run_page.as_page
+    monkeypatch.setattr(module.run_page, "as_page", lambda found, *rest: drawn.append(len(found.updates)) or as_page(found, *rest))
+    for _ in range(3):
+        watching.look(None, "mine")
+    with (tmp_path / "mine" / "metrics.jsonl").open("a") as lines:
+        lines.write(json.dumps(METRICS[0] | {"update": 3, "seconds": 3.0}) + "\n")
+    assert "3 of" in watching.look(None, "mine")[0]
+    assert drawn == [2, 3]
+
+
 def test_floors_are_measured_once_by_a_process_of_its_own(watching: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = list[list[str]]()
 

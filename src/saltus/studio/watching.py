@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
 from pathlib import Path
 
 from saltus.pretrained import run_folder
@@ -19,6 +20,7 @@ __all__ = ["MINE", "Watching"]
 
 MINE = "yours: "
 """Before the names of runs that a reader has trained on the page."""
+_PAGES = 16  # that are kept
 
 
 class Watching:
@@ -31,6 +33,7 @@ class Watching:
     def __init__(self, studio: Studio) -> None:
         self._studio, self._growing, self._lock = studio, Growing(), threading.Lock()
         self._floors = dict[tuple[Path, int], dict[str, Floor]]()
+        self._drawn = OrderedDict[Path, tuple[object, str]]()
 
     def names(self, key: str | None) -> list[str]:
         """Of all runs that a reader may watch; `key` is the reader's."""
@@ -65,9 +68,18 @@ class Watching:
         return self._page(folder, place, state, measure=measure)
 
     def _page(self, folder: Path, place: str, state: str, *, measure: bool) -> tuple[str, Equivalent]:
-        found = watched(folder)
+        """It is drawn anew where something has changed: many readers may look at one run, every few seconds."""
+        found, grown = watched(folder), self._growing.look(folder)
         known = self._known(folder, found.config.grid.L, measure=measure)
-        return run_page.as_page(found, known, self._growing.look(folder), state), run_page.equivalent(place, floors=bool(known))
+        told = (state, found.state, len(found.updates), found.seconds[-1:], found.skipped, [*known], [one.chain for one in grown])
+        before, page = self._drawn.get(folder, (None, ""))
+        if told != before:
+            page = run_page.as_page(found, known, grown, state)
+            self._drawn[folder] = told, page
+            self._drawn.move_to_end(folder)
+            while len(self._drawn) > _PAGES:
+                self._drawn.popitem(last=False)
+        return page, run_page.equivalent(place, floors=bool(known))
 
     def _known(self, folder: Path, levels: int, *, measure: bool) -> dict[str, Floor]:
         """The floors of a run; those that were not measured yet are where they are asked for, by a process of its own."""

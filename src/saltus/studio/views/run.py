@@ -95,7 +95,7 @@ class Watched:
             return "no metrics are kept here"
         if self.over:
             return "all updates are done"
-        return "in progress" if self.age < _SILENT else f"no update for {in_words(self.age)}: stopped"
+        return "in progress" if self.age < _SILENT else f"no update for {in_words(60 * (self.age // 60))}: stopped"
 
     def figures(self, now: float | None = None) -> dict[str, str]:
         """What stands above the curves, by name; `now` are seconds since 1970, of which the end is told as a time of day."""
