@@ -112,6 +112,16 @@ class TestBrowser:
             assert connection.getresponse().status == status
             connection.close()
 
+    def test_files_of_the_machine_are_not_handed_out(self, studio: Served) -> None:
+        """Neither those of the system nor those of the folder that it was started in; the page itself is."""
+        port = int(studio.address.rstrip("/").rpartition(":")[2])
+        here = str(studio.log)
+        for path, found in (("/etc/hostname", False), (here, False), ("", True)):
+            connection = http.client.HTTPConnection("127.0.0.1", port)
+            connection.request("GET", f"/gradio_api/file={path}" if path else "/")
+            assert (connection.getresponse().status == 200) == found, path
+            connection.close()
+
     def test_by_the_keyboard_alone(self, studio: Served, chromium: Any) -> None:
         """A slider moves the page, and a tab opens; everything that takes input has a name."""
         watched = Watched(chromium, studio.address)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 
 import click
@@ -56,7 +57,11 @@ def studio(runs: tuple[Path, ...], port: int, host: str, password_file: Path | N
     app = build_app(Runs([str(run) for run in runs], limits.models), limits, comparisons)
     address = serve(app, limits, host=host, port=port, password=password, block=False)
     tell(f"the studio is at {address} - stop it with Ctrl+C", result=True)
-    app.block_thread()
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        app.close(verbose=False)
+        tell("the studio is closed")
 
 
 def _password(file: Path | None) -> str:

@@ -79,6 +79,7 @@ def serve(app: Any, limits: Limits, *, host: str = "127.0.0.1", port: int = 7860
             show_error=False,
             ssr_mode=False,
             enable_monitoring=False,
+            run_history=False,  # whose page may send it to a hub
             footer_links=[],
             max_file_size=limits.upload_bytes,
             prevent_thread_lock=True,
