@@ -117,7 +117,7 @@ def measure(readers: int, seconds: float) -> Seen:
     return seen
 
 
-def page(seen: Seen, readers: int, seconds: float) -> str:
+def page(seen: Seen, readers: int, seconds: float, load: float) -> str:
     """The report."""
     warm = [held for at, held in seen.memory if at >= WARM * seconds]
     first, most, last = (value / 2**20 for value in (warm[0], max(warm), warm[-1]))
@@ -126,7 +126,7 @@ def page(seen: Seen, readers: int, seconds: float) -> str:
         "# A studio under load",
         "",
         f"`python benchmarks/studio_load.py`: {readers} clients of the API at once for {seconds:.0f} seconds on loopback, each asking for",
-        f"the next thing as soon as it has the last; {describe_machine()}, server and clients on {len(os.sched_getaffinity(0))} core(s).",
+        f"the next thing as soon as it has the last; {describe_machine()}; load average {load:.1f} before, by what else the machine did.",
         "",
         f"{answers} answers, {len(seen.errors)} errors. Memory of the server: {first:.0f} MiB after {WARM * seconds:.0f} seconds, "
         f"{last:.0f} MiB at the end, {most:.0f} MiB at most between.",
@@ -148,8 +148,9 @@ def main() -> None:
     parser.add_argument("--smoke", action="store_true", help="two readers for a few seconds, printed alone")
     smoke = parser.parse_args().smoke
     readers, seconds = (FEW_READERS, FEW_SECONDS) if smoke else (READERS, SECONDS)
+    load = os.getloadavg()[0]
     seen = measure(readers, seconds)
-    text = page(seen, readers, seconds)
+    text = page(seen, readers, seconds, load)
     print(text)
     if seen.errors:
         sys.exit(1)

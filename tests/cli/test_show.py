@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 
 import pytest
@@ -55,3 +56,14 @@ def test_mistakes_are_sentences(arguments: list[str], words: str, tmp_path: Path
         CliRunner().invoke(cli, ["show", *arguments, "--out", str(tmp_path / "out")], catch_exceptions=False)
     assert_one_sentence(caught.value, words)
     assert not (tmp_path / "out").exists()
+
+
+def test_the_commands_of_the_page_on_the_studio_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of docs/studio.md, with fewer updates."""
+    page = (Path(__file__).parents[2] / "docs" / "studio.md").read_text()
+    commands = [shlex.split(line) for line in page.splitlines() if line.startswith("saltus show")]
+    assert {words[2] for words in commands} == {"noise", "collapse", "latent", "compare"}
+    monkeypatch.chdir(tmp_path)
+    for words in commands:
+        assert CliRunner().invoke(cli, [word.replace("300", "20") for word in words[1:]], catch_exceptions=False).exit_code == 0
+        assert list((tmp_path / words[-1]).glob("*.png"))

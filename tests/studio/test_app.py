@@ -20,7 +20,7 @@ from saltus.pretrained import run_folder
 from saltus.studio.app import check_access, is_loopback
 from tests.helpers.checks import assert_one_sentence
 from tests.helpers.pages import pictures
-from tests.helpers.studio import IN_BROWSER, NAMELESS, SHOTS, WIDTHS, Served, Watched, browser, huge_png, served
+from tests.helpers.studio import IN_BROWSER, NAMELESS, SHOTS, WIDTHS, Served, Watched, browser, huge_png, raw_call, served
 
 OWN = "the run's own"
 
@@ -100,6 +100,24 @@ class TestBrowser:
             connection.request("GET", "/", headers={"Host": host})
             assert connection.getresponse().status == status
             connection.close()
+
+    def test_files_of_the_machine_are_not_handed_out(self, studio: Served) -> None:
+        """Neither those of the system nor those of the folder that it was started in; the page itself is."""
+        port = int(studio.address.rstrip("/").rpartition(":")[2])
+        here = str(studio.log)
+        for path, found in (("/etc/hostname", False), (here, False), ("", True)):
+            connection = http.client.HTTPConnection("127.0.0.1", port)
+            connection.request("GET", f"/gradio_api/file={path}" if path else "/")
+            assert (connection.getresponse().status == 200) == found, path
+            connection.close()
+
+    def test_files_and_addresses_of_others_are_no_uploads(self, studio: Served) -> None:
+        """What a client names and has not uploaded is neither read nor fetched."""
+        before = studio.log.read_text().count("outside")
+        for given in ({"path": "/etc/hostname"}, {"path": "http://a.example/x.json", "url": "http://a.example/x.json"}):
+            file = {**given, "meta": {"_type": "gradio.FileData"}}
+            assert "event: error" in raw_call(studio.address, "comparison", [None, file, "sliced_wasserstein"])
+        assert studio.log.read_text().count("outside") == before
 
     def test_by_the_keyboard_alone(self, studio: Served, chromium: Any) -> None:
         """A slider moves the page, and a tab opens; everything that takes input has a name."""

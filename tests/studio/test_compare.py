@@ -95,7 +95,7 @@ def test_other_samplers_around_one_network(any_step: Run, tmp_path: Path, monkey
 
 
 def test_the_command_and_the_python_give_what_the_page_shows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    a, b = sides(LeapSettings(n=3, condition="3"), LeapSettings(n=3, condition="3", temperature=1.4, eta=0.5, final="mean"))
+    a, b = sides(LeapSettings(n=3, condition="3", guidance=0.0), LeapSettings(n=3, condition="3", guidance=0.0, eta=0.0, final="mean"))
     found = compared(a, b)
     check_same(found.drawn, pictures(as_page(found)), equivalent(a, b), tmp_path, monkeypatch)
 

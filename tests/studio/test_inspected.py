@@ -21,7 +21,7 @@ from tests.helpers.watched import write_rows
 
 
 def said(arguments: list[str]) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(CliRunner().invoke(cli, [*arguments, "--json"], catch_exceptions=False).output)
+    found: dict[str, Any] = json.loads(CliRunner().invoke(cli, [*arguments, "--json"], catch_exceptions=False).stdout)
     return found
 
 

@@ -147,7 +147,7 @@ def test_the_command_starts_from_noise_too(tmp_path: Path, monkeypatch: pytest.M
 
 
 def test_a_latent_is_drawn_again_by_the_command_and_by_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings = LeapSettings(n=2, seed=5, temperature=1.2)
+    settings = LeapSettings(n=2, seed=5, temperature=1.2, eta=0.0, guidance=0.0, condition="3")
     y, same = another_latent(DIGITS, settings, 1, 3), latent_equivalent("digits", DIGITS, settings, 1, 3)
     (shown,) = pictures(latent_page(DIGITS, y, 1, 3))
     monkeypatch.chdir(tmp_path)

@@ -38,7 +38,7 @@ def both(job: Job) -> tuple[dict[str, Any], dict[str, Any]]:
     assert shlex.split(same.command)[1:] == job.arguments
     done = CliRunner().invoke(cli, [*job.arguments, "--json"], catch_exceptions=False)
     exec(same.python, space)
-    return json.loads(done.output), space
+    return json.loads(done.stdout), space
 
 
 def cells(file: str) -> list[list[str]]:
@@ -90,7 +90,7 @@ def test_the_report_finds_what_the_command_finds(tmp_path: Path) -> None:
     done = CliRunner().invoke(cli, [*job.arguments, "--json"], catch_exceptions=False)
     with contextlib.redirect_stdout(io.StringIO()) as told:
         exec(job.python, {})
-    assert told.getvalue().splitlines() == json.loads(done.output)["finding"]
+    assert told.getvalue().splitlines() == json.loads(done.stdout)["finding"]
 
 
 @pytest.mark.parametrize(

@@ -141,7 +141,7 @@ def test_the_command_and_the_python_give_what_the_page_shows(run: Path, tmp_path
     monkeypatch.chdir(tmp_path)
     same = equivalent(str(run), floors=True)
     done = CliRunner().invoke(cli, [*shlex.split(same.command)[1:], "--json"], catch_exceptions=False)
-    found = json.loads(done.output)
+    found = json.loads(done.stdout)
     assert found["floors"]["mixture"]["per_level"] == floors_of(run)["mixture"].per_level
     assert {key: found[key] for key in ("updates", "loss, nats per dimension")} == {
         key: watched(run).figures()[key] for key in ("updates", "loss, nats per dimension")
@@ -158,4 +158,4 @@ def test_the_command_and_the_python_give_what_the_page_shows(run: Path, tmp_path
 
 def test_a_chain_that_comes_with_saltus_has_no_metrics() -> None:
     done = CliRunner().invoke(cli, ["show", "run", "digits"], catch_exceptions=False)
-    assert done.output.strip() == "state: no metrics are kept here"
+    assert done.stdout.strip() == "state: no metrics are kept here"

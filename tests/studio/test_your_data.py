@@ -143,6 +143,7 @@ def test_a_training_is_stopped_and_gone_on_with_after_the_page_was_loaded_anew(s
     watched.page.get_by_role("button", name="Stop", exact=True).click()
     until(watched, "again was stopped; go on where it was")
     watched.page.reload()
+    watched.page.get_by_role("tab", name="Noise").wait_for(timeout=LONG)
     watched.open("Your data")
     watched.page.get_by_label("Your run").click()
     watched.page.get_by_role("option", name="again").click(timeout=LONG)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import threading
 from pathlib import Path
 
 import click
@@ -71,7 +72,11 @@ def studio(
         app = build_app(shown, limits, comparisons, kept, trainings)
         address = serve(app, limits, host=host, port=port, password=password, block=False)
         tell(f"the studio is at {address} - stop it with Ctrl+C", result=True)
-        app.block_thread()
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            app.close(verbose=False)
+            tell("the studio is closed")
 
 
 def _password(file: Path | None) -> str:

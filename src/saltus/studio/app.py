@@ -28,6 +28,7 @@ PASSWORD = "SALTUS_STUDIO_PASSWORD"
 TITLE = "saltus studio"
 
 _FEWEST_LETTERS = 8  # of a password
+_THREADS = 4  # for each job that runs: memory of many would stay
 _KEPT = 3600  # seconds that files of the page are kept
 _POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
@@ -55,6 +56,7 @@ def build_app(
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the library is loaded, which else reports that it was
     gr = needs("gradio", extra="studio")
     kept = workspace or Workspace(limits=limits)
+    needs("gradio.processing_utils", extra="studio").async_ssrf_protected_get = _not_fetched
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_KEPT, _KEPT)) as app:
         studio = Studio(runs, limits, kept, trainings or Trainings(limits), reader(), tuple(comparisons))
         gr.Markdown(f"# {TITLE}\nThe noise process, the collapse of a decoder, and a chain that draws in a few calls.")
@@ -63,6 +65,11 @@ def build_app(
                 with gr.Tab(tab.name, id=tab.name):
                     tab.build(studio)
     return app.queue(max_size=limits.waiting, default_concurrency_limit=limits.at_once)
+
+
+async def _not_fetched(url: str) -> Any:
+    """In place of Gradio's own, which fetches an address that is given as a file."""
+    raise SaltusError(f"the address {url!r:.80} was given where a file was expected; nothing is fetched from elsewhere: give the file")
 
 
 def serve(app: Any, limits: Limits, *, host: str = "127.0.0.1", port: int = 7860, password: str = "", block: bool = True) -> str:
@@ -87,10 +94,12 @@ def serve(app: Any, limits: Limits, *, host: str = "127.0.0.1", port: int = 7860
             server_port=port or None,
             auth=(USER, password) if password else None,
             share=False,
+            max_threads=_THREADS * limits.at_once,
             quiet=True,
             show_error=False,
             ssr_mode=False,
             enable_monitoring=False,
+            run_history=False,  # whose page may send it to a hub
             footer_links=[],
             max_file_size=limits.upload_bytes,
             prevent_thread_lock=True,

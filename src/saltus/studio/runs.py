@@ -135,7 +135,7 @@ class Runs:
         """What they are called on the page."""
         return [*self._places]
 
-    @property
+    @cached_property
     def images(self) -> list[str]:
         """The names of those of images."""
         return [name for name in self.names if self[name].is_image]

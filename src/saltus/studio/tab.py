@@ -22,7 +22,7 @@ from saltus.studio.workspace import Workspace
 from saltus.terminal import tell
 from saltus.words import in_brief
 
-__all__ = ["Studio", "Tab", "equivalents", "job", "ticking", "told"]
+__all__ = ["Studio", "Tab", "by_a_command", "equivalents", "job", "ticking", "told"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,6 +92,11 @@ def _told() -> Iterator[None]:
             words = "there is not enough memory for this; ask for less at once"
         tell(f"saltus studio: {in_brief(fault)}")
     raise needs("gradio", extra="studio").Error(html.escape(words), title="This cannot be done", print_exception=False)
+
+
+def by_a_command(limits: Limits) -> dict[str, Any]:
+    """Options of an event whose job waits for a command: few of all that there are run at a time, or they would hold every thread."""
+    return {"concurrency_id": "commands", "concurrency_limit": limits.at_once}
 
 
 def equivalents(command: str = "", code: str = "") -> tuple[Any, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from saltus.extras import needs
-from saltus.studio.tab import Studio, Tab, equivalents, job, ticking, told
+from saltus.studio.tab import Studio, Tab, by_a_command, equivalents, job, ticking, told
 from saltus.studio.watching import Watching
 
 __all__ = ["TAB"]
@@ -45,7 +45,7 @@ def _build(studio: Studio) -> None:
     before = gr.State("")
     outputs = [page, command, python]
     gr.on([go.click, run.input], job(shown), [studio.key, run], outputs, api_name="run")
-    floor.click(job(measured), [studio.key, run], outputs, api_name="run_floors", concurrency_limit=1)
+    floor.click(job(measured), [studio.key, run], outputs, api_name="run_floors", **by_a_command(studio.limits))
     timer.tick(job(ticked), [studio.key, run, before], [*outputs, before], api_name=False, show_progress="hidden", trigger_mode="once")
     run.focus(job(choices), [studio.key, run], [run], api_name=False, show_progress="hidden")
 

@@ -10,7 +10,7 @@ from saltus.errors import SaltusError
 from saltus.extras import needs
 from saltus.studio.commands import result_of
 from saltus.studio.received import ENDINGS, receive
-from saltus.studio.tab import Studio, Tab, equivalents, job, ticking, told
+from saltus.studio.tab import Studio, Tab, by_a_command, equivalents, job, ticking, told
 from saltus.studio.tabs import your_rows
 from saltus.studio.trainings import command_of
 from saltus.studio.views import inspected as view
@@ -122,8 +122,8 @@ def _build(studio: Studio) -> None:
             progress = gr.HTML("<p>No training was started.</p>", label="The training")
             shell, code = equivalents()
     before, how = gr.State(""), [size, crop, labels]
-    file.upload(job(sent), [key, file, *how], [data, page, command, python], api_name="send")
-    look.click(job(looked), [key, data, *how], [data, page, command, python], api_name="look")
+    file.upload(job(sent), [key, file, *how], [data, page, command, python], api_name="send", **by_a_command(limits))
+    look.click(job(looked), [key, data, *how], [data, page, command, python], api_name="look", **by_a_command(limits))
     start.click(job(started), [key, data, *how, minutes, levels, seed], [run, progress, shell, code], api_name="train")
     stop.click(job(stopped), [key, run], [progress], api_name="stop")
     resume.click(job(resumed), [key, run], [progress, shell], api_name="resume")

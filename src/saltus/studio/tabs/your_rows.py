@@ -9,7 +9,7 @@ from typing import Any
 from saltus.data import table_ending
 from saltus.extras import needs
 from saltus.studio.commands import result_of
-from saltus.studio.tab import Studio, equivalents, job, told
+from saltus.studio.tab import Studio, by_a_command, equivalents, job, told
 from saltus.studio.trainings import command_of
 from saltus.studio.views import rows as view
 from saltus.studio.views import rows_page
@@ -83,7 +83,7 @@ def build(studio: Studio, data: Any, run: Any) -> None:
             with gr.Column(scale=3, min_width=320):
                 page = gr.HTML(label=name)
                 command, python = equivalents()
-        go.click(job(work), [key, *inputs, *given], [page, file, command, python], api_name=api)
+        go.click(job(work), [key, *inputs, *given], [page, file, command, python], api_name=api, **by_a_command(limits))
 
     def seed() -> Any:
         return gr.Number(0, precision=0, minimum=0, label="Seed of the noise")

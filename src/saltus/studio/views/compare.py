@@ -208,7 +208,7 @@ def equivalent(a: Side, b: Side) -> Equivalent:
         f"{name}_{letter}": getattr(one.settings, name) for letter, one in (("a", a), ("b", b)) for name in ("temperature", "eta", "final")
     }
     names = {f"sampler_{letter}": one.sampler if one.sampler != OWN else None for letter, one in (("a", a), ("b", b))}
-    options = {name: value or None for name, value in {**shared, **own, **names}.items()}
+    options = {name: None if value == "" else value for name, value in {**shared, **own, **names}.items()}
     return Equivalent(command("show", "compare", *places, **options, out="compared"), _python([a, b]))
 
 

@@ -92,9 +92,8 @@ def latent_equivalent(name: str, run: Run, settings: LeapSettings, item: int, le
     """What draws a latent again; `name` is that of the run on the page."""
     changed = {field: value for field, value in vars(settings).items() if value != getattr(LeapSettings(), field)}
     given = ", ".join(f"{field}={value!r}" for field, value in changed.items())
-    options = {field: value or None for field, value in changed.items()}
     return Equivalent(
-        command("show", "latent", run.place, item=item, level=level, **options, out="latent"),
+        command("show", "latent", run.place, item=item, level=level, **changed, out="latent"),
         f"""from saltus.studio.runs import Runs
 from saltus.studio.views.leaps import LeapSettings, another_latent
 
