@@ -5,7 +5,7 @@ BIN := .venv/bin
 OLDEST := tests/test_storage.py tests/test_extras.py tests/test_dependencies.py tests/kernels tests/chain tests/networks \
 	tests/integrations tests/evaluation/test_metrics.py tests/evaluation/test_cache.py tests/evaluation/test_pictures.py tests/cli
 
-.PHONY: help venv demo test slow site oldest peers rivals page wheel check format bench strong clean
+.PHONY: help venv demo test slow site oldest peers rivals page studio wheel check format bench strong clean
 
 help: ## this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -54,6 +54,18 @@ page: venv ## test the page of `saltus export --format web` in a browser (needs 
 site: venv ## the site of docs/, with its tutorials run, in docs/_build/html; a warning is an error
 	$(BIN)/python -m sphinx --jobs auto --fail-on-warning --keep-going --quiet -b html docs docs/_build/html
 
+studio: .venv-studio/ready ## the studio in a browser, through every tab, and through its API (installs Chromium if it may); see studio-screenshots/
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null || { \
+		test "$$(id -u)" = 0 || { echo "the studio's tests need Chromium; install it, with: sudo apt-get install chromium"; exit 1; }; \
+		apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium; }
+	.venv-studio/bin/python -m pytest -n 0 -m slow tests/studio
+
+.venv-studio/ready: pyproject.toml constraints.txt
+	$(PYTHON) -m venv --clear .venv-studio
+	sed 's/^pillow==.*/pillow==12.3.0/' constraints.txt > .venv-studio/constraints.txt # Gradio asks for one below 13
+	.venv-studio/bin/python -m pip install --quiet --disable-pip-version-check --constraint .venv-studio/constraints.txt --editable '.[test,studio]' playwright
+	@touch $@
+
 wheel: venv ## build a wheel, and use it in an environment that has nothing of this folder
 	$(BIN)/python tools/wheel.py
 
@@ -76,4 +88,4 @@ strong: venv ## kernels and rivals on MNIST and Fashion-MNIST (hours, continues;
 	$(BIN)/python benchmarks/strong.py report
 
 clean: ## remove what the other targets made
-	rm -rf .venv .venv-oldest .venv-peers .venv-rivals node_modules demo build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis docs/_build docs/api
+	rm -rf .venv .venv-oldest .venv-peers .venv-rivals .venv-studio studio-screenshots node_modules demo build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis docs/_build docs/api

@@ -50,7 +50,8 @@ BELOW = {
     "estimators": ("training", "evaluation"),
     "integrations": ("estimators",),
     "studies": ("integrations",),
-    "cli": ("studies",),
+    "studio": ("studies",),
+    "cli": ("studio",),
 }
 """For each room those right below it, from the ground up: it may import from them, and from all that they may import from."""
 
@@ -236,7 +237,7 @@ def test_what_a_reader_does_not_have_is_seen() -> None:
     assert not ELSEWHERE.search("for example, a problem of 3 dimensions; the specifications of a machine")
 
 
-HEAVY = ("torch", "numpy", "diffusers", "matplotlib", "pydantic", "sklearn", "jinja2")
+HEAVY = ("torch", "numpy", "diffusers", "matplotlib", "pydantic", "sklearn", "jinja2", "gradio")
 
 
 def loaded(code: str) -> list[str]:

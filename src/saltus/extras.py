@@ -10,6 +10,7 @@
     tables     pyarrow: CSV and Parquet files
     hub        the same, datasets and huggingface_hub: data sets and runs of the Hugging Face hub
     compress   constriction: images in files without loss
+    studio     gradio, jinja2 and matplotlib: a page in a browser
     export     onnx, onnxscript and onnxruntime: ONNX files of whole samplers, and pages that sample in the browser
 
 Everything else, such as training, sampling and bounds, works without them.

@@ -39,7 +39,7 @@ def keep_freed_memory() -> None:
 
 
 def memory() -> float:
-    """Bytes of memory that this process may have, which a container may limit; infinite where the system does not say."""
+    """Bytes of memory that this process may have, which a container or `ulimit` may limit; infinite where the system does not say."""
     try:
         found = float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, OSError, ValueError):  # another system
@@ -49,7 +49,12 @@ def memory() -> float:
             found = min(found, float(file.read_text()))
         except (OSError, ValueError):  # none, or "max"
             continue
-    return found
+    try:
+        import resource
+    except ImportError:  # another system
+        return found
+    limits = (resource.getrlimit(kind)[0] for kind in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
+    return min([found, *(float(limit) for limit in limits if limit != resource.RLIM_INFINITY)])
 
 
 def memory_ran_out(error: BaseException) -> bool:

@@ -120,3 +120,16 @@ def test_types_that_a_file_cannot_say_are_read_as_the_data_have_them(tmp_path: P
         write(raw)
     expected = dict(zip(data.columns, map(Expected, data.dtypes, categories), strict=True))
     np.testing.assert_array_equal(read_items(tmp_path / f"a{ending}", columns=expected), raw)
+
+
+def test_more_rows_than_memory_holds_are_refused_by_what_the_file_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Equal rows take next to nothing in a file; the twin has room."""
+    file = tmp_path / "rows.parquet"
+    parquet.write_table(pa.table({"a": [1] * 10**6, "b": [2] * 10**6}), file)
+    assert file.stat().st_size < 10**5
+    monkeypatch.setattr("saltus.data.table_files.memory", lambda: 15.9e6)
+    with pytest.raises(SaltusError) as caught:
+        read_file(file)
+    assert_one_sentence(caught.value, "1,000,000 rows of 2 columns")
+    monkeypatch.setattr("saltus.data.table_files.memory", lambda: 16e6)
+    assert read_file(file)[0].num_rows == 10**6

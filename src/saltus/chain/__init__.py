@@ -15,10 +15,13 @@ from saltus.chain.prior import OraclePrior, Prior, StandardNormal
 from saltus.chain.process import ChainProcess, descend
 from saltus.chain.profile import Profile, profile
 from saltus.chain.stack import Stack
+from saltus.chain.starts import MIXTURE_START, NOISE_START, started, starts
 
 __all__ = [
     "ACTIVE_VARIANCE",
+    "MIXTURE_START",
     "MOST_SAMPLES",
+    "NOISE_START",
     "PARTICLES",
     "Batch",
     "Bound",
@@ -48,4 +51,6 @@ __all__ = [
     "pair_costs",
     "plan",
     "profile",
+    "started",
+    "starts",
 ]

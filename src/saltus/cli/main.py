@@ -30,6 +30,8 @@ from saltus.cli.push import push_command
 from saltus.cli.report import report
 from saltus.cli.sample import sample
 from saltus.cli.score import score
+from saltus.cli.show import show
+from saltus.cli.studio import studio
 from saltus.cli.study import study
 from saltus.cli.train import train
 from saltus.errors import SaltusError
@@ -87,6 +89,8 @@ for command in (
     compare,
     plan,
     study,
+    show,
+    studio,
     convert,
     export,
     push_command,

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["sample"]
 
 _AT_ONCE = 2**20  # numbers held in memory, and lost where the work is ended
+_STARTS = ("noise", "mixture")
 _MOST_ITEMS = 10**10  # more would take years
 
 
@@ -65,6 +66,11 @@ def _part(_: click.Context, __: click.Parameter, value: str | None) -> tuple[int
 )
 @seed_option("Seed of all noise: the same one gives the same items.")
 @sampling_options
+@click.option(
+    "--start",
+    type=click.Choice(_STARTS),
+    help="What to start from, of a run that starts from a mixture: from noise takes a step more, in closed form.  [default: the run's own]",
+)
 @click.option("--device", default="cpu", show_default=True, help="Where to compute, as torch names it, such as cuda or cuda:1.")
 @click.option(
     "--part",
@@ -82,6 +88,7 @@ def sample(
     where: tuple[str, ...],
     seed: int,
     sampling: dict[str, Any],
+    start: str | None,
     device: str,
     part: tuple[int, int] | None,
     as_json: bool,
@@ -90,6 +97,7 @@ def sample(
 
     RUN is its folder, or the name of a chain that comes with saltus: digits, fashion-mnist or mnist.
     """
+    from saltus.chain import started
     from saltus.estimators.kept import kind_of
     from saltus.evaluation import words_of
     from saltus.launched import together
@@ -100,7 +108,8 @@ def sample(
         raise SaltusError(f"{run} is {found}; give the folder of a training run, or a chain that comes with saltus: {known}")
     place = usable_device(device)
     processes = together(place)
-    chain = chain_of(run, calls).to(processes.device(place))
+    own = chain_of(run, calls)
+    chain = (own if start is None else started(own, start)).to(processes.device(place))
     chosen = replace(chain.sampling, **sampling)
     encoding = encoding_of(chain, run)
     table = kind_of(run, encoding)
@@ -111,8 +120,9 @@ def sample(
     told: dict[str, Any] = {} if condition is None else {"condition": condition}
     asked = _asked(run, where, processes.device(place)) if where else None
     told |= {"where": list(where)} if where else {}
+    told |= {} if start is None else {"start": start}
     given = None if told_items is None else told_items.cpu().numpy().tobytes()
-    call = {"chain": digest((run / "chain.json").read_bytes()), "n": n, "seed": seed, "calls": chain.levels.L, "device": device, **told}
+    call = {"chain": digest((run / "chain.json").read_bytes()), "n": n, "seed": seed, "calls": own.levels.L, "device": device, **told}
     call |= {**asdict(chosen), "conditions": given and digest(given)}
 
     def make(start: int, stop: int) -> Array:
@@ -122,7 +132,7 @@ def sample(
         return encoding.decode(chain.sample(stop - start, seed=seed, first_item=start, sampling=chosen, condition=condition))
 
     work = make, n, max(1, _AT_ONCE // math.prod(chain.event_shape)), out / PIECES, call
-    result = {"samples": n, "seed": seed, **asdict(chosen), **told, "calls": chain.levels.L, "files": [str(file) for file in files]}
+    result = {"samples": n, "seed": seed, **asdict(chosen), **told, "calls": own.levels.L, "files": [str(file) for file in files]}
     try:
         if part is not None or processes.world > 1:
             number, parts = part or (0, 1)
@@ -148,7 +158,7 @@ def sample(
         left.unlink(missing_ok=True)
     shutil.rmtree(out / PIECES, ignore_errors=True)
     how = f" ({words})" if (words := words_of(chosen)) else ""
-    words = f"{_counted(n, 'sample')}, {_counted(chain.levels.L, 'network call')} each{how}: " + " and ".join(map(str, files))
+    words = f"{_counted(n, 'sample')}, {_counted(own.levels.L, 'network call')} each{how}: " + " and ".join(map(str, files))
     say(as_json, result, words)
 
 

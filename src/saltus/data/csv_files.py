@@ -25,10 +25,10 @@ from saltus.extras import needs
 from saltus.terminal import in_one_line
 from saltus.words import listed
 
-__all__ = ["Style", "read_csv", "read_texts"]
+__all__ = ["SEPARATORS", "Style", "read_csv", "read_texts"]
 
 _LOOKED_AT = 2**16  # bytes at the beginning, by which separators are told
-_SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 _DECIMAL_COMMA = re.compile(r'(?:^|[;\t|"])-?\d+,\d+(?:$|[;\t|"])', re.MULTILINE)
 _GZIP = b"\x1f\x8b"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
@@ -84,7 +84,7 @@ def _style_of(path: Path, *, tabs: bool) -> tuple[Style, str, list[str], str]:
     """How a file is written, the separator that was expected, the fields of the first line, and the beginning."""
     header, beginning = _beginning(path)
     usual = "\t" if tabs else ","
-    there = [separator for separator in _SEPARATORS if separator in header]
+    there = [separator for separator in SEPARATORS if separator in header]
     separator = usual if tabs and usual in there else max(there, key=header.count, default=usual)
     decimal = "," if separator != "," and _DECIMAL_COMMA.search(beginning) else "."
     names = next(csv.reader(io.StringIO(header), delimiter=separator))
@@ -175,7 +175,7 @@ def _is_number(text: str) -> bool:
 def _notes(written: Style, usual: str) -> tuple[str, ...]:
     """What was found out and is not as in most files."""
     found = [
-        *[f"its columns are separated by {_SEPARATORS[written.separator]}"] * (written.separator != usual),
+        *[f"its columns are separated by {SEPARATORS[written.separator]}"] * (written.separator != usual),
         *["its decimals are written with commas"] * (written.decimal == ","),
         *["its first row holds numbers, so that its columns have no names"] * (not written.named),
     ]

@@ -36,9 +36,9 @@ from saltus.data.values import EXACT, nearest
 from saltus.errors import SaltusError
 from saltus.likelihoods import GaussianHead, Number, Numbers
 
-__all__ = ["check_width", "columns_of"]
+__all__ = ["MOST_COLUMNS", "check_width", "columns_of"]
 
-_MOST_COLUMNS = 10_000  # whose axes take minutes to find
+MOST_COLUMNS = 10_000  # whose axes take minutes to find
 _MOST_LISTED = 1024
 _RARE, _RARE_ROWS = 5, 0.05  # values that come less often than this many times, and the share of rows that may have one in a list
 _DIGITS = 6  # decimal places that are looked for
@@ -54,8 +54,8 @@ _GAIN = 0.01  # nats a row that shares must save
 
 def check_width(d: int) -> None:
     """Raise SaltusError for more columns than are looked at."""
-    if d > _MOST_COLUMNS:
-        raise SaltusError(f"the table has {d:,} columns; expected at most {_MOST_COLUMNS:,}: leave out those that tell least")
+    if d > MOST_COLUMNS:
+        raise SaltusError(f"the table has {d:,} columns; expected at most {MOST_COLUMNS:,}: leave out those that tell least")
 
 
 def columns_of(

@@ -20,9 +20,11 @@ from saltus.data.dtypes import as_arrow
 from saltus.data.layout import Array
 from saltus.errors import SaltusError
 from saltus.extras import needs
+from saltus.machine import memory
 
 __all__ = ["PARQUET", "TABLES", "TableKind", "read_file", "table_ending", "table_writer", "written"]
 
+_CELL = 8  # bytes of a cell that is read, at least
 PARQUET = ".parquet"
 """The ending of files that say the types of their columns."""
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", PARQUET)
@@ -47,6 +49,7 @@ def read_file(path: Path, types: Mapping[str, str] = MappingProxyType({})) -> tu
         parquet = needs("pyarrow.parquet", extra="tables")
         try:
             check_width(len(parquet.read_schema(path).names))
+            _check_length(parquet.read_metadata(path))
             return parquet.read_table(path, partitioning=None), ()
         except SaltusError:
             raise
@@ -54,6 +57,13 @@ def read_file(path: Path, types: Mapping[str, str] = MappingProxyType({})) -> tu
             raise SaltusError(f"this cannot be read as Parquet ({reason(error)}); write it again") from error
     needs("pyarrow.csv", extra="tables")
     return read_csv(path, types, tabs=table_ending(path).startswith(".tsv"))
+
+
+def _check_length(metadata: Any) -> None:
+    """Raise SaltusError for a table that cannot be held: rows that repeat take next to nothing in a file."""
+    rows, columns, most = metadata.num_rows, metadata.num_columns, memory()
+    if _CELL * rows * columns > most:
+        raise SaltusError(f"it has {rows:,} rows of {columns:,} columns, more than {most / 1e9:.1f} GB of memory hold; give fewer rows")
 
 
 class TableKind(NamedTuple):

@@ -36,7 +36,7 @@ from saltus.evaluation.likelihood import Likelihood, likelihood
 from saltus.evaluation.metrics import DEFAULT_METRICS, FEATURE_METRICS, INCEPTION_METRICS, METRICS, Metric
 from saltus.evaluation.moments import frechet_distance, kernel_distance, vendi_score
 from saltus.evaluation.neighbours import Fidelity, Memorisation, fidelity, memorisation, nearest_distances, neighbour_radii
-from saltus.evaluation.pictures import draw_costs, draw_levels, draw_maps, draw_rows, save_grid
+from saltus.evaluation.pictures import draw_costs, draw_levels, draw_maps, draw_rows, grid_image, save_grid
 from saltus.evaluation.report import THIRDS, ChainSampler, Report, Result, Sampler, drawn_conditions, evaluate, evaluate_items
 from saltus.evaluation.two_sample import two_sample_accuracy
 
@@ -94,6 +94,7 @@ __all__ = [
     "fidelity",
     "fitted_gaussian",
     "frechet_distance",
+    "grid_image",
     "inception_features",
     "inception_network",
     "keep_sampling",

@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
+    from PIL.Image import Image
 
     from saltus.levels import PairCosts, Plan
 
-__all__ = ["draw_costs", "draw_levels", "draw_maps", "draw_rows", "draw_steps", "save_grid"]
+__all__ = ["draw_costs", "draw_levels", "draw_maps", "draw_rows", "draw_steps", "grid_image", "save_grid"]
 
 _SHORTEST_SIDE = 512  # pixels of a grid: small images are magnified
 _FRAME = 128  # grey between the images of a grid
@@ -32,26 +33,33 @@ _MOST_DEVIATIONS = 8.0  # that a map tells apart
 
 
 def save_grid(y: Tensor, file: Path, *, shown: tuple[float, float]) -> None:
-    """Images as one PNG, in a grid that is about square.
+    """Images as one PNG, in a grid that is about square; the arguments are those of `grid_image`."""
+    grid_image(y, shown=shown).save(file)
+
+
+def grid_image(y: Tensor, *, shown: tuple[float, float], columns: int | None = None) -> Image:
+    """Images in a grid, small ones magnified.
 
     Args:
         y: (n, C, H, W), n >= 1, C in 1 ... 4 (of 2 channels only the first is shown).
-        file: the PNG.
         shown: the values that are black and white.
+        columns: of the grid; as many as make it about square unless given.
     """
-    from PIL import Image
+    from PIL import Image as Pillow
 
     tiles = _to_bytes(y, shown)
     n, height, width, channels = tiles.shape
-    columns = math.ceil(math.sqrt(n))
+    side = min if columns is None else max  # of a long strip it is the longer side that is to fit
+    columns = columns or math.ceil(math.sqrt(n))
     rows = math.ceil(n / columns)
-    sheet = np.full((rows * (height + 1) + 1, columns * (width + 1) + 1, channels), _FRAME, dtype=np.uint8)
+    edge = int(n > 1)
+    sheet = np.full((rows * (height + edge) + edge, columns * (width + edge) + edge, channels), _FRAME, dtype=np.uint8)
     for i, tile in enumerate(tiles):
-        top, left = i // columns * (height + 1) + 1, i % columns * (width + 1) + 1
+        top, left = i // columns * (height + edge) + edge, i % columns * (width + edge) + edge
         sheet[top : top + height, left : left + width] = tile
-    zoom = math.ceil(_SHORTEST_SIDE / min(sheet.shape[:2]))
-    picture = Image.fromarray(sheet.squeeze(-1) if channels == 1 else sheet)
-    picture.resize((picture.width * zoom, picture.height * zoom), Image.Resampling.NEAREST).save(file)
+    zoom = math.ceil(_SHORTEST_SIDE / side(sheet.shape[:2]))
+    picture = Pillow.fromarray(sheet.squeeze(-1) if channels == 1 else sheet)
+    return picture.resize((picture.width * zoom, picture.height * zoom), Pillow.Resampling.NEAREST)
 
 
 def _to_bytes(y: Tensor, shown: tuple[float, float]) -> NDArray[np.uint8]:

@@ -1,0 +1,133 @@
+"""An archive of images that may be made to do harm: read name by name, unpacked byte by byte, and refused as a whole where it is hostile.
+
+Nothing is written for a name that is absolute, leads upwards or is a link; for what is no image by its name nothing is written either.
+Sizes that the archive declares are not trusted: bytes are counted as they come.
+"""
+
+from __future__ import annotations
+
+import shutil
+import stat
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+from saltus.data.images import EXTENSIONS
+from saltus.errors import SaltusError
+from saltus.studio.items import check_pixels
+from saltus.studio.limits import Limits
+from saltus.terminal import in_one_line
+from saltus.words import counted
+
+__all__ = ["unpacked"]
+
+_RATIO, _SMALL = 200, 2**20  # unpacked bytes of a file for each packed one, where it is larger than this: images are far below
+_DEPTH = 8  # folders inside one another
+_AT_ONCE = 2**16  # bytes
+_LONGEST_PART = 200  # bytes of a part of a name
+_SHOWN = 80  # letters of a name
+_ENCRYPTED = 0x1
+
+
+def unpacked(file: Path, folder: Path, limits: Limits) -> list[str]:
+    """Unpack the images of a zip into a new folder; sentences about what was passed over.
+
+    Args:
+        file: the archive.
+        folder: that is made; it is not there if the archive is refused.
+        limits: of the number of files, and of the bytes in all.
+
+    Raises:
+        SaltusError: if it is none, damaged, hostile, too large, or holds no image.
+    """
+    try:
+        with zipfile.ZipFile(file) as archive:
+            chosen, passed = _chosen(archive, limits)
+            folder.mkdir()
+            _unpack(archive, chosen, folder, limits)
+    except SaltusError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError, OSError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise SaltusError(f"the zip cannot be read ({in_one_line(str(error))[:_SHOWN]}); pack the images again") from error
+    return [f"passed over in the zip: {counted(passed)}"] if passed else []
+
+
+def _chosen(archive: zipfile.ZipFile, limits: Limits) -> tuple[list[tuple[zipfile.ZipInfo, PurePosixPath]], Counter[str]]:
+    """The images by where they are put, and a count of all else by its kind.
+
+    Raises:
+        SaltusError: as `unpacked`.
+    """
+    infos = archive.infolist()
+    if len(infos) > limits.files:
+        raise SaltusError(f"the zip holds {len(infos):,} files; expected at most {limits.files:,}: send fewer")
+    chosen, passed, seen = list[tuple[zipfile.ZipInfo, PurePosixPath]](), Counter[str](), set[PurePosixPath]()
+    for info in infos:
+        place = _place(info)
+        if info.is_dir():
+            continue
+        if any(part.startswith(".") or part == "__MACOSX" for part in place.parts):
+            passed["hidden"] += 1
+        elif not place.name.lower().endswith(EXTENSIONS):
+            passed[in_one_line(place.suffix.lower())[:_SHOWN] or "without an ending"] += 1
+        elif place in seen:
+            raise SaltusError(f"the zip holds two files named {_told(info.filename)}; give each its own name")
+        else:
+            seen.add(place)
+            chosen.append((info, place))
+    if not chosen:
+        held = f"only {counted(passed)}" if passed else "nothing"
+        raise SaltusError(f"the zip holds no image, {held}; expected files that end in .png, .jpg and the like")
+    return chosen, passed
+
+
+def _place(info: zipfile.ZipInfo) -> PurePosixPath:
+    """Where a file of an archive belongs.
+
+    Raises:
+        SaltusError: if that is elsewhere, or it is no plain file.
+    """
+    text = info.orig_filename.replace("\\", "/")  # before zipfile mends it
+    place, kind = PurePosixPath(text), stat.S_IFMT(info.external_attr >> 16)
+    if text.startswith("/") or text[1:2] == ":" or ".." in place.parts or "\0" in text:
+        raise SaltusError(f"the zip holds {_told(info.orig_filename)}, which leads out of its folder; pack the images again")
+    if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise SaltusError(f"the zip holds {_told(info.filename)}, which is a link or a device and no file; pack the images themselves")
+    if info.flag_bits & _ENCRYPTED:
+        raise SaltusError("the zip is protected by a password; pack the images again without one")
+    if len(place.parts) > _DEPTH or any(len(part.encode("utf-8", "replace")) > _LONGEST_PART for part in place.parts):
+        raise SaltusError(f"the zip holds {_told(info.filename)}, whose name is too long or in too many folders; shorten it")
+    return place
+
+
+def _unpack(archive: zipfile.ZipFile, chosen: list[tuple[zipfile.ZipInfo, PurePosixPath]], folder: Path, limits: Limits) -> None:
+    left = limits.unpacked_bytes
+    for info, place in chosen:
+        target = folder / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as written:
+            done = 0
+            for piece in _pieces(archive, info):
+                done += len(piece)
+                if done > left:
+                    raise SaltusError(f"the zip unpacks to more than {limits.unpacked_bytes:,} bytes; send fewer or smaller images")
+                if done > _SMALL and done > _RATIO * max(1, info.compress_size):
+                    raise SaltusError(f"{_told(info.filename)} unpacks to over {_RATIO} times its size, as no image does; send another zip")
+                written.write(piece)
+        left -= done
+        check_pixels(target, _told(info.filename))
+
+
+def _pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
+    with archive.open(info) as packed:
+        while piece := packed.read(_AT_ONCE):
+            yield piece
+
+
+def _told(name: str) -> str:
+    """A name in a message."""
+    return in_one_line(name if len(name) <= _SHOWN else f"...{name[-_SHOWN:]}")

@@ -1,0 +1,138 @@
+"""The tab of a reader's own data: sent, looked at, trained on within a budget, and what a model of a table is for."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Any
+
+from saltus.errors import SaltusError
+from saltus.extras import needs
+from saltus.studio.commands import result_of
+from saltus.studio.received import ENDINGS, receive
+from saltus.studio.tab import Studio, Tab, by_a_command, equivalents, job, ticking, told
+from saltus.studio.tabs import your_rows
+from saltus.studio.trainings import command_of
+from saltus.studio.views import inspected as view
+from saltus.studio.watching import MINE, Watching
+from saltus.studio.workspace import Session
+
+__all__ = ["TAB"]
+
+NAME = "Your data"
+_SECONDS = 4.0  # between two looks at a training
+_PICTURE = "items.png"
+
+
+def _build(studio: Studio) -> None:
+    gr = needs("gradio", extra="studio")
+    limits, workspace, trainings, key = studio.limits, studio.workspace, studio.trainings, studio.key
+    watching, timer = Watching(studio), ticking(NAME, _SECONDS)
+
+    def inspected(session: Session, name: str, notes: list[str], *settings: Any) -> tuple[Any, str, str, str]:
+        data, how = session.check_data(name), view.DataSettings(*settings)
+        picture = session.new_made("items", ".png") if (session.folder / data).is_dir() else None
+        try:
+            found = result_of(view.inspection(data, how, session.relative(picture) if picture else None), session.folder, limits)
+        except SaltusError as error:
+            if picture is None or "there is no picture" not in str(error):
+                raise
+            found, picture = result_of(view.inspection(data, how), session.folder, limits), None
+        png = picture.read_bytes() if picture else None
+        page = view.as_page(found, notes, png)
+        same = told(view.equivalent(data, how, _PICTURE if picture else None))
+        return gr.Dropdown(session.data, value=name), page, *same
+
+    def sent(key: str | None, file: str | None, size: float, crop: bool, labels: bool) -> tuple[Any, str, str, str]:
+        if not file:
+            raise SaltusError("no file was sent; drop a zip of images, or a table as CSV or Parquet")
+        session = workspace.session(key)
+        received = receive(Path(file), session, workspace, limits)
+        return inspected(session, received.name, received.notes, int(size), crop, labels)
+
+    def looked(key: str | None, name: str | None, size: float, crop: bool, labels: bool) -> tuple[Any, str, str, str]:
+        return inspected(workspace.session(key), name or "", [], int(size), crop, labels)
+
+    def started(key: str | None, name: str | None, *settings: Any) -> tuple[Any, str, str, str]:
+        session = workspace.session(key)
+        data, size, *given = session.check_data(name), int(settings[0]), *settings[1:]
+        how, train = view.DataSettings(size, *given[:2]), view.TrainSettings(given[2], int(given[3]), int(given[4]))
+        workspace.check_room()
+        run = session.new_run(str(name))
+        place = session.relative(run)
+        trainings.start(session, run, view.training(data, place, how, train), train.minutes)
+        return (
+            gr.Dropdown(session.runs, value=run.name),
+            watched(key, run.name)[0],
+            *told(view.training_equivalent(data, place, how, train)),
+        )
+
+    def watched(key: str | None, run: str | None) -> tuple[str]:
+        workspace.session(key).check_run(run)
+        return (watching.look(key, f"{MINE}{run}")[0],)
+
+    def ticked(key: str | None, run: str | None, before: str) -> tuple[Any, Any]:
+        if not key or not run:
+            return gr.skip(), before
+        (page,) = watched(key, run)
+        return (gr.skip(), before) if page == before else (page, page)
+
+    def stopped(key: str | None, run: str | None) -> tuple[str]:
+        trainings.stop(workspace.session(key).check_run(run))
+        return watched(key, run)
+
+    def resumed(key: str | None, run: str | None) -> tuple[str, str]:
+        session = workspace.session(key)
+        place = session.check_run(run)
+        workspace.check_room()
+        trainings.resume(session, place)
+        return watched(key, run)[0], shlex.join(["saltus", *command_of(place)])
+
+    def packed(key: str | None, run: str | None) -> Any:
+        return gr.File(str(workspace.packed(workspace.session(key).check_run(run))), visible=True)
+
+    def choices(key: str | None, data: str | None, run: str | None) -> tuple[Any, Any]:
+        session = workspace.session(key)
+        return gr.Dropdown(session.data, value=data), gr.Dropdown(session.runs, value=run)
+
+    with gr.Row():
+        with gr.Column(scale=1, min_width=280):
+            file = gr.File(label="A zip of images, or a table", file_types=[*ENDINGS, ".gz"], type="filepath", height=140)
+            data = gr.Dropdown([], label="Data", allow_custom_value=True, info="What you have sent")
+            size = gr.Slider(0, 128, value=0, step=1, label="Size of images in pixels", info="0 leaves them as they are")
+            crop = gr.Checkbox(False, label="Cut images to squares", info="Or they are stretched to the size")
+            labels = gr.Checkbox(False, label="Learn classes", info="Folders of images, or a column named label")
+            look = gr.Button("Look at the data")
+        with gr.Column(scale=3, min_width=320):
+            page = gr.HTML(f"<p>{view.INVITATION}</p>", label="What is in the data")
+            command, python = equivalents()
+    gr.Markdown("## Train")
+    with gr.Row():
+        with gr.Column(scale=1, min_width=280):
+            minutes = gr.Slider(0.1, limits.minutes, value=2, step=0.1, label="Minutes of training", info="As many updates as fit")
+            levels = gr.Slider(0, 16, value=0, step=1, label="Network calls of a sample", info="0 leaves the choice to saltus")
+            seed = gr.Number(0, precision=0, minimum=0, label="Seed of the training")
+            start = gr.Button("Start a training", variant="primary")
+            run = gr.Dropdown([], label="Your run", allow_custom_value=True, info="One training runs at a time")
+            with gr.Row():
+                stop, resume = gr.Button("Stop", min_width=100), gr.Button("Go on", min_width=100)
+            pack = gr.Button("Make a zip of the model")
+            model = gr.File(label="The model", interactive=False, visible=False)
+        with gr.Column(scale=3, min_width=320):
+            progress = gr.HTML("<p>No training was started.</p>", label="The training")
+            shell, code = equivalents()
+    before, how = gr.State(""), [size, crop, labels]
+    file.upload(job(sent), [key, file, *how], [data, page, command, python], api_name="send", **by_a_command(limits))
+    look.click(job(looked), [key, data, *how], [data, page, command, python], api_name="look", **by_a_command(limits))
+    start.click(job(started), [key, data, *how, minutes, levels, seed], [run, progress, shell, code], api_name="train")
+    stop.click(job(stopped), [key, run], [progress], api_name="stop")
+    resume.click(job(resumed), [key, run], [progress, shell], api_name="resume")
+    run.input(job(watched), [key, run], [progress], api_name="watch")
+    pack.click(job(packed), [key, run], [model], api_name="model")
+    timer.tick(job(ticked), [key, run, before], [progress, before], api_name=False, show_progress="hidden", trigger_mode="once")
+    for chosen in (data, run):
+        chosen.focus(job(choices), [key, data, run], [data, run], api_name=False, show_progress="hidden")
+    your_rows.build(studio, data, run)
+
+
+TAB = Tab(NAME, _build)

@@ -1,0 +1,183 @@
+"""Trainings that readers of the page start: one at a time over all readers, each a process with a budget of time.
+
+Beside the folder of a run is NAME.json, with the command that trains it and how it ended, and NAME.log, with what it said.  SIGTERM stops a
+training between two updates and keeps it; the same command goes on with it, after the studio was ended too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from saltus.errors import SaltusError
+from saltus.files import read_json, write_atomically
+from saltus.studio.commands import started, stop
+from saltus.studio.limits import Limits
+from saltus.studio.workspace import Session
+from saltus.terminal import in_one_line
+from saltus.training.duration import in_words
+
+__all__ = ["FAILED", "FINISHED", "RUNNING", "STOPPED", "State", "Trainings", "command_of"]
+
+RUNNING, STOPPED, FINISHED, FAILED = "running", "stopped", "finished", "failed"
+_GRACE = 600.0  # seconds beside the budget: to read the data before it, and to measure the model after it
+_INTERRUPTED = 130  # the exit code of a training that was stopped
+_TAIL, _SHOWN = 2**14, 600  # bytes of a log that are looked at, and letters that are shown
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a training is.
+
+    Attributes:
+        kind: one of RUNNING, STOPPED, FINISHED, FAILED.
+        words: in a sentence.
+    """
+
+    kind: str
+    words: str
+
+
+class Trainings:
+    """All that this studio trains.
+
+    Args:
+        limits: of a training.
+    """
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits, self._lock = limits, threading.Lock()
+        self._run: Path | None = None
+        self._process: subprocess.Popen[str] | None = None
+        self._until = 0.0
+
+    def start(self, session: Session, run: Path, arguments: Sequence[str], minutes: float) -> None:
+        """Start a training in the folder of a reader.
+
+        Args:
+            session: the reader's.
+            run: the folder of the run.
+            arguments: of the command that trains it.
+            minutes: of its budget.
+
+        Raises:
+            SaltusError: if another one runs, or it is given more than the limit.
+        """
+        if not 0 < minutes <= self._limits.minutes:
+            raise SaltusError(
+                f"{minutes:g} minutes were given; expected more than 0 and at most {self._limits.minutes}: choose another budget"
+            )
+        with self._lock:
+            self._check_free()
+            _write(run, {"arguments": [*arguments], "minutes": minutes, "code": None})
+            with _log(run).open("w") as log:
+                process = started(arguments, session.folder, self._limits, log, log)
+            seconds = 60 * minutes + _GRACE
+            self._run, self._process, self._until = run, process, time.monotonic() + seconds
+        threading.Thread(target=self._mind, args=(run, process, seconds), daemon=True).start()
+
+    def resume(self, session: Session, run: Path) -> None:
+        """Go on with a training that was stopped, by the same command.
+
+        Raises:
+            SaltusError: if another one runs, or what is kept of this one is damaged.
+        """
+        kept = _read(run)
+        self.start(session, run, kept["arguments"], kept["minutes"])
+
+    def stop(self, run: Path) -> None:
+        """Stop a training, and keep it.
+
+        Raises:
+            SaltusError: if it does not run.
+        """
+        process = self._process
+        if self._run != run or process is None or process.poll() is not None:
+            raise SaltusError(f"the training of {run.name} does not run; choose one that does")
+        process.terminate()
+
+    def state(self, run: Path) -> State:
+        """How far a training is.
+
+        Raises:
+            SaltusError: if what is kept of it is damaged.
+        """
+        if self._run == run and self._process is not None and self._process.poll() is None:
+            return State(RUNNING, f"{run.name} is trained")
+        code = self._process.poll() if self._run == run and self._process is not None else _read(run)["code"]
+        if code == 0:
+            return State(FINISHED, f"{run.name} is trained to the end")
+        if code in (None, _INTERRUPTED) or code < 0:
+            return State(STOPPED, f"{run.name} was stopped; go on where it was, or use it as it is")
+        return State(FAILED, f"the training of {run.name} failed: {_last(run)}")
+
+    def close(self) -> None:
+        """Stop what runs, and wait until it is kept."""
+        if self._process is not None and self._process.poll() is None:
+            stop(self._process)
+
+    def _check_free(self) -> None:
+        if self._process is None or self._process.poll() is not None:
+            return
+        left = in_words(max(60.0, self._until - time.monotonic() - _GRACE))
+        raise SaltusError(f"another training runs, and one at a time may; stop it, or wait up to {left} and some minutes more")
+
+    def _mind(self, run: Path, process: subprocess.Popen[str], seconds: float) -> None:
+        """Wait for a training, end it where it takes too long, and write down how it ended."""
+        try:
+            process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            stop(process)
+        with contextlib.suppress(OSError, SaltusError):  # the folder may be gone
+            _write(run, {**_read(run), "code": process.returncode})
+
+
+def command_of(run: Path) -> list[str]:
+    """The arguments of the command that trains a run.
+
+    Raises:
+        SaltusError: if they are damaged.
+    """
+    found: list[str] = _read(run)["arguments"]
+    return found
+
+
+def _last(run: Path) -> str:
+    """The last line that a training said."""
+    try:
+        with _log(run).open("rb") as log:
+            log.seek(max(0, _log(run).stat().st_size - _TAIL))
+            lines = log.read().decode(errors="replace").splitlines()
+    except OSError:
+        return "it said nothing"
+    said = [in_one_line(line).strip() for line in lines if line.strip()]
+    return said[-1].removeprefix("saltus: ")[:_SHOWN] if said else "it said nothing"
+
+
+def _write(run: Path, kept: dict[str, Any]) -> None:
+    write_atomically(run.with_name(f"{run.name}.json"), json.dumps(kept) + "\n")
+
+
+def _read(run: Path) -> dict[str, Any]:
+    file = run.with_name(f"{run.name}.json")
+    try:
+        found = read_json(file)
+        whole = (
+            isinstance(found["arguments"], list) and {*map(type, found["arguments"])} <= {str} and type(found["code"]) in (int, type(None))
+        )
+        if not whole or type(found["minutes"]) not in (int, float):
+            raise ValueError("another kind of file")
+        return dict(found)
+    except (OSError, KeyError, TypeError, ValueError) as error:
+        raise SaltusError(f"what was kept of the training of {run.name} is damaged; start another one") from error
+
+
+def _log(run: Path) -> Path:
+    return run.with_name(f"{run.name}.log")

@@ -1,0 +1,199 @@
+"""Where the page keeps what its readers send and make: a folder for each of them, in one that goes when the studio ends or that stays.
+
+    READER/NAME          a table, or a folder of images, as it was unpacked
+    READER/runs/NAME     a run, and beside it the command that trains it and what it said
+    READER/made/NAME     what was made with a run
+
+A reader is told by a key that the browser keeps.  Names of folders are digests of keys, and names of files are letters, digits, `-`, `_`
+and dots, so that none leads elsewhere or is read as an option.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+import time
+import unicodedata
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from saltus.data import table_ending
+from saltus.errors import SaltusError
+from saltus.studio.limits import Limits
+from saltus.words import listed
+
+__all__ = ["Session", "Workspace", "safe_name"]
+
+_DIGEST = 12  # bytes of a key
+_LETTERS = 60  # of a name
+_LONGEST_KEY = 200
+_RUNS, _MADE = "runs", "made"
+_SHOWN = 10  # names in a message
+_HANDED = 600.0  # seconds that a copy is there to be handed out
+
+
+def safe_name(text: str) -> str:
+    """The name of a file without folders and its ending, as one that leads nowhere else.
+
+    >>> safe_name("../../my rows (2).csv"), safe_name("-rf.zip"), safe_name("..")
+    ('my_rows_2', 'rf', 'data')
+    """
+    last = re.split(r"[/\\]", unicodedata.normalize("NFC", text))[-1]
+    ending = table_ending(last)
+    stem = last[: -len(ending)] if ending else last.rpartition(".")[0] or last
+    return re.sub(r"[^\w.-]+", "_", stem).strip("._-")[:_LETTERS] or "data"
+
+
+@dataclass(frozen=True)
+class Session:
+    """What one reader has.
+
+    Attributes:
+        folder: of all of it, which commands of the page are run in.
+    """
+
+    folder: Path
+
+    @property
+    def data(self) -> list[str]:
+        """The names of tables and of folders of images."""
+        own = (_RUNS, _MADE)
+        return sorted(place.name for place in self.folder.iterdir() if place.name not in own and not place.name.startswith("."))
+
+    @property
+    def runs(self) -> list[str]:
+        """The names of runs that have a model or are trained."""
+        home = self.folder / _RUNS
+        return sorted(place.name.removesuffix(".json") for place in home.glob("*.json")) if home.is_dir() else []
+
+    def check_data(self, name: str | None) -> str:
+        """The name of data that are there, as the commands of the page have it: the folder with the images, or the file.
+
+        Raises:
+            SaltusError: for another name.
+        """
+        if name not in self.data:
+            expected = f"expected one of {listed(self.data, _SHOWN)}" if self.data else "send data first"
+            raise SaltusError(f"there are no data named {name or ''!r:.80}; {expected}")
+        place = self.folder / str(name)
+        while place.is_dir() and len(inside := [*place.iterdir()]) == 1 and inside[0].is_dir():  # an archive of one folder
+            place = inside[0]
+        return place.relative_to(self.folder).as_posix()
+
+    def check_run(self, name: str | None) -> Path:
+        """The folder of a run.
+
+        Raises:
+            SaltusError: for another name.
+        """
+        if name not in self.runs:
+            expected = f"expected one of {listed(self.runs, _SHOWN)}" if self.runs else "start a training first"
+            raise SaltusError(f"there is no run named {name or ''!r:.80}; {expected}")
+        return self.folder / _RUNS / str(name)
+
+    def new_data(self, name: str, ending: str = "") -> Path:
+        """A place for data that is not taken: of a second file of one name another."""
+        return _new(self.folder, safe_name(name), ending, (_RUNS, _MADE))
+
+    def new_run(self, name: str) -> Path:
+        """A folder for a run that is not taken."""
+        return _new(self.folder / _RUNS, safe_name(name), "")
+
+    def new_made(self, name: str, ending: str = "") -> Path:
+        """A place for what is made that is not taken."""
+        return _new(self.folder / _MADE, safe_name(name), ending)
+
+    def relative(self, place: Path) -> str:
+        """A place as the commands of the page have it."""
+        return place.relative_to(self.folder).as_posix()
+
+
+def _new(folder: Path, stem: str, ending: str, reserved: tuple[str, ...] = ()) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    taken = {place.name.removesuffix(".json") for place in folder.iterdir()} | {*reserved}
+    names = (f"{stem}{'' if k == 1 else f'-{k}'}{ending}" for k in range(1, len(taken) + 2))
+    return folder / next(name for name in names if name not in taken)
+
+
+class Workspace:
+    """The folder of all readers.
+
+    Args:
+        folder: that is kept; a temporary one unless given.
+        limits: of how much is kept.
+
+    Raises:
+        SaltusError: if it cannot be written.
+    """
+
+    def __init__(self, folder: Path | None = None, limits: Limits | None = None) -> None:
+        self._limits, self._temporary = limits or Limits(), folder is None
+        try:
+            self.folder = Path(tempfile.mkdtemp(prefix="saltus-studio-")) if folder is None else folder.expanduser().resolve()
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SaltusError(f"the workspace {folder} cannot be made ({error.strerror or error}); give another folder") from error
+        self._outbox = Path(tempfile.mkdtemp(prefix="saltus-given-"))
+        if not os.access(self.folder, os.W_OK):
+            raise SaltusError(f"the workspace {folder} cannot be written; give another folder, or change its permissions")
+
+    def session(self, key: str | None) -> Session:
+        """What the reader of a key has.
+
+        Raises:
+            SaltusError: for no key, or a very long one.
+        """
+        if not isinstance(key, str) or not 0 < len(key) <= _LONGEST_KEY:
+            raise SaltusError("no key of a reader was given; load the page again, or give any text of your own")
+        folder = self.folder / hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_DIGEST).hexdigest()
+        folder.mkdir(parents=True, exist_ok=True)
+        return Session(folder)
+
+    def check_room(self) -> None:
+        """Raise SaltusError where readers have sent and made as much as is kept."""
+        used = sum(place.lstat().st_size for place in self.folder.rglob("*") if place.is_file())
+        if used > self._limits.workspace_bytes:
+            held, most = used / 1e9, self._limits.workspace_bytes / 1e9
+            raise SaltusError(f"the workspace holds {held:.1f} GB, and at most {most:.1f} GB are kept; remove data or runs")
+
+    def given_out(self, file: Path) -> Path:
+        """A copy of a file that the page may hand to its reader, who may not read the workspace itself."""
+        for old in self._outbox.iterdir():
+            if time.time() - old.stat().st_mtime > _HANDED:
+                shutil.rmtree(old, ignore_errors=True)
+        copy = Path(tempfile.mkdtemp(dir=self._outbox)) / file.name
+        shutil.copyfile(file, copy)
+        return copy
+
+    def packed(self, run: Path) -> Path:
+        """The model of a run as a zip that the page may hand to its reader: all but what only a training needs to go on.
+
+        Raises:
+            SaltusError: if there is no model yet.
+        """
+        if not (run / "chain.json").is_file():
+            raise SaltusError(f"{run.name} holds no model yet; wait until the training has begun")
+        place = Path(tempfile.mkdtemp(dir=self._outbox)) / f"{run.name}-model.zip"
+        with zipfile.ZipFile(place, "w") as archive:
+            for file in sorted(run.iterdir()):
+                if file.is_file() and not file.name.startswith("."):
+                    archive.write(file, f"{run.name}/{file.name}")
+        return place
+
+    def close(self) -> None:
+        """Remove it, if it is a temporary one."""
+        shutil.rmtree(self._outbox, ignore_errors=True)
+        if self._temporary:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()

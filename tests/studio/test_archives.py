@@ -1,0 +1,130 @@
+"""Archives that are hostile are refused as a whole, in one sentence, and nothing of them stays; those of images are unpacked."""
+
+from __future__ import annotations
+
+import stat
+import zipfile
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from saltus.errors import SaltusError
+from saltus.studio.archives import unpacked
+from saltus.studio.limits import Limits
+from tests.helpers.archives import packed, png
+from tests.helpers.checks import assert_one_sentence
+from tests.helpers.studio import huge_png
+
+LIMITS = Limits()
+
+
+def test_images_are_unpacked_and_all_else_is_counted(tmp_path: Path) -> None:
+    contents = {"a/1.png": png(), "a/2.PNG": png(), "b/3.png": png(), "a/x.html": b"<script>", "run.py": b"", "__MACOSX/a/._1.png": b""}
+    notes = unpacked(packed(tmp_path / "a.zip", contents), tmp_path / "out", LIMITS)
+    found = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*") if path.is_file())
+    assert found == ["a/1.png", "a/2.PNG", "b/3.png"]
+    assert notes == ["passed over in the zip: 1 .html, 1 .py, 1 hidden"]
+    assert (tmp_path / "out" / "a" / "1.png").read_bytes() == png()
+
+
+@pytest.mark.parametrize(
+    "name", ["../out.png", "a/../../out.png", "/out.png", "C:/out.png", "..\\out.png", "a\\..\\..\\out.png", "\\out.png"]
+)
+def test_a_name_that_leads_out_is_refused(name: str, tmp_path: Path) -> None:
+    inside = tmp_path / "inside"
+    inside.mkdir()
+    with pytest.raises(SaltusError) as caught:
+        unpacked(packed(inside / "a.zip", {"1.png": png(), name: png()}), inside / "out", LIMITS)
+    assert_one_sentence(caught.value, "leads out of its folder")
+    assert [path.name for path in tmp_path.rglob("*")] == ["inside", "a.zip"]
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
+def test_a_link_or_a_device_is_refused(kind: int, tmp_path: Path) -> None:
+    with pytest.raises(SaltusError) as caught:
+        unpacked(packed(tmp_path / "a.zip", {"1.png": b"/etc/passwd"}, kind), tmp_path / "out", LIMITS)
+    assert_one_sentence(caught.value, "a link or a device")
+    assert not (tmp_path / "out").exists()
+
+
+def test_bombs_are_refused_before_they_are_unpacked(tmp_path: Path) -> None:
+    """One by its ratio and one by its bytes in all; the twin with room for it is unpacked."""
+    bomb = packed(tmp_path / "a.zip", {"1.png": b"\0" * 2**24})
+    assert bomb.stat().st_size < 2**16
+    with pytest.raises(SaltusError) as caught:
+        unpacked(bomb, tmp_path / "out", LIMITS)
+    assert_one_sentence(caught.value, "times its size")
+    many = packed(tmp_path / "b.zip", {f"{k}.png": png(64) + bytes(2**15) for k in range(20)})
+    with pytest.raises(SaltusError) as caught:
+        unpacked(many, tmp_path / "out", replace(LIMITS, unpacked_bytes=2**18))
+    assert_one_sentence(caught.value, "unpacks to more than 262,144 bytes")
+    assert not (tmp_path / "out").exists()
+    assert unpacked(many, tmp_path / "out", LIMITS) == []
+
+
+def test_sizes_that_the_archive_declares_are_not_trusted(tmp_path: Path) -> None:
+    file = packed(tmp_path / "a.zip", {"1.png": b"\0" * 2**24})
+    raw = file.read_bytes()
+    file.write_bytes(raw.replace((2**24).to_bytes(4, "little"), (100).to_bytes(4, "little")))
+    assert zipfile.ZipFile(file).infolist()[0].file_size == 100
+    with pytest.raises(SaltusError) as caught:
+        unpacked(file, tmp_path / "out", LIMITS)
+    assert_one_sentence(caught.value)
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_image_that_says_it_is_huge_is_refused(tmp_path: Path) -> None:
+    for side in (10**5, 5000):
+        with pytest.raises(SaltusError) as caught:
+            unpacked(packed(tmp_path / "a.zip", {"1.png": huge_png(side, side)}), tmp_path / "out", LIMITS)
+        assert_one_sentence(caught.value, "unpacks to more than 16,777,216 pixels")
+        assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("contents", "words"),
+    [
+        ({}, "holds no image, nothing"),
+        ({"a.txt": b"1", "b.exe": b"2"}, "only 1 .exe, 1 .txt"),
+        ({f"{'a/' * 9}1.png": b""}, "too many folders"),
+        ({f"{'a' * 300}.png": b""}, "too long"),
+        ({"1.png": b"1", "1.png/2.png": b"2"}, "cannot be read"),
+    ],
+)
+def test_other_archives_are_refused(contents: Mapping[str, bytes], words: str, tmp_path: Path) -> None:
+    with pytest.raises(SaltusError) as caught:
+        unpacked(packed(tmp_path / "a.zip", contents), tmp_path / "out", LIMITS)
+    assert_one_sentence(caught.value, words)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_two_files_of_one_name_and_too_many_files_are_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        archive.writestr("1.png", png())
+        archive.writestr("1.png", png(4))
+    with pytest.raises(SaltusError) as caught:
+        unpacked(tmp_path / "a.zip", tmp_path / "out", LIMITS)
+    assert_one_sentence(caught.value, "two files named 1.png")
+    with pytest.raises(SaltusError) as caught:
+        unpacked(packed(tmp_path / "b.zip", {f"{k}.png": b"" for k in range(4)}), tmp_path / "out", replace(LIMITS, files=3))
+    assert_one_sentence(caught.value, "expected at most 3")
+
+
+def test_a_damaged_or_protected_archive_is_refused(tmp_path: Path) -> None:
+    file = packed(tmp_path / "a.zip", {"1.png": bytes(range(256)) * 40})
+    raw = bytearray(file.read_bytes())
+    raw[60] ^= 0xFF
+    file.write_bytes(raw)
+    with pytest.raises(SaltusError) as caught:
+        unpacked(file, tmp_path / "out", LIMITS)
+    assert_one_sentence(caught.value, "cannot be read")
+    raw = bytearray(packed(file, {"1.png": png()}).read_bytes())
+    raw[raw.index(b"PK\x01\x02") + 8] |= 1  # the flag of encryption in the directory
+    file.write_bytes(raw)
+    with pytest.raises(SaltusError) as caught:
+        unpacked(file, tmp_path / "out", LIMITS)
+    assert_one_sentence(caught.value, "password")
+    assert not (tmp_path / "out").exists()

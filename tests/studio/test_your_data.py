@@ -1,0 +1,229 @@
+"""A reader's own data on the page and through its API: sent, looked at, trained on, used; hostile files are sentences."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import re
+import time
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.helpers.archives import packed, png
+from tests.helpers.studio import IN_BROWSER, NAMELESS, SHOTS, WIDTHS, Served, Watched, browser, huge_png, served
+from tests.helpers.watched import HOSTILE, write_rows
+
+pytestmark = IN_BROWSER
+
+LONG = 120_000  # milliseconds, on a busy machine
+PLAIN = (0, False, False)
+"""Size, crop and labels as they are at first."""
+
+
+@pytest.fixture(scope="module")
+def studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    with served(tmp_path_factory.mktemp("studio"), "digits") as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    with browser() as found:
+        yield found
+
+
+@pytest.fixture
+def client(studio: Served) -> Any:
+    return pytest.importorskip("gradio_client").Client(studio.address, verbose=False)
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Squares and crosses in a zip, with a page beside them."""
+    numbers, contents = np.random.default_rng(0), {"shapes/page.html": b"<script>alert(1)</script>"}
+    for k in range(200):
+        pixels, (i, j) = np.zeros((8, 8), np.uint8), numbers.integers(0, 6, 2)
+        pixels[i + 1, j : j + 3] = pixels[i : i + 3, j + 1] = 255
+        pixels[i : i + 3, j : j + 3] |= np.uint8(255 * (k % 2))
+        written = io.BytesIO()
+        Image.fromarray(pixels).save(written, "PNG")
+        contents[f"shapes/{'square' if k % 2 else 'cross'}/{k}.png"] = written.getvalue()
+    return packed(tmp_path_factory.mktemp("shapes") / "shapes.zip", contents)
+
+
+def send(watched: Watched, file: Path, region: str) -> None:
+    watched.page.locator("input[type=file][accept*='.parquet']").set_input_files(file)
+    watched.page.get_by_role("region", name=region).wait_for(timeout=LONG)
+
+
+def train(watched: Watched, minutes: float, run: str) -> None:
+    watched.page.get_by_label("number input for Minutes of training").fill(str(minutes))
+    watched.page.get_by_role("button", name="Start a training").click()
+    watched.page.get_by_role("region", name=f"the run {run}").wait_for(timeout=LONG)
+
+
+def until(watched: Watched, words: str) -> None:
+    watched.page.wait_for_function(f"document.body.innerText.includes({words!r})", timeout=LONG)
+
+
+def shot(watched: Watched, name: str) -> None:
+    SHOTS.mkdir(exist_ok=True)
+    watched.page.wait_for_timeout(500)
+    watched.page.screenshot(path=SHOTS / f"{name}.png", full_page=True)
+
+
+def test_images_are_sent_trained_on_watched_and_taken_home(studio: Served, chromium: Any, shapes: Path, tmp_path: Path) -> None:
+    watched = Watched(chromium, studio.address)
+    watched.open("Your data")
+    send(watched, shapes, "what is in shapes")
+    assert "passed over in the zip: 1 .html" in watched.page.inner_text("body")
+    train(watched, 0.2, "shapes")
+    until(watched, "shapes is trained to the end")
+    watched.page.get_by_role("button", name="Make a zip of the model").click()
+    with watched.page.expect_download(timeout=LONG) as download:
+        watched.page.locator("a[download='shapes-model.zip']").first.click(timeout=LONG)
+    download.value.save_as(tmp_path / "model.zip")
+    assert {"shapes/chain.json", "shapes/config.json"} <= set(zipfile.ZipFile(tmp_path / "model.zip").namelist())
+    assert watched.page.evaluate(NAMELESS) == []
+    shot(watched, "your-images-desktop-light")
+    watched.open("Run")
+    watched.page.get_by_label("Run to watch").click()
+    watched.page.get_by_role("option", name="yours: shapes").click(timeout=LONG)
+    watched.page.get_by_role("region", name="the run shapes").first.wait_for(timeout=LONG)
+    watched.page.get_by_role("button", name="Measure the floors").click()
+    until(watched, "mixture")
+    shot(watched, "your-run-desktop-light")
+    assert watched.problems == []
+    assert watched.outside == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [("phone", "dark"), ("desktop", "light")])
+def test_a_table_is_sent_trained_on_and_used(width: str, scheme: str, studio: Served, chromium: Any, tmp_path: Path) -> None:
+    watched = Watched(chromium, studio.address, width=width, scheme=scheme)
+    watched.open("Your data")
+    send(watched, write_rows(tmp_path / "rows.csv"), "what is in rows.csv")
+    train(watched, 0.1, "rows")
+    until(watched, "rows is trained to the end")
+    for section, button, region in (
+        ("New rows", "Draw rows", "rows that were made"),
+        ("Fill missing cells", "Fill the cells", "rows that were made"),
+        ("Strange rows", "Rank the rows", "strange rows"),
+        ("Quality report", "Write the report", "the quality report"),
+    ):
+        watched.page.get_by_role("button", name=section).click()
+        if section == "New rows":
+            watched.page.get_by_label("Conditions, one a line").fill(f"{HOSTILE[0]}==1+1\nage=30:40")
+        watched.page.get_by_role("button", name=button, exact=True).click()
+        watched.page.get_by_role("region", name=region).last.wait_for(timeout=LONG)
+    text = watched.page.inner_text("body")
+    assert "cells start with =, +, - or @" in text
+    assert "30 missing cells in 300 rows are filled" in text
+    assert HOSTILE[2] in text
+    assert watched.page.locator("iframe.report").get_attribute("sandbox") == ""
+    assert watched.page.frame_locator("iframe.report").locator("h1").count() == 1
+    assert watched.page.evaluate("document.documentElement.scrollWidth") <= WIDTHS[width][0]
+    assert watched.page.evaluate(NAMELESS) == []
+    shot(watched, f"your-table-{width}-{scheme}")
+    assert watched.problems == []
+    assert watched.outside == []
+
+
+def test_a_training_is_stopped_and_gone_on_with_after_the_page_was_loaded_anew(studio: Served, chromium: Any, tmp_path: Path) -> None:
+    watched = Watched(chromium, studio.address)
+    watched.open("Your data")
+    send(watched, write_rows(tmp_path / "again.csv"), "what is in again.csv")
+    train(watched, 5, "again")
+    until(watched, "items a second")
+    watched.page.get_by_role("button", name="Stop", exact=True).click()
+    until(watched, "again was stopped; go on where it was")
+    watched.page.reload()
+    watched.page.get_by_role("tab", name="Noise").wait_for(timeout=LONG)
+    watched.open("Your data")
+    watched.page.get_by_label("Your run").click()
+    watched.page.get_by_role("option", name="again").click(timeout=LONG)
+    until(watched, "again was stopped; go on where it was")
+    watched.page.get_by_role("button", name="Go on", exact=True).click()
+    until(watched, "again is trained")
+    watched.page.get_by_role("button", name="Stop", exact=True).click()
+    until(watched, "again was stopped")
+    assert watched.problems == []
+
+
+def hostile_files(folder: Path) -> dict[str, tuple[Path, str]]:
+    """Files that are made to do harm, and what is said of each."""
+    texts = {
+        "wide.csv": (b"1," * 10**7, "more than 10,000 columns"),
+        "bomb.csv.gz": (gzip.compress(b"1\n" * 2**28), "unpacks to more than"),
+        "empty.csv": (b"\n", "empty"),
+        "names.csv": (b"a,b\n", "no rows"),
+        "text.parquet": (b"a,b\n1,2\n", "cannot be read as Parquet"),
+        "nul.csv": (b"\x89PNG\0\0\n", "NUL bytes"),
+        "no.zip": (b"a,b\n1,2\n", "no zip"),
+        "<img src=x onerror=alert(1)>.csv": (b"a,b\n1,2\n", "too few"),
+    }
+    zips = {
+        "slip.zip": ({"../../x.png": png()}, "leads out of its folder"),
+        "huge.zip": ({"1.png": huge_png(10**5, 10**5)}, "unpacks to more than 16,777,216 pixels"),
+        "bomb.zip": ({"1.png": bytes(2**26)}, "times its size"),
+        "texts.zip": ({"<b>1</b>.txt": b"1"}, "holds no image"),
+        "broken.zip": ({f"{k}.png": b"<script>" for k in range(60)}, "cannot be read"),
+    }
+    for name, (content, _) in texts.items():
+        (folder / name).write_bytes(content)
+    for name, (contents, _) in zips.items():
+        packed(folder / name, contents)
+    return {name: (folder / name, words) for name, (_, words) in {**texts, **zips}.items()}
+
+
+def test_hostile_files_are_sentences_and_the_page_goes_on(studio: Served, client: Any, chromium: Any, tmp_path: Path) -> None:
+    handle = pytest.importorskip("gradio_client").handle_file
+    for name, (file, words) in hostile_files(tmp_path).items():
+        try:
+            page = client.predict("hostile", handle(str(file)), *PLAIN, api_name="/send")[1]
+        except Exception as error:  # the client has several
+            page = str(error)
+        assert words in page, (name, page)
+        assert not re.search(r"<(img|script|b)\b(?! alt=)", page), name
+        assert str(tmp_path) not in page
+    watched = Watched(chromium, studio.address)
+    watched.open("Your data")
+    watched.page.locator("input[type=file][accept*='.parquet']").set_input_files(tmp_path / "slip.zip")
+    toast = watched.page.get_by_test_id("toast-body")
+    toast.wait_for(timeout=LONG)
+    assert "leads out of its folder" in toast.inner_text()
+    assert watched.problems == []
+
+
+def test_a_file_over_the_limit_is_refused(client: Any, tmp_path: Path) -> None:
+    (tmp_path / "rows.csv").write_bytes(b"1\n" * 2**25 + b"1\n")
+    handle = pytest.importorskip("gradio_client").handle_file
+    with pytest.raises(Exception, match=r"(?i)large|size|413"):
+        client.predict("a key", handle(str(tmp_path / "rows.csv")), *PLAIN, api_name="/send")
+
+
+def test_one_training_runs_at_a_time_over_all_readers(client: Any, tmp_path: Path) -> None:
+    handle = pytest.importorskip("gradio_client").handle_file
+    named = client.view_api(return_format="dict")["named_endpoints"]
+    own = {"send", "look", "train", "stop", "resume", "watch", "model", "rows", "impute", "score", "report", "run", "run_floors"}
+    assert {f"/{name}" for name in own} <= set(named)
+    for key in ("one", "two"):
+        client.predict(key, handle(str(write_rows(tmp_path / "rows.csv"))), *PLAIN, api_name="/send")
+    _, page, command, _ = client.predict("one", "rows.csv", *PLAIN, 2, 0, 0, api_name="/train")
+    assert command == "saltus train --data rows.csv --out runs/rows --time 120s --seed 0"
+    with pytest.raises(Exception, match="another training runs"):
+        client.predict("two", "rows.csv", *PLAIN, 2, 0, 0, api_name="/train")
+    with pytest.raises(Exception, match="there is no run named"):
+        client.predict("two", "rows", api_name="/stop")
+    with pytest.raises(Exception, match="there is no run named"):
+        client.predict("two", "../rows", api_name="/model")
+    client.predict("one", "rows", api_name="/stop")
+    end = time.monotonic() + LONG / 1000
+    while "was stopped" not in (page := client.predict("one", "rows", api_name="/watch")):
+        assert time.monotonic() < end, page
+        time.sleep(1)
