@@ -137,7 +137,9 @@ def _check_plain(one: Side) -> None:
     plain = {"temperature": (None, 1.0), "eta": (None, 1.0), "final": (None, "auto"), "guidance": (1.0,), "condition": ("",)}
     for name, values in plain.items():
         if (given := getattr(one.settings, name)) not in values:
-            raise SaltusError(f"{name} = {given!r:.40} was given for {one.sampler}, which has no such setting here; leave it as it is")
+            raise SaltusError(
+                f"{name} = {given!r:.40} was given for {one.sampler}, which has no such setting here; leave it at the run's own"
+            )
 
 
 def _drawn(one: Side, sampler: Sampler, calls: int) -> Drawn:
