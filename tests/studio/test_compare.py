@@ -48,6 +48,8 @@ def test_figures_stand_beside_their_floor() -> None:
     assert [row[0] for row in rows] == ["A: digits", "B: digits", "floor: digits, real items"]
     assert len(headings) == len(rows[2])
     assert rows[0][1:3] == ["4", f"{RUNS['digits'].multiply_adds:,}"]
+    hot = compared(*sides(b=LeapSettings(n=1, seed=1, temperature=1.5, final="mean")))
+    assert figures(hot)[1][1][0] == "B: digits, temperature 1.5, final mean"
     assert float(rows[2][5]) == pytest.approx(1, abs=0.05), "real items are as diverse as real items"
 
 

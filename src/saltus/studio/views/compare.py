@@ -46,6 +46,13 @@ class Side:
     settings: LeapSettings
     sampler: str = OWN
 
+    @property
+    def words(self) -> str:
+        """The run, and what is not its own."""
+        settings = {name: getattr(self.settings, name) for name in ("temperature", "eta", "final")}
+        changed = [f"{name} {value}" for name, value in settings.items() if value is not None]
+        return ", ".join([self.name, *[self.sampler] * (self.sampler != OWN), *changed])
+
 
 @dataclass(frozen=True, eq=False)
 class Drawn:
@@ -78,7 +85,7 @@ class Compared:
     def sheets(self) -> dict[str, Sheet]:
         """The images of each."""
         return {
-            letter: Sheet(drawn.y, f"{letter.upper()}: {one.name}, {one.sampler}, seed {one.settings.seed}")
+            letter: Sheet(drawn.y, f"{letter.upper()}: {one.words}, seed {one.settings.seed}")
             for letter, one, drawn in zip("ab", self.sides, self.drawn, strict=True)
         }
 
@@ -130,7 +137,9 @@ def _check_plain(one: Side) -> None:
     plain = {"temperature": (None, 1.0), "eta": (None, 1.0), "final": (None, "auto"), "guidance": (1.0,), "condition": ("",)}
     for name, values in plain.items():
         if (given := getattr(one.settings, name)) not in values:
-            raise SaltusError(f"{name} = {given!r:.40} was given for {one.sampler}, which has no such setting here; leave it as it is")
+            raise SaltusError(
+                f"{name} = {given!r:.40} was given for {one.sampler}, which has no such setting here; leave it at the run's own"
+            )
 
 
 def _drawn(one: Side, sampler: Sampler, calls: int) -> Drawn:
@@ -172,7 +181,7 @@ def figures(found: Compared) -> tuple[list[str], list[list[str]]]:
     headings = ["", "network calls", "multiply-adds an image", "seconds", "sliced Wasserstein distance", "diversity"]
     rows = [
         [
-            f"{letter}: {one.name}" + (f", {one.sampler}" if one.sampler != OWN else ""),
+            f"{letter}: {one.words}",
             str(drawn.calls),
             f"{drawn.multiply_adds:,}",
             f"{drawn.seconds:.2f}",
