@@ -165,7 +165,7 @@ def hostile_files(folder: Path) -> dict[str, tuple[Path, str]]:
         "text.parquet": (b"a,b\n1,2\n", "cannot be read as Parquet"),
         "nul.csv": (b"\x89PNG\0\0\n", "NUL bytes"),
         "no.zip": (b"a,b\n1,2\n", "no zip"),
-        "<img src=x onerror=alert(1)>.csv": (b"a,b\n1,2\n", "too few"),
+        "<img src=x onerror=alert(1)>.csv": (b"a,b\n1,2\n", "there is one row"),
     }
     zips = {
         "slip.zip": ({"../../x.png": png()}, "leads out of its folder"),

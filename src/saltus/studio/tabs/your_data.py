@@ -63,21 +63,21 @@ def _build(studio: Studio) -> None:
         trainings.start(session, run, view.training(data, place, how, train), train.minutes)
         return (
             gr.Dropdown(session.runs, value=run.name),
-            watched(key, run.name)[0],
+            watched(key, run.name),
             *told(view.training_equivalent(data, place, how, train)),
         )
 
-    def watched(key: str | None, run: str | None) -> tuple[str]:
+    def watched(key: str | None, run: str | None) -> str:
         workspace.session(key).check_run(run)
-        return (watching.look(key, f"{MINE}{run}")[0],)
+        return watching.look(key, f"{MINE}{run}")[0]
 
     def ticked(key: str | None, run: str | None, before: str) -> tuple[Any, Any]:
         if not key or not run:
             return gr.skip(), before
-        (page,) = watched(key, run)
+        page = watched(key, run)
         return (gr.skip(), before) if page == before else (page, page)
 
-    def stopped(key: str | None, run: str | None) -> tuple[str]:
+    def stopped(key: str | None, run: str | None) -> str:
         trainings.stop(workspace.session(key).check_run(run))
         return watched(key, run)
 
@@ -86,7 +86,7 @@ def _build(studio: Studio) -> None:
         place = session.check_run(run)
         workspace.check_room()
         trainings.resume(session, place)
-        return watched(key, run)[0], shlex.join(["saltus", *command_of(place)])
+        return watched(key, run), shlex.join(["saltus", *command_of(place)])
 
     def packed(key: str | None, run: str | None) -> Any:
         return gr.File(str(workspace.packed(workspace.session(key).check_run(run))), visible=True)
