@@ -99,7 +99,7 @@ def test_there_is_an_end_to_what_is_kept(tmp_path: Path) -> None:
     place.write_bytes(bytes(1001))
     with pytest.raises(SaltusError) as caught:
         workspace.check_room()
-    assert_one_sentence(caught.value, "remove data or runs")
+    assert_one_sentence(caught.value, "start the studio on an empty one")
 
 
 def test_a_model_is_packed_without_what_only_a_training_needs(tmp_path: Path) -> None:

@@ -160,9 +160,7 @@ class Workspace:
         used = sum(place.lstat().st_size for place in self.folder.rglob("*") if place.is_file())
         if used > self._limits.workspace_bytes:
             held, most = used / 1e9, self._limits.workspace_bytes / 1e9
-            raise SaltusError(
-                f"the workspace holds {held:.1f} GB, and at most {most:.1f} GB are kept; restart the studio with an empty workspace, or remove folders from it"
-            )
+            raise SaltusError(f"the workspace holds {held:.1f} GB, and at most {most:.1f} GB are kept; start the studio on an empty one")
 
     def given_out(self, file: Path) -> Path:
         """A copy of a file that the page may hand to its reader, who may not read the workspace itself."""
