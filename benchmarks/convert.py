@@ -310,7 +310,7 @@ def command_line() -> None:
         command = commands.add_parser(name)
         command.add_argument("folder", type=Path)
         command.add_argument("--size", type=int, choices=(14, 28), default=28, help="pixels a side")
-        command.add_argument("--short", action="store_true", help="a narrow network, 1 and 4 calls, few updates and samples")
+        command.add_argument("--short", action="store_true", help="a narrow network, few updates and samples")
     options = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()
@@ -322,9 +322,7 @@ def command_line() -> None:
     sizes, name = Sizes(), f"{options.size}{'-short' * options.short}"
     if options.short:
         shorter = tuple((key, 400 if key == "updates" else value) for key, value in sizes.chain)
-        sizes = replace(
-            sizes, channels=(16, 32), updates=1500, chain=shorter, calls=(1, 4), samples=500, bound_items=64, bound_levels=(4, 10, 50)
-        )
+        sizes = replace(sizes, channels=(16, 32), updates=3000, chain=shorter, samples=500, bound_items=64)
     kept = Path("runs/convert") / name
     kept.mkdir(parents=True, exist_ok=True)
     place = cases.Work(cases.Case(f"fashion_mnist_{options.size}", "", {}, 0, (), ()), options.folder, kept, name).place()
@@ -339,7 +337,7 @@ def command_line() -> None:
             f"{sizes.bound_items} test items, one training each; {describe_machine()}."
             " Bounds of chains have mixtures of logistics with pixels in sequence as the step to data, those of the teacher a discretised "
             "Gaussian: a part of the difference is that. Steps that are not learned are the mixture's, which was better there."
-            + " A short run: the teacher is far from done, and is not sampled with 1000 calls."
+            + " A short run: the teacher is far from done."
             * options.short
         )
         work.report(Path(f"docs/results/convert_{name.replace('-', '_')}.md"), told)

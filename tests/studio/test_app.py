@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import shlex
 import shutil
@@ -17,7 +18,7 @@ from PIL import Image
 
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
-from saltus.studio.app import check_access, is_loopback
+from saltus.studio.app import _Guarded, _hosts, check_access, is_loopback
 from tests.helpers.checks import assert_one_sentence
 from tests.helpers.markup import pictures
 from tests.helpers.studio import IN_BROWSER, NAMELESS, SHOTS, WIDTHS, Served, Watched, browser, huge_png, raw_call, served
@@ -48,6 +49,32 @@ def test_another_address_needs_a_password() -> None:
         with pytest.raises(SaltusError) as caught:
             check_access(host, password)
         assert_one_sentence(caught.value, "password")
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "127.0.0.1:7860"}, 200),
+        ({"host": "127.0.0.1:7860", "origin": "http://127.0.0.1:7860"}, 200),
+        ({"host": "[::1]:7860", "origin": "http://[::1]:7860"}, 200),
+        ({"host": "elsewhere.example:7860"}, 421),
+        ({"host": "127.0.0.1:7860", "origin": "http://elsewhere.example"}, 403),
+        ({"host": "127.0.0.1:7860", "origin": "http://127.0.0.1.elsewhere.example"}, 403),
+        ({"host": "127.0.0.1:7860", "origin": "null"}, 403),
+    ],
+)
+def test_other_pages_reach_nothing(headers: dict[str, str], status: int) -> None:
+    sent: list[dict[str, Any]] = []
+
+    async def page(_: Any, __: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    asked = {"type": "http", "headers": [(name.encode(), value.encode()) for name, value in headers.items()]}
+    asyncio.run(_Guarded(page, _hosts("127.0.0.1"))(asked, None, send))
+    assert sent[0]["status"] == status
 
 
 class TestBrowser:

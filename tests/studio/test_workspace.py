@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from saltus.data import BUILT_IN
 from saltus.errors import SaltusError
 from saltus.studio.limits import Limits
 from saltus.studio.workspace import Workspace, safe_name
@@ -89,6 +90,11 @@ def test_an_archive_of_one_folder_is_that_folder(tmp_path: Path) -> None:
         place.parent.mkdir(parents=True, exist_ok=True)
         place.touch()
     assert session.check_data("images") == "images/all"
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_data_of_a_name_that_means_others_are_not_taken_for_them(tmp_path: Path, name: str) -> None:
+    assert Workspace(tmp_path).session("a").new_data(f"{name}.zip").name == f"{name}-2"
 
 
 def test_there_is_an_end_to_what_is_kept(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -57,6 +59,23 @@ def test_what_there_is_to_learn_takes_longer_than_nothing(found: Folds) -> None:
     assert nothing.update < found.update
 
 
+def test_a_table_of_categories_is_learned() -> None:
+    """Equal rows are no copies there: with each combination in one part alone, none would be foretold, and nothing be learned."""
+    rng = np.random.default_rng(0)
+    a = rng.choice(["u", "v", "w"], 400)
+    frame = pd.DataFrame({"a": a, "b": np.where(rng.random(400) < 0.95, a, "u"), "c": rng.choice(["x", "y"], 400)})
+    drawn = TableModel(time="60s", random_state=0).fit(frame).sample(400)
+    real, apart = (frame.a == frame.b).mean(), (frame.a.sample(frac=1, random_state=0).to_numpy() == frame.b).mean()
+    assert (drawn.a == drawn.b).mean() > (real + apart) / 2
+
+
+def test_nothing_to_learn_is_said(found: Folds) -> None:
+    nothing = replace(found, update=0)
+    assert "tell no more than their closed form" in nothing.words
+    assert nothing.config(Config()).last_update == 1
+    assert found.config(Config()).last_update == found.update
+
+
 @pytest.mark.parametrize("given", [{"updates": 30}, {"last_update": 7}, {"kernel": "vae"}, {"time": "0.01s"}])
 def test_nothing_is_looked_for_where_the_length_is_given_or_too_short(given: dict[str, Any]) -> None:
     assert cross_validated(rows(), Config(**given)) is None
@@ -69,10 +88,10 @@ def test_many_rows_images_and_equal_rows_are_not_divided() -> None:
     assert cross_validated(DataSet.from_arrays(few, few, few), Config()) is None
 
 
-def test_several_processes_train_as_they_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_processes_train_as_they_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name, value in {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "MASTER_ADDR": "localhost", "MASTER_PORT": "1"}.items():
         monkeypatch.setenv(name, value)
-    assert length_found(rows(), Config(**COMMON)) == Config(**COMMON)
+    assert length_found(rows(), Config(**COMMON), tmp_path)[0] == Config(**COMMON)
 
 
 def test_a_run_keeps_what_was_found_and_goes_on_with_it(tmp_path: Path) -> None:
@@ -88,6 +107,8 @@ def test_a_run_keeps_what_was_found_and_goes_on_with_it(tmp_path: Path) -> None:
     assert again.code == 0, again.stderr
     assert "foretold" not in again.stderr
     assert json.loads((run / "config.json").read_text())["last_update"] == last > 0
+    longer = saltus(*command, "--updates", "5010", "--extend", "--seed", "0", cwd=tmp_path)
+    assert json.loads((run / "config.json").read_text())["last_update"] is None, longer.stderr
 
 
 def test_a_model_of_few_rows_learns_all_and_tells_ordinary_ones_by_those_it_did_not() -> None:

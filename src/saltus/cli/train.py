@@ -140,6 +140,8 @@ def train(
     from saltus.data import load
     from saltus.estimators.ordinary import keep_ordinary
 
+    if options["last_update"] is not None and (options["updates"] is not None or options["time"] is not None):
+        raise click.UsageError("--last-update was given with --updates or --time, which it takes the place of; give one of them")
     try:
         config = training.Config(**{name: value for name, value in options.items() if value is not None})
     except SaltusError as error:
@@ -148,8 +150,10 @@ def train(
     for line in (items.describe(), *items.notes) if is_main() else ():
         tell(line)
     try:
-        config = training.length_found(items, config, out, quiet=False)
-        chain = training.train(items, config, out, start=start and run_folder(start), device=device, extend=extend, track=track)
+        training.usable_device(device)
+        config, spent = training.length_found(items, config, out)
+        teacher = start and run_folder(start)
+        chain = training.train(items, config, out, start=teacher, device=device, extend=extend, track=track, spent=spent)
     except KeyboardInterrupt:
         if not (out / "config.json").exists():
             raise Interrupted("stopped before the first update; nothing is kept") from None

@@ -15,13 +15,14 @@ from saltus.data.inspection import Inspection, inspect
 from saltus.data.items import MEASURED, MOST_FITTED, Examples, Items, subsample
 from saltus.data.layout import Layout
 from saltus.data.preparation import AS_GIVEN, Preparation
-from saltus.data.sources import digits, load, read_items
+from saltus.data.sources import BUILT_IN, digits, load, read_items
 from saltus.data.table import Columns
 from saltus.data.table_files import TABLES, TableKind, table_ending, table_writer
 from saltus.data.tables import cells_in, table_parts, with_durations
 
 __all__ = [
     "AS_GIVEN",
+    "BUILT_IN",
     "MEASURED",
     "MOST_FITTED",
     "TABLES",

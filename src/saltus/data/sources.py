@@ -26,7 +26,7 @@ from saltus.data.readers import naming, read_place
 from saltus.data.table_files import table_ending
 from saltus.data.tables import read_table
 
-__all__ = ["digits", "load", "made", "read_items", "read_parts"]
+__all__ = ["BUILT_IN", "digits", "load", "made", "read_items", "read_parts"]
 
 _DIGITS = "digits"
 
@@ -47,7 +47,7 @@ def digits(condition: str | None = None) -> DataSet:
     return DataSet.from_parts(parts, condition, name=_DIGITS, source=_DIGITS, encoding=Binned(Layout.GRAY, (8, 8), 0, 16, "uint8"))
 
 
-_BUILT_IN: Mapping[str | Path, Callable[[str | None], DataSet]] = {
+BUILT_IN: Mapping[str | Path, Callable[[str | None], DataSet]] = {
     _DIGITS: digits,
     DIGITS_MIXTURE: lambda condition: digits_mixture(digits(), condition),
 }
@@ -79,8 +79,8 @@ def load(
     preparation = preparation if columns is None else replace(preparation, columns=columns)
     if isinstance(place, np.ndarray | Tensor):
         return DataSet.from_arrays(place, condition=condition, columns=preparation.kinds)
-    if place in _BUILT_IN:
-        return _BUILT_IN[place](condition)
+    if place in BUILT_IN:
+        return BUILT_IN[place](condition)
     return made(read_place(place, condition, preparation), place, condition, encoding=encoding, preparation=preparation)
 
 
@@ -90,9 +90,9 @@ def read_parts(place: str | Path, condition: str | None = None, preparation: Pre
     Raises:
         SaltusError: if it cannot be read.
     """
-    if place not in _BUILT_IN:
+    if place not in BUILT_IN:
         return read_place(place, condition, preparation)
-    data = _BUILT_IN[place](condition)
+    data = BUILT_IN[place](condition)
     train, validation, test = (data.encoding.decode(part) for part in (data.fitting_items, data.validation, data.test))
     assert data.labels is not None  # all that are built in have them
     labels = Parts(data.labels.train.numpy(), data.labels.validation.numpy(), data.labels.test.numpy())
@@ -112,8 +112,8 @@ def made(
     Raises:
         SaltusError: if they cannot be learned from.
     """
-    if place in _BUILT_IN:
-        return _BUILT_IN[place](condition)
+    if place in BUILT_IN:
+        return BUILT_IN[place](condition)
     with naming(place):
         if str(place).startswith(HUB):
             name = str(place).removeprefix(HUB).replace("/", "-")

@@ -111,7 +111,7 @@ def decompress(chain: Chain, encoding: Encoding, data: bytes) -> Array:
     if fingerprint != _fingerprint(chain):
         raise SaltusError("it was written with another model, or with other weights of this one; give the run that it was compressed with")
     code = data[_HEAD.size + size :]
-    if len(code) % 4:
+    if count < 1 or len(code) % 4:
         raise SaltusError(_DAMAGED)
     coder = ItemCoder(chain, _used(chain, data[_HEAD.size : _HEAD.size + size]))
     if zlib.crc32(coder.probe()) != probe:

@@ -238,7 +238,7 @@ def _planned(parts: Parts, config: Config, preparation: Preparation) -> tuple[Da
         return made(_untested(parts)), config, None
     data, began = made(replace(parts, validation=parts.train, test=parts.train)), time.monotonic()
     if (folds := cross_validated(data, config)) is not None:
-        return replace(data, notes=(*data.notes, folds.words)), config.model_copy(update={"last_update": folds.update}), folds
+        return replace(data, notes=(*data.notes, folds.words)), folds.config(config), folds
     if config.time is not None:
         config = config.model_copy(update={"time": max(_LEAST, config.time - (time.monotonic() - began))})
     try:

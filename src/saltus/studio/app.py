@@ -138,6 +138,13 @@ def _hosts(host: str) -> frozenset[str]:
     return frozenset({"localhost", "127.0.0.1", "[::1]", host}) if is_loopback(host) else frozenset()
 
 
+def _host_of(scope: Any, header: bytes) -> str:
+    """The host that a header names, without its port."""
+    asked = str(dict(scope["headers"]).get(header, b"").decode("latin-1"))
+    host, colon, port = asked.rpartition(":")
+    return host if colon and port.isdigit() else asked
+
+
 class _Guarded:
     """Around the server: a page elsewhere may not reach it under a name of its own, and its own pages fetch nothing from elsewhere."""
 
@@ -148,11 +155,13 @@ class _Guarded:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        asked = dict(scope["headers"]).get(b"host", b"").decode("latin-1")
-        name = asked if asked.endswith("]") else asked.rpartition(":")[0] or asked
-        if self._hosts and name not in self._hosts:
+        if self._hosts and _host_of(scope, b"host") not in self._hosts:
             await send({"type": "http.response.start", "status": 421, "headers": [(b"content-type", b"text/plain")]})
             await send({"type": "http.response.body", "body": b"this page is for its own machine"})
+            return
+        if self._hosts and _host_of(scope, b"origin").rpartition("//")[2] not in {"", *self._hosts}:
+            await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
+            await send({"type": "http.response.body", "body": b"another page may send nothing to this one"})
             return
 
         async def answered(message: Any) -> None:

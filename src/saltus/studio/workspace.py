@@ -23,7 +23,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from saltus.data import table_ending
+from saltus.data import BUILT_IN, table_ending
 from saltus.errors import SaltusError
 from saltus.studio.limits import Limits
 from saltus.words import listed
@@ -99,7 +99,7 @@ class Session:
 
     def new_data(self, name: str, ending: str = "") -> Path:
         """A place for data that is not taken: of a second file of one name another."""
-        return _new(self.folder, safe_name(name), ending, (_RUNS, _MADE))
+        return _new(self.folder, safe_name(name), ending, (_RUNS, _MADE, *map(str, BUILT_IN)))
 
     def new_run(self, name: str) -> Path:
         """A folder for a run that is not taken."""

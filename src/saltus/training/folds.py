@@ -6,7 +6,11 @@ rows, go on side by side, at one learning rate.  After $u$ updates the averaged 
 .. math:: c(u) = \frac{1}{n} \sum_{k=1}^{K} \sum_{y \in \mathrm{part}_k} -\ln p_{k,u}(y),
 
 where each row is seen by the training without it alone.  The least $c(u)$ tells how long all rows are to be learned (Stone 1974,
-https://doi.org/10.1111/j.2517-6161.1974.tb00994.x).  Equal rows are in one part.
+https://doi.org/10.1111/j.2517-6161.1974.tb00994.x).
+
+Rows are divided by chance, whatever their values: of a table of categories equal rows are no copies, and a part whose combinations
+no other part has would be foretold by none.  Where a column tells rows apart (it has a value for every four of them, or more), equal
+rows are copies, and are in one part.
 """
 
 from __future__ import annotations
@@ -26,7 +30,7 @@ from saltus.processes import alone
 from saltus.terminal import tell
 from saltus.training.build import build_chain
 from saltus.training.config import Config
-from saltus.training.lock import begun
+from saltus.training.lock import begun, locked
 from saltus.training.start import choose_start
 from saltus.training.tables import for_table
 from saltus.training.trainer import Trainer
@@ -36,9 +40,10 @@ __all__ = ["FEW_ROWS", "Folds", "cross_validated", "length_found"]
 FEW_ROWS = 1000
 """Of fewer rows a tenth does not say when a training is to end."""
 _PARTS = 4
+_APART = 0.25  # of the rows: with so many values a column tells them apart
 _SHARE = 0.5  # of the time that there is, after which nothing is found
 _FIRST, _GROWTH = 5, 1.2  # updates before the first figure, and from one to the next
-_BEYOND, _LEAST = 2.0, 40  # times as many updates as the best has, and so many, tell that it is the best
+_BEYOND, _LEAST = 2.0, 100  # times as many updates as the best has, and so many, tell that it is the best
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +51,7 @@ class Folds:
     """What cross-validation found.
 
     Attributes:
-        update: u where c(u) is least: the last one of a training of all rows.
+        update: u where c(u) is least; 0 where the start, a closed form, is best.
         bits_per_dim: c(u) there, in bits per dimension.
         chains: the K chains there.
         held: for each of them the rows (n_k, d) that it did not learn.
@@ -57,11 +62,17 @@ class Folds:
     chains: tuple[Chain, ...]
     held: tuple[Tensor, ...]
 
+    def config(self, asked: Config) -> Config:
+        """A configuration with the length that was found."""
+        return asked.model_copy(update={"last_update": max(1, self.update)})
+
     @property
     def words(self) -> str:
         """What a user is told."""
-        rows, updates = sum(map(len, self.held)), self.update
-        return f"{rows} rows are few: each was best foretold without it after {updates} updates; all are learned for so many"
+        rows = sum(map(len, self.held))
+        if not self.update:
+            return f"{rows} rows are few, and tell no more than their closed form: no training foretold the rows that it was without better"
+        return f"{rows} rows are few: each was best foretold without it after {self.update} updates; all are learned for so many"
 
 
 def cross_validated(data: DataSet, config: Config) -> Folds | None:
@@ -90,22 +101,31 @@ def cross_validated(data: DataSet, config: Config) -> Folds | None:
         if mean < best:
             best, at, chains = mean, update, tuple(trainer.averaged() for trainer in trainers)
         elif update >= max(_LEAST, _BEYOND * at):
-            return Folds(max(1, at), best, chains, tuple(t.data.validation for t in trainers))
+            return Folds(at, best, chains, tuple(t.data.validation for t in trainers))
         if time.monotonic() > end:
             return None
     return None
 
 
-def length_found(data: DataSet, config: Config, folder: str | Path | None = None, *, quiet: bool = True) -> Config:
-    """The configuration of a new training, with the length that cross-validation finds; what is there in a folder goes on as it began."""
-    if folder is not None and begun(Path(folder)):
-        return config
-    found = cross_validated(data, config)
-    if found is None:
-        return config
-    if not quiet:
+def length_found(data: DataSet, config: Config, folder: Path) -> tuple[Config, float]:
+    """The configuration of a new run in a folder, with the length that cross-validation finds, and the seconds that it took; what is there
+    in the folder goes on as it began.
+
+    Raises:
+        SaltusError: if no run can begin or go on there.
+    """
+    with locked(folder):
+        if begun(folder):
+            return config, 0.0
+        start = time.monotonic()
+        found = cross_validated(data, config)
+    spent = time.monotonic() - start
+    if found is not None:
         tell(found.words)
-    return config.model_copy(update={"last_update": found.update})
+        return found.config(config), spent
+    if config.time is not None and spent > _SHARE * config.time:
+        tell("half of the time was too short for cross-validation to tell how long few rows are to be learned; validation rows tell it")
+    return config, spent
 
 
 def _parts(rows: Tensor, seed: int) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:
@@ -113,6 +133,8 @@ def _parts(rows: Tensor, seed: int) -> np.ndarray[tuple[int], np.dtype[np.int64]
     different, which = np.unique(rows.numpy(), axis=0, return_inverse=True)
     if len(different) < _PARTS:
         return None
+    if max(len(np.unique(column)) for column in rows.numpy().T) < _APART * len(rows):
+        different, which = rows.numpy(), np.arange(len(rows))
     found: np.ndarray[tuple[int], np.dtype[np.int64]] = np.random.default_rng(seed).permutation(len(different))[which.reshape(-1)] % _PARTS
     return found
 

@@ -68,6 +68,7 @@ def train(
     level_sampling: LevelSampling | None = None,
     extend: bool = False,
     track: str | None = None,
+    spent: float = 0.0,
 ) -> Chain:
     """Train a chain; with a folder, keep the run there, and go on with the run that is there.
 
@@ -82,6 +83,7 @@ def train(
         level_sampling: see `Trainer`.
         extend: whether the run that is there may get more updates than it was asked for.
         track: "tensorboard" or "trackio", which gets the run's metrics too; the folder keeps them.
+        spent: seconds of its time that are gone already.
 
     Returns:
         The averaged, calibrated chain, on the CPU.
@@ -117,7 +119,7 @@ def train(
         began = time.monotonic()
         found, chain, config = processes.agreed(opening)
         trainer = Trainer(chain.to(processes.device(place)), data, config, level_sampling=level_sampling, processes=processes)
-        trainer.schedule.resume(processes.mains(time.monotonic() - began))  # fitting what the chain starts from took time too
+        trainer.schedule.resume(processes.mains(time.monotonic() - began + spent))  # fitting what the chain starts from took time too
         if home is not None:
             checkpoint = processes.agreed(Checkpoints(home / CHECKPOINTS).latest)
             if checkpoint is not None:
@@ -189,7 +191,8 @@ def _resumed(home: Path, data: DataSet, asked: Config, start: str | Path | Teach
     """
     config = load_config(home)
     length, more = ("updates", asked.updates > config.updates) if asked.time is None else ("time", asked.time > (config.time or math.inf))
-    extended = config.model_copy(update={length: getattr(asked, length)}) if extend and more else config
+    longer = {length: getattr(asked, length), "last_update": None}  # what goes on has a schedule as that of many rows
+    extended = config.model_copy(update=longer) if extend and more else config
     if differences := _differences(asked, extended):
         hint = f"; --extend goes on with more {length}" if list(differences) == [length] and more else ""
         raise SaltusError(
