@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from saltus.data import load
-from saltus.estimators.anomaly import keep_ordinary
+from saltus.estimators.ordinary import keep_ordinary
 from saltus.training import Config, train
 
 __all__ = ["HOSTILE", "trained_rows", "with_metrics", "write_rows"]

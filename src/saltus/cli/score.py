@@ -40,7 +40,7 @@ _DTYPES = {"row": "int64", "nats": "float64", "anomaly": "float64", "column": "t
 @data_options
 @json_option
 def score(run: Path, data: Path, out: Path | None, map_file: Path | None, seed: int, preparation: Preparation, as_json: bool) -> None:
-    """Tell how likely and how strange rows of a table, or images, are.
+    """Tell how likely and how strange rows or images are.
 
     \b
     row, image      its number, from 0 on
