@@ -63,7 +63,8 @@ def alone(y: torch.Tensor, test: torch.Tensor, width: torch.Tensor) -> float:
         cost[x == value] = -np.log(count / len(y))
     left = ~np.isin(x, values[often])
     if left.any():
-        edges = np.unique(np.quantile(rest, np.linspace(0, 1, round(len(rest) ** (1 / 3)) + 1))) if len(rest) > 1 else np.array([-3.0, 3.0])
+        edges = np.unique(np.quantile(rest, np.linspace(0, 1, round(len(rest) ** (1 / 3)) + 1))) if len(rest) else rest
+        edges = edges if len(edges) > 1 else np.array([-3.0, 3.0])
         found = np.histogram(rest, edges)[0] + 1
         place = np.searchsorted(edges[1:-1], x[left].astype(np.float64))
         density = found[place] / found.sum() / np.diff(edges)[place] * max(1, len(rest)) / len(y)

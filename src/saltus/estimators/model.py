@@ -23,7 +23,7 @@ from saltus.kernels import Known, Sampling
 from saltus.levels import Levels
 from saltus.networks import ClassCondition
 from saltus.pretrained import run_folder
-from saltus.training import PLAN, Config, planned_levels, train
+from saltus.training import PLAN, Config, length_found, planned_levels, train
 
 __all__ = ["Model"]
 
@@ -55,9 +55,14 @@ class Model:
 
     @classmethod
     def train(cls, data: DataSet | Array, config: Config | None = None, folder: str | Path | None = None, **options: Any) -> Model:
-        """Train a model on a data set, or on an array of raw items; see `saltus.train` for the arguments."""
-        items = data if isinstance(data, DataSet) else load(data)
-        chain = train(items, config or Config(), folder, **options)
+        """Train a model on a data set, or on an array of raw items; see `saltus.train` for the arguments.
+
+        With a folder it is the run of `saltus train`: how long few rows are learned is found by cross-validation.
+        """
+        items, config = data if isinstance(data, DataSet) else load(data), config or Config()
+        if folder is not None:
+            config, options["spent"] = length_found(items, config, Path(folder), quiet=bool(options.get("quiet")))
+        chain = train(items, config, folder, **options)
         keep_sampling(chain, items, folder)
         if folder is not None:
             keep_ordinary(chain, items, folder)

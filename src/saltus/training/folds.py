@@ -107,7 +107,7 @@ def cross_validated(data: DataSet, config: Config) -> Folds | None:
     return None
 
 
-def length_found(data: DataSet, config: Config, folder: Path) -> tuple[Config, float]:
+def length_found(data: DataSet, config: Config, folder: Path, *, quiet: bool = False) -> tuple[Config, float]:
     """The configuration of a new run in a folder, with the length that cross-validation finds, and the seconds that it took; what is there
     in the folder goes on as it began.
 
@@ -120,12 +120,11 @@ def length_found(data: DataSet, config: Config, folder: Path) -> tuple[Config, f
         start = time.monotonic()
         found = cross_validated(data, config)
     spent = time.monotonic() - start
-    if found is not None:
+    if found is not None and not quiet:
         tell(found.words)
-        return found.config(config), spent
-    if config.time is not None and spent > _SHARE * config.time:
+    elif config.time is not None and spent > _SHARE * config.time and not quiet:
         tell("half of the time was too short for cross-validation to tell how long few rows are to be learned; validation rows tell it")
-    return config, spent
+    return found.config(config) if found else config, spent
 
 
 def _parts(rows: Tensor, seed: int) -> np.ndarray[tuple[int], np.dtype[np.int64]] | None:

@@ -128,13 +128,11 @@ def training_equivalent(data: str, run: str, settings: DataSettings, train: Trai
     given += ['condition="labels"'] * settings.labels
     return Equivalent(
         command("train", **_train_options(data, run, settings, train)),
-        f"""from saltus.data import Preparation, load
-from saltus.evaluation import keep_sampling
-from saltus.training import Config, train
+        f"""import saltus
+from saltus.data import Preparation
 
-data = load({data!r}{settings.python(data)})
-chain = train(data, Config({", ".join(given)}), {run!r})
-keep_sampling(chain, data, {run!r})
+data = saltus.load({data!r}{settings.python(data)})
+model = saltus.Model.train(data, saltus.Config({", ".join(given)}), {run!r})
 """,
     )
 
