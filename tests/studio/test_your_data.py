@@ -137,7 +137,7 @@ def test_a_table_is_sent_trained_on_and_used(width: str, scheme: str, studio: Se
 def test_a_training_is_stopped_and_gone_on_with_after_the_page_was_loaded_anew(studio: Served, chromium: Any, tmp_path: Path) -> None:
     watched = Watched(chromium, studio.address)
     watched.open("Your data")
-    send(watched, write_rows(tmp_path / "again.csv"), "what is in again.csv")
+    send(watched, write_rows(tmp_path / "again.csv", 1500), "what is in again.csv")  # fewer rows would be learned in seconds
     train(watched, 5, "again")
     until(watched, "items a second")
     watched.page.get_by_role("button", name="Stop", exact=True).click()
