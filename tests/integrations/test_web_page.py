@@ -7,7 +7,6 @@ import http.server
 import json
 import os
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,21 +19,13 @@ from saltus.integrations import Request, write_page
 from saltus.integrations.web_page import LIBRARY, MACHINE, RUNTIME
 from saltus.pretrained import run_folder
 from tests.helpers.exported import pictures, started
+from tests.helpers.studio import BROWSER, browser
 from tests.integrations.test_exporting import rows
 
 pytest.importorskip("onnxruntime")
 
-BROWSER = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 DIST = Path(os.environ.get("ONNXRUNTIME_WEB", "node_modules/onnxruntime-web/dist"))
 """The runtime, where `make page` puts it."""
-QUIET = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-)
 
 
 def request(chain: Chain, name: str = "run", runtime: Path | None = None) -> Request:
@@ -97,13 +88,11 @@ def address(tmp_path: Path) -> Iterator[str]:
 @pytest.mark.filterwarnings("ignore")
 def test_the_page_draws_in_a_browser(address: str) -> None:
     """By the keyboard alone, at the width of a phone, in light and dark; the same seed draws the same."""
-    playwright = pytest.importorskip("playwright.sync_api")
     pixels = "document.getElementById('canvas').toDataURL()"
-    with playwright.sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=BROWSER, args=list(QUIET))
+    with browser() as chromium:
         drawn = []
         for scheme in ("light", "dark"):
-            page = browser.new_page(viewport={"width": 320, "height": 640}, color_scheme=scheme)
+            page = chromium.new_page(viewport={"width": 320, "height": 640}, color_scheme=scheme)
             problems: list[str] = []
             page.on("console", lambda message, said=problems: said.append(message.text))
             page.on("pageerror", lambda error, said=problems: said.append(str(error)))
@@ -123,4 +112,3 @@ def test_the_page_draws_in_a_browser(address: str) -> None:
             assert page.locator("label:has(input), label:has(select)").count() == 2
             assert problems == []
         assert drawn[0] == drawn[1]
-        browser.close()

@@ -1,4 +1,4 @@
-r"""Items as bits, without loss, by the chain's own law: bits-back coding (Townsend, Bird and Barber 2019,
+r"""Items as bits, without loss, by the chain's own distribution: bits-back coding (Townsend, Bird and Barber 2019,
 https://arxiv.org/abs/1901.04866), level by level (Kingma, Abbeel and Ho 2019, Bit-Swap, https://arxiv.org/abs/1905.06845).
 
 Of one item, from the data to z_L,
@@ -14,7 +14,7 @@ and then z_L by its prior.  What is popped are bits of the items before, which c
         - \ln \mathcal N(\epsilon_l)\big] - \ln p(z_L),
 
 whose mean is the chain's bound.  Reading does the same backwards.  Both compute with one item at a time, in one thread and by the same
-functions of the same numbers, since one other bit of a law makes another code.
+functions of the same numbers, since one other bit of a distribution makes another code.
 
 A step in closed form, a mixture, is coded as `saltus.chain.mixture_code` does.  Latents that the items of a code do not use stay 0 and cost
 nothing.  The class of an item, which comes first, is the one that makes the bound least (`saltus.chain.coding_plan`).
@@ -201,16 +201,16 @@ class ItemCoder:
 
     def _push_posterior(self, stack: Stack, level: int, pair: Pair, latent: Tensor) -> None:
         """A latent by its posterior, the last group first."""
-        laws: list[tuple[Tensor, Tensor]] = []
+        distributions: list[tuple[Tensor, Tensor]] = []
 
         def told(mean: Tensor, std: Tensor) -> Tensor:
-            start = sum(law[0].shape[1] for law in laws)
-            laws.append((mean, std))
+            start = sum(distribution[0].shape[1] for distribution in distributions)
+            distributions.append((mean, std))
             return latent[:, start : start + mean.shape[1]]
 
         self.chain.kernel(level).latent_of(pair, told)
         end = latent.shape[1]
-        for mean, std in reversed(laws):
+        for mean, std in reversed(distributions):
             part = slice(end - mean.shape[1], end)
             used, end = self.used[level - 1][part], part.start
             stack.push_normal(latent[:, part][:, used], mean[:, used], std[:, used], _LATENT_WIDTH, near=True)

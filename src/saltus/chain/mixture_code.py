@@ -4,7 +4,7 @@ r"""A number of a mixture of Gaussians with few factors (`saltus.oracles.gaussia
     \text{pop}\quad  & k \sim q(k \mid x), \qquad u \sim q(u \mid x, k) \\
     \text{push}\quad & x \text{ by } p(x \mid u, k), \qquad u \text{ by } \mathcal N(0, I), \qquad k \text{ by its weight}
 
-costs -ln p(x), as both of what is popped are exact, and all laws are of independent numbers.
+costs -ln p(x), as both of what is popped are exact, and all distributions are of independent numbers.
 """
 
 from __future__ import annotations

@@ -2,11 +2,11 @@ r"""A stack of bits that values are pushed on and popped from by their probabili
 https://arxiv.org/abs/1311.2540), by the library constriction (Bamler 2022, https://arxiv.org/abs/2201.01741).
 
 push    a value of probability p adds -log2 p bits
-pop     takes them off again, and gives the value; of bits that were never pushed it gives a draw of the law
+pop     takes them off again, and gives the value; of bits that were never pushed it gives a draw of the distribution
 
-Numbers that have densities lie on a grid, k times a width, for the laws that they are pushed and popped by alike: a finer grid costs no
-bits but those that are there first.  A law is near where its numbers are popped first: it ends some standard deviations from its own
-mean, so that the least mass of a value, 2^-24, does not add up to draws from far away.  Other laws go as far as numbers may be.
+Numbers that have densities lie on a grid, k times a width, for the distributions that they are pushed and popped by alike: a finer grid
+costs no bits but those that are there first.  A distribution is near where its numbers are popped first: it ends some standard deviations
+from its own mean, so that the least mass of a value, 2^-24, does not add up to draws from far away.  Others go as far as numbers may be.
 What is popped from an empty stack is lent by random bits that are put below it: they are part of the code.
 """
 
@@ -24,7 +24,7 @@ from saltus.extras import needs
 __all__ = ["Stack"]
 
 _REACH = 16.0  # of numbers from 0
-_NEAR = 7.0  # standard deviations from the mean of a near law
+_NEAR = 7.0  # standard deviations from the mean of a near distribution
 _LENT = 16  # words of 32 bits that are put below an empty stack at a time
 _FULL = 2  # words of a stack that has not been emptied: the coder's state
 
@@ -39,7 +39,7 @@ class Stack:
         lent: bytes that were borrowed.
 
     Raises:
-        SaltusError: if constriction is not installed; from methods, if laws are not finite, or the code is not one of such values.
+        SaltusError: if constriction is not installed; from methods, if distributions are not finite, or the code is not one of such values.
     """
 
     def __init__(self, code: bytes | None = None) -> None:
@@ -64,13 +64,13 @@ class Stack:
 
     def push_normal(self, value: Tensor, mean: Tensor, std: Tensor, width: float, *, near: bool = False) -> None:
         """Numbers (B, ...) on the grid of this width, by N(mean, std^2), each of the same shape."""
-        law, centre, *parameters = self._normal(mean, std, width, near)
-        self._push(_flat(value / width).round().astype(np.int32) - centre, law, *parameters)
+        distribution, centre, *parameters = self._normal(mean, std, width, near)
+        self._push(_flat(value / width).round().astype(np.int32) - centre, distribution, *parameters)
 
     def pop_normal(self, mean: Tensor, std: Tensor, width: float, *, near: bool = False) -> Tensor:
         """Numbers of the shape and the type of `mean`, which hold them exactly."""
-        law, centre, *parameters = self._normal(mean, std, width, near)
-        places = self._pop(law, *parameters) + centre
+        distribution, centre, *parameters = self._normal(mean, std, width, near)
+        places = self._pop(distribution, *parameters) + centre
         return torch.tensor(places * width, dtype=mean.dtype).reshape(mean.shape)
 
     def push_choice(self, index: Tensor, masses: Tensor) -> None:
@@ -85,7 +85,7 @@ class Stack:
         return torch.tensor(self._pop(self._choice(), self._masses(masses)), dtype=torch.int64)
 
     def _normal(self, mean: Tensor, std: Tensor, width: float, near: bool) -> tuple[Any, Any, Any, Any]:
-        """A law on whole numbers around a centre each, the centre, and its means and standard deviations."""
+        """A distribution on whole numbers around a centre each, the centre, and its means and standard deviations."""
         means, stds, far = _flat(mean) / width, _flat(std) / width, int(_REACH / width)
         if not (np.isfinite(means).all() and np.isfinite(stds).all() and (stds > 0).all()):
             raise SaltusError("the model's numbers are not finite, or have no width, so that nothing can be coded; train it again")
@@ -103,23 +103,23 @@ class Stack:
             raise SaltusError("the model's masses are not finite, so that nothing can be coded; train it again")
         return found
 
-    def _push(self, places: Any, law: Any, *parameters: Any) -> None:
+    def _push(self, places: Any, distribution: Any, *parameters: Any) -> None:
         if not len(places):
             return
         try:
-            self._coder.encode_reverse(places, law, *parameters)
+            self._coder.encode_reverse(places, distribution, *parameters)
         except KeyError as error:
             raise _other() from error
 
-    def _pop(self, law: Any, *parameters: Any) -> Any:
+    def _pop(self, distribution: Any, *parameters: Any) -> Any:
         n = len(parameters[0])
         if not n:
             return np.zeros(0, dtype=np.int32)
         if self._coder.num_words() > n + _FULL:  # a value takes 24 bits at most
-            return self._coder.decode(law, *parameters)
+            return self._coder.decode(distribution, *parameters)
         while True:
             coder = self._coder.clone()
-            found = coder.decode(law, *parameters)
+            found = coder.decode(distribution, *parameters)
             if coder.num_words() >= _FULL:
                 self._coder = coder
                 return found

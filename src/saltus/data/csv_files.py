@@ -25,7 +25,7 @@ from saltus.extras import needs
 from saltus.terminal import in_one_line
 from saltus.words import listed
 
-__all__ = ["SEPARATORS", "Style", "read_csv", "read_texts"]
+__all__ = ["SEPARATORS", "Style", "is_number", "read_csv", "read_texts"]
 
 _LOOKED_AT = 2**16  # bytes at the beginning, by which separators are told
 SEPARATORS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
@@ -89,7 +89,7 @@ def _style_of(path: Path, *, tabs: bool) -> tuple[Style, str, list[str], str]:
     decimal = "," if separator != "," and _DECIMAL_COMMA.search(beginning) else "."
     names = next(csv.reader(io.StringIO(header), delimiter=separator))
     check_width(len(names))
-    named = not all(_is_number(name.replace(decimal, ".")) for name in names)
+    named = not all(is_number(name.replace(decimal, ".")) for name in names)
     if named and len(beginning) < _LOOKED_AT and not beginning.removeprefix("\ufeff").strip()[len(header.strip()) :]:
         raise SaltusError("there are no rows, only the names of columns; expected a row for each item: write it again")
     return Style(separator, decimal, named), usual, names, beginning
@@ -164,7 +164,8 @@ def _parsed(path: Path, written: Style, **options: Any) -> Any:
             raise SaltusError(f"this cannot be read as CSV ({why:.120}); {remedy}") from error
 
 
-def _is_number(text: str) -> bool:
+def is_number(text: str) -> bool:
+    """Whether a cell is written as a number."""
     try:
         float(text)
     except ValueError:

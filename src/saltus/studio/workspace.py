@@ -78,9 +78,7 @@ class Session:
         Raises:
             SaltusError: for another name.
         """
-        if name not in self.data:
-            expected = f"expected one of {listed(self.data, _SHOWN)}" if self.data else "send data first"
-            raise SaltusError(f"there are no data named {name or ''!r:.80}; {expected}")
+        _check_name(name, self.data, "there are no data named", "send data first")
         place = self.folder / str(name)
         while place.is_dir() and len(inside := [*place.iterdir()]) == 1 and inside[0].is_dir():  # an archive of one folder
             place = inside[0]
@@ -92,9 +90,7 @@ class Session:
         Raises:
             SaltusError: for another name.
         """
-        if name not in self.runs:
-            expected = f"expected one of {listed(self.runs, _SHOWN)}" if self.runs else "start a training first"
-            raise SaltusError(f"there is no run named {name or ''!r:.80}; {expected}")
+        _check_name(name, self.runs, "there is no run named", "start a training first")
         return self.folder / _RUNS / str(name)
 
     def new_data(self, name: str, ending: str = "") -> Path:
@@ -112,6 +108,13 @@ class Session:
     def relative(self, place: Path) -> str:
         """A place as the commands of the page have it."""
         return place.relative_to(self.folder).as_posix()
+
+
+def _check_name(name: str | None, names: list[str], missing: str, first: str) -> None:
+    """Raise SaltusError for a name that is not among these."""
+    if name not in names:
+        expected = f"expected one of {listed(names, _SHOWN)}" if names else first
+        raise SaltusError(f"{missing} {name or ''!r:.80}; {expected}")
 
 
 def _new(folder: Path, stem: str, ending: str, reserved: tuple[str, ...] = ()) -> Path:

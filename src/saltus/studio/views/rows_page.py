@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from saltus.data import table_ending
+from saltus.data.csv_files import is_number
 from saltus.data.table_files import PARQUET
 from saltus.extras import needs
 from saltus.studio.html import marked, page, paragraph, table
@@ -49,15 +50,7 @@ def formulas(file: Path) -> int:
     """How many cells of a file, names too, a spreadsheet may take for formulas: numbers are none."""
     if table_ending(file) == PARQUET:  # which says what is text
         return 0
-    return sum(cell.startswith(_FORMULA) and not _is_number(cell) for row in _rows(file) for cell in row)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
+    return sum(cell.startswith(_FORMULA) and not is_number(cell) for row in _rows(file) for cell in row)
 
 
 def rows_page(file: Path, words: str, said: Sequence[str] = ()) -> str:
