@@ -29,6 +29,16 @@ def test_images_are_unpacked_and_all_else_is_counted(tmp_path: Path) -> None:
     assert (tmp_path / "out" / "a" / "1.png").read_bytes() == png()
 
 
+def test_one_table_is_unpacked_where_there_is_no_image(tmp_path: Path) -> None:
+    assert unpacked(packed(tmp_path / "a.zip", {"in/rows.CSV": b"1\n", "read.me": b""}), tmp_path / "out", LIMITS) == [
+        "passed over in the zip: 1 .me"
+    ]
+    assert (tmp_path / "out" / "in" / "rows.CSV").read_bytes() == b"1\n"
+    both = packed(tmp_path / "b.zip", {"rows.csv": b"1\n", "1.png": png()})
+    assert unpacked(both, tmp_path / "images", LIMITS) == ["passed over in the zip: 1 .csv"]
+    assert [place.name for place in (tmp_path / "images").iterdir()] == ["1.png"]
+
+
 @pytest.mark.parametrize(
     "name", ["../out.png", "a/../../out.png", "/out.png", "C:/out.png", "..\\out.png", "a\\..\\..\\out.png", "\\out.png"]
 )
@@ -88,6 +98,7 @@ def test_an_image_that_says_it_is_huge_is_refused(tmp_path: Path) -> None:
     [
         ({}, "holds no image, nothing"),
         ({"a.txt": b"1", "b.exe": b"2"}, "only 1 .exe, 1 .txt"),
+        ({"a.csv": b"1", "b/c.parquet": b"2"}, "2 tables and no image"),
         ({f"{'a/' * 9}1.png": b""}, "too many folders"),
         ({f"{'a' * 300}.png": b""}, "too long"),
         ({"1.png": b"1", "1.png/2.png": b"2"}, "cannot be read"),

@@ -37,10 +37,18 @@ def test_what_is_said_is_returned(program: Program, tmp_path: Path) -> None:
     assert found == {"args": ["data", "rows.csv", "--json"], "folder": str(tmp_path), "said": ["a note"]}
 
 
+def test_notes_name_fields_of_the_page(program: Program, tmp_path: Path) -> None:
+    program("import json; print(json.dumps({'notes': ['images are stretched (--crop keeps proportions)'], 'refused': 'give --size 8'}))")
+    found = result_of([], tmp_path, LIMITS)
+    assert found["notes"] == ['images are stretched ("Cut images to squares" keeps proportions)']
+    assert found["refused"] == 'give "Size of images" 8'
+
+
 @pytest.mark.parametrize(
     ("code", "words"),
     [
         ('import sys; print(\'{"error": "rows.csv is empty; send another"}\'); sys.exit(1)', "rows.csv is empty"),
+        ('import sys; print(\'{"error": "two sizes; give --size 8"}\'); sys.exit(1)', 'give "Size of images" 8'),
         ("raise RuntimeError('odd')", "a fault of saltus"),
         ("print('no json')", "a fault of saltus"),
         ("print('[1]')", "a fault of saltus"),

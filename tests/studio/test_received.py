@@ -43,6 +43,21 @@ def test_a_table_and_a_zip_are_kept(tmp_path: Path) -> None:
     assert received.name == "shapes"
 
 
+@pytest.mark.parametrize(("name", "inside"), [("my.csv.zip", "my.csv"), ("archive.zip", "in/my.csv")])
+def test_a_zip_of_one_table_is_that_table(name: str, inside: str, tmp_path: Path) -> None:
+    received, session = sent(packed(tmp_path / name, {inside: b"a,b\n1,2\n"}))
+    assert received.name == "my.csv"
+    assert session.data == ["my.csv"]
+    assert (session.folder / "my.csv").read_text() == "a,b\n1,2\n"
+
+
+def test_a_zip_of_a_table_is_looked_at_as_one(tmp_path: Path) -> None:
+    """Its columns are counted; images in a zip that is named as a table are images."""
+    refused(packed(tmp_path / "my.csv.zip", {"my.csv": b"".join(b"%d," % k for k in range(10_001))}), "more than 10,000 columns")
+    received, session = sent(packed(tmp_path / "my.csv.zip", {"1.png": png()}))
+    assert received.name == session.check_data("my") == "my"
+
+
 def test_two_files_of_one_name_are_both_kept(tmp_path: Path) -> None:
     file = tmp_path / "rows.csv"
     for text, name in (("a\n1\n", "rows.csv"), ("a\n2\n", "rows-2.csv")):

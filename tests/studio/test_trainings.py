@@ -79,6 +79,26 @@ def test_one_at_a_time_stopped_and_gone_on_with(session: Session, all_of_them: T
     assert command_of(run) == ["wait"]
 
 
+def test_runs_are_removed_but_none_that_is_trained(session: Session, all_of_them: Trainings) -> None:
+    done = session.new_run("done")
+    all_of_them.start(session, done, ["x"], 1)
+    until(lambda: all_of_them.state(done).kind == FINISHED)
+    (session.folder / "calls.txt").unlink()
+    run = session.new_run("rows")
+    all_of_them.start(session, run, ["wait"], 1)
+    until(lambda: begun(session))
+    run.mkdir()
+    with pytest.raises(SaltusError) as caught:
+        all_of_them.remove(session, [done, run])
+    assert_one_sentence(caught.value, "stop the training first")
+    assert session.runs == ["done", "rows"]
+    all_of_them.stop(run)
+    until(lambda: all_of_them.state(run).kind == STOPPED)
+    all_of_them.remove(session, [done, run])
+    assert session.runs == []
+    assert [*done.parent.iterdir()] == []
+
+
 def test_how_one_ended_is_known_to_the_next_studio(session: Session, all_of_them: Trainings) -> None:
     done, failed = session.new_run("done"), session.new_run("failed")
     for run, arguments in ((done, ["x"]), (failed, ["fail"])):

@@ -83,6 +83,31 @@ def test_names_are_taken_once(tmp_path: Path) -> None:
     assert session.data == ["rows-2.csv", "rows-3.csv", "rows.csv"]
 
 
+def test_data_are_removed(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path)
+    session, other = workspace.session("a"), workspace.session("b")
+    for each in (session, other):
+        (each.folder / "images" / "cats").mkdir(parents=True)
+        (each.folder / "rows.csv").touch()
+    for name in ("../rows.csv", "runs", None):
+        with pytest.raises(SaltusError) as caught:
+            session.remove_data(name)
+        assert_one_sentence(caught.value, "there are no data named")
+    for name in ("images", "rows.csv"):
+        session.remove_data(name)
+    assert session.data == []
+    assert other.data == ["images", "rows.csv"]
+
+
+def test_the_name_of_a_run_that_was_removed_is_not_given_again(tmp_path: Path) -> None:
+    """As the page knows of runs by their place; another reader may have it."""
+    workspace = Workspace(tmp_path)
+    session = workspace.session("a")
+    session.removed.add(session.new_run("rows"))
+    assert workspace.session("a").new_run("rows").name == "rows-2"
+    assert workspace.session("b").new_run("rows").name == "rows"
+
+
 def test_an_archive_of_one_folder_is_that_folder(tmp_path: Path) -> None:
     session = Workspace(tmp_path).session("a")
     for name in ("1.png", "cats/1.png"):

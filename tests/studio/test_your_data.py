@@ -210,7 +210,7 @@ def test_a_file_over_the_limit_is_refused(client: Any, tmp_path: Path) -> None:
 def test_one_training_runs_at_a_time_over_all_readers(client: Any, tmp_path: Path) -> None:
     handle = pytest.importorskip("gradio_client").handle_file
     named = client.view_api(return_format="dict")["named_endpoints"]
-    own = {"send", "look", "train", "stop", "resume", "watch", "model", "rows", "impute", "score", "report", "run", "run_floors"}
+    own = {"send", "look", "train", "stop", "resume", "watch", "model", "rows", "impute", "score", "report", "remove", "run", "run_floors"}
     assert {f"/{name}" for name in own} <= set(named)
     for key in ("one", "two"):
         client.predict(key, handle(str(write_rows(tmp_path / "rows.csv"))), *PLAIN, api_name="/send")
@@ -227,3 +227,19 @@ def test_one_training_runs_at_a_time_over_all_readers(client: Any, tmp_path: Pat
     while "was stopped" not in (page := client.predict("one", "rows", api_name="/watch")):
         assert time.monotonic() < end, page
         time.sleep(1)
+
+
+def test_a_reader_removes_what_was_sent(client: Any, tmp_path: Path) -> None:
+    """One thing, or all of it; what others have stays."""
+    handle = pytest.importorskip("gradio_client").handle_file
+    for key in ("leaves", "stays"):
+        client.predict(key, handle(str(write_rows(tmp_path / "rows.csv"))), *PLAIN, api_name="/send")
+    data, _, said = client.predict("leaves", "the chosen data", "rows.csv", None, api_name="/remove")
+    assert data["choices"] == []
+    assert "rows.csv is removed" in said
+    with pytest.raises(Exception, match="there are no data named"):
+        client.predict("leaves", "the chosen data", "rows.csv", None, api_name="/remove")
+    client.predict("leaves", handle(str(write_rows(tmp_path / "rows.csv"))), *PLAIN, api_name="/send")
+    data, runs, _ = client.predict("leaves", "all that I sent and made", None, None, api_name="/remove")
+    assert data["choices"] == runs["choices"] == []
+    assert "rows.csv" in client.predict("stays", "rows.csv", *PLAIN, api_name="/look")[1]

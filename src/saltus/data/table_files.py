@@ -7,7 +7,7 @@ import csv
 import gzip
 import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from types import MappingProxyType
 from typing import IO, Any, NamedTuple
 
@@ -30,7 +30,7 @@ PARQUET = ".parquet"
 TABLES = (".csv", ".csv.gz", ".tsv", ".tsv.gz", PARQUET)
 
 
-def table_ending(name: str | Path) -> str:
+def table_ending(name: str | PurePath) -> str:
     """The ending of a file of a table; "" for other files."""
     return next((ending for ending in TABLES if str(name).lower().endswith(ending)), "")
 

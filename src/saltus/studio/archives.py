@@ -1,6 +1,6 @@
-"""An archive of images that may be made to do harm: read name by name, unpacked byte by byte, and refused as a whole where it is hostile.
+"""An archive of images, or of one table, that may be made to do harm: read name by name, unpacked byte by byte, or refused as a whole.
 
-Nothing is written for a name that is absolute, leads upwards or is a link; for what is no image by its name nothing is written either.
+Nothing is written for a name that is absolute, leads upwards or is a link; nor for what is no image, and not the one table, by its name.
 Sizes that the archive declares are not trusted: bytes are counted as they come.
 """
 
@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
+from saltus.data import table_ending
 from saltus.data.images import EXTENSIONS
 from saltus.errors import SaltusError
 from saltus.studio.items import check_pixels
@@ -32,7 +33,7 @@ _ENCRYPTED = 0x1
 
 
 def unpacked(file: Path, folder: Path, limits: Limits) -> list[str]:
-    """Unpack the images of a zip into a new folder; sentences about what was passed over.
+    """Unpack the images of a zip, or its one table where it has no image, into a new folder; sentences about what was passed over.
 
     Args:
         file: the archive.
@@ -40,7 +41,7 @@ def unpacked(file: Path, folder: Path, limits: Limits) -> list[str]:
         limits: of the number of files, and of the bytes in all.
 
     Raises:
-        SaltusError: if it is none, damaged, hostile, too large, or holds no image.
+        SaltusError: if it is none, damaged, hostile, too large, or holds neither.
     """
     try:
         with zipfile.ZipFile(file) as archive:
@@ -57,7 +58,7 @@ def unpacked(file: Path, folder: Path, limits: Limits) -> list[str]:
 
 
 def _chosen(archive: zipfile.ZipFile, limits: Limits) -> tuple[list[tuple[zipfile.ZipInfo, PurePosixPath]], Counter[str]]:
-    """The images by where they are put, and a count of all else by its kind.
+    """What is unpacked by where it is put, and a count of all else by its kind.
 
     Raises:
         SaltusError: as `unpacked`.
@@ -65,24 +66,30 @@ def _chosen(archive: zipfile.ZipFile, limits: Limits) -> tuple[list[tuple[zipfil
     infos = archive.infolist()
     if len(infos) > limits.files:
         raise SaltusError(f"the zip holds {len(infos):,} files; expected at most {limits.files:,}: send fewer")
-    chosen, passed, seen = list[tuple[zipfile.ZipInfo, PurePosixPath]](), Counter[str](), set[PurePosixPath]()
+    pictures, tables = list[tuple[zipfile.ZipInfo, PurePosixPath]](), list[tuple[zipfile.ZipInfo, PurePosixPath]]()
+    passed, seen = Counter[str](), set[PurePosixPath]()
     for info in infos:
         place = _place(info)
         if info.is_dir():
             continue
         if any(part.startswith(".") or part == "__MACOSX" for part in place.parts):
             passed["hidden"] += 1
-        elif not place.name.lower().endswith(EXTENSIONS):
+        elif not place.name.lower().endswith(EXTENSIONS) and not table_ending(place):
             passed[in_one_line(place.suffix.lower())[:_SHOWN] or "without an ending"] += 1
         elif place in seen:
             raise SaltusError(f"the zip holds two files named {_told(info.filename)}; give each its own name")
         else:
             seen.add(place)
-            chosen.append((info, place))
-    if not chosen:
+            (tables if table_ending(place) else pictures).append((info, place))
+    if pictures:
+        passed.update(table_ending(place) for _, place in tables)
+        return pictures, passed
+    if len(tables) > 1:
+        raise SaltusError(f"the zip holds {len(tables):,} tables and no image; expected one table: send each by itself")
+    if not tables:
         held = f"only {counted(passed)}" if passed else "nothing"
-        raise SaltusError(f"the zip holds no image, {held}; expected files that end in .png, .jpg and the like")
-    return chosen, passed
+        raise SaltusError(f"the zip holds no image, {held}; expected files that end in .png, .jpg and the like, or one table")
+    return tables, passed
 
 
 def _place(info: zipfile.ZipInfo) -> PurePosixPath:
@@ -116,10 +123,11 @@ def _unpack(archive: zipfile.ZipFile, chosen: list[tuple[zipfile.ZipInfo, PurePo
                 if done > left:
                     raise SaltusError(f"the zip unpacks to more than {limits.unpacked_bytes:,} bytes; send fewer or smaller images")
                 if done > _SMALL and done > _RATIO * max(1, info.compress_size):
-                    raise SaltusError(f"{_told(info.filename)} unpacks to over {_RATIO} times its size, as no image does; send another zip")
+                    raise SaltusError(f"{_told(info.filename)} unpacks to over {_RATIO} times its size, as few files do; send another")
                 written.write(piece)
         left -= done
-        check_pixels(target, _told(info.filename))
+        if not table_ending(place):
+            check_pixels(target, _told(info.filename))
 
 
 def _pieces(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -7,6 +7,7 @@ else, so the command that is shown is the command that was run.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -18,12 +19,20 @@ from saltus.studio.limits import Limits
 from saltus.terminal import in_one_line
 from saltus.training.duration import in_words
 
-__all__ = ["PROGRAM", "result_of", "started", "stop"]
+__all__ = ["PROGRAM", "in_fields", "result_of", "started", "stop"]
 
 PROGRAM = (sys.executable, "-P", "-m", "saltus")
 """The command line; nothing is imported from the folder that it works in."""
 _PATIENCE = 30.0  # seconds that a process has to end once it was asked to
 _SHOWN = 600  # letters of what went wrong
+_FIELDS = {
+    "--size": '"Size of images"',
+    "--crop": '"Cut images to squares"',
+    "--condition labels": '"Learn classes"',
+    "--columns": "--columns on a command line",
+    "--target": "--target on a command line",
+}
+"""How the page calls what an option of a command says."""
 
 
 def started(arguments: Sequence[str], folder: Path, limits: Limits, out: int | IO[Any], err: int | IO[Any]) -> subprocess.Popen[str]:
@@ -81,19 +90,33 @@ def result_of(arguments: Sequence[str], folder: Path, limits: Limits) -> dict[st
     except json.JSONDecodeError:
         found = None
     if process.returncode == 0 and isinstance(found, dict):
+        if isinstance(found.get("notes"), list):
+            found["notes"] = [in_fields(str(note)) for note in found["notes"]]
+        if found.get("refused"):
+            found["refused"] = in_fields(str(found["refused"]))
         return {**found, "said": [line for line in err.splitlines() if line.strip()]}
     raise SaltusError(_why(process.returncode, found, err))
 
 
 def _why(code: int, found: Any, err: str) -> str:
     if isinstance(found, dict) and isinstance(found.get("error"), str):
-        return str(found["error"])[:_SHOWN]
+        return in_fields(str(found["error"]))[:_SHOWN]
     if code < 0:
         return f"the system ended this (signal {-code}), as it does where memory is short; ask for less, or for smaller sizes"
     last = next((line for line in reversed(err.splitlines()) if line.strip()), "")
     if "MemoryError" in last or "bad_alloc" in err:
         return "there is not enough memory for this; ask for less at once, or for smaller sizes"
     return f"this failed ({in_one_line(last)[:_SHOWN] or f'code {code}'}), which is a fault of saltus; report it"
+
+
+def in_fields(text: str) -> str:
+    """A sentence of a command, with the names that fields of the page have in place of options.
+
+    >>> in_fields("give --size 8 (and --crop to keep proportions), and not --sizes")
+    'give "Size of images" 8 (and "Cut images to squares" to keep proportions), and not --sizes'
+    """
+    options = sorted(_FIELDS, key=len, reverse=True)
+    return re.sub("|".join(rf"(?<![\w-]){re.escape(option)}(?![\w-])" for option in options), lambda found: _FIELDS[found[0]], text)
 
 
 def stop(process: subprocess.Popen[str]) -> None:

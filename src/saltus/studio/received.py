@@ -43,7 +43,7 @@ class Received:
 
 
 def receive(file: Path, session: Session, workspace: Workspace, limits: Limits) -> Received:
-    """Keep a file that was sent, a zip of images unpacked.
+    """Keep a file that was sent; a zip, of images or of one table, unpacked.
 
     Args:
         file: as it was sent, under the reader's own name for it.
@@ -62,19 +62,37 @@ def receive(file: Path, session: Session, workspace: Workspace, limits: Limits) 
     if size > limits.upload_bytes:
         raise SaltusError(f"{told} has {size:,} bytes; expected at most {limits.upload_bytes:,}: send less, or use the command line")
     workspace.check_room()
-    ending = table_ending(file)
-    if not ending:
-        if not zipfile.is_zipfile(file):
-            raise SaltusError(f"{told} is no zip, whatever its name says; pack the images as a zip")
-        place = session.new_data(file.name)
-        notes = unpacked(file, place, limits)
-    else:
+    notes: list[str] = []
+    if ending := table_ending(file):
         check_table(file, limits)
-        place, notes = session.new_data(file.name, ending), []
+        place = session.new_data(file.name, ending)
         shutil.copyfile(file, place)
-    if place.name != (file.name if ending else file.name[: -len(".zip")]):
+    elif zipfile.is_zipfile(file):
+        place, notes = _unzipped(file, session, limits)
+    else:
+        raise SaltusError(f"{told} is no zip, whatever its name says; pack the images as a zip")
+    if place.name not in (file.name, file.name[: -len(".zip")]):
         notes.append(f"it is kept as {place.name}")
     return Received(place.name, notes)
+
+
+def _unzipped(file: Path, session: Session, limits: Limits) -> tuple[Path, list[str]]:
+    """The folder of images that a zip holds, or its one table; and what was passed over.
+
+    Raises:
+        SaltusError: as `receive`.
+    """
+    stem = file.name[: -len(".zip")]
+    folder = session.new_data(stem.removesuffix(table_ending(stem)) + ".zip")
+    notes = unpacked(file, folder, limits)
+    inside = [place for place in folder.rglob("*") if place.is_file() and table_ending(place)]
+    if not inside:
+        return folder, notes
+    try:
+        check_table(inside[0], limits)
+        return inside[0].rename(session.new_data(inside[0].name, table_ending(inside[0]))), notes
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def check_table(file: Path, limits: Limits) -> None:

@@ -18,9 +18,9 @@ from typing import Any
 
 from saltus.errors import SaltusError
 from saltus.files import read_json, write_atomically
-from saltus.studio.commands import started, stop
+from saltus.studio.commands import in_fields, started, stop
 from saltus.studio.limits import Limits
-from saltus.studio.workspace import Session
+from saltus.studio.workspace import Session, remove
 from saltus.terminal import in_one_line
 from saltus.training.duration import in_words
 
@@ -103,6 +103,19 @@ class Trainings:
             raise SaltusError(f"the training of {run.name} does not run; choose one that does")
         process.terminate()
 
+    def remove(self, session: Session, runs: Sequence[Path]) -> None:
+        """Remove runs of a reader, and what is kept beside them.
+
+        Raises:
+            SaltusError: if one of them is trained; none is removed then.
+        """
+        with self._lock:
+            if self._run is not None and self._run in runs and self._process is not None and self._process.poll() is None:
+                raise SaltusError(f"{self._run.name} is trained, and was not removed; stop the training first")
+            for run in runs:
+                remove(run.with_name(f"{run.name}.json"), _log(run), run)
+                session.removed.add(run)
+
     def state(self, run: Path) -> State:
         """How far a training is.
 
@@ -135,7 +148,7 @@ class Trainings:
             process.wait(seconds)
         except subprocess.TimeoutExpired:
             stop(process)
-        with contextlib.suppress(OSError, SaltusError):  # the folder may be gone
+        with self._lock, contextlib.suppress(OSError, SaltusError):  # the folder may be gone
             _write(run, {**_read(run), "code": process.returncode})
 
 
@@ -158,7 +171,7 @@ def _last(run: Path) -> str:
     except OSError:
         return "it said nothing"
     said = [in_one_line(line).strip() for line in lines if line.strip()]
-    return said[-1].removeprefix("saltus: ")[:_SHOWN] if said else "it said nothing"
+    return in_fields(said[-1].removeprefix("saltus: "))[:_SHOWN] if said else "it said nothing"
 
 
 def _write(run: Path, kept: dict[str, Any]) -> None:

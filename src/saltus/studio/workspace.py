@@ -18,7 +18,7 @@ import tempfile
 import time
 import unicodedata
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -28,7 +28,7 @@ from saltus.errors import SaltusError
 from saltus.studio.limits import Limits
 from saltus.words import listed
 
-__all__ = ["Session", "Workspace", "safe_name"]
+__all__ = ["Session", "Workspace", "remove", "safe_name"]
 
 _DIGEST = 12  # bytes of a key
 _LETTERS = 60  # of a name
@@ -56,9 +56,11 @@ class Session:
 
     Attributes:
         folder: of all of it, which commands of the page are run in.
+        removed: runs that are no more. Their names are not given again while the studio runs, since the page knows runs by their place.
     """
 
     folder: Path
+    removed: set[Path] = field(default_factory=set)
 
     @property
     def data(self) -> list[str]:
@@ -95,19 +97,42 @@ class Session:
 
     def new_data(self, name: str, ending: str = "") -> Path:
         """A place for data that is not taken: of a second file of one name another."""
-        return _new(self.folder, safe_name(name), ending, (_RUNS, _MADE, *map(str, BUILT_IN)))
+        return _new(self.folder, safe_name(name), ending, {_RUNS, _MADE, *map(str, BUILT_IN)})
 
     def new_run(self, name: str) -> Path:
         """A folder for a run that is not taken."""
-        return _new(self.folder / _RUNS, safe_name(name), "")
+        home = self.folder / _RUNS
+        return _new(home, safe_name(name), "", {place.name for place in self.removed if place.parent == home})
 
     def new_made(self, name: str, ending: str = "") -> Path:
         """A place for what is made that is not taken."""
-        return _new(self.folder / _MADE, safe_name(name), ending)
+        return _new(self.folder / _MADE, safe_name(name), ending, set())
 
     def relative(self, place: Path) -> str:
         """A place as the commands of the page have it."""
         return place.relative_to(self.folder).as_posix()
+
+    def remove_data(self, name: str | None) -> None:
+        """Remove a table, or a folder of images.
+
+        Raises:
+            SaltusError: for another name.
+        """
+        self.check_data(name)
+        remove(self.folder / str(name))
+
+
+def _new(folder: Path, stem: str, ending: str, reserved: set[str]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    taken = {place.name.removesuffix(".json") for place in folder.iterdir()} | reserved
+    names = (f"{stem}{'' if k == 1 else f'-{k}'}{ending}" for k in range(1, len(taken) + 2))
+    return folder / next(name for name in names if name not in taken)
+
+
+def remove(*places: Path) -> None:
+    """Remove files and folders, where they are there."""
+    for place in places:
+        shutil.rmtree(place, ignore_errors=True) if place.is_dir() else place.unlink(missing_ok=True)
 
 
 def _check_name(name: str | None, names: list[str], missing: str, first: str) -> None:
@@ -115,13 +140,6 @@ def _check_name(name: str | None, names: list[str], missing: str, first: str) ->
     if name not in names:
         expected = f"expected one of {listed(names, _SHOWN)}" if names else first
         raise SaltusError(f"{missing} {name or ''!r:.80}; {expected}")
-
-
-def _new(folder: Path, stem: str, ending: str, reserved: tuple[str, ...] = ()) -> Path:
-    folder.mkdir(parents=True, exist_ok=True)
-    taken = {place.name.removesuffix(".json") for place in folder.iterdir()} | {*reserved}
-    names = (f"{stem}{'' if k == 1 else f'-{k}'}{ending}" for k in range(1, len(taken) + 2))
-    return folder / next(name for name in names if name not in taken)
 
 
 class Workspace:
@@ -142,7 +160,7 @@ class Workspace:
             self.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise SaltusError(f"the workspace {folder} cannot be made ({error.strerror or error}); give another folder") from error
-        self._outbox = Path(tempfile.mkdtemp(prefix="saltus-given-"))
+        self._outbox, self._removed = Path(tempfile.mkdtemp(prefix="saltus-given-")), set[Path]()
         if not os.access(self.folder, os.W_OK):
             raise SaltusError(f"the workspace {folder} cannot be written; give another folder, or change its permissions")
 
@@ -156,14 +174,17 @@ class Workspace:
             raise SaltusError("no key of a reader was given; load the page again, or give any text of your own")
         folder = self.folder / hashlib.blake2b(key.encode("utf-8", "surrogatepass"), digest_size=_DIGEST).hexdigest()
         folder.mkdir(parents=True, exist_ok=True)
-        return Session(folder)
+        return Session(folder, self._removed)
 
     def check_room(self) -> None:
         """Raise SaltusError where readers have sent and made as much as is kept."""
         used = sum(place.lstat().st_size for place in self.folder.rglob("*") if place.is_file())
         if used > self._limits.workspace_bytes:
             held, most = used / 1e9, self._limits.workspace_bytes / 1e9
-            raise SaltusError(f"the workspace holds {held:.1f} GB, and at most {most:.1f} GB are kept; start the studio on an empty one")
+            raise SaltusError(
+                f"the workspace holds {held:.1f} GB, and at most {most:.1f} GB are kept; "
+                "remove what you no longer need, or start the studio on an empty one"
+            )
 
     def given_out(self, file: Path) -> Path:
         """A copy of a file that the page may hand to its reader, who may not read the workspace itself."""

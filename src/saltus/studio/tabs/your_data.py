@@ -11,7 +11,7 @@ from saltus.extras import needs
 from saltus.studio.commands import result_of
 from saltus.studio.received import ENDINGS, receive
 from saltus.studio.tab import Studio, Tab, by_a_command, equivalents, job, ticking, told
-from saltus.studio.tabs import your_rows
+from saltus.studio.tabs import removing, your_rows
 from saltus.studio.trainings import command_of
 from saltus.studio.views import inspected as view
 from saltus.studio.watching import MINE, Watching
@@ -99,7 +99,7 @@ def _build(studio: Studio) -> None:
         with gr.Column(scale=1, min_width=280):
             file = gr.File(label="A zip of images, or a table", file_types=[*ENDINGS, ".gz"], type="filepath", height=140)
             data = gr.Dropdown([], label="Data", allow_custom_value=True, info="What you have sent")
-            size = gr.Slider(0, 128, value=0, step=1, label="Size of images in pixels", info="0 leaves them as they are")
+            size = gr.Slider(0, 128, value=0, step=1, label="Size of images", info="Pixels of a side; 0 leaves them as they are")
             crop = gr.Checkbox(False, label="Cut images to squares", info="Or they are stretched to the size")
             labels = gr.Checkbox(False, label="Learn classes", info="Folders of images, or a column named label")
             look = gr.Button("Look at the data")
@@ -133,6 +133,7 @@ def _build(studio: Studio) -> None:
     for chosen in (data, run):
         chosen.focus(job(choices), [key, data, run], [data, run], api_name=False, show_progress="hidden")
     your_rows.build(studio, data, run)
+    removing.build(studio, data, run)
 
 
 TAB = Tab(NAME, _build)
