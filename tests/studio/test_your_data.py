@@ -17,7 +17,7 @@ from PIL import Image
 
 from tests.helpers.archives import packed, png
 from tests.helpers.studio import IN_BROWSER, NAMELESS, SHOTS, WIDTHS, Served, Watched, browser, huge_png, served
-from tests.helpers.watched import HOSTILE, write_rows
+from tests.helpers.watched import HOSTILE, trained_rows, write_rows
 
 pytestmark = IN_BROWSER
 
@@ -243,3 +243,22 @@ def test_a_reader_removes_what_was_sent(client: Any, tmp_path: Path) -> None:
     data, runs, _ = client.predict("leaves", "all that I sent and made", None, None, api_name="/remove")
     assert data["choices"] == runs["choices"] == []
     assert "rows.csv" in client.predict("stays", "rows.csv", *PLAIN, api_name="/look")[1]
+
+
+def test_a_run_of_a_table_that_the_studio_was_given_is_used(tmp_path: Path) -> None:
+    """The tabs of images say that there is none."""
+    run = trained_rows(tmp_path)
+    with served(tmp_path, str(run)) as studio:
+        gradio = pytest.importorskip("gradio_client")
+        client = gradio.Client(studio.address, verbose=False)
+        assert not {"/noise", "/leaps"} & set(client.view_api(return_format="dict")["named_endpoints"])
+        page, file, command, _ = client.predict("a key", "given: run", 5, "age=30:40", 0, api_name="/rows")
+        assert command == f"saltus sample {run} --n 5 --where=age=30:40 --seed 0 --out made/samples"
+        assert "5 rows under age=30:40" in page
+        assert len(Path(file["value"] if isinstance(file, dict) else file).read_text().splitlines()) == 6
+        client.predict("a key", gradio.handle_file(str(tmp_path / "rows.csv")), *PLAIN, api_name="/send")
+        assert "30 missing cells in 300 rows" in client.predict("a key", "given: run", "rows.csv", 0, api_name="/impute")[0]
+        assert "the run run" in client.predict("a key", "given: run", api_name="/watch")
+        for job, name in (("/stop", "given: run"), ("/rows", "given: ../run")):
+            with pytest.raises(Exception, match="there is no run named"):
+                client.predict("a key", name, *[5, "", 0][: 3 * (job == "/rows")], api_name=job)

@@ -14,6 +14,7 @@ from torch import Tensor
 from saltus.data import DataSet
 from saltus.errors import SaltusError
 from saltus.estimators import Model
+from saltus.estimators.kept import kind_of
 from saltus.evaluation import multiply_adds
 from saltus.networks import ClassCondition
 from saltus.pretrained import PRETRAINED, run_folder
@@ -42,6 +43,12 @@ class Run:
     def is_image(self) -> bool:
         """Whether its items are images."""
         return self.model.encoding.layout.is_image
+
+    @cached_property
+    def ending(self) -> str:
+        """Of the files that hold its rows; "" for items that are no rows of a table."""
+        kind = kind_of(run_folder(self.place), self.model.encoding)
+        return kind.ending if kind else ""
 
     @property
     def has_latents(self) -> bool:
@@ -139,6 +146,11 @@ class Runs:
     def images(self) -> list[str]:
         """The names of those of images."""
         return [name for name in self.names if self[name].is_image]
+
+    @cached_property
+    def tables(self) -> list[str]:
+        """The names of those of tables."""
+        return [name for name in self.names if self[name].ending]
 
     def place(self, name: str) -> str:
         """Where the run of a name is: what a command is given.

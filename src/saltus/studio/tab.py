@@ -18,11 +18,16 @@ from saltus.studio.equivalents import Equivalent
 from saltus.studio.limits import Limits
 from saltus.studio.runs import Runs
 from saltus.studio.trainings import Trainings
-from saltus.studio.workspace import Workspace
+from saltus.studio.workspace import Session, Workspace
 from saltus.terminal import tell
 from saltus.words import in_brief
 
-__all__ = ["Studio", "Tab", "by_a_command", "equivalents", "job", "ticking", "told"]
+__all__ = ["GIVEN", "NO_IMAGES", "Studio", "Tab", "by_a_command", "equivalents", "job", "ticking", "told"]
+
+GIVEN = "given: "
+"""Before the names of runs that the studio was given, beside a reader's own."""
+NO_IMAGES = "No run of images was given. What a run of a table does is under Your data."
+"""What a tab of images says where there is none."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +49,10 @@ class Studio:
     trainings: Trainings
     key: Any
     comparisons: tuple[Path, ...] = ()
+
+    def runs_of(self, session: Session | None = None) -> list[str]:
+        """The runs that a reader has, and those of tables that the studio was given."""
+        return [*(session.runs if session else ()), *(f"{GIVEN}{name}" for name in self.runs.tables)]
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,12 @@ CSS = """
 .studio a { color: var(--link-text-color); text-decoration: underline }
 input[type="range"]::-webkit-slider-thumb { border: 2px solid var(--slider-color) !important }
 input[type="range"]::-moz-range-thumb { border: 2px solid var(--slider-color) !important }
-@media (max-width: 640px) { .gradio-container { padding: 0.5rem !important } }
+@media (max-width: 640px) {
+  .gradio-container { padding: 0.5rem !important }
+  .studio table { font-size: 0.8rem }
+  .studio th, .studio td { padding: 0.25rem 0.35rem }
+  .studio :is(th, td):first-child { min-width: 4rem }
+}
 """
 
 

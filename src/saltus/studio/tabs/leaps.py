@@ -7,7 +7,7 @@ from typing import Any
 from saltus.errors import SaltusError
 from saltus.extras import needs
 from saltus.studio.runs import Run
-from saltus.studio.tab import Studio, Tab, equivalents, job, told
+from saltus.studio.tab import NO_IMAGES, Studio, Tab, equivalents, job, told
 from saltus.studio.views import leaps as view
 from saltus.studio.views import leaps_page
 
@@ -46,7 +46,7 @@ def _build(studio: Studio) -> None:
     gr = needs("gradio", extra="studio")
     names, limits = studio.runs.images, studio.limits
     if not names:
-        gr.Markdown("No run of images was given.")
+        gr.Markdown(NO_IMAGES)
         return
 
     def chosen(given: list[str]) -> dict[str, Run]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from saltus.extras import needs
 from saltus.studio.items import read_image
 from saltus.studio.runs import EXAMPLES
-from saltus.studio.tab import Studio, Tab, equivalents, job, told
+from saltus.studio.tab import NO_IMAGES, Studio, Tab, equivalents, job, told
 from saltus.studio.views import noise as view
 
 __all__ = ["TAB"]
@@ -17,7 +17,7 @@ def _build(studio: Studio) -> None:
     gr = needs("gradio", extra="studio")
     names = studio.runs.images
     if not names:
-        gr.Markdown("No run of images was given.")
+        gr.Markdown(NO_IMAGES)
         return
     start = view.NoiseSettings()
 

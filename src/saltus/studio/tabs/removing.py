@@ -32,7 +32,7 @@ def build(studio: Studio, data: Any, run: Any) -> None:
             remove(session.folder)
             words, data, run = "All that you sent and made is removed.", None, None
             session = workspace.session(key)
-        return gr.Dropdown(session.data, value=data), gr.Dropdown(session.runs, value=run), str(paragraph(words))
+        return gr.Dropdown(session.data, value=data), gr.Dropdown(studio.runs_of(session), value=run), str(paragraph(words))
 
     with gr.Accordion("Remove", open=False):
         gr.Markdown("For good: it cannot be brought back.")

@@ -10,7 +10,7 @@ from saltus.errors import SaltusError
 from saltus.extras import needs
 from saltus.studio.commands import result_of
 from saltus.studio.received import ENDINGS, receive
-from saltus.studio.tab import Studio, Tab, by_a_command, equivalents, job, ticking, told
+from saltus.studio.tab import GIVEN, Studio, Tab, by_a_command, equivalents, job, ticking, told
 from saltus.studio.tabs import removing, your_rows
 from saltus.studio.trainings import command_of
 from saltus.studio.views import inspected as view
@@ -62,12 +62,14 @@ def _build(studio: Studio) -> None:
         place = session.relative(run)
         trainings.start(session, run, view.training(data, place, how, train), train.minutes)
         return (
-            gr.Dropdown(session.runs, value=run.name),
+            gr.Dropdown(studio.runs_of(session), value=run.name),
             watched(key, run.name),
             *told(view.training_equivalent(data, place, how, train)),
         )
 
     def watched(key: str | None, run: str | None) -> str:
+        if run and run.startswith(GIVEN):
+            return watching.look(key, run.removeprefix(GIVEN))[0]
         workspace.session(key).check_run(run)
         return watching.look(key, f"{MINE}{run}")[0]
 
@@ -93,7 +95,7 @@ def _build(studio: Studio) -> None:
 
     def choices(key: str | None, data: str | None, run: str | None) -> tuple[Any, Any]:
         session = workspace.session(key)
-        return gr.Dropdown(session.data, value=data), gr.Dropdown(session.runs, value=run)
+        return gr.Dropdown(session.data, value=data), gr.Dropdown(studio.runs_of(session), value=run)
 
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
@@ -113,7 +115,10 @@ def _build(studio: Studio) -> None:
             levels = gr.Slider(0, 16, value=0, step=1, label="Network calls of a sample", info="0 leaves the choice to saltus")
             seed = gr.Number(0, precision=0, minimum=0, label="Seed of the training")
             start = gr.Button("Start a training", variant="primary")
-            run = gr.Dropdown([], label="Your run", allow_custom_value=True, info="One training runs at a time")
+            given = studio.runs_of()
+            run = gr.Dropdown(
+                given, value=next(iter(given), None), label="Your run", allow_custom_value=True, info="One training runs at a time"
+            )
             with gr.Row():
                 stop, resume = gr.Button("Stop", min_width=100), gr.Button("Go on", min_width=100)
             pack = gr.Button("Make a zip of the model")

@@ -9,7 +9,7 @@ from typing import Any
 from saltus.data import table_ending
 from saltus.extras import needs
 from saltus.studio.commands import result_of
-from saltus.studio.tab import Studio, by_a_command, equivalents, job, told
+from saltus.studio.tab import GIVEN, Studio, by_a_command, equivalents, job, told
 from saltus.studio.trainings import command_of
 from saltus.studio.views import rows as view
 from saltus.studio.views import rows_page
@@ -31,23 +31,28 @@ def build(studio: Studio, data: Any, run: Any) -> None:
         found = result_of(work.arguments, session.folder, limits)
         return page(found), gr.File(str(workspace.given_out(file)), visible=True), *told(work.equivalent)
 
-    def of(key: str | None, run: str | None) -> tuple[Session, str]:
+    def of(key: str | None, run: str | None) -> tuple[Session, str, str]:
+        """A reader, a run as commands have it, and the ending of files of its rows."""
         session = workspace.session(key)
-        return session, session.relative(session.check_run(run))
+        if run and run.startswith(GIVEN):
+            given = studio.runs[run.removeprefix(GIVEN)]
+            return session, str(Path(given.place).resolve()), given.ending
+        place = session.check_run(run)
+        data = view.data_of(command_of(place))
+        view.check_rows(data)
+        return session, session.relative(place), table_ending(data)
 
     def sampled(key: str | None, run: str | None, n: float, where: str, seed: float) -> _Shown:
-        session, place = of(key, run)
+        session, place, ending = of(key, run)
         settings = view.RowSettings(int(n), view.conditions(where or ""), int(seed))
         out = session.new_made("samples")
-        trained_on = view.data_of(command_of(session.folder / place))
-        view.check_rows(trained_on)
-        file = out / f"samples{table_ending(trained_on)}"
+        file = out / f"samples{ending}"
         words = f"{settings.n:,} rows{' under ' + ', '.join(settings.where) if settings.where else ''}, seed {settings.seed}."
         work = view.sample(place, session.relative(out), settings)
         return done(session, work, file, lambda _: rows_page.rows_page(file, words))
 
     def imputed(key: str | None, run: str | None, data: str | None, seed: float) -> _Shown:
-        session, place = of(key, run)
+        session, place, _ = of(key, run)
         rows = session.check_data(data)
         view.check_rows(rows)
         file = session.new_made("imputed", table_ending(rows))
@@ -62,13 +67,13 @@ def build(studio: Studio, data: Any, run: Any) -> None:
         return done(session, work, file, page)
 
     def scored(key: str | None, run: str | None, data: str | None, seed: float) -> _Shown:
-        session, place = of(key, run)
+        session, place, _ = of(key, run)
         file = session.new_made("scores", ".csv")
         work = view.score(place, session.check_data(data), session.relative(file), int(seed))
         return done(session, work, file, lambda found: rows_page.score_page(found, file))
 
     def reported(key: str | None, run: str | None, data: str | None, seed: float) -> _Shown:
-        session, place = of(key, run)
+        session, place, _ = of(key, run)
         file = session.new_made("report", ".html")
         work = view.report(place, session.check_data(data), session.relative(file), int(seed))
         return done(session, work, file, lambda found: rows_page.report_page(file.read_text(), found["finding"]))

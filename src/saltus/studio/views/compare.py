@@ -184,7 +184,7 @@ def figures(found: Compared) -> tuple[list[str], list[list[str]]]:
             f"{letter}: {one.words}",
             str(drawn.calls),
             f"{drawn.multiply_adds:,}",
-            f"{drawn.seconds:.2f}",
+            f"{drawn.seconds:.2g}",
             _figure(drawn.distance),
             _figure(drawn.diversity),
         ]

@@ -22,7 +22,7 @@ INVITATION = page([paragraph("Choose runs, and press Sample.")], "samples and pa
 def as_page(found: Mapping[str, tuple[Run, Leap]]) -> str:
     """The samples and paths of some runs, and what they cost."""
     rows = [
-        [name, str(leap.calls), f"{leap.multiply_adds:,}", f"{leap.seconds:.2f}", f"{leap.chain.levels.last:g}"]
+        [name, str(leap.calls), f"{leap.multiply_adds:,}", f"{leap.seconds:.2g}", f"{leap.chain.levels.last:g}"]
         for name, (_, leap) in found.items()
     ]
     headings = ["run", "network calls", "multiply-adds an image", "seconds in all", "starts at t"]

@@ -41,6 +41,18 @@ _MOST_LEVELS = 1000
 _MOST_SEEDS = 2**62
 _process = OrnsteinUhlenbeck()
 
+_WORDS = {
+    "alpha": "weight of y in z_t",
+    "sigma": "standard deviation of the noise in z_t",
+    "log-SNR": "ln(alpha^2 / sigma^2)",
+    "A": "weight of z_t in the mean of q(z_s | z_t, y)",
+    "B": "weight of y in that mean",
+    "S": "variance of q(z_s | z_t, y)",
+    "level at constant alpha": "which level t is, where each has this alpha",
+    "level at N per unit time": "which level t is, of N per unit time",
+}
+"""What each figure is."""
+
 
 @dataclass(frozen=True)
 class NoiseSettings:
@@ -120,9 +132,10 @@ def noised(y: Tensor, settings: NoiseSettings) -> Noised:
 def as_page(y: Tensor, found: Noised, settings: NoiseSettings, levels: Levels, shown: tuple[float, float]) -> str:
     """What the tab shows, as markup; `levels` is the grid of the run."""
     t, s, sheets = settings.t, settings.s, found.sheets(y, settings)
+    figures = [[name, f"{found.figures[name]:.4g}", words] for name, words in _WORDS.items()]
     parts = [
         side(images(sheet, shown=shown, file=name) for name, sheet in sheets.items()),
-        table(["at this time", "value"], [[name, f"{value:.4g}"] for name, value in found.figures.items()], "figures at this time"),
+        table(["at this time", "value", "what it is"], figures, "figures at this time"),
         plot(curve(settings, levels), words=f"log-SNR over time; t = {t:g}, s = {s:g}, and the levels of the run", file="log_snr"),
     ]
     return page(parts, f"the noise process at t = {t:g}")
