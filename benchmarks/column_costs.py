@@ -80,7 +80,7 @@ def measured(data: DataSet, time: str) -> dict[str, Any]:
     kernel, train, test = model.chain.kernel(1), data.train[:], data.test[:ROWS]
     assert isinstance(kernel, AutoregressiveKernel)
     each, columns = costs(model, kernel, test), []
-    there, owned = [~kernel.laws.row(y).absent for y in (train, test)], kernel.laws.row(test)
+    there, owned = [~kernel.distributions.row(y).absent for y in (train, test)], kernel.distributions.row(test)
     for j, places in enumerate(encoding.places):
         if not places:
             continue

@@ -9,7 +9,7 @@
 
 Figures are of the pixels that are not known, from 0 (black) to 1: the root mean squared error of a draw and of the mean of draws; how far
 two draws of one image are from each other; the energy score E|x - y| - E|x - x'| / 2 with |.| over the pixels of an image, which is least
-for the true conditional law; and the share of pixels within the range of the draws (0.78 of independent draws of the truth, of eight).
+for the true conditional distribution; and the share of pixels within the range of the draws (0.78 of independent draws of the truth, of 8).
 
 python benchmarks/inpainting.py FOLDER   FOLDER holds mnist.npz and fashion_mnist.npz; the page, and figures beside it
 python benchmarks/inpainting.py report   the page alone, from the figures that are there

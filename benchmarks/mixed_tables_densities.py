@@ -93,14 +93,14 @@ class Mixture(Density):
                     best, kept = found, choice
                 if clock() > begun + _CHOICE * (end - begun):
                     break
-            self.law = GaussianMixture(kept[0], reg_covar=kept[1], random_state=seed).fit(np.concatenate([train, validation]))
+            self.distribution = GaussianMixture(kept[0], reg_covar=kept[1], random_state=seed).fit(np.concatenate([train, validation]))
         self.told = {"components": kept[0], "regularisation": kept[1], "tried up to": choice[0]}
 
     def scores(self, standard: Array) -> Array:
-        return np.asarray(self.law.score_samples(standard))
+        return np.asarray(self.distribution.score_samples(standard))
 
     def draws(self, n: int) -> Array:
-        drawn: Array = self.law.sample(n)[0]
+        drawn: Array = self.distribution.sample(n)[0]
         return self.rng.permutation(drawn)  # they come component by component
 
 

@@ -59,7 +59,7 @@ class Local(Detector):
 
 
 class Ecod(Detector):
-    """ECOD: tails of each column's empirical law (Li et al. 2022, https://arxiv.org/abs/2201.00382)."""
+    """ECOD: tails of each column's empirical distribution (Li et al. 2022, https://arxiv.org/abs/2201.00382)."""
 
     needs = "pyod"
     modules = ("pyod.models.ecod",)

@@ -40,11 +40,11 @@ def many(y: Tensor, n: int = 50_000) -> Tensor:
     return torch.cat([y, y.flip(-1), y.roll(1, -1), y + 0.01 * torch.randn(y.shape, generator=g)] * 2)[:n]
 
 
-def nats(law: LowRankMixture | GaussianMixture, y: Tensor, t: float) -> float:
+def nats(distribution: LowRankMixture | GaussianMixture, y: Tensor, t: float) -> float:
     """KL(q(z_t | y) || p(z_t)) of items, by one draw each."""
     y = y[:ITEMS]
     z = _process.noised(y, t, Noise(0, 0, len(y)).normal("z", y.shape[1:], like=y))
-    return float((_process.marginal(y, t).log_prob(z).double() - law.log_prob(z, t)).mean())
+    return float((_process.marginal(y, t).log_prob(z).double() - distribution.log_prob(z, t)).mean())
 
 
 def memory() -> float:
@@ -69,7 +69,7 @@ def measured(data: DataSet, *, multiplied: bool = False) -> dict[str, Any]:
         "nats": [nats(fit.mixture, data.validation, t) for t in TIMES],
     }
     half = fit.mixture.compact()
-    one, other = (law.sample(500, TIMES[0], seed=0) for law in (fit.mixture, half))
+    one, other = (distribution.sample(500, TIMES[0], seed=0) for distribution in (fit.mixture, half))
     row["float16_samples"] = float((one - other).square().mean().sqrt() / one.std())
     row["float16_nats"] = nats(half, data.validation, TIMES[0]) - row["nats"][0]
     return row

@@ -87,8 +87,8 @@ def of_chain(chain: Chain, data: DataSet, seconds: float) -> Made:
 def mixture(data: DataSet, seed: int, _: float) -> Made:
     """The closed form alone: exact kernels on a grid of one step have the exact likelihood."""
     begun = time.process_time()
-    law = choose_mixture(data.fitting_items, data.validation, _CLEAN, seed=seed).mixture
-    chain = Chain(OraclePrior(law), Levels((0.0, _CLEAN)), OracleKernel(law), encoding=data.encoding)
+    distribution = choose_mixture(data.fitting_items, data.validation, _CLEAN, seed=seed).mixture
+    chain = Chain(OraclePrior(distribution), Levels((0.0, _CLEAN)), OracleKernel(distribution), encoding=data.encoding)
     return of_chain(chain, data, time.process_time() - begun)
 
 

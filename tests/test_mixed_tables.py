@@ -91,7 +91,7 @@ def test_splits_share_no_row_and_change_with_the_seed() -> None:
     assert set(split(table, 1).test.x) != set(parts.test.x)
 
 
-def test_nats_of_a_gaussian_are_those_of_its_law() -> None:
+def test_nats_of_a_gaussian_are_those_of_its_distribution() -> None:
     rng = np.random.default_rng(1)
     table = Table("ccpp", pd.DataFrame({"a": 3 * rng.normal(size=4000), "b": rng.normal(size=4000)}), "")
     parts, model = split(table, 0), Gaussian(table.schema)
@@ -136,7 +136,7 @@ def test_masses_become_densities_by_their_cells_and_refused_rows_are_counted() -
 def test_scores_of_draws_do_not_depend_on_their_number() -> None:
     rng = np.random.default_rng(2)
     truth, n = rng.normal(size=20000), 20000
-    exact = 1 / math.sqrt(math.pi)  # of a normal law's draws: E|X - Y| / 2
+    exact = 1 / math.sqrt(math.pi)  # of a normal distribution's draws: E|X - Y| / 2
     for m in (2, 20):
         assert crps(rng.normal(size=(m, n)), truth) == pytest.approx(exact, abs=0.02)
     assert crps(rng.normal(size=(20, n)) + 0.5, truth) > exact + 0.05

@@ -21,7 +21,7 @@ REWRITTEN = {
     r"\\texttt\b": r"\\mathtt",
     r"\\[bB]ig[lr]?(?![a-zA-Z])": "",  # delimiters grow by themselves
     r"\\[ct]?frac\s*([^{\s\\])\s*([^{\s\\])": r"\\frac{\1}{\2}",
-    r"\\,\\\|\\,": r"\\parallel ",  # between two laws, where a fence would grow with the line
+    r"\\,\\\|\\,": r"\\parallel ",  # between two distributions, where a fence would grow with the line
     r"\\cfrac\b": r"\\frac",
     r"\\operatorname\*?\{(\w+)\}": r"\\,\\mathrm{\1}",
     r"\\(ln|exp)\b(?!\s*(\(|\\left))": r"\\,\\\1\\,",  # browsers put no space around the name of a function

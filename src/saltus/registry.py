@@ -55,12 +55,14 @@ class Configurable:
 
     Attributes:
         imports: what the constructor imports, as "package:name"; what a library computes while it is imported takes memory.
+        renamed: names that arguments have in older files, with those that they have now.
 
     Raises:
         ValueError: when a class is defined whose short name another class has.
     """
 
     imports: ClassVar[tuple[str, ...]] = ()
+    renamed: ClassVar[Mapping[str, str]] = {}
     _arguments: dict[str, Any] = {}  # noqa: RUF012 - replaced whole, for each object, by the constructor
     _made = False
 
@@ -253,7 +255,7 @@ class _Reader:
         cls = find(name)
         if cls is None:
             raise SaltusError(f"the class {name!r:.60} is not known here{_load_plugins()}; install or import the package that defines it")
-        given = {key: self.made(value) for key, value in arguments.items()}
+        given = {cls.renamed.get(key, key): self.made(value) for key, value in arguments.items()}
         for key, (hint, default) in expected_of(cls).items():
             if key in given and given[key] is not default and not fits(given[key], hint):
                 expected = hint.__name__ if isinstance(hint, type) else hint

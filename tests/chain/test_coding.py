@@ -1,4 +1,4 @@
-"""Items as bits: they come back exactly, and take as many bits as the chain's own law and its bound say."""
+"""Items as bits: they come back exactly, and take as many bits as the chain's own distribution and its bound say."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def all_used(chain: Chain) -> list[Tensor]:
 
 
 class Watched(Stack):
-    """Keeps the nats of every value that it gave or took: what its law has between the ends of its place, and 2^-24, the least of any."""
+    """Keeps the nats of every value that it gave or took: what its distribution has between the ends of its place, at least 2^-24."""
 
     nats = pushed = 0.0
     numbers = 0
@@ -109,13 +109,13 @@ class Watched(Stack):
 
 
 def between(value: Tensor, mean: Tensor, std: Tensor, width: float) -> Tensor:
-    law = Normal(mean.double(), std.double())
-    return (law.cdf(value.double() + width / 2) - law.cdf(value.double() - width / 2)).flatten()
+    distribution = Normal(mean.double(), std.double())
+    return (distribution.cdf(value.double() + width / 2) - distribution.cdf(value.double() - width / 2)).flatten()
 
 
 @pytest.mark.parametrize("name", CHAINS)
 def test_items_come_back_in_the_bits_of_their_path(name: str) -> None:
-    """The last one first.  They take the nats of all laws along their paths: masses are rounded to multiples of 2^-24."""
+    """The last one first.  They take the nats of all distributions along their paths: masses are rounded to multiples of 2^-24."""
     chain = CHAINS[name]
     y, stack, coder = items(chain, 3), Watched(), ItemCoder(chain, all_used(chain))
     for one in y:

@@ -1,4 +1,4 @@
-"""Parts of rows: what is drawn given the rest has the chain's own law, by enumeration; ranges are kept to; rows keep to themselves."""
+"""Parts of rows: what is drawn given the rest has the chain's own distribution, by enumeration; ranges and rows are kept apart."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def step(of: Chain) -> AutoregressiveKernel:
 
 
 def y_of(of: Chain, x: list[list[float]] | Tensor) -> Tensor:
-    return step(of).laws.on.forward(torch.as_tensor(x, dtype=torch.float64))
+    return step(of).distributions.on.forward(torch.as_tensor(x, dtype=torch.float64))
 
 
 @torch.no_grad()
@@ -61,7 +61,7 @@ def first_known(n: int, k: int, E: int) -> Tensor:
 
 
 @pytest.mark.parametrize("told", [[0.0], [1.0], [0.0, 1.0], [1.0, 0.0]])
-def test_the_rest_of_a_row_has_the_chains_law(told: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rest_of_a_row_has_the_chains_distribution(told: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
     """z_L integrated out, the numbers that are known being the first ones of the chain's own order."""
     of, k = chain(FLAGS), len(told)
     every = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 3).double()
@@ -74,7 +74,7 @@ def test_the_rest_of_a_row_has_the_chains_law(told: list[float], monkeypatch: py
         if not weighed:
             monkeypatch.setattr(completing, "resampled", lambda log_weight, *others: plain(torch.zeros_like(log_weight), *others))
         drawn = complete(of, y, first_known(ROWS, k, 3), draws=DRAWS, seed=1)
-        x = step(of).laws.on.inverse(drawn.flatten(0, 1)).unflatten(0, (ROWS, DRAWS))
+        x = step(of).distributions.on.inverse(drawn.flatten(0, 1)).unflatten(0, (ROWS, DRAWS))
         assert bool((x[..., :k] == torch.tensor(told)).all())
         own = [mean_is((x == row).all(2).double().mean(1), float(p[agree][j] / p[agree].sum())) for j, row in enumerate(every[agree])]
         fits[weighed] = all(own)
@@ -85,22 +85,22 @@ def test_with_nothing_known_rows_are_the_chains_own() -> None:
     of, every = chain(FLAGS), torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * 3).double()
     p = chances(of, every, 24)
     drawn = complete(of, torch.full((ROWS, 3), torch.nan).double(), first_known(ROWS, 0, 3), draws=DRAWS)
-    x = step(of).laws.on.inverse(drawn.flatten(0, 1)).unflatten(0, (ROWS, DRAWS))
+    x = step(of).distributions.on.inverse(drawn.flatten(0, 1)).unflatten(0, (ROWS, DRAWS))
     assert all(mean_is((x == row).all(2).double().mean(1), float(p[j])) for j, row in enumerate(every))
 
 
-def test_numbers_in_a_range_have_the_chains_law_there() -> None:
+def test_numbers_in_a_range_have_the_chains_distribution_there() -> None:
     """And stay there; an end in the middle of a value's interval is that of the interval."""
     of, E = chain(COUNTS), 2
     every = torch.cartesian_prod(torch.tensor([0.0, 1.0]), torch.arange(70.0)).double()
     p = chances(of, every, 32)
     assert float(p.sum()) == pytest.approx(1, abs=1e-4)
-    cells = step(of).laws.on.cells(y_of(of, every))
+    cells = step(of).distributions.on.cells(y_of(of, every))
     within = [(float(cells.below[low, 1]), float(cells.above[high, 1])) for low, high in ((0, 12), (40, 69))]
     inside = (every[:, 1] <= 12) | (every[:, 1] >= 40)
     y = y_of(of, [[1.0, 0.0]]).expand(ROWS, -1)
     drawn = complete(of, y, first_known(ROWS, 1, E), draws=DRAWS, within={1: within}, seed=2)
-    x = step(of).laws.on.inverse(drawn.flatten(0, 1)).unflatten(0, (ROWS, DRAWS))
+    x = step(of).distributions.on.inverse(drawn.flatten(0, 1)).unflatten(0, (ROWS, DRAWS))
     assert bool(((x[..., 1] <= 12) | (x[..., 1] >= 40)).all())
     agree, fits = every[:, 0] == 1, []
     for low, high in ((0, 3), (4, 12), (40, 50), (51, 69)):
@@ -159,7 +159,7 @@ def test_draws_of_a_row_are_the_same_whatever_other_rows_there_are() -> None:
     assert not torch.allclose(complete(of, y, known, draws=3, within=within, seed=5, first_item=5), whole)
     assert not torch.allclose(complete(of, y, known, draws=3, within=within, seed=4, first_item=6), whole)
     assert torch.equal(torch.where(known[:, None], whole, 0.0), torch.where(known, y, 0.0)[:, None].expand_as(whole))
-    inside = step(of).laws.on.inverse(whole.flatten(0, 1))[:, 3]
+    inside = step(of).distributions.on.inverse(whole.flatten(0, 1))[:, 3]
     assert bool(((inside >= 22) & (inside <= 38)).all())
 
 

@@ -95,9 +95,9 @@ def test_the_path_of_every_eta_has_the_marginals_of_the_process() -> None:
     for eta in (0.3, 1.0):
         for level, pair in chain().forward_path(y, chain().noise(3, 0, MANY), eta=eta):
             t = (S, T)[level - 1]
-            law = normal_cdf(float(process.alpha(t)) * Y, float(process.sigma(t)) ** 2)
-            assert follows(pair.z_t.flatten(), law)
-            assert not follows(1.1 * pair.z_t.flatten(), law)  # the twin
+            distribution = normal_cdf(float(process.alpha(t)) * Y, float(process.sigma(t)) ** 2)
+            assert follows(pair.z_t.flatten(), distribution)
+            assert not follows(1.1 * pair.z_t.flatten(), distribution)  # the twin
             assert pair.eta == eta
             assert level > 1 or torch.equal(pair.z_s, y)
 

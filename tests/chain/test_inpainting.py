@@ -1,4 +1,4 @@
-"""Parts of items: what is drawn given the rest has the chain's own law, against closed forms, by enumeration and by rejection."""
+"""Parts of items: what is drawn given the rest has the chain's own distribution, against closed forms, by enumeration and by rejection."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def linear_chain(mean: Tensor, covariance: Tensor) -> Chain:
     return Chain(StandardNormal(), Levels(TIMES), kernel)
 
 
-def law_of_linear(chain: Chain, mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
+def distribution_of_linear(chain: Chain, mean: Tensor, covariance: Tensor) -> tuple[Tensor, Tensor]:
     """Mean and covariance of what it draws, step by step."""
     process, eye = OrnsteinUhlenbeck(), torch.eye(3, dtype=torch.float64)
     m, C = torch.zeros(3, dtype=torch.float64), eye
@@ -73,9 +73,9 @@ def dense(measurement: Measurement) -> Tensor:
     return measurement.of(torch.eye(3, dtype=torch.float64)).T
 
 
-def fits(found: Inpainted, law: tuple[Tensor, Tensor, Tensor]) -> bool:
-    """Whether draws have the moments of a law."""
-    y, (_, mean, second) = found.y[0].double(), law
+def fits(found: Inpainted, distribution: tuple[Tensor, Tensor, Tensor]) -> bool:
+    """Whether draws have the moments of a distribution."""
+    y, (_, mean, second) = found.y[0].double(), distribution
     products = [(i, j) for i in range(3) for j in range(i, 3)]
     checked = [(y[:, i], mean[i]) for i in range(3)] + [(y[:, i] * y[:, j], second[i, j]) for i, j in products]
     return all(mean_is(values, float(expected)) for values, expected in checked if float(values.std()) > 1e-6)
@@ -91,26 +91,26 @@ def unweighed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_an_exact_chain_has_the_mixtures_conditional(measurement: Measurement, monkeypatch: pytest.MonkeyPatch) -> None:
     chain, o = oracle_chain(), torch.tensor([0.2], dtype=torch.float64)
     covariances = FACTORS @ FACTORS.mT + torch.diag_embed(VARIANCES)
-    law = given_mixture(dense(measurement), o, MEANS, covariances, WEIGHTS)
+    distribution = given_mixture(dense(measurement), o, MEANS, covariances, WEIGHTS)
     found = inpaint(chain, [Known(measurement, o, "sample")], draws=DRAWS, particles=PARTICLES)
     torch.testing.assert_close(measurement.of(found.y[0]), o.expand(DRAWS, 1))
-    assert fits(found, law)
-    assert float(found.log_prob) == pytest.approx(float(law[0]), abs=0.05)
+    assert fits(found, distribution)
+    assert float(found.log_prob) == pytest.approx(float(distribution[0]), abs=0.05)
     unweighed(monkeypatch)
-    assert not fits(inpaint(chain, [Known(measurement, o, "sample")], draws=4 * DRAWS, particles=8), law)
+    assert not fits(inpaint(chain, [Known(measurement, o, "sample")], draws=4 * DRAWS, particles=8), distribution)
 
 
 @pytest.mark.parametrize("measurement", [Measurement.of_known(KNOWN), PAIRS], ids=["a number", "a mean of two"])
 def test_a_linear_chain_has_its_own_conditional(measurement: Measurement, monkeypatch: pytest.MonkeyPatch) -> None:
     mean, covariance = MEANS[0], FACTORS[0] @ FACTORS[0].T + torch.diag(VARIANCES[0])
     chain, o = linear_chain(mean, covariance), torch.tensor([0.3], dtype=torch.float64)
-    m, C = law_of_linear(chain, mean, covariance)
-    law = given_mixture(dense(measurement), o, m[None], C[None], torch.ones(1, dtype=torch.float64))
+    m, C = distribution_of_linear(chain, mean, covariance)
+    distribution = given_mixture(dense(measurement), o, m[None], C[None], torch.ones(1, dtype=torch.float64))
     found = inpaint(chain, [Known(measurement, o, "sample")], draws=DRAWS, particles=PARTICLES)
-    assert fits(found, law)
-    assert float(found.log_prob) == pytest.approx(float(law[0]), abs=0.05)
+    assert fits(found, distribution)
+    assert float(found.log_prob) == pytest.approx(float(distribution[0]), abs=0.05)
     unweighed(monkeypatch)
-    assert not fits(inpaint(chain, [Known(measurement, o, "sample")], draws=4 * DRAWS, particles=8), law)
+    assert not fits(inpaint(chain, [Known(measurement, o, "sample")], draws=4 * DRAWS, particles=8), distribution)
 
 
 def discrete_chain(times: Sequence[float], latent: int = 2, encoder_input: str = "z_s") -> Chain:
@@ -210,9 +210,9 @@ def test_a_class_is_told_or_drawn_along() -> None:
     covariances = FACTORS @ FACTORS.mT + torch.diag_embed(VARIANCES)
     dense_known = dense(known[0].measurement)
     for condition, kept in ((None, [0, 1]), (0, [0])):
-        law = given_mixture(dense_known, known[0].value, MEANS[kept], covariances[kept], WEIGHTS[kept] / WEIGHTS[kept].sum())
+        distribution = given_mixture(dense_known, known[0].value, MEANS[kept], covariances[kept], WEIGHTS[kept] / WEIGHTS[kept].sum())
         given = None if condition is None else torch.tensor([condition])
-        assert fits(inpaint(chain, known, draws=DRAWS, particles=32, condition=given), law)
+        assert fits(inpaint(chain, known, draws=DRAWS, particles=32, condition=given), distribution)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The stack of bits: what is popped is what was pushed, lengths are those of the laws, and bits that were never pushed are draws."""
+"""The stack of bits: what is popped is what was pushed, lengths are those of the distributions, and bits never pushed are draws."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ WIDTH = 2.0**-4
 N = 20_000
 
 
-def laws(n: int = N) -> tuple[Tensor, Tensor]:
+def distributions(n: int = N) -> tuple[Tensor, Tensor]:
     generator = torch.Generator().manual_seed(0)
     return 2 * torch.randn(n, generator=generator).double(), torch.rand(n, generator=generator).double() + 0.3
 
@@ -29,7 +29,7 @@ def on_grid(z: Tensor) -> Tensor:
 
 
 def test_what_is_popped_is_what_was_pushed() -> None:
-    mean, std = laws(300)
+    mean, std = distributions(300)
     stack, value = Stack(), on_grid(mean + 2 * std)
     masses = torch.rand(40, 7, generator=torch.Generator().manual_seed(1)).double()
     index, before = masses.argmin(1), stack.code()
@@ -39,7 +39,7 @@ def test_what_is_popped_is_what_was_pushed() -> None:
     again = Stack(stack.code())
     assert torch.equal(again.pop_normal(mean, std, WIDTH, near=True), value)
     assert torch.equal(again.pop_choice(masses), index)
-    assert torch.equal(again.pop_normal(mean.float(), std.float(), WIDTH), value.float()) is False  # other laws, other values
+    assert torch.equal(again.pop_normal(mean.float(), std.float(), WIDTH), value.float()) is False  # other distributions, other values
     again = Stack(stack.code())
     again.pop_normal(mean, std, WIDTH, near=True)
     again.pop_choice(masses)
@@ -50,7 +50,7 @@ def test_what_is_popped_is_what_was_pushed() -> None:
 @pytest.mark.parametrize("near", [False, True])
 def test_what_is_popped_first_comes_back_as_it_was(near: bool) -> None:
     """The bits too: all that is lent is given back."""
-    mean, std = laws(500)
+    mean, std = distributions(500)
     stack = Stack()
     value = stack.pop_normal(mean, std, WIDTH, near=near)
     assert stack.lent > 0
@@ -59,9 +59,9 @@ def test_what_is_popped_first_comes_back_as_it_was(near: bool) -> None:
     assert len(stack.code()) == lent
 
 
-def test_lengths_are_those_of_the_laws() -> None:
+def test_lengths_are_those_of_the_distributions() -> None:
     """Of numbers the density times the width, but for the curve of the density within a bin: (width / std)^2 / 24 |x^2 - 1| nats each."""
-    mean, std = laws()
+    mean, std = distributions()
     value = on_grid(mean + std * torch.randn(N, generator=torch.Generator().manual_seed(2)).double())
     stack = Stack()
     before = stack.bits
@@ -79,7 +79,7 @@ def test_lengths_are_those_of_the_laws() -> None:
 
 @pytest.mark.parametrize("near", [False, True])
 def test_what_was_never_pushed_is_drawn(near: bool) -> None:
-    mean, std = laws()
+    mean, std = distributions()
     stack = Stack()
     value = stack.pop_normal(mean, std, WIDTH, near=near)
     even = WIDTH * (torch.rand(N, generator=torch.Generator().manual_seed(4)).double() - 0.5)  # within a bin
@@ -112,7 +112,7 @@ def test_far_means_do_not_stop_it() -> None:
         assert torch.equal(Stack(stack.code()).pop_normal(mean, std, WIDTH, near=near), value)
 
 
-def test_laws_that_are_none_are_refused() -> None:
+def test_distributions_that_are_none_are_refused() -> None:
     one = torch.ones(1)
     for mean, std in ((one * np.nan, one), (one, one * np.inf), (one, one * 0), (one, -one)):
         with pytest.raises(SaltusError) as caught:
@@ -123,7 +123,7 @@ def test_laws_that_are_none_are_refused() -> None:
 
 
 def test_a_code_that_ends_too_early_is_told() -> None:
-    mean, std = laws(1000)
+    mean, std = distributions(1000)
     stack = Stack()
     stack.push_normal(on_grid(mean), mean, std, WIDTH)
     code = stack.code()

@@ -29,7 +29,7 @@ def test_a_chain_has_its_own_start_first() -> None:
     assert started(CHAIN, "mixture") is CHAIN
 
 
-def test_z_L_from_noise_has_the_law_of_the_mixture() -> None:
+def test_z_L_from_noise_has_the_distribution_of_the_mixture() -> None:
     """Moments of z_L within five standard errors; those of the noise itself are far."""
     path = started(CHAIN, "noise").sample(N, seed=0, return_path=True)
     assert path.shape == (3, N, 2)

@@ -88,8 +88,8 @@ def test_draws_end_where_data_do() -> None:
     assert (encoding.decode(10 * torch.randn(1000, 7))[:, 1:3] >= 0).all()
 
 
-def test_a_table_of_known_laws_costs_their_entropy() -> None:
-    """Columns on their own, each by N(0, 1) on its axis: no law costs less than its entropy, and those that the axis fits no more."""
+def test_a_table_of_known_distributions_costs_their_entropy() -> None:
+    """Columns on their own, each by N(0, 1) on its axis: none costs less than its entropy, and those that the axis fits no more."""
     rng, n = np.random.default_rng(0), 20_000
     raw = np.stack([rng.lognormal(0, 2.5, n), np.round(rng.normal(40, 9, n)), rng.normal(2, 3, n)], 1)
     data = load(raw)
@@ -147,7 +147,7 @@ def test_fresh_rows_are_taken_and_rows_of_other_kinds_are_not() -> None:
 
 @pytest.mark.parametrize("mean", [-1.0, 2.5])
 def test_masses_of_all_raw_values_sum_to_1_and_those_beyond_the_ends_have_less_than_the_ends(mean: float) -> None:
-    """Of a column in lumps under some law: what its ends stand for is split among all that is beyond."""
+    """Of a column in lumps under some distribution: what its ends stand for is split among all that is beyond."""
     lumps = np.array([12, 24, 36, 60])[np.random.default_rng(0).choice(4, 900, p=[0.1, 0.2, 0.3, 0.4])]
     encoding = load(np.column_stack([lumps, np.random.default_rng(1).normal(size=900)])).encoding
     assert isinstance(encoding, Columns)

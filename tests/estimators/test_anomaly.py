@@ -96,12 +96,12 @@ def test_what_is_written_down_says_the_same(name: str) -> None:
         "few values": lambda rng, n: rng.choice([0.105360516, 2.302585093], (n, 2)),
         "one row": lambda rng, n: rng.random((min(n, 1), 2)),
     }
-    law = (LAWS | others)[name]
-    ordinary, new = Ordinary(law(rng, HELD)), np.concatenate([law(rng, 50), law(rng, 50) + rng.random() * 3])
+    distribution = (LAWS | others)[name]
+    ordinary, new = Ordinary(distribution(rng, HELD)), np.concatenate([distribution(rng, 50), distribution(rng, 50) + rng.random() * 3])
     again = Ordinary.from_json(json.loads(json.dumps(ordinary.to_json())))
     np.testing.assert_array_equal(again.by_column(new), ordinary.by_column(new))
     np.testing.assert_array_equal(again.score(new), ordinary.score(new))
-    assert len(Ordinary(law(rng, 3 * HELD)).to_json()) <= HELD
+    assert len(Ordinary(distribution(rng, 3 * HELD)).to_json()) <= HELD
 
 
 @pytest.mark.parametrize("found", [[], [[]], [1.0], [[1.0], [math.nan]], [[math.inf]], "costs", None, [[1.0], [1.0, 2.0]]])

@@ -1,4 +1,4 @@
-"""A chain of every kind, for items of two numbers, and a law of data that is known."""
+"""A chain of every kind, for items of two numbers, and a distribution of data that is known."""
 
 from __future__ import annotations
 

@@ -46,7 +46,7 @@ def same_mean(one: Tensor, other: Tensor) -> bool:
 
 
 def follows(sample: Tensor, cdf: Cdf) -> bool:
-    """Whether a sample (n,) follows a law, by Kolmogorov and Smirnov."""
+    """Whether a sample (n,) follows a distribution, by Kolmogorov and Smirnov."""
     return bool(stats.kstest(sample.double().numpy(), cdf).pvalue > LEAST_P)
 
 

@@ -127,8 +127,8 @@ def test_what_is_known_stays_and_the_rest_goes_with_it() -> None:
 def test_a_range_is_drawn_from_what_is_in_it() -> None:
     """Of the first number alone, and of the last one given whole rows before it."""
     made, p, every = kernel(), chances(kernel()), rows_of(EVERY)
-    middles = made.laws.middles(0)
-    cells = made.laws.on.cells(every)
+    middles = made.distributions.middles(0)
+    cells = made.distributions.on.cells(every)
     within = [(float(cells.below[EVERY[:, 0] == 1][0, 0]), float(cells.above[EVERY[:, 0] == 2][0, 0]))]
     y, _, chance = made.fill(at(0.4, N), torch.zeros(N, 4).double(), known(N), uniform(N), which=[0], within={0: within})
     shares = torch.tensor([float(p[EVERY[:, 0] == value].sum()) for value in range(3)])
@@ -172,9 +172,9 @@ def test_a_number_given_all_others_sees_nothing_of_itself() -> None:
 
 def _each(made: AutoregressiveKernel, transition: Transition, y: Tensor, told: Tensor) -> Tensor:
     """ln p of each number given those that are told."""
-    row = made.laws.row(y)
+    row = made.distributions.row(y)
     known = made.network.told(made._begin(transition), row, told)
-    return made.laws.log_prob(made.network.out(made.network.hidden(known)), row, about=made.network.gaussian.moments(known.given))
+    return made.distributions.log_prob(made.network.out(made.network.hidden(known)), row, about=made.network.gaussian.moments(known.given))
 
 
 E = 3
@@ -187,7 +187,7 @@ WHOLE = [Number(0, 2, step=1.0, shares=(0.2, 0.5, 0.3)), Number(-9.0, 9.0), Numb
 def test_the_loss_is_the_mean_over_orders_of_what_a_row_costs() -> None:
     """Over every order and every number of numbers that are told."""
     made = kernel(WHOLE)
-    y = made.laws.on.forward(torch.tensor([[1.0, 0.3, 55.0]], dtype=torch.float64)).expand(len(MASKS), -1)
+    y = made.distributions.on.forward(torch.tensor([[1.0, 0.3, 55.0]], dtype=torch.float64)).expand(len(MASKS), -1)
     pair = Pair(at(0.4, len(y), E).z_t, 0.0, T, y=y, z_s=y)
     loss = made.loss(pair, GivenNoise(0, 0, len(y), uniforms={"told": MASKS}), {})["decoder"]
     costs = []
@@ -224,7 +224,7 @@ def test_what_is_absent_is_learned_nothing_of() -> None:
     loss.sum().backward()
     out = made.network.out.weight.grad
     assert out is not None
-    for j, own in enumerate(out.split(made.laws.size)):
+    for j, own in enumerate(out.split(made.distributions.size)):
         assert bool(own.any()) is (j != 2)
     plain = made.loss(Pair(at(0.4, n).z_t, 0.0, T, y=y, z_s=y), Noise(0, 0, n), {})["decoder"]
     assert torch.allclose(loss, 2 * plain)
@@ -250,7 +250,7 @@ def test_costs_in_bfloat16_are_those_of_float32() -> None:
     numbers = [Number(0, 5000, step=1.0, mean=2500.0, std=1400.0), Number(0, 2, step=1.0, shares=(0.2, 0.5, 0.3))]
     made = AutoregressiveKernel((2,), width=32, numbers=numbers)
     many = torch.linspace(0, 5000, 400).double().round()
-    y = made.laws.on.forward(torch.stack([many, many % 3], 1)).float()
+    y = made.distributions.on.forward(torch.stack([many, many % 3], 1)).float()
     pair, costs = Pair(torch.zeros_like(y), 0.0, T, y=y, z_s=y), []
     for narrow in (False, True):
         with torch.autocast("cpu", dtype=torch.bfloat16, enabled=narrow):

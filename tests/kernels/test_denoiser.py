@@ -50,10 +50,10 @@ def test_scales_to_data_are_those_of_edm(v: float, t: float) -> None:
 @pytest.mark.parametrize(("s", "t"), [(0.0, 0.4), (0.1, 0.3), (0.5, 4.0)])
 def test_scales_to_z_s_are_gaussian_conditionals(v: float, s: float, t: float) -> None:
     oracle = GaussianMixture(torch.ones(1), torch.zeros(1, 1), torch.full((1, 1, 1), v, dtype=torch.float64))
-    law = oracle.reverse(torch.ones(1, 1), s, t)
+    distribution = oracle.reverse(torch.ones(1, 1), s, t)
     ours = scales(process.log_snr(t), process.log_snr(s), v)
-    assert float(ours.skip) == pytest.approx(float(law.mean), rel=ROUNDING)
-    assert float(ours.output) ** 2 == pytest.approx(float(law.variance), rel=ROUNDING)
+    assert float(ours.skip) == pytest.approx(float(distribution.mean), rel=ROUNDING)
+    assert float(ours.output) ** 2 == pytest.approx(float(distribution.variance), rel=ROUNDING)
     assert float(ours.input) ** -2 == pytest.approx(float(oracle.marginal(t).variance), rel=ROUNDING)
 
 

@@ -11,7 +11,7 @@ from saltus.kernels import DeterministicKernel, GaussianKernel, Pair, Prediction
 from saltus.likelihoods import GaussianHead
 from saltus.process import Noise, OrnsteinUhlenbeck
 from tests.helpers.checks import assert_one_sentence
-from tests.helpers.laws import gaussian
+from tests.helpers.distributions import gaussian
 from tests.helpers.stubs import OracleDenoiser, network
 
 process = OrnsteinUhlenbeck()

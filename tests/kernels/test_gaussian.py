@@ -16,7 +16,7 @@ from saltus.levels import Levels
 from saltus.likelihoods import GaussianHead
 from saltus.process import Noise, OrnsteinUhlenbeck
 from tests.helpers.checks import STANDARD_ERRORS, gauss_hermite
-from tests.helpers.laws import gaussian, posterior_variance
+from tests.helpers.distributions import gaussian, posterior_variance
 from tests.helpers.stubs import OracleDenoiser, network, set_error
 
 process = OrnsteinUhlenbeck()
@@ -28,7 +28,7 @@ NOISE = Noise(0, 0, 3)
 
 @torch.no_grad()
 def gap(kernel: GaussianKernel, variances: list[float], levels: Levels) -> float:
-    """Bound minus entropy, averaged over N(0, diag(variances)), with the exact law of z_L as prior.
+    """Bound minus entropy, averaged over N(0, diag(variances)), with the exact distribution of z_L as prior.
 
     No Monte Carlo: the terms are quadratic in (y, z_t), so three nodes in each direction give their mean exactly.
     """

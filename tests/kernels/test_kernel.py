@@ -28,7 +28,7 @@ from saltus.kernels.kernel import weighted
 from saltus.likelihoods import DiscretisedHead, GaussianHead
 from saltus.networks import ClassCondition, Condition, ConvEncoder, Ladder, LadderEncoder, MLPEncoder
 from saltus.process import Noise
-from tests.helpers.laws import gaussian
+from tests.helpers.distributions import gaussian
 from tests.helpers.stubs import network, randomise, set_error, small_vae
 
 HEAD, BINS = GaussianHead(1e-4), DiscretisedHead(17, outliers=1e-4)

@@ -1,4 +1,4 @@
-"""The ladder: a posterior pass and a step given its latents are the same, groups have the laws they say, and every part learns."""
+"""The ladder: a posterior pass and a step given its latents are the same, groups have the distributions they say, and every part learns."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_finer_groups_hear_the_coarser_ones_and_not_the_other_way() -> None:
 
 @pytest.mark.parametrize("encoder_input", ["z_s", "y"])
 @torch.no_grad()
-def test_the_terms_are_those_of_both_joint_laws(encoder_input: str) -> None:
+def test_the_terms_are_those_of_both_joint_distributions(encoder_input: str) -> None:
     """KL, decoder and entropy against log densities of all latents and of z_s, averaged over many draws."""
     made, n, process = kernel(encoder_input=encoder_input), 4000, OrnsteinUhlenbeck()
     y, z_t = items(1).expand(n, 1, 8, 8), items(2)[1:].expand(n, 1, 8, 8)
@@ -153,19 +153,19 @@ def test_a_latent_is_drawn_group_by_group() -> None:
     made, pair, noise = kernel(), Pair(torch.randn(3, 1, 8, 8), S, T, y=items(3), z_s=torch.randn(3, 1, 8, 8)), Noise(0, 0, 3)
     explained = made.explain(pair, noise)
     eps = noise.normal("encoder", (made.latent,), like=pair.z_t)
-    laws: list[tuple[Tensor, Tensor]] = []
+    distributions: list[tuple[Tensor, Tensor]] = []
 
     def draw(mean: Tensor, std: Tensor) -> Tensor:
-        start = sum(law[0].shape[1] for law in laws)
-        laws.append((mean, std))
+        start = sum(distribution[0].shape[1] for distribution in distributions)
+        distributions.append((mean, std))
         return mean + std * eps[:, start : start + mean.shape[1]]
 
     torch.testing.assert_close(made.latent_of(pair, draw), explained.latent)
-    assert len(laws) == 4
-    torch.testing.assert_close(torch.cat([mean for mean, _ in laws], 1), explained.posterior.loc)
-    torch.testing.assert_close(torch.cat([std for _, std in laws], 1), explained.posterior.scale)
-    first, eps = list(laws), eps + 1
-    laws.clear()
+    assert len(distributions) == 4
+    torch.testing.assert_close(torch.cat([mean for mean, _ in distributions], 1), explained.posterior.loc)
+    torch.testing.assert_close(torch.cat([std for _, std in distributions], 1), explained.posterior.scale)
+    first, eps = list(distributions), eps + 1
+    distributions.clear()
     made.latent_of(pair, draw)
-    torch.testing.assert_close(laws[0][0], first[0][0])
-    assert not torch.allclose(laws[1][0], first[1][0])
+    torch.testing.assert_close(distributions[0][0], first[0][0])
+    assert not torch.allclose(distributions[1][0], first[1][0])

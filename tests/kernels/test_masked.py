@@ -7,18 +7,18 @@ import torch
 
 from saltus.errors import SaltusError
 from saltus.kernels.masked import MaskedNetwork, Told
-from saltus.likelihoods import Number, NumberLaws
+from saltus.likelihoods import Number, NumberDistributions
 from saltus.networks import VectorCondition
 from tests.helpers.checks import assert_one_sentence
 from tests.helpers.rows import EVERY, NUMBERS, rows_of
 from tests.helpers.stubs import randomise
 
-LAWS = NumberLaws(NUMBERS)
+LAWS = NumberDistributions(NUMBERS)
 
 
-def network(laws: NumberLaws = LAWS, **options: object) -> MaskedNetwork:
+def network(distributions: NumberDistributions = LAWS, **options: object) -> MaskedNetwork:
     torch.manual_seed(0)
-    made = MaskedNetwork(laws, width=16, **options)  # type: ignore[arg-type]
+    made = MaskedNetwork(distributions, width=16, **options)  # type: ignore[arg-type]
     randomise(made)
     made.gaussian.factors.copy_(torch.randn_like(made.gaussian.factors))
     return made.double()
@@ -26,7 +26,7 @@ def network(laws: NumberLaws = LAWS, **options: object) -> MaskedNetwork:
 
 def nothing(made: MaskedNetwork, n: int) -> Told:
     """What it knows of n rows that start at 0."""
-    return made.begin(torch.zeros(n, len(made.laws.numbers), dtype=torch.float64), None)
+    return made.begin(torch.zeros(n, len(made.distributions.numbers), dtype=torch.float64), None)
 
 
 @torch.no_grad()
@@ -73,9 +73,9 @@ def test_different_values_add_different_things() -> None:
     added = made.told(nothing(made, 70), row, known).first
     apart = torch.cdist(added, added) + torch.eye(70)
     assert float(apart.min()) > 1e-3
-    wide = network(NumberLaws([Number(-1e6, 1e6)]))
+    wide = network(NumberDistributions([Number(-1e6, 1e6)]))
     far = torch.tensor([[8.0], [9.0]], dtype=torch.float64)
-    one, other = wide.told(nothing(wide, 2), wide.laws.row(far), torch.ones(2, 1, dtype=torch.bool)).first
+    one, other = wide.told(nothing(wide, 2), wide.distributions.row(far), torch.ones(2, 1, dtype=torch.bool)).first
     assert not torch.allclose(one, other, atol=1e-3)
 
 

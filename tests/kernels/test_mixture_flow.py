@@ -34,17 +34,17 @@ def mixture(shape: tuple[int, ...] = (1, 1, 2), labels: list[int] | None = None)
     )
 
 
-def flow(law: LowRankMixture, *, fresh: bool = False, condition: ClassCondition | None = None) -> MixtureFlow:
+def flow(distribution: LowRankMixture, *, fresh: bool = False, condition: ClassCondition | None = None) -> MixtureFlow:
     torch.manual_seed(0)
-    made = MixtureFlow(law, channels=8, blocks=1, condition=condition).double()
+    made = MixtureFlow(distribution, channels=8, blocks=1, condition=condition).double()
     for layer in made.layers if not fresh else ():
         torch.nn.init.normal_(layer.last.weight, std=0.3)  # type: ignore[union-attr, arg-type]
         torch.nn.init.normal_(layer.last.bias, std=0.3)  # type: ignore[union-attr, arg-type]
     return made
 
 
-def pair_of(law: LowRankMixture, n: int, s: float | Tensor = S, t: float | Tensor = T) -> Pair:
-    y, g = law.sample(n, seed=1), torch.Generator().manual_seed(2)
+def pair_of(distribution: LowRankMixture, n: int, s: float | Tensor = S, t: float | Tensor = T) -> Pair:
+    y, g = distribution.sample(n, seed=1), torch.Generator().manual_seed(2)
     one, other = torch.randn(2, *y.shape, generator=g, dtype=torch.float64)
     z_s = process.noised(y, s, one)
     return Pair(process.noised(z_s, torch.as_tensor(t) - torch.as_tensor(s), other), s, t, y=y, z_s=z_s)
@@ -62,12 +62,12 @@ def log_density(made: MixtureFlow, z_t: Tensor, z_s: Tensor) -> Tensor:
 @pytest.mark.parametrize(("s", "t"), [(S, T), (torch.tensor([0.1, 0.3, 0.3, 0.1]), torch.tensor([0.3, 0.8, 0.8, 0.3]))])
 @torch.no_grad()
 def test_a_fresh_one_is_the_exact_step(s: float | Tensor, t: float | Tensor) -> None:
-    law = mixture((1, 3, 3))
-    pair, noise = pair_of(law, 4, s, t), Noise(3, 0, 4)
-    made, exact = flow(law, fresh=True), OracleKernel(law)
+    distribution = mixture((1, 3, 3))
+    pair, noise = pair_of(distribution, 4, s, t), Noise(3, 0, 4)
+    made, exact = flow(distribution, fresh=True), OracleKernel(distribution)
     assert torch.allclose(made.explain(pair, noise).terms["decoder"], exact.explain(pair, noise).terms["decoder"])
     assert torch.allclose(made.sample(pair, noise), exact.sample(pair, noise))
-    other = flow(law)
+    other = flow(distribution)
     assert not torch.allclose(other.explain(pair, noise).terms["decoder"], exact.explain(pair, noise).terms["decoder"], atol=0.1)
 
 
@@ -88,8 +88,8 @@ def test_its_density_integrates_to_one_and_its_draws_have_it() -> None:
 
 @torch.no_grad()
 def test_classes_reach_the_mixture_and_the_networks() -> None:
-    law, told = mixture((1, 4, 4), [0, 1]), ClassCondition("ab", [1.0, 2.0])
-    made, pair = flow(law, condition=told), pair_of(law, 6)
+    distribution, told = mixture((1, 4, 4), [0, 1]), ClassCondition("ab", [1.0, 2.0])
+    made, pair = flow(distribution, condition=told), pair_of(distribution, 6)
     both = [
         made.explain(Pair(pair.z_t, S, T, torch.full((6,), c), y=pair.y, z_s=pair.z_s), Noise(0, 0, 6)).terms["decoder"] for c in (0, 1)
     ]
@@ -99,14 +99,14 @@ def test_classes_reach_the_mixture_and_the_networks() -> None:
 
 
 def test_what_it_cannot_do_is_one_sentence() -> None:
-    law = mixture()
+    distribution = mixture()
     z = torch.zeros(2, 1, 1, 2, dtype=torch.float64)
     for transition, words in (
         (Transition(z, 0.0, T), "it takes noisy steps"),
         (Transition(z, S, T, eta=0.5), "eta = 0.5"),
     ):
         with pytest.raises(SaltusError) as caught:
-            flow(law).sample(transition, Noise(0, 0, 2))
+            flow(distribution).sample(transition, Noise(0, 0, 2))
         assert_one_sentence(caught.value, words)
     with pytest.raises(SaltusError, match="takes images"):
         MixtureFlow(LowRankMixture(torch.ones(1), torch.zeros(1, 2), torch.ones(1, 2, 1), torch.ones(1, 2)))
@@ -134,11 +134,11 @@ def test_it_learns_what_the_mixture_misses_and_is_saved(tmp_path: Path) -> None:
     """Every second pixel is the square of the one beside it, which no Gaussian can have."""
     first = np.random.default_rng(0).uniform(-1, 1, size=(3000, 8, 4))
     data = DataSet.from_arrays(np.stack([first, first**2], axis=3).reshape(3000, 8, 8))
-    law = fit_mixture(data.train, 0.5, components=1, rank=8)
+    distribution = fit_mixture(data.train, 0.5, components=1, rank=8)
     config = Config(times=(0.0, 0.1, 0.5), prior="mixture", updates=200, batch=128, learning_rate=0.01, architecture="mlp", width=16)
-    start, last = OraclePrior(law), build_chain(config, data).kernel(1)
-    chain = Chain(start, config.grid, [last, MixtureFlow(law, channels=16, blocks=1)], encoding=data.encoding)
-    exact = Chain(start, config.grid, [last, OracleKernel(law)], encoding=data.encoding)
+    start, last = OraclePrior(distribution), build_chain(config, data).kernel(1)
+    chain = Chain(start, config.grid, [last, MixtureFlow(distribution, channels=16, blocks=1)], encoding=data.encoding)
+    exact = Chain(start, config.grid, [last, OracleKernel(distribution)], encoding=data.encoding)
     floor = exact.bound(data.test).per_level[1].double()
     trainer = Trainer(chain, data, config)
     for _ in trainer:

@@ -1,4 +1,4 @@
-"""The exact kernel: its laws for every share of fresh noise, its bound, and what it refuses."""
+"""The exact kernel: its distributions for every share of fresh noise, its bound, and what it refuses."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from saltus.likelihoods import DiscretisedHead
 from saltus.oracles import GaussianMixture, LowRankMixture
 from saltus.process import Noise, OrnsteinUhlenbeck
 from tests.helpers.checks import assert_one_sentence, follows, mean_is, mixture_cdf
-from tests.helpers.laws import gaussian
+from tests.helpers.distributions import gaussian
 from tests.helpers.stubs import OracleDenoiser
 
 process = OrnsteinUhlenbeck()
 
 
 def test_an_exact_draw_may_reuse_any_share_of_the_noise() -> None:
-    """z_s keeps its law for every eta; the twin, which takes the posterior mean for a draw, does not."""
+    """z_s keeps its distribution for every eta; the twin, which takes the posterior mean for a draw, does not."""
     n, s, t = 20_000, 0.3, 1.0
     weights, means, variances = torch.tensor([[0.7, 0.3], [-1.0, 0.8], [0.05, 0.2]], dtype=torch.float64)
     oracle = GaussianMixture(weights, means[:, None], variances[:, None, None])
@@ -35,7 +35,7 @@ def test_an_exact_draw_may_reuse_any_share_of_the_noise() -> None:
 
 
 def test_its_terms_average_to_the_divergence() -> None:
-    """KL(q(z_s | z_t, y) || q(z_s | z_t)) of Gaussian data, both laws being Gaussian; at s = 0 -ln q(y | z_t)."""
+    """KL(q(z_s | z_t, y) || q(z_s | z_t)) of Gaussian data, both distributions being Gaussian; at s = 0 -ln q(y | z_t)."""
     n, s, t, v = 20_000, 0.3, 1.0, 0.6
     oracle = gaussian([v])
     kernel, y, z_t = OracleKernel(oracle), torch.full((n, 1), 0.4, dtype=torch.float64), torch.full((n, 1), -0.2, dtype=torch.float64)

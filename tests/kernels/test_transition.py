@@ -31,7 +31,7 @@ def test_log_snrs_are_of_t_and_of_s(s: float | Tensor, t: float | Tensor) -> Non
 
 @pytest.mark.parametrize("eta", [0.0, 0.5, 1.0])
 @pytest.mark.parametrize(("s", "t"), [(0.2, 1.1), (0.0, 0.3), (S, T)])
-def test_the_bridge_keeps_the_law_of_z_s(s: float | Tensor, t: float | Tensor, eta: float) -> None:
+def test_the_bridge_keeps_the_distribution_of_z_s(s: float | Tensor, t: float | Tensor, eta: float) -> None:
     """For every eta, from z_t = alpha(t) y + sigma(t) noise: the mean of z_s is alpha(s) y and its variance sigma(s)^2."""
     bridge, y = Transition(Z, s, t, eta=eta).bridge, torch.ones_like(Z)
 

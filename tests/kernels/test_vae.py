@@ -15,7 +15,7 @@ from saltus.likelihoods import DiscretisedHead
 from saltus.networks import ConvEncoder, MLPEncoder, encoder
 from saltus.process import Noise, OrnsteinUhlenbeck
 from tests.helpers.checks import assert_one_sentence
-from tests.helpers.laws import gaussian
+from tests.helpers.distributions import gaussian
 from tests.helpers.stubs import network, randomise, small_vae
 from tests.helpers.vaes import HEAD, IDS, OPTIONS, ROUNDING, kernel_1d
 
@@ -42,12 +42,12 @@ def test_bookkeeping_of_images(options: dict[str, str]) -> None:
     terms, posterior = explanation.terms, kernel._posterior(pair)
     latent = posterior.loc + posterior.scale * gamma
     step = kernel.step(pair, latent)
-    law = Independent(Normal(step.mean, step.variance.sqrt()), 3)
+    distribution = Independent(Normal(step.mean, step.variance.sqrt()), 3)
     expected = {"kl": kl_divergence(Independent(posterior, 1), Independent(Normal(torch.zeros(3, 4), 1.0), 1))}
     if options["encoder_input"] == "y":
-        expected["decoder"] = kl_divergence(bridge, law)
+        expected["decoder"] = kl_divergence(bridge, distribution)
     else:
-        expected |= {"decoder": -law.log_prob(z_s), "entropy": -bridge.entropy()}
+        expected |= {"decoder": -distribution.log_prob(z_s), "entropy": -bridge.entropy()}
     assert terms.keys() == expected.keys()
     for name, value in expected.items():
         assert torch.allclose(terms[name], value, rtol=1e-4)  # float32, summed over 72 dimensions
@@ -118,9 +118,9 @@ def test_a_fresh_kernel_is_exact_on_isotropic_data(parametrisation: str, v: floa
     kernel = VAEKernel(decoder, encoder((2,), latent=1).double(), HEAD, parametrisation=parametrisation)
     z_t = torch.randn(3, 2, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     for s, t in [(0.0, 0.5), (0.1, 0.3), (0.4, 4.0)]:
-        step, law = kernel.step(Transition(z_t, s, t), torch.ones(3, 1, dtype=torch.float64)), oracle.reverse(z_t, s, t)
-        assert torch.allclose(step.mean, law.mean, rtol=ROUNDING)
-        assert torch.allclose(step.variance, law.variance, rtol=ROUNDING)
+        step, distribution = kernel.step(Transition(z_t, s, t), torch.ones(3, 1, dtype=torch.float64)), oracle.reverse(z_t, s, t)
+        assert torch.allclose(step.mean, distribution.mean, rtol=ROUNDING)
+        assert torch.allclose(step.variance, distribution.variance, rtol=ROUNDING)
 
 
 def test_loss_is_the_weighted_bound() -> None:

@@ -1,4 +1,4 @@
-"""The head of tables: masses sum to 1 beside densities, cost what they should for a known law, and are drawn as often as they say."""
+"""The head of tables: masses sum to 1 beside densities, cost what a known distribution does, and are drawn as often as they say."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from saltus.likelihoods import ColumnsHead, ContinuousHead, GaussianHead, Mixtur
 from saltus.registry import build, describe
 
 M = 3
-LAWS = pytest.mark.parametrize("law", [GaussianHead(1.0), MixtureHead(1.0, components=M)], ids=["gaussian", "mixture"])
+LAWS = pytest.mark.parametrize("distribution", [GaussianHead(1.0), MixtureHead(1.0, components=M)], ids=["gaussian", "mixture"])
 COUNTED = Number(0, 30, step=1.0, mean=9.0, std=6.0)
 TAIL = Number(0, 400, step=1.0, bend=2.0, mean=5.0, std=4.0)
 PLAIN = Number(-8.0, 8.0, mean=0.5, std=2.0)
@@ -34,29 +34,29 @@ def whole(number: Number) -> Tensor:
     return Numbers([number]).forward(torch.arange(number.low, number.high + 1, dtype=torch.float64)[:, None])
 
 
-def arrays(law: ContinuousHead, n: int, d: int = 1) -> Tensor | None:
+def arrays(distribution: ContinuousHead, n: int, d: int = 1) -> Tensor | None:
     """A network's, the same for n rows."""
-    drawn = torch.randn(1, law.arrays, d, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    return drawn.expand(n, -1, -1) if law.arrays else None
+    drawn = torch.randn(1, distribution.arrays, d, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    return drawn.expand(n, -1, -1) if distribution.arrays else None
 
 
 @LAWS
 @pytest.mark.parametrize("number", [COUNTED, TAIL, Number(5, 5, step=1.0), Number(0, 1, step=1.0, mean=0.1, std=0.3)])
 @pytest.mark.parametrize(("mean", "std"), [(0.3, 0.7), (-40.0, 0.2), (3.0, 1e-7), (0.0, 1e4)])
-def test_masses_sum_to_one(law: ContinuousHead, number: Number, mean: float, std: float) -> None:
-    head, y = ColumnsHead(law, [number]), whole(number)
-    mass = head.log_prob(y, torch.full_like(y, mean), torch.full_like(y, std**2), arrays(law, len(y))).exp()
+def test_masses_sum_to_one(distribution: ContinuousHead, number: Number, mean: float, std: float) -> None:
+    head, y = ColumnsHead(distribution, [number]), whole(number)
+    mass = head.log_prob(y, torch.full_like(y, mean), torch.full_like(y, std**2), arrays(distribution, len(y))).exp()
     assert float(mass.sum()) == pytest.approx(1, abs=1e-9)
 
 
 @LAWS
-def test_masses_of_spikes_and_the_density_of_the_rest_make_one(law: ContinuousHead) -> None:
+def test_masses_of_spikes_and_the_density_of_the_rest_make_one(distribution: ContinuousHead) -> None:
     """In the units of the file: the density by the log-Jacobian, on an axis that goes on beyond the range."""
-    head, numbers = ColumnsHead(law, [SPIKED]), Numbers([SPIKED])
+    head, numbers = ColumnsHead(distribution, [SPIKED]), Numbers([SPIKED])
 
     def probability(x: Tensor) -> Tensor:
         y = numbers.forward(x)
-        log_prob = head.log_prob(y, torch.full_like(y, 0.2), torch.full_like(y, 0.5), arrays(law, len(y)))
+        log_prob = head.log_prob(y, torch.full_like(y, 0.2), torch.full_like(y, 0.5), arrays(distribution, len(y)))
         return (log_prob - numbers.log_jacobian(y)[:, 0]).exp()
 
     x = 1 + 2 * torch.sinh(torch.linspace(-8, 8, 100_001, dtype=torch.float64))  # no atom is among them
@@ -68,7 +68,7 @@ def test_masses_of_spikes_and_the_density_of_the_rest_make_one(law: ContinuousHe
 
 @pytest.mark.parametrize("width", [1.0, 1.4])
 def test_a_rounded_gaussian_costs_its_cross_entropy(width: float) -> None:
-    """By quadrature of each value's mass; a right law costs the entropy, a wrong one more."""
+    """By quadrature of each value's mass; a right distribution costs the entropy, a wrong one more."""
     number = Number(-5, 12, step=1.0, mean=3.0, std=1.2)
     head, y = ColumnsHead(GaussianHead(1.0), [number]), whole(number)
 
@@ -104,23 +104,23 @@ def test_a_density_in_place_of_a_mass_falls_below_the_entropy() -> None:
 
 
 @LAWS
-def test_values_are_drawn_as_often_as_they_say(law: ContinuousHead) -> None:
+def test_values_are_drawn_as_often_as_they_say(distribution: ContinuousHead) -> None:
     n, number = 40_000, Number(0, 6, step=1.0, mean=2.0, std=1.5)
-    head, y = ColumnsHead(law, [number]), whole(number)
+    head, y = ColumnsHead(distribution, [number]), whole(number)
     eps = torch.randn(n, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     mean, variance = torch.full_like(eps, 0.4), torch.full_like(eps, 0.6)
-    drawn = head.sample(mean, variance, eps, arrays(law, n))
+    drawn = head.sample(mean, variance, eps, arrays(distribution, n))
     head.check(drawn)
     counts = ((drawn - y.T).abs() < 1e-9).sum(0).numpy()
     assert counts.sum() == n
     for shifted, fits in ((0.0, True), (0.05, False)):
-        given = (torch.full_like(y, 0.4 + shifted), torch.full_like(y, 0.6), arrays(law, len(y)))
+        given = (torch.full_like(y, 0.4 + shifted), torch.full_like(y, 0.6), arrays(distribution, len(y)))
         expected = n * head.log_prob(y, *given).exp().numpy()
         assert (stats.chisquare(counts, expected, sum_check=False).pvalue > 1e-6) == fits
 
 
 def test_outliers_are_drawn_from_the_columns_own_spread() -> None:
-    """With a share of one half, half of the draws of a sure law are N(0, 1)'s."""
+    """With a share of one half, half of the draws of a sure distribution are N(0, 1)'s."""
     n, head = 40_000, ColumnsHead(GaussianHead(1.0), [PLAIN], outliers=0.5)
     eps = torch.randn(n, 1, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     sure = (torch.full_like(eps, 1.5), torch.full_like(eps, 1e-9))
@@ -133,8 +133,8 @@ def test_outliers_are_drawn_from_the_columns_own_spread() -> None:
 
 
 @LAWS
-def test_noise_makes_the_values_it_was_found_for(law: ContinuousHead) -> None:
-    head, n = ColumnsHead(law, COLUMNS), 300
+def test_noise_makes_the_values_it_was_found_for(distribution: ContinuousHead) -> None:
+    head, n = ColumnsHead(distribution, COLUMNS), 300
     generator = torch.Generator().manual_seed(1)
     x = torch.stack([torch.randint(0, 31, (n,), generator=generator), torch.randint(-7, 8, (n,), generator=generator)], 1).double()
     x = torch.cat([x, torch.randint(0, 401, (n, 1), generator=generator), torch.randint(-4, 5, (n, 1), generator=generator)], 1)
@@ -142,17 +142,17 @@ def test_noise_makes_the_values_it_was_found_for(law: ContinuousHead) -> None:
     mean, variance = torch.zeros_like(y), torch.full_like(y, 0.8)
     for dtype, near in ((torch.float64, 1e-6), (torch.float32, 1e-4)):
         given = [value.to(dtype) for value in (y, mean, variance)]
-        eps = head.eps(*given, arrays(law, n, 4))
+        eps = head.eps(*given, arrays(distribution, n, 4))
         assert eps.dtype == dtype
         assert eps.isfinite().all()
-        assert torch.allclose(head.sample(*given[1:], eps, arrays(law, n, 4)).double(), y, atol=near)
+        assert torch.allclose(head.sample(*given[1:], eps, arrays(distribution, n, 4)).double(), y, atol=near)
 
 
 @LAWS
-def test_gradients_are_finite_and_those_of_differences(law: ContinuousHead) -> None:
-    head, numbers = ColumnsHead(law, COLUMNS), Numbers(COLUMNS)
+def test_gradients_are_finite_and_those_of_differences(distribution: ContinuousHead) -> None:
+    head, numbers = ColumnsHead(distribution, COLUMNS), Numbers(COLUMNS)
     x = torch.tensor([[0.0, 1.0, 0.0, 0.0], [30.0, -7.0, 400.0, 3.0], [7.0, 0.0, 12.0, 40.0]], dtype=torch.float64)
-    y, extra = numbers.forward(x), arrays(law, 3, 4)
+    y, extra = numbers.forward(x), arrays(distribution, 3, 4)
     for scale in (1.0, 1e-6, 1e5):
         mean = torch.linspace(-1, 1, 12, dtype=torch.float64).reshape(3, 4).requires_grad_()
         variance = torch.full_like(y, scale).requires_grad_()
@@ -198,17 +198,19 @@ def test_means_and_modes_lie_in_the_range_and_modes_on_values() -> None:
 
 
 @LAWS
-def test_a_number_that_may_be_absent_and_what_it_is_elsewhere_make_one(law: ContinuousHead) -> None:
-    head, numbers = ColumnsHead(law, [THERE, OPTIONAL]), Numbers([THERE, OPTIONAL])
+def test_a_number_that_may_be_absent_and_what_it_is_elsewhere_make_one(distribution: ContinuousHead) -> None:
+    head, numbers = ColumnsHead(distribution, [THERE, OPTIONAL]), Numbers([THERE, OPTIONAL])
     there = torch.stack([torch.ones(31), torch.arange(31)], 1).double()
     y = numbers.forward(torch.cat([torch.tensor([[0.0, math.nan]], dtype=torch.float64), there]))
-    given = torch.full_like(y, 0.3), torch.full_like(y, 0.5), arrays(law, len(y), 2)
+    given = torch.full_like(y, 0.3), torch.full_like(y, 0.5), arrays(distribution, len(y), 2)
     mass = head.log_prob(y, *given).exp()
     assert float(mass.sum()) == pytest.approx(1, abs=1e-9)
     assert float(mass[0]) == pytest.approx(
-        float(ColumnsHead(law, [THERE]).log_prob(*(value[:1, :1] for value in (y, *given[:2])), first(given[2])).exp())
+        float(ColumnsHead(distribution, [THERE]).log_prob(*(value[:1, :1] for value in (y, *given[:2])), first(given[2])).exp())
     )
-    drawn = head.sample(given[0][:1].expand(4000, -1), given[1][:1].expand(4000, -1), torch.randn(4000, 2).double(), arrays(law, 4000, 2))
+    drawn = head.sample(
+        given[0][:1].expand(4000, -1), given[1][:1].expand(4000, -1), torch.randn(4000, 2).double(), arrays(distribution, 4000, 2)
+    )
     head.check(drawn)
     share = float(numbers.absent(drawn)[:, 1].double().mean())
     assert abs(share - float(mass[0])) < 5 * math.sqrt(0.25 / 4000)
@@ -217,3 +219,12 @@ def test_a_number_that_may_be_absent_and_what_it_is_elsewhere_make_one(law: Cont
 def first(extra: Tensor | None) -> Tensor | None:
     """The arrays of the first number of the first row."""
     return None if extra is None else extra[:1, :, :1]
+
+
+def test_files_from_before_the_distribution_had_its_name_are_read() -> None:
+    plain, tensors = describe(ColumnsHead(GaussianHead(1.0), [PLAIN]))
+    arguments = plain["arguments"]
+    older = {"class": "ColumnsHead", "arguments": {"law": arguments.pop("distribution"), **arguments}}
+    made = build(older, tensors)
+    assert isinstance(made.distribution, GaussianHead)
+    assert describe(made)[0]["arguments"].keys() == {"distribution", *arguments}

@@ -44,11 +44,11 @@ def test_bins_sum_to_one(bins: int, outliers: float, mean: float, std: float) ->
 @pytest.mark.parametrize("std", [0.1, 0.5])
 def test_bins_against_scipy(mean: float, std: float) -> None:
     head = DiscretisedHead(17)
-    law, edges = stats.norm(mean, std), head.values[:-1].numpy() + head.width / 2
+    distribution, edges = stats.norm(mean, std), head.values[:-1].numpy() + head.width / 2
     ours = all_bins(head, mean, std).numpy()
-    assert ours[0] == pytest.approx(law.logcdf(edges[0]), rel=ROUNDING)  # the first and the last bin are open to infinity
-    assert ours[-1] == pytest.approx(law.logsf(edges[-1]), rel=ROUNDING)
-    naive = np.diff(law.cdf(edges))
+    assert ours[0] == pytest.approx(distribution.logcdf(edges[0]), rel=ROUNDING)  # the first and the last bin are open to infinity
+    assert ours[-1] == pytest.approx(distribution.logsf(edges[-1]), rel=ROUNDING)
+    naive = np.diff(distribution.cdf(edges))
     safe = naive > 1e-4  # where a difference of two numbers below 1 keeps 12 digits
     assert safe.sum() > 2
     assert np.exp(ours[1:-1][safe]) == pytest.approx(naive[safe], rel=1e-11)

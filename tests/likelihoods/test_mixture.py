@@ -22,7 +22,7 @@ def given(n: int, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     return mean.expand(n, -1), variance.expand(n, -1), extra.expand(n, -1, -1)
 
 
-def law(seed: int = 0) -> MixtureSameFamily:
+def distribution(seed: int = 0) -> MixtureSameFamily:
     """torch's own, of each column."""
     mean, variance, extra = (x[0] for x in given(1, seed))
     probability, offset, width = extra.split(M)
@@ -35,8 +35,8 @@ def test_the_density_is_that_of_torchs_mixture_and_integrates_to_one() -> None:
     head, line = MixtureHead(1e-3, components=M), torch.linspace(-60, 60, 240_001, dtype=torch.float64)
     y = torch.stack([line, line.flip(0)], 1)
     found = head.log_prob(y, *given(len(y)))
-    assert torch.allclose(found, law().log_prob(y).sum(1), atol=1e-9)
-    assert not torch.allclose(found, law(1).log_prob(y).sum(1), atol=1e-2)
+    assert torch.allclose(found, distribution().log_prob(y).sum(1), atol=1e-9)
+    assert not torch.allclose(found, distribution(1).log_prob(y).sum(1), atol=1e-2)
     mean, variance, extra = given(len(line))
     alone = head.log_prob(line[:, None], mean[:, :1], variance[:, :1], extra[:, :, :1])
     assert float(torch.trapezoid(alone.exp(), line)) == pytest.approx(1, abs=1e-6)
@@ -50,7 +50,7 @@ def test_draws_match_the_density() -> None:
     for column in range(D):
 
         def cdf(x: object, column: int = column, seed: int = 0) -> object:
-            return law(seed).cdf(torch.as_tensor(x)[:, None].expand(-1, D))[:, column].numpy()
+            return distribution(seed).cdf(torch.as_tensor(x)[:, None].expand(-1, D))[:, column].numpy()
 
         assert follows(drawn[:, column], cdf)  # type: ignore[arg-type]
         assert not follows(drawn[:, column], lambda x, c=column: cdf(x, c, 1))  # type: ignore[misc]  # the twin
@@ -60,7 +60,7 @@ def test_draws_match_the_density() -> None:
 def test_noise_makes_what_it_was_found_for() -> None:
     head = MixtureHead(1e-3, components=M)
     mean, variance, extra = given(500)
-    y = law().sample((500,))
+    y = distribution().sample((500,))
     noise = head.eps(y, mean, variance, extra)
     assert torch.allclose(head.sample(mean, variance, noise, extra), y, atol=1e-6)
     assert float(noise.abs().max()) < 10

@@ -19,8 +19,8 @@ def number(x: float) -> Tensor:
 
 @pytest.mark.parametrize(("below", "above"), [(-1.0, 0.5), (2.0, 2.3), (-np.inf, -1.0), (1.5, np.inf), (-0.1, 8.0), (-np.inf, np.inf)])
 def test_wide_intervals_against_scipy(below: float, above: float) -> None:
-    law = stats.norm()
-    expected = law.cdf(above) - law.cdf(below) if below < 0 else law.sf(below) - law.sf(above)
+    distribution = stats.norm()
+    expected = distribution.cdf(above) - distribution.cdf(below) if below < 0 else distribution.sf(below) - distribution.sf(above)
     assert float(log_interval_mass(number(below), number(above))) == pytest.approx(math.log(expected), rel=1e-12, abs=1e-15)
 
 
@@ -53,9 +53,9 @@ def test_borders_that_are_infinite_have_gradients_of_the_other_end_alone() -> No
     log_interval_mass(*(standard(end, mean, std) for end in ends)).sum().backward()
     assert mean.grad is not None
     assert std.grad is not None
-    law = torch.distributions.Normal(0.0, 1.0)
+    distribution = torch.distributions.Normal(0.0, 1.0)
     for i, (end, sign) in enumerate(((0.2, -1), (0.1, 1))):
         z = number((end - 0.3) / 0.5)
-        hazard = sign * law.log_prob(z).exp() / 0.5 / law.cdf(-sign * z)
+        hazard = sign * distribution.log_prob(z).exp() / 0.5 / distribution.cdf(-sign * z)
         assert float(mean.grad[i]) == pytest.approx(float(hazard))
         assert float(std.grad[i]) == pytest.approx(float(hazard * z))

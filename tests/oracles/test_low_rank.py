@@ -127,7 +127,7 @@ def test_refuses_what_is_no_mixture() -> None:
 
 
 @pytest.mark.parametrize("label", [None, 1])
-def test_laws_as_gaussians_with_factors_have_the_same_densities(label: int | None) -> None:
+def test_distributions_as_gaussians_with_factors_have_the_same_densities(label: int | None) -> None:
     low, dense = both()
     z_t, z = points(n=1), points(seed=2, n=5)
     told = None if label is None else torch.tensor([label])

@@ -105,7 +105,7 @@ def test_numbers_of_one_item_are_apart(make: Maker) -> None:
 
 
 @ways
-def test_laws(make: Maker) -> None:
+def test_distributions(make: Maker) -> None:
     x = make(Noise(7, 0, MANY), 5).double()
     assert follows(x.flatten(), normal_cdf())
     assert not follows(x.flatten(), normal_cdf(variance=1.05))  # the twin

@@ -121,14 +121,14 @@ def test_residual_networks_start_at_the_mixtures_mean(data: DataSet) -> None:
     assert isinstance(kernel, VAEKernel)
     assert isinstance(kernel.decoder, MixtureResidual)
     assert isinstance(chain.prior, OraclePrior)
-    law = chain.prior.oracle
-    assert isinstance(law, LowRankMixture)
-    assert kernel.decoder.mixture is law
-    z = law.sample(5, 0.3, seed=0).float()
+    distribution = chain.prior.oracle
+    assert isinstance(distribution, LowRankMixture)
+    assert kernel.decoder.mixture is distribution
+    z = distribution.sample(5, 0.3, seed=0).float()
     log_snr = torch.tensor([[-np.log(np.expm1(0.6)), np.inf]]).expand(5, 2)
     found = kernel.decoder(z, log_snr, torch.zeros(5, kernel.latent))
-    assert torch.allclose(found.mean, law.posterior_mean(z, 0.3), atol=1e-4)
-    assert torch.allclose(found.output_scale.square(), law.posterior_moments(z, 0.3)[1].clamp_min(1e-9), rtol=0.1, atol=1e-2)
+    assert torch.allclose(found.mean, distribution.posterior_mean(z, 0.3), atol=1e-4)
+    assert torch.allclose(found.output_scale.square(), distribution.posterior_moments(z, 0.3)[1].clamp_min(1e-9), rtol=0.1, atol=1e-2)
     with pytest.raises(SaltusError, match="give prior mixture"):
         Config(residual=True)
 

@@ -7,7 +7,8 @@ prior's z_K, so that no weight is without limit (Hesterberg 1995), and all N(0, 
 
 so that, resampled by w, proposals have the chain's own $p(z_L \mid y_K)$; the other numbers are then drawn given y_K and z_L.  It is exact
 in the limit of many proposals (sampling importance resampling, Rubin 1988).  Of P proposals with an effective number of n (Kong 1992),
-draws differ from the chain's law by about 1/n - 1/P; a row gets more of them until that is small and n as large as the number of its draws.
+draws differ from the chain's distribution by about 1/n - 1/P; a row gets more of them until that is small and n as large as the number of
+its draws.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ __all__ = ["complete", "completes", "given_others", "resampled", "step_of_rows"]
 
 _process = OrnsteinUhlenbeck()
 _PROPOSALS = (4, 16, 64)  # for each draw
-_OFF = 0.02  # how far draws may be from the chain's law before there are more proposals
+_OFF = 0.02  # how far draws may be from the chain's distribution before there are more proposals
 _AT_ONCE = 2**13  # proposals
 _AGAIN = 1  # the level of the noise of what is drawn after resampling; that of P proposals is P
 

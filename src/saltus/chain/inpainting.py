@@ -9,7 +9,7 @@ weights it is the replacement of known pixels that is common for diffusion model
 al. 2022, https://arxiv.org/abs/2206.04119).
 
 Each draw has particles of its own, so that draws are independent.  How many of them tell something is the effective number of the weights
-(Kong 1992): where it is near 1, a draw is the best of its particles, between the proposal and the chain's own law.
+(Kong 1992): where it is near 1, a draw is the best of its particles, between the proposal and the chain's own distribution.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`saltus compress` and `decompress`: images in a file without loss, by the law of a model."""
+"""`saltus compress` and `decompress`: images in a file without loss, by the distribution of a model."""
 
 from __future__ import annotations
 

@@ -103,9 +103,9 @@ def _start_of(chain: Chain) -> Oracle:
 
 def _closed(chain: Chain, data: DataSet, n: int, seed: int) -> dict[str, Any]:
     """The mixture that a chain starts from, alone."""
-    law = _start_of(chain)
-    samples = closed_samples(law, data, n, seed=seed)
-    floor = closed_forms(chain, data, data.test, laws={MIXTURE: law}, seed=seed)[MIXTURE]
+    oracle = _start_of(chain)
+    samples = closed_samples(oracle, data, n, seed=seed)
+    floor = closed_forms(chain, data, data.test, oracles={MIXTURE: oracle}, seed=seed)[MIXTURE]
     return {
         "calls": 0,
         "what": floor.what,

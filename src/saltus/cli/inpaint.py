@@ -34,7 +34,7 @@ _drawing = image_job(
     click.option(
         "--particles",
         type=click.IntRange(1, _MOST),
-        help="Of each draw: more take longer and are closer to the model's own law.  [default: 64]",
+        help="Of each draw: more take longer and are closer to the model's own distribution.  [default: 64]",
     ),
 )
 
@@ -49,9 +49,9 @@ _drawing = image_job(
 def inpaint(mask: Path | None, keep: str | None, drop: str | None, **options: Any) -> None:
     """Fill in the pixels of images that are not known.
 
-    In the limit of many particles they are drawn from the model's own law given those that are.  The effective number tells how many of
-    the particles of a draw counted: near 1, a draw is the best of its particles.  RUN is a folder that `saltus train` wrote for images,
-    or a chain that comes with saltus.
+    In the limit of many particles they are drawn from the model's own distribution given those that are.  The effective number tells how
+    many of the particles of a draw counted: near 1, a draw is the best of its particles.  RUN is a folder that `saltus train` wrote for
+    images, or a chain that comes with saltus.
     """
     if sum(given is not None for given in (mask, keep, drop)) != 1:
         raise click.UsageError("expected one of --mask, --keep and --drop; give the pixels that are known")
@@ -71,7 +71,7 @@ def upscale(**options: Any) -> None:
     """Draw large images of small ones.
 
     Height and width of --data are those that the model was trained on over one whole number.  The last step moves a draw to the means and
-    is not the model's own law.
+    is not the model's own distribution.
     """
 
     def known_of(model: Model, images: Array) -> list[Known]:
@@ -87,7 +87,7 @@ def upscale(**options: Any) -> None:
 def colour(**options: Any) -> None:
     """Draw the colours of grey images.
 
-    The model is one of images in red, green and blue.  The last step moves a draw to the grey values and is not the model's own law.
+    The model is one of images in red, green and blue.  The last step moves a draw to the grey values: it is not the model's own.
     """
 
     def known_of(model: Model, images: Array) -> list[Known]:

@@ -79,12 +79,12 @@ def plan(run: Path, data: str | None, calls: tuple[int, ...], times: int, n: int
 
 def _floors(chain: Chain, items: DataSet, y: Tensor, condition: Tensor | None, plans: dict[int, Plan]) -> tuple[list[str], dict[str, Any]]:
     """What closed forms have on the best grids, in words and as JSON."""
-    from saltus.evaluation import closed_forms, closed_laws, remarks
+    from saltus.evaluation import closed_forms, closed_oracles, remarks
     from saltus.levels import Levels
 
-    laws, lines, found = closed_laws(chain, items), list[str](), dict[str, Any]()
+    oracles, lines, found = closed_oracles(chain, items), list[str](), dict[str, Any]()
     for number, plan in plans.items():
-        floors = closed_forms(chain.on(Levels(plan.times)), items, y, condition=condition, laws=laws)
+        floors = closed_forms(chain.on(Levels(plan.times)), items, y, condition=condition, oracles=oracles)
         found[str(number)] = {name: {"total": floor.total, "per_level": floor.per_level} for name, floor in floors.items()}
         totals = ", ".join(f"{name} {floor.prior + sum(floor.per_level):.4g}" for name, floor in floors.items())
         lines.append(f"closed forms on the grid of {number}: {totals} nats")

@@ -37,7 +37,7 @@ def shared(n: int, places: Array, *, smooth: bool = False) -> Number:
 
 def gain_of_shares(number: Number, n: int, places: Array) -> float:
     """How many nats a row shares save, each row left out of what it is told by: against N(0, 1) on the axis of `number`, or against the
-    same shares smoothed, whichever is less; so neither a smooth law that is no Gaussian nor rounding to few values needs them.
+    same shares smoothed, whichever is less; so neither a smooth distribution that is no Gaussian nor rounding to few values needs them.
 
     Args:
         number: from `low` on in n steps.

@@ -1,9 +1,9 @@
-"""Images in a file without loss, by the law of a model (`saltus.chain.coding`).
+"""Images in a file without loss, by the distribution of a model (`saltus.chain.coding`).
 
     4 bytes   b"SLTZ"
     1         the format's number, 1
     4         CRC-32 of all that follows
-    8         the model that wrote it: a digest of its laws and weights
+    8         the model that wrote it: a digest of its distributions and weights
     4         CRC-32 of the code of an item that every machine makes: another one computes otherwise
     4         how many images
     4         CRC-32 of their values
@@ -156,7 +156,7 @@ def _crc(raw: Array) -> int:
 
 
 def _fingerprint(chain: Chain) -> bytes:
-    """A digest of all that laws are made of."""
+    """A digest of all that distributions are made of."""
     description, tensors = describe(chain)
     for name in _IRRELEVANT:
         description["arguments"].pop(name, None)

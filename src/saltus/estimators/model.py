@@ -156,14 +156,14 @@ class Model:
     ) -> Array:
         """Images of which some pixels are known, drawn whole: (N, draws, *shape); what is known stays as it is.
 
-        In the limit of many particles draws have the model's own law given these pixels.  Pixels around that are not known make it
+        In the limit of many particles draws have the model's own distribution given these pixels.  Pixels around that are not known make it
         outpainting.
 
         Args:
             images: (N, *shape), as the data were; pixels that are not known may be anything.
             known: (H, W) for all images or (N, H, W), true or not 0 where pixels are known.
             draws: of each image, >= 1; independent ones.
-            particles: of each draw, >= 1: more take longer and are closer to the model's law.
+            particles: of each draw, >= 1: more take longer and are closer to the model's distribution.
             condition: one for all images, or one for each; a class that is not given is drawn along.
             seed: the same one gives the same draws.
 
@@ -175,7 +175,8 @@ class Model:
     def upscale(self, images: Any, *, draws: int = 1, particles: int = PARTICLES, condition: Any = None, seed: int = 0) -> Array:
         """Images whose means over blocks of pixels are these smaller images, (N, draws, *shape).
 
-        The last step is not the model's own law: it draws an image and moves it to the means, which it has within the rounding of pixels.
+        The last step is not the model's own distribution: it draws an image and moves it to the means, which it has within the rounding
+        of pixels.
 
         Args:
             images: (N, h, w) or as the data are laid out; H / h and W / w are one whole number.

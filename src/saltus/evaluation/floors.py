@@ -28,7 +28,7 @@ __all__ = [
     "ClosedForm",
     "bound_beside",
     "closed_forms",
-    "closed_laws",
+    "closed_oracles",
     "closed_samples",
     "fitted_gaussian",
     "remarks",
@@ -69,7 +69,7 @@ class ClosedForm:
     items: int
 
 
-def closed_laws(chain: Chain, data: DataSet) -> dict[str, Oracle]:
+def closed_oracles(chain: Chain, data: DataSet) -> dict[str, Oracle]:
     """One Gaussian, unless items have so many numbers that its covariance would fill the memory, and a mixture, the chain's own if it
     starts from one; by name."""
     return ({GAUSSIAN: fitted_gaussian(data)} if takes_gaussian(data) else {}) | {MIXTURE: _mixture(chain, data)}
@@ -91,7 +91,7 @@ def closed_forms(
     y: Tensor,
     *,
     condition: Tensor | None = None,
-    laws: Mapping[str, Oracle] | None = None,
+    oracles: Mapping[str, Oracle] | None = None,
     seed: int = 0,
 ) -> dict[str, ClosedForm]:
     """Closed forms with their nats on the grid of a chain, by name.
@@ -101,12 +101,15 @@ def closed_forms(
         data: whose training items are fitted.
         y: items (N, *E) that nats are measured on, the first 1000 of a subsample.
         condition: of the items; a closed form that knows classes is told them, another is not.
-        laws: the closed forms; those of `closed_laws` unless given.
+        oracles: the closed forms; those of `closed_oracles` unless given.
         seed: of the paths, the same as those of a bound with this seed.
     """
-    laws = closed_laws(chain, data) if laws is None else laws
+    oracles = closed_oracles(chain, data) if oracles is None else oracles
     told = _few(condition)
-    return {name: _measured(law, chain, data, subsample(y, _ITEMS), told if law.labelled else None, seed) for name, law in laws.items()}
+    return {
+        name: _measured(oracle, chain, data, subsample(y, _ITEMS), told if oracle.labelled else None, seed)
+        for name, oracle in oracles.items()
+    }
 
 
 def closed_samples(oracle: Oracle, data: DataSet, n: int, *, seed: int) -> Tensor:

@@ -20,7 +20,7 @@ from saltus.errors import SaltusError
 from saltus.networks import ClassCondition
 from saltus.oracles import LowRankMixture
 from saltus.oracles.gaussians import LowRankGaussians
-from saltus.oracles.low_rank_laws import LowRankMarginal
+from saltus.oracles.low_rank_distributions import LowRankMarginal
 from saltus.oracles.oracle import choose
 
 __all__ = ["MixtureStart", "start_of"]

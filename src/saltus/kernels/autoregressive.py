@@ -31,7 +31,7 @@ from saltus.kernels.rows import check_rows, row_options
 from saltus.kernels.sampling import DEFAULT, Sampling
 from saltus.kernels.setup import Setup
 from saltus.kernels.transition import Pair, Transition
-from saltus.likelihoods import Number, NumberLaws, Row, Within
+from saltus.likelihoods import Number, NumberDistributions, Row, Within
 from saltus.networks import Condition
 from saltus.process import Noise
 
@@ -78,10 +78,10 @@ class AutoregressiveKernel(Kernel):
         (E,) = event_shape
         self.event_shape, self.variance, self.condition = (E,), variance, condition
         self.numbers = list(numbers) or [Number(-_FAR, _FAR)] * E
-        self.laws = NumberLaws(self.numbers)
+        self.distributions = NumberDistributions(self.numbers)
         self._optional = [j for j, number in enumerate(self.numbers) if number.optional]
         self._there = [j - 1 for j in self._optional]
-        self.network = MaskedNetwork(self.laws, width=width, blocks=blocks, rank=rank, condition=condition)
+        self.network = MaskedNetwork(self.distributions, width=width, blocks=blocks, rank=rank, condition=condition)
         self.dropout = dropout
 
     @classmethod
@@ -130,13 +130,13 @@ class AutoregressiveKernel(Kernel):
 
     def loss(self, pair: Pair, noise: Noise, weights: Weights) -> Terms:
         """{"decoder": that of a random number of known numbers}, (B,)."""
-        row, known = self.laws.row(pair.y), self._told(pair.y, noise)
+        row, known = self.distributions.row(pair.y), self._told(pair.y, noise)
         known[:, self._optional] |= row.absent[:, self._optional] & known[:, self._there]
         told = self.network.told(self._begin(pair), row, known)
         h = self.network.hidden(told, self._kept(noise))
         with torch.autocast(h.device.type, enabled=False):  # centres need more digits than bfloat16 has
             about = self.network.gaussian.moments(told.given)
-            each = self.laws.log_prob(self.network.out(h.to(pair.y.dtype)), row, ~known, about)
+            each = self.distributions.log_prob(self.network.out(h.to(pair.y.dtype)), row, ~known, about)
         unknown = (~known).sum(1).clamp_min(1)
         return weighted({"decoder": -each.sum(1) * (known.shape[1] / unknown)}, weights)
 
@@ -153,7 +153,7 @@ class AutoregressiveKernel(Kernel):
             if known[:, j].any():
                 one = row.of(slice(j, j + 1))
                 parameters, about = self.network.parameters_of(h, j)
-                own = self.laws.log_prob_of(j, parameters, one, about)
+                own = self.distributions.log_prob_of(j, parameters, one, about)
                 total = total + torch.where(known[:, j], own, 0.0)
                 h = self.network.told_of(h, j, one, known[:, j])
         return total
@@ -176,7 +176,7 @@ class AutoregressiveKernel(Kernel):
             if j in self._there:  # what is in a cell would tell that it is there
                 left = self._without(left, j + 1, row, known, transition, unit)
             parameters, about = self.network.parameters_of(left, j)
-            own = self.laws.log_prob_of(j, parameters, one, about)
+            own = self.distributions.log_prob_of(j, parameters, one, about)
             found[:, j] = torch.where(known[:, j], own, 0.0)
         return found
 
@@ -210,23 +210,23 @@ class AutoregressiveKernel(Kernel):
             if not unknown.any():
                 continue
             parameters, about = self.network.parameters_of(h, j)
-            drawn, chance = self.laws.draw(j, parameters, uniform[:, j], (within or {}).get(j), about)
+            drawn, chance = self.distributions.draw(j, parameters, uniform[:, j], (within or {}).get(j), about)
             absent = self._absent(j, y)
             y[:, j] = torch.where(unknown, torch.where(absent, 0.0, drawn).to(y), y[:, j])
             log_chance = log_chance + torch.where(unknown & ~absent, chance, 0.0)
             known[:, j] = True
-            h = self.network.told_of(h, j, self.laws.row_of(j, y[:, j], absent), unknown)
+            h = self.network.told_of(h, j, self.distributions.row_of(j, y[:, j], absent), unknown)
         return y, known, log_chance
 
     def _row(self, y: Tensor, known: Tensor) -> Row:
         """What rows hold where they are known."""
-        return self.laws.row(torch.where(known, y, 0.0))
+        return self.distributions.row(torch.where(known, y, 0.0))
 
     def _absent(self, j: int, y: Tensor) -> Tensor:
         """Where rows say that the number j is absent, (B,) bool."""
         if j not in self._optional:
             return torch.zeros(len(y), dtype=torch.bool, device=y.device)
-        return y[:, j - 1] < float(self.laws.middles(j - 1).mean())
+        return y[:, j - 1] < float(self.distributions.middles(j - 1).mean())
 
     def _begin(self, transition: Transition) -> Told:
         final = transition.is_final

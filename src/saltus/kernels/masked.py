@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from saltus.kernels.factors import FactorAnalysis, Given
 from saltus.kernels.rows import MOST_WIDTH
-from saltus.likelihoods import Moments, NumberLaws, Row
+from saltus.likelihoods import Moments, NumberDistributions, Row
 from saltus.networks.conditioning import ConditionEmbedding
 from saltus.networks.conditions import Condition
 from saltus.networks.groups import MOST_BLOCKS, check_size
@@ -42,7 +42,7 @@ class MaskedNetwork(nn.Module):
     """Residual blocks from what is known of a row to parameters of the distributions of its numbers.
 
     Args:
-        laws: of the numbers.
+        distributions: of the numbers.
         width: neurons of a layer.
         blocks: residual blocks.
         rank: of the Gaussian below it.
@@ -54,7 +54,7 @@ class MaskedNetwork(nn.Module):
 
     def __init__(
         self,
-        laws: NumberLaws,
+        distributions: NumberDistributions,
         *,
         width: int = 128,
         blocks: int = 2,
@@ -64,20 +64,20 @@ class MaskedNetwork(nn.Module):
         super().__init__()
         check_size("width", width, MOST_WIDTH)
         check_size("blocks", blocks, MOST_BLOCKS)
-        self.laws, self.width = laws, width
-        E = len(laws.numbers)
+        self.distributions, self.width = distributions, width
+        E = len(distributions.numbers)
         self.z = nn.Linear(E, width)
         self.embedding = ConditionEmbedding(condition, width)
         self.along = nn.Parameter(torch.randn(E, _INTERVALS + 2, width) / math.sqrt(E * (_INTERVALS + 2)))
-        named = [j for j, number in enumerate(laws.numbers) if _INTERVALS < len(number.shares) <= _MOST_VALUES]
-        starts = list(itertools.accumulate((laws.counts[j] for j in named), initial=0))
+        named = [j for j, number in enumerate(distributions.numbers) if _INTERVALS < len(number.shares) <= _MOST_VALUES]
+        starts = list(itertools.accumulate((distributions.counts[j] for j in named), initial=0))
         self._first_value = dict(zip(named, starts, strict=False))
         self.values = nn.Parameter(torch.zeros(starts[-1], width)) if named else None
         self.gaussian = FactorAnalysis(E, rank)
         self.factors = nn.Linear(rank, width, bias=False)
         self.blocks = nn.ModuleList(_Block(width) for _ in range(blocks))
         self.last = nn.Sequential(nn.LayerNorm(width), nn.SiLU())
-        self.out = nn.Linear(width, E * laws.size)
+        self.out = nn.Linear(width, E * distributions.size)
         with torch.no_grad():
             self.out.weight.zero_()
             self.out.bias.zero_()
@@ -119,7 +119,7 @@ class MaskedNetwork(nn.Module):
 
     def parameters_of(self, known: Told, j: int) -> tuple[Tensor, Moments]:
         """Those of the number j alone, (B, size), and the moments that they are about."""
-        own = slice(j * self.laws.size, (j + 1) * self.laws.size)
+        own = slice(j * self.distributions.size, (j + 1) * self.distributions.size)
         parameters = nn.functional.linear(self.hidden(known), self.out.weight[own], self.out.bias[own])
         return parameters, self.gaussian.moments_of(known.given, j)
 

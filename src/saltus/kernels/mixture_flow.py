@@ -98,9 +98,9 @@ class MixtureFlow(Kernel):
 
     def sample(self, transition: Transition, noise: Noise, sampling: Sampling = DEFAULT) -> Tensor:
         """A draw of z_s: one of the mixture's exact step, and back through the couplings."""
-        law, seen = self._base(transition)
+        distribution, seen = self._base(transition)
         z_t = transition.z_t
-        h = law.draw(noise.uniform("reverse component"), noise.normal("decoder", z_t.shape[1:])).to(z_t)
+        h = distribution.draw(noise.uniform("reverse component"), noise.normal("decoder", z_t.shape[1:])).to(z_t)
         for layer, moved in reversed(list(self._couplings(h))):
             log_scale, shift = self._coupling(layer, moved, h, seen, transition)
             h = (h - shift) * (-log_scale).exp()
@@ -108,14 +108,14 @@ class MixtureFlow(Kernel):
 
     def explain(self, pair: Pair, noise: Noise, k: int = 1) -> Explanation:
         """{"decoder": ln q(z_s | z_t, y) - ln p(z_s | z_t)}, (B,) nats."""
-        law, seen = self._base(pair)
+        distribution, seen = self._base(pair)
         h, log_det = pair.z_s, pair.z_s.new_zeros(len(pair.z_s))
         for layer, moved in self._couplings(h):
             log_scale, shift = self._coupling(layer, moved, h, seen, pair)
             h, log_det = h * log_scale.exp() + shift, log_det + sum_items(log_scale)
         with torch.autocast(h.device.type, enabled=False):
             truth = _process.bridge(pair.z_t, pair.y, pair.s, pair.t).log_prob(pair.z_s)
-            ratio = (truth.double() - law.log_prob(h)).to(h.dtype) - log_det
+            ratio = (truth.double() - distribution.log_prob(h)).to(h.dtype) - log_det
         return Explanation.without_latent({"decoder": ratio}, pair.z_t)
 
     def _base(self, transition: Transition) -> tuple[OracleDistribution, Tensor]:
@@ -130,9 +130,9 @@ class MixtureFlow(Kernel):
             )
         known = transition.condition if self.mixture.labelled else None
         with torch.autocast(transition.z_t.device.type, enabled=False):
-            law = self.mixture.reverse(transition.z_t, transition.s, transition.t, known)
-            assert isinstance(law, OracleDistribution)  # s < t
-            return law, torch.stack([transition.z_t, law.mean.to(transition.z_t)], dim=1)
+            distribution = self.mixture.reverse(transition.z_t, transition.s, transition.t, known)
+            assert isinstance(distribution, OracleDistribution)  # s < t
+            return distribution, torch.stack([transition.z_t, distribution.mean.to(transition.z_t)], dim=1)
 
     def _couplings(self, like: Tensor) -> Iterator[tuple[nn.Module, Tensor]]:
         """Each network with the pixels that it moves, 1 or 0, (H, W)."""

@@ -116,7 +116,7 @@ class OracleKernel(Kernel):
         return MixtureStep(given.log_weights, None, steps)
 
     def propose(self, transition: Transition, known: Known, draft: Tensor | None, noise: Noise) -> Proposal:
-        """z_s towards an item of which something is known: exact given its measurement, by the mixture's own law of it."""
+        """z_s towards an item of which something is known: exact given its measurement, by the mixture's own distribution of it."""
         z_t, measurement = transition.z_t, known.measurement
         expected = self.oracle.posterior_mean(z_t, transition.t, transition.condition)
         pair = pilot(transition, known, expected, noise)

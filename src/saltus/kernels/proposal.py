@@ -15,7 +15,7 @@ an auxiliary particle filter (Pitt and Shephard 1999, https://doi.org/10.1080/01
 https://arxiv.org/abs/2306.17775).
 
 At s = 0 known numbers have their probability under the head.  Of other measurements it is that of a Gaussian with the head's mean and about
-its variance, and a draw of the head is moved to the measurement: this one is no law of the chain.
+its variance, and a draw of the head is moved to the measurement: this one is no distribution of the chain.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def proposal_of(pair: Pair, known: Known, step: GaussianStep, log_ratio: Tensor,
     share = _STEPS_OWN / measurement.m
     own = noise.uniform("of the step", (measurement.m,)).to(fresh.device) < share
     seen = torch.where(own, measurement.of(free), fresh)
-    log_step, log_bridge = (_log_normal(seen, *law) for law in (of_step, of_bridge))
+    log_step, log_bridge = (_log_normal(seen, *distribution) for distribution in (of_step, of_bridge))
     mixed = torch.logaddexp(log_step + math.log(share), log_bridge + math.log1p(-share))
     log_weight = log_ratio + (log_step - mixed).sum(1)
     z_s = measurement.moved(free, step.variance, seen)

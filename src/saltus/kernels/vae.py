@@ -182,7 +182,9 @@ class VAEKernel(Kernel):
         prior = noise.uniform("of the prior", (self.latent,)).to(pair.z_t.device) < own
         eps = noise.normal("encoder", (self.latent,), like=pair.z_t)
         latent, posterior, prediction = next(self._passes(pair, eps, share=torch.where(prior, 0.0, share)))
-        log_prior, log_guess = (law.log_prob(latent).double() for law in (standard_normal(latent), _shared(posterior, share)))
+        log_prior, log_guess = (
+            distribution.log_prob(latent).double() for distribution in (standard_normal(latent), _shared(posterior, share))
+        )
         log_ratio = (log_prior - torch.logaddexp(log_prior + math.log(own), log_guess + math.log1p(-own))).sum(1)
         return self._around(pair, prediction), log_ratio
 

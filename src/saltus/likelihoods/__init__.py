@@ -4,9 +4,9 @@ from saltus.likelihoods.autoregressive import AutoregressiveHead
 from saltus.likelihoods.columns import ColumnsHead
 from saltus.likelihoods.continuous import ContinuousHead, GaussianHead
 from saltus.likelihoods.heads import Choose, DiscretisedHead, Head
-from saltus.likelihoods.laws import Moments, NumberLaws, Row, Within
 from saltus.likelihoods.logistic import LogisticMixtureHead
 from saltus.likelihoods.mixture import MixtureHead
+from saltus.likelihoods.number_distributions import Moments, NumberDistributions, Row, Within
 from saltus.likelihoods.numbers import Number, Numbers
 
 __all__ = [
@@ -21,7 +21,7 @@ __all__ = [
     "MixtureHead",
     "Moments",
     "Number",
-    "NumberLaws",
+    "NumberDistributions",
     "Numbers",
     "Row",
     "Within",

@@ -1,20 +1,20 @@
 r"""p(y | .) of the rows of a table, whose columns hold counted values, continuous numbers, or both.
 
-Around a continuous law F of each column, such as a Gaussian or a mixture of them, with the density f,
+Around a continuous distribution F of each column, such as a Gaussian or a mixture of them, with the density f,
 
 .. math::
     p(y_i) = F_i(b) - F_i(a) \text{ where } y_i \text{ is counted and owns the axis from } a \text{ to } b, \qquad
     p(y_i) = f_i(y_i) \text{ elsewhere, and 1 where it is absent.}
 
 What is counted is told in `saltus.likelihoods.numbers`.  A share of outliers is drawn from N(0, 1), which a column's y resemble on the
-whole: a law that has learned that a value never comes would else pay hundreds of nats for the first one.
+whole: a distribution that has learned that a value never comes would else pay hundreds of nats for the first one.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -34,7 +34,7 @@ class ColumnsHead(Head):
     """A mass or a density of each number of rows (d,).
 
     Args:
-        law: of each number, in units of the least standard deviation that its column's likelihood may have: its floor is 1.
+        distribution: of each number, in units of the least standard deviation that its column's likelihood may have: its floor is 1.
         numbers: of each column.
         outliers: share that is drawn from N(0, 1), in (0, 1).
 
@@ -43,17 +43,18 @@ class ColumnsHead(Head):
     """
 
     discrete = True
+    renamed: ClassVar[Mapping[str, str]] = {"law": "distribution"}
 
-    def __init__(self, law: ContinuousHead, numbers: Sequence[Number], *, outliers: float = _OUTLIERS) -> None:
+    def __init__(self, distribution: ContinuousHead, numbers: Sequence[Number], *, outliers: float = _OUTLIERS) -> None:
         if not 0 < outliers < 1:
             raise ValueError(f"outliers {outliers}; expected a share in (0, 1)")
-        self.law, self.numbers, self.outliers = law, list(numbers), outliers
+        self.distribution, self.numbers, self.outliers = distribution, list(numbers), outliers
         self._numbers = Numbers(numbers)
         self._marginal = GaussianHead(1.0)
 
     @property
     def arrays(self) -> int:  # type: ignore[override]
-        return self.law.arrays
+        return self.distribution.arrays
 
     @property
     def in_bits(self) -> bool:
@@ -69,35 +70,35 @@ class ColumnsHead(Head):
         counted = sum(number.counted for number in self.numbers)
         columns = "each column" if counted == len(self.numbers) else f"{counted} of {len(self.numbers)} columns"
         others = "" if counted == len(self.numbers) else ", and density of other numbers in the units of the file"
-        return f"probability of the counted values of {columns}{others}, by {self.law.label}"
+        return f"probability of the counted values of {columns}{others}, by {self.distribution.label}"
 
     def log_prob_each(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         own, marginal = self._each(y.double(), *self._scaled(mean, variance), extra)
         return torch.logaddexp(own + math.log1p(-self.outliers), marginal + math.log(self.outliers))
 
     def mean(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        """Of the law before its values are counted, within the range."""
+        """Of the distribution before its values are counted, within the range."""
         scaled, least = self._scaled(mean, variance), self._on(mean).least
-        found = (1 - self.outliers) * least * self.law.mean(*scaled, extra)
+        found = (1 - self.outliers) * least * self.distribution.mean(*scaled, extra)
         return torch.clamp(found, *self._numbers.ends(mean.device)).to(mean.dtype)
 
     def mode(self, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
-        """That of the law, where a value is."""
-        found = self._on(mean).least * self.law.mode(*self._scaled(mean, variance), extra)
+        """That of the distribution, where a value is."""
+        found = self._on(mean).least * self.distribution.mode(*self._scaled(mean, variance), extra)
         return self._numbers.settled(found).to(mean.dtype)
 
     def sample(self, mean: Tensor, variance: Tensor, eps: Tensor, extra: Tensor | None = None) -> Tensor:
-        """One uniform number serves for both: its lowest share is an outlier's, the rest the law's."""
+        """One uniform number serves for both: its lowest share is an outlier's, the rest the distribution's."""
         uniform, share = torch.special.ndtr(eps.double()), self.outliers
         inner, odd = (torch.special.ndtri(place.clamp(*_INSIDE)) for place in ((uniform - share) / (1 - share), uniform / share))
-        own = self._on(mean).least * self.law.sample(*self._scaled(mean, variance), inner, extra)
+        own = self._on(mean).least * self.distribution.sample(*self._scaled(mean, variance), inner, extra)
         return self._numbers.settled(torch.where(uniform < share, odd, own)).to(mean.dtype)
 
     def eps(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         y64, scaled, least = y.double(), self._scaled(mean, variance), self._on(y).least
         cells = self._numbers.cells(y64)
-        within = self.law.eps_within(cells.below / least, cells.above / least, *scaled, extra)
-        inner = torch.where(cells.counted, within, self.law.eps(y64 / least, *scaled, extra))
+        within = self.distribution.eps_within(cells.below / least, cells.above / least, *scaled, extra)
+        inner = torch.where(cells.counted, within, self.distribution.eps(y64 / least, *scaled, extra))
         share = self.outliers
         up = inner > 0  # in the upper tail probabilities would round to 1
         place = (1 - share) * torch.special.ndtr(torch.where(up, -inner, inner)) + share * ~up
@@ -116,18 +117,18 @@ class ColumnsHead(Head):
             )
 
     def _each(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None) -> tuple[Tensor, Tensor]:
-        """ln of the mass or density of each number under the law, and under N(0, 1), (B, d) float64."""
+        """ln of the mass or density of each number under the distribution, and under N(0, 1), (B, d) float64."""
         on, cells, absent = self._on(y), self._numbers.cells(y), self._numbers.absent(y)
         own, marginal, least = torch.zeros_like(mean), torch.zeros_like(y), on.least
         dense, counted = on.dense, on.counted
         if len(dense):
             given, units = _columns(dense, mean, variance, extra), least[dense]
-            own[:, dense] = self.law.log_density(y[:, dense] / units, *given) - units.log()
+            own[:, dense] = self.distribution.log_density(y[:, dense] / units, *given) - units.log()
             marginal[:, dense] = self._marginal.log_density(y[:, dense], *_standard(y[:, dense]))
         if len(counted):
             given, where = _columns(counted, mean, variance, extra), cells.counted[:, counted]
             ends = [torch.where(where, end[:, counted], side) for end, side in ((cells.below, -1.0), (cells.above, 1.0))]
-            mass = self.law.log_mass(ends[0] / least[counted], ends[1] / least[counted], *given)
+            mass = self.distribution.log_mass(ends[0] / least[counted], ends[1] / least[counted], *given)
             own[:, counted] = torch.where(where, mass, own[:, counted])
             by_marginal = self._marginal.log_mass(ends[0], ends[1], *_standard(ends[0]))
             marginal[:, counted] = torch.where(where, by_marginal, marginal[:, counted])
@@ -137,7 +138,7 @@ class ColumnsHead(Head):
         return self._numbers.columns(like.device)
 
     def _scaled(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
-        """In the units of the law, float64."""
+        """In the units of the distribution, float64."""
         least = self._on(mean).least
         return mean.double() / least, variance.double() / least.square()
 

@@ -20,7 +20,7 @@ class ContinuousHead(Head):
     @property
     @abstractmethod
     def label(self) -> str:
-        """The law in words."""
+        """The distribution in words."""
 
     def log_prob_each(self, y: Tensor, mean: Tensor, variance: Tensor, extra: Tensor | None = None) -> Tensor:
         return self.log_density(y, mean, variance, extra)

@@ -33,7 +33,7 @@ from torch.distributions import Distribution
 from saltus.errors import SaltusError
 from saltus.oracles.components import Components
 from saltus.oracles.gaussians import LowRankGaussians, blocks
-from saltus.oracles.low_rank_laws import ByTime, LowRankMarginal, LowRankReverse, mixed
+from saltus.oracles.low_rank_distributions import ByTime, LowRankMarginal, LowRankReverse, mixed
 from saltus.oracles.measured import marginal_given, reverse_given
 from saltus.oracles.oracle import GivenComponents, GivenMeasurement, Oracle, OracleDistribution, none_or_all_equal
 from saltus.process import Delta, Measurement, Noise, OrnsteinUhlenbeck, Time, as_time
@@ -116,12 +116,12 @@ class LowRankMixture(Oracle):
         return self.at(t)
 
     def factored_reverse(self, z_t: Tensor, s: float, t: float, condition: Tensor | None = None) -> tuple[Tensor, LowRankGaussians]:
-        law = self.reverse(z_t, s, t, condition)
-        assert isinstance(law, LowRankReverse)  # one s and one t, s < t
-        k = torch.nonzero(law.logits[0].isfinite()).flatten()
-        around = law.around(k)
-        mean = law.mean_given(k, z_t.double().flatten(1).expand(len(k), -1))
-        return law.logits[:, k], LowRankGaussians(mean, around.diagonal, around.basis, around.excess)
+        distribution = self.reverse(z_t, s, t, condition)
+        assert isinstance(distribution, LowRankReverse)  # one s and one t, s < t
+        k = torch.nonzero(distribution.logits[0].isfinite()).flatten()
+        around = distribution.around(k)
+        mean = distribution.mean_given(k, z_t.double().flatten(1).expand(len(k), -1))
+        return distribution.logits[:, k], LowRankGaussians(mean, around.diagonal, around.basis, around.excess)
 
     def marginal(self, t: Time, condition: Tensor | None = None) -> OracleDistribution:
         """q(z_t) or q(z_t | c), batch shape of `t` and `condition`, event shape E; at t = 0 the distribution of y."""
@@ -203,9 +203,9 @@ class LowRankMixture(Oracle):
         self, measurement: Measurement, o: Tensor, z_t: Tensor, s: float, t: float, noise: Noise, condition: Tensor | None = None
     ) -> GivenMeasurement:
         """z_s of q(z_s | z_t) given measurements o (B, m)."""
-        law = self.reverse(z_t, s, t, condition)
-        assert isinstance(law, LowRankReverse)  # one s and one t, s < t
-        found = reverse_given(law, measurement, o.double(), noise)
+        distribution = self.reverse(z_t, s, t, condition)
+        assert isinstance(distribution, LowRankReverse)  # one s and one t, s < t
+        found = reverse_given(distribution, measurement, o.double(), noise)
         return found._replace(z=found.z.reshape(z_t.shape))
 
     @staticmethod

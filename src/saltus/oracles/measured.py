@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from saltus.oracles.gaussians import LowRankGaussians
-from saltus.oracles.low_rank_laws import LowRankReverse
+from saltus.oracles.low_rank_distributions import LowRankReverse
 from saltus.oracles.oracle import GivenMeasurement, choose
 from saltus.process import Measurement, Noise
 
@@ -28,7 +28,7 @@ _LEAST = -40.0  # ln of the probability of a component that is left out
 
 
 class _Measured:
-    """Components N(mean_k, Sigma_k) and the law of their measurement."""
+    """Components N(mean_k, Sigma_k) and the distribution of their measurement."""
 
     def __init__(self, components: LowRankGaussians, measurement: Measurement) -> None:
         K, d, r = components.basis.shape
@@ -36,7 +36,7 @@ class _Measured:
         self._diagonal, self._measurement = components.diagonal, measurement
         self._seen = measurement.of(self._factors.mT.reshape(K * r, d)).reshape(K, r, -1).mT
         self._noise = measurement.spread(self._diagonal)
-        self.law = LowRankGaussians.of(measurement.of(components.mean), self._seen, self._noise)
+        self.distribution = LowRankGaussians.of(measurement.of(components.mean), self._seen, self._noise)
 
     def draw(self, o: Tensor, k: Tensor, mean: Tensor, noise: Noise) -> Tensor:
         """Of the component k of each item, around its mean (B, d)."""
@@ -56,7 +56,7 @@ def marginal_given(
 ) -> GivenMeasurement:
     """z of a mixture with log weights (B, K), given measurements o (B, m)."""
     measured = _Measured(components, measurement)
-    joint = log_weights + measured.law.log_prob(o)
+    joint = log_weights + measured.distribution.log_prob(o)
     k = choose(joint, noise.uniform("component").to(o.device))
     return GivenMeasurement(measured.draw(o, k, components.mean[k], noise), joint.logsumexp(1), k)
 
@@ -66,8 +66,8 @@ def reverse_given(reverse: LowRankReverse, measurement: Measurement, o: Tensor, 
     there = torch.nonzero((reverse.logits > _LEAST).any(0)).flatten()
     measured = [_Measured(reverse.around(k[None]), measurement) for k in there]
     means = [reverse.mean_given(k.expand(len(o))) for k in there]
-    laws = [own.law.log_prob(o - measurement.of(mean)) for own, mean in zip(measured, means, strict=True)]
-    joint = reverse.logits[:, there] + torch.cat(laws, 1)
+    distributions = [own.distribution.log_prob(o - measurement.of(mean)) for own, mean in zip(measured, means, strict=True)]
+    joint = reverse.logits[:, there] + torch.cat(distributions, 1)
     which = choose(joint, noise.uniform("component").to(o.device))
     z = torch.empty_like(means[0])
     for index, (own, mean) in enumerate(zip(measured, means, strict=True)):

@@ -278,8 +278,8 @@ def _keep(trainer: Trainer, checkpoints: Checkpoints, home: Path, processes: Pro
 
 def _finished(chain: Chain, data: DataSet, config: Config, home: Path | None, quiet: bool) -> Chain:
     """The chain with closed forms where they are better, saved."""
-    law = chain.prior.oracle if isinstance(chain.prior, OraclePrior) else None
-    known = isinstance(law, LowRankMixture) and (chain.condition is None or law.labelled)
+    oracle = chain.prior.oracle if isinstance(chain.prior, OraclePrior) else None
+    known = isinstance(oracle, LowRankMixture) and (chain.condition is None or oracle.labelled)
     if known and config.closed_forms and config.eta == 1 and not chain.any_step and chain.has_bound:
         condition = data.conditions_for(chain.condition, "validation")
         chain, words = with_closed_forms(chain, data.validation, data.encoding.head(), condition, seed=config.seed)

@@ -61,9 +61,9 @@ def with_closed_forms(chain: Chain, y: Tensor, head: Head, condition: Tensor | N
         seed: of the paths.
     """
     assert isinstance(chain.prior, OraclePrior)
-    law = chain.prior.oracle
+    oracle = chain.prior.oracle
     y, condition = y[:_ITEMS], None if condition is None else condition[:_ITEMS]
-    exact = OracleKernel(law, head if head.discrete else None, chain.condition)
+    exact = OracleKernel(oracle, head if head.discrete else None, chain.condition)
     floors = Chain(chain.prior, chain.levels, exact, noise_version=chain.noise_version)
     learned = chain.bound(y, condition=condition, seed=seed).per_level.double()
     closed = floors.bound(y.double(), condition=condition, seed=seed).per_level

@@ -275,7 +275,7 @@ class _Scene:
     def _sampled(self, source: Source, network: Denoiser, seed: int | None, unbiased: Tensor) -> list[Record]:
         """The four samplers around one prediction, on the same levels and the same noise z_L.
 
-        `unbiased` are the items that its error is measured on: held out for a network, the law itself for its optimum.
+        `unbiased` are the items that its error is measured on: held out for a network, the distribution itself for its optimum.
         """
         levels, n = Levels.cosine(_LEVELS, self._plan.late), self._plan.generated
         gaussian = GaussianKernel(network, self._data.encoding.head())

@@ -87,10 +87,10 @@ def load_models(runs: Sequence[Path], data: DataSet) -> list[Model]:
 
 def closed_forms(data: DataSet, last: float) -> Model:
     """What needs no network: one Gaussian, and a mixture, fitted to the training items."""
-    laws: dict[str, Callable[[], Oracle]] = {MIXTURE: partial(_start, data)}
+    oracles: dict[str, Callable[[], Oracle]] = {MIXTURE: partial(_start, data)}
     if takes_gaussian(data):
-        laws = {GAUSSIAN: cache(partial(fitted_gaussian, data)), **laws}
-    samplers = of_closed_forms(laws, data.encoding.head(), last)
+        oracles = {GAUSSIAN: cache(partial(fitted_gaussian, data)), **oracles}
+    samplers = of_closed_forms(oracles, data.encoding.head(), last)
     return Model(CLOSED, [Network("", _digest(data.fingerprint.encode(), b"closed forms"), samplers)])
 
 

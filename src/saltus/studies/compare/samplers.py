@@ -208,22 +208,22 @@ def of_oracle(oracle: Oracle, items: Tensor, head: Head, last: float, *, exact_b
     return first + _rivals(denoiser, last, None)
 
 
-def of_closed_forms(laws: Mapping[str, Callable[[], Oracle]], head: Head, last: float) -> list[NamedSampler]:
+def of_closed_forms(oracles: Mapping[str, Callable[[], Oracle]], head: Head, last: float) -> list[NamedSampler]:
     """Distributions that were fitted to the data in closed form: no network, at any number of steps.
 
     Args:
-        laws: makes each, by its name.
+        oracles: makes each, by its name.
         head: of the step to data; continuous data have the density itself.
         last: t_L.
     """
 
-    def closed(name: str, law: Callable[[], Oracle]) -> NamedSampler:
+    def closed(name: str, oracle: Callable[[], Oracle]) -> NamedSampler:
         def on(grid: Levels) -> Chain:
-            return Chain(OraclePrior(law()), grid, OracleKernel(law(), head if head.discrete else None))
+            return Chain(OraclePrior(oracle()), grid, OracleKernel(oracle(), head if head.discrete else None))
 
         return NamedSampler(name, None, last, on, True, _FREE, network_calls=lambda _: 0)
 
-    return [closed(name, law) for name, law in laws.items()]
+    return [closed(name, oracle) for name, oracle in oracles.items()]
 
 
 def _samplings(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from saltus.likelihoods import Number, NumberLaws
+from saltus.likelihoods import Number, NumberDistributions
 from saltus.process import Noise
 from tests.helpers.checks import follows, has_frequencies
 
@@ -26,12 +26,12 @@ NUMBERS = {
 NAMES = list(NUMBERS)
 J = {name: j for j, name in enumerate(NAMES)}
 COUNTED = [name for name, number in NUMBERS.items() if number.step]
-LAWS = NumberLaws(list(NUMBERS.values()))
+LAWS = NumberDistributions(list(NUMBERS.values()))
 N = 20_000
 
 
 def parameters(seed: int = 0, n: int = 1, dtype: torch.dtype = torch.float64) -> Tensor:
-    """Those of one law, far from where networks start, for n rows."""
+    """Those of one distribution, far from where networks start, for n rows."""
     generator = torch.Generator().manual_seed(seed)
     return torch.randn(1, len(NAMES) * LAWS.size, generator=generator, dtype=torch.float64).to(dtype).expand(n, -1)
 
@@ -118,11 +118,11 @@ def test_gradients_are_finite_at_open_ends_beyond_them_and_where_numbers_are_abs
 
 def test_masses_are_exact_in_tails() -> None:
     """In float32, of values far above the centre of each component, where sigmoids round to 1."""
-    laws = NumberLaws([Number(0, 4000, step=1.0, mean=100.0, std=50.0)], components=1)
+    distributions = NumberDistributions([Number(0, 4000, step=1.0, mean=100.0, std=50.0)], components=1)
     of = torch.tensor([[0.0, 0.0, 0.0]])  # a component about -1.5 and wide exp(-1.5), and outliers wide sqrt(3) / pi
     values = torch.tensor([100.0, 450.0, 650.0, 1100.0], dtype=torch.float64)
-    y = laws.on.forward(values[:, None])
-    found = laws.log_prob(of.expand(4, -1), laws.row(y.float()))[:, 0].double()
+    y = distributions.on.forward(values[:, None])
+    found = distributions.log_prob(of.expand(4, -1), distributions.row(y.float()))[:, 0].double()
     odd = math.sqrt(3) / math.pi
     centre, width = -1.5, math.exp(-1.5) + odd / 50 / 10
     low, high = (values - 0.5 - 100) / 50, (values + 0.5 - 100) / 50
@@ -141,10 +141,10 @@ def test_masses_are_exact_in_tails() -> None:
 
 def test_what_owns_too_little_to_be_told_apart_has_a_finite_cost() -> None:
     """Microseconds on a bent axis, where the ends of what one owns are the same in float64."""
-    laws = NumberLaws([Number(0, 3e15, step=1.0, bend=1.0, mean=30.0, std=1.0)])
-    y = laws.on.forward(torch.tensor([[3e15 - 5], [2.0]], dtype=torch.float64))
-    of = torch.zeros(2, laws.size).requires_grad_()
-    found = laws.log_prob(of, laws.row(y.float()))
+    distributions = NumberDistributions([Number(0, 3e15, step=1.0, bend=1.0, mean=30.0, std=1.0)])
+    y = distributions.on.forward(torch.tensor([[3e15 - 5], [2.0]], dtype=torch.float64))
+    of = torch.zeros(2, distributions.size).requires_grad_()
+    found = distributions.log_prob(of, distributions.row(y.float()))
     assert bool(found.isfinite().all())
     assert bool(torch.autograd.grad(found.sum(), of)[0].isfinite().all())
 
@@ -230,7 +230,7 @@ def about(n: int) -> tuple[Tensor, Tensor]:
     return mean, std
 
 
-def test_a_law_about_moments_is_that_about_0_and_1_moved_and_scaled() -> None:
+def test_a_distribution_about_moments_is_that_about_0_and_1_moved_and_scaled() -> None:
     """Of a continuous number: ln p(y) = ln p((y - mean) / std) - ln std, but for outliers and least widths, which do not move."""
     j, n = J["continuous"], 50
     mean, std = MOMENTS
@@ -268,8 +268,8 @@ def test_moments_of_a_row_are_those_of_its_numbers() -> None:
 
 
 def test_draws_end_in_the_range_of_the_number() -> None:
-    laws = NumberLaws([Number(-0.5, 0.2)])
-    y, _ = laws.draw(0, torch.zeros(N, laws.size), uniform())
+    distributions = NumberDistributions([Number(-0.5, 0.2)])
+    y, _ = distributions.draw(0, torch.zeros(N, distributions.size), uniform())
     assert (float(y.min()), float(y.max())) == (-0.5, 0.2)
 
 
@@ -282,6 +282,6 @@ def test_parameters_of_0_resemble_the_standard_normal() -> None:
 
 
 def test_shares_that_sum_to_1_within_rounding_are_made_to() -> None:
-    laws = NumberLaws([Number(0, 1, step=1.0, shares=(0.5, 0.50009))])
-    of = torch.zeros(2, laws.size, dtype=torch.float64)
-    assert float(laws.log_prob(of, laws.row(laws.middles(0)[:, None])).exp().sum()) == pytest.approx(1, abs=1e-7)
+    distributions = NumberDistributions([Number(0, 1, step=1.0, shares=(0.5, 0.50009))])
+    of = torch.zeros(2, distributions.size, dtype=torch.float64)
+    assert float(distributions.log_prob(of, distributions.row(distributions.middles(0)[:, None])).exp().sum()) == pytest.approx(1, abs=1e-7)

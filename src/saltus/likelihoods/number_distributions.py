@@ -22,7 +22,7 @@ from torch.nn import functional
 
 from saltus.likelihoods.numbers import Number, Numbers
 
-__all__ = ["Moments", "NumberLaws", "Row", "Within"]
+__all__ = ["Moments", "NumberDistributions", "Row", "Within"]
 
 _COMPONENTS = 12
 _OUTLIERS = 1e-4  # docs/decisions/0007-outliers.md
@@ -64,7 +64,7 @@ class Row(NamedTuple):
         return Row(*(value[:, which] for value in self))
 
 
-class NumberLaws:
+class NumberDistributions:
     """The distributions of the numbers of a row.
 
     Args:
