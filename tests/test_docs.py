@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from tests.helpers.pages import blocks, play
+from tests.helpers.pages import blocks, play, strangers
 
 ROOT = Path(__file__).parents[1]
 EXAMPLES = blocks("python", (ROOT / "docs" / "tables.md").read_text())
@@ -44,6 +44,22 @@ def credit() -> pd.DataFrame:
     income[::9] = np.nan
     status = rng.choice(["good", "bad"], ROWS, p=[0.7, 0.3])
     return pd.DataFrame({"Status": status, "Income": income, "Age": rng.integers(18, 70, ROWS), "Home": rng.choice(["rent", "own"], ROWS)})
+
+
+@pytest.mark.parametrize("place", ["README.md", *sorted(f"docs/{file.name}" for file in (ROOT / "docs").glob("*.md"))])
+def test_figures_that_are_quoted_are_on_the_page_that_is_linked(place: str) -> None:
+    docs = ROOT / "docs"
+    linked = {
+        file.relative_to(docs).as_posix(): file.read_text() for room in ("results", "decisions") for file in (docs / room).glob("*.md")
+    }
+    assert strangers((ROOT / place).read_text(), linked) == []
+
+
+def test_figures_that_are_stale_are_seen() -> None:
+    """Rounded ones are not, nor those of paragraphs that link no page."""
+    linked = {"results/a.md": "| VAE | 0.643 ± 0.1 | 1,234.5 |"}
+    text = "0.64 and 1,234.5 ([page](results/a.md)):\n\n| 0.65 | 3 |\n\nIn `torch` 2.13.0 it is 0.7."
+    assert strangers(text, linked) == ["0.65"]
 
 
 @pytest.fixture

@@ -10,11 +10,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-__all__ = ["FEWER", "blocks", "fewer", "play", "program"]
+__all__ = ["FEWER", "blocks", "fewer", "play", "program", "strangers"]
 
 ROOT = Path(__file__).parents[2]
 FEWER = {"500": "20", "400": "130", "300": "20", "200": "20", "1,2,4": "1,4", "5s": "1s"}
 """Updates, samples, calls and seconds: whether a command runs does not depend on how many there are."""
+_LINK = re.compile(r"\]\((?:docs/)?((?:results|decisions)/[\w.-]+\.md)(?:#[\w-]*)?\)")
+_DECIMAL, _NUMBER = re.compile(r"(?<![\w.,])\d[\d,]*\.\d+(?!\.?\w)"), re.compile(r"\d[\d,]*(?:\.\d+)?")
 _BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
 
@@ -57,3 +59,29 @@ def play(text: str, folder: Path, environment: Mapping[str, str] | None = None) 
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+def strangers(text: str, linked: Mapping[str, str]) -> list[str]:
+    """Decimal numbers that a page quotes in a paragraph, or in the table after it, and that no page has that the paragraph links.
+
+    Args:
+        text: of the page.
+        linked: texts of pages by their places in docs/.
+    """
+    parts: list[str] = []
+    for part in re.split(r"\n\s*\n", re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+        if part.startswith("|") and parts:
+            parts[-1] += f"\n{part}"
+        else:
+            parts.append(part)
+    found = []
+    for part in parts:
+        if pages := [linked[place] for place in _LINK.findall(part)]:
+            known = [_value(number) for page in pages for number in _NUMBER.findall(page)]
+            quoted = [(number, 10.0 ** -len(number.partition(".")[2])) for number in _DECIMAL.findall(part)]
+            found += [number for number, unit in quoted if all(abs(_value(number) - other) > 0.501 * unit for other in known)]
+    return found
+
+
+def _value(number: str) -> float:
+    return float(number.replace(",", ""))
