@@ -18,7 +18,7 @@ from PIL import Image
 
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
-from saltus.studio.app import _Guarded, _hosts, check_access, is_loopback
+from saltus.studio.app import _Guarded, _hosts, _is_own, check_access, is_loopback
 from tests.helpers.checks import assert_one_sentence
 from tests.helpers.markup import pictures
 from tests.helpers.studio import IN_BROWSER, NAMELESS, SHOTS, WIDTHS, Served, Watched, browser, huge_png, raw_call, served
@@ -61,6 +61,10 @@ def test_another_address_needs_a_password() -> None:
         ({"host": "127.0.0.1:7860", "origin": "http://elsewhere.example"}, 403),
         ({"host": "127.0.0.1:7860", "origin": "http://127.0.0.1.elsewhere.example"}, 403),
         ({"host": "127.0.0.1:7860", "origin": "null"}, 403),
+        ({"host": "127.0.0.1:7860", "origin": "http://127.0.0.1:9999"}, 403),
+        ({"host": "127.0.0.1:7860", "origin": "http://localhost:7860"}, 403),
+        ({"host": "127.0.0.1:7860", "sec-fetch-site": "same-site"}, 403),
+        ({"host": "127.0.0.1:7860", "sec-fetch-site": "same-origin", "origin": "http://127.0.0.1:7860"}, 200),
     ],
 )
 def test_other_pages_reach_nothing(headers: dict[str, str], status: int) -> None:
@@ -72,9 +76,22 @@ def test_other_pages_reach_nothing(headers: dict[str, str], status: int) -> None
     async def send(message: dict[str, Any]) -> None:
         sent.append(message)
 
-    asked = {"type": "http", "headers": [(name.encode(), value.encode()) for name, value in headers.items()]}
+    asked = {"type": "http", "method": "POST", "headers": [(name.encode(), value.encode()) for name, value in headers.items()]}
     asyncio.run(_Guarded(page, _hosts("127.0.0.1"))(asked, None, send))
     assert sent[0]["status"] == status
+
+
+def test_behind_another_server_only_its_own_page_starts_anything() -> None:
+    """Whose name this one does not know: the browser says whether a request is of the page."""
+    for own, headers in (
+        (True, {"sec-fetch-site": "same-origin", "origin": "https://a.example"}),
+        (True, {}),
+        (True, {"origin": "http://studio:7860"}),
+        (False, {"sec-fetch-site": "cross-site", "origin": "https://b.example"}),
+        (False, {"origin": "http://b.example"}),
+    ):
+        sent = [(name.encode(), value.encode()) for name, value in {"host": "studio:7860", **headers}.items()]
+        assert _is_own({"method": "POST", "headers": sent}) == own, headers
 
 
 class TestBrowser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -46,6 +47,7 @@ def test_the_same_sampler_draws_the_same() -> None:
 def test_figures_stand_beside_their_floor() -> None:
     headings, rows = figures(compared(*sides()))
     assert [row[0] for row in rows] == ["A: digits", "B: digits", "floor: digits, real items"]
+    assert re.fullmatch(r"0\.\d+ ± 0\.\d+", rows[2][4])
     assert len(headings) == len(rows[2])
     assert rows[0][1:3] == ["4", f"{RUNS['digits'].multiply_adds:,}"]
     hot = compared(*sides(b=LeapSettings(n=1, seed=1, temperature=1.5, final="mean")))
@@ -58,6 +60,15 @@ def test_without_data_nothing_is_measured() -> None:
     assert all(drawn.distance is None for drawn in found.drawn)
     assert found.floors == (None, None)
     assert "The data of mnist, fashion-mnist are not here" in as_page(found)
+
+
+def test_distances_to_all_classes_are_not_shown_for_one() -> None:
+    settings = LeapSettings(n=1, condition="3")
+    found = compared(*sides(settings, settings))
+    assert [drawn.distance for drawn in found.drawn] == [None, None]
+    assert found.floors == (None, None)
+    assert "none is measured for one class" in as_page(found)
+    assert "seed 0, class 3." in as_page(found)
 
 
 def test_calls_must_be_equal() -> None:
@@ -91,6 +102,9 @@ def test_other_samplers_around_one_network(any_step: Run, tmp_path: Path, monkey
     assert [drawn.calls for drawn in found.drawn] == [2, 2]
     assert not torch.equal(found.drawn[0].y, found.drawn[1].y)
     check_same(found.drawn, pictures(as_page(found)), same, tmp_path, monkeypatch)
+    with pytest.raises(SaltusError, match="A makes 4 network calls and B makes 3"):
+        compared(*(Side("any", any_step, replace(settings, calls=4), sampler) for sampler in (OWN, "Heun")))
+    assert compared(*(Side("any", any_step, replace(settings, calls=3), sampler) for sampler in (OWN, "Heun"))).drawn[1].calls == 3
     for name, value in (("temperature", 1.5), ("eta", 0.5), ("final", "mean"), ("condition", "3"), ("guidance", 2.0)):
         with pytest.raises(SaltusError, match=f"{name} = .* has no such setting"):
             compared(a, Side("any", any_step, replace(settings, **{name: value}), "DDIM"))  # type: ignore[arg-type]

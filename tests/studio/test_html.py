@@ -20,7 +20,7 @@ HOSTILE = "<script>alert(1)</script>\"' onerror=x {0} ${1}"
     [
         heading(HOSTILE),
         paragraph(HOSTILE),
-        table([HOSTILE], [[HOSTILE, HOSTILE]], HOSTILE),
+        table([HOSTILE, HOSTILE], [[HOSTILE, HOSTILE]], HOSTILE),
         images(Sheet(torch.zeros(1, 1, 8, 8), HOSTILE), shown=(-1, 1), file=HOSTILE),
         plot(Figure(), words=HOSTILE, file=HOSTILE),
         page([paragraph("x")], HOSTILE),

@@ -50,7 +50,17 @@ def test_the_last_step_expects_what_it_draws() -> None:
 
 
 def test_guidance_takes_two_forwards() -> None:
-    assert leap(DIGITS, LeapSettings(n=1, condition="3", guidance=2.0)).multiply_adds == 2 * DIGITS.multiply_adds
+    settings = LeapSettings(n=1, condition="3", guidance=2.0)
+    found = leap(DIGITS, settings)
+    assert found.multiply_adds == 2 * DIGITS.multiply_adds
+    assert "2 x 4 (guidance)" in as_page({"digits": (DIGITS, found)}, settings)
+
+
+def test_the_page_and_its_files_say_which_settings_they_are_of() -> None:
+    settings = LeapSettings(n=1, seed=3, condition="3", guidance=2.0, temperature=1.2)
+    page = as_page({"digits": (DIGITS, leap(DIGITS, settings))}, settings)
+    assert "seed 3, class 3, guidance 2.0, temperature 1.2." in page
+    assert 'download="samples-digits-seed3-class3.png"' in page
 
 
 def test_a_mixture_may_start_from_noise() -> None:
@@ -125,11 +135,12 @@ def test_the_command_and_the_python_give_what_the_page_shows(
     settings: LeapSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     found, same = leap(DIGITS, settings), equivalent({"digits": DIGITS}, settings)
-    samples, path, _ = pictures(as_page({"digits": (DIGITS, found)}))
+    samples, path, expected = pictures(as_page({"digits": (DIGITS, found)}, settings))
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(cli, shlex.split(same.command)[1:], catch_exceptions=False)
     assert done.exit_code == 0, done.output
-    assert np.array_equal(np.asarray(Image.open(tmp_path / "leaps-digits" / "samples.png")), samples)
+    for name, pixels in (("samples", samples), ("path", path), ("expected", expected)):
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "leaps-digits" / f"{name}.png")), pixels), name
     space: dict[str, dict[str, torch.Tensor]] = {}
     exec(same.python, space)
     assert torch.equal(space["paths"]["digits"], found.path)
@@ -141,9 +152,9 @@ def test_the_command_starts_from_noise_too(tmp_path: Path, monkeypatch: pytest.M
     found, same = leap(MNIST, settings), equivalent({"mnist": MNIST}, settings)
     monkeypatch.chdir(tmp_path)
     done = CliRunner().invoke(cli, shlex.split(same.command)[1:], catch_exceptions=False)
-    assert "2 samples, 1 network call each" in done.output
-    written = np.load(tmp_path / "leaps-mnist" / "samples.npz")["samples"]
-    assert np.array_equal(written, MNIST.model.encoding.decode(found.path[0]))
+    assert "1 network calls" in done.output
+    samples, *_ = pictures(as_page({"mnist": (MNIST, found)}, settings))
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "leaps-mnist" / "samples.png")), samples)
 
 
 def test_a_latent_is_drawn_again_by_the_command_and_by_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

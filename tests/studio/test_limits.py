@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
 
 from saltus.errors import SaltusError
-from saltus.studio.limits import Limits, check_whole
+from saltus.studio.limits import Limits, check_whole, number, whole
 from tests.helpers.checks import assert_one_sentence
 
 
@@ -25,3 +26,11 @@ def test_what_is_beyond_a_bound_is_refused(value: Any) -> None:
         Limits().check_items(value)
     assert_one_sentence(caught.value, "from 1 to 16")
     check_whole(0, "it", 3, 0)
+
+
+@pytest.mark.parametrize("value", [None, "3", math.nan, math.inf, True, 2.5])
+def test_what_is_no_number_is_refused(value: Any) -> None:
+    with pytest.raises(SaltusError) as caught:
+        whole(value, "the seed")
+    assert_one_sentence(caught.value, "the seed", "expected a")
+    assert whole(3.0, "it") == number(3, "it") == 3

@@ -100,14 +100,47 @@ def _of_sampling(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
+def _of_steps(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How the steps of one run are sampled; the command receives what was given."""
+    options = (
+        click.option("--start", help="noise or mixture.  [default: the run's own]"),
+        click.option("--temperature", type=float, help="Of latents.  [default: the run's own]"),
+        click.option("--eta", type=float, help="Share of fresh noise.  [default: the run's own]"),
+        click.option("--final", help="What the last step returns.  [default: the run's own]"),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@show.command()
+@click.argument("run", type=PLACE)
+@_of_steps
+@_of_sampling
+@click.option("--out", required=True, type=PLACE, help="Folder for samples.png, path.png and expected.png.")
+@json_option
+def leaps(run: Path, out: Path, as_json: bool, **settings: Any) -> None:
+    """Samples, and the path to them.
+
+    A row for each level from z_L down, and what each step of RUN expects of the data there.
+    """
+    from saltus.studio.runs import Runs
+    from saltus.studio.views.leaps import LeapSettings, leap
+
+    runs = Runs([str(run)])
+    shown = runs[runs.names[0]]
+    found = leap(shown, LeapSettings(**settings))
+    files = _written(found.sheets(), out, shown.shown)
+    cost = {"calls": found.calls, "multiply_adds": found.multiply_adds, "seconds": found.seconds}
+    words = f"{found.calls} network calls, {found.multiply_adds:,} multiply-adds an image, {found.seconds:.2g} s"
+    say(as_json, {**settings, **cost, "files": files}, f"{words}\n{len(files)} pictures are in {out}")
+
+
 @show.command()
 @click.argument("run", type=PLACE)
 @click.option("--item", type=int, default=0, show_default=True, help="The image, from 0.")
 @click.option("--level", type=int, default=1, show_default=True, help="l of the z that is held.")
-@click.option("--start", help="noise or mixture.  [default: the run's own]")
-@click.option("--temperature", type=float, help="Of latents.  [default: the run's own]")
-@click.option("--eta", type=float, help="Share of fresh noise.  [default: the run's own]")
-@click.option("--final", help="What the last step returns.  [default: the run's own]")
+@_of_steps
 @_of_sampling
 @click.option("--out", required=True, type=PLACE, help="Folder for another_latent.png.")
 @json_option

@@ -30,6 +30,7 @@ TITLE = "saltus studio"
 _FEWEST_LETTERS = 8  # of a password
 _THREADS = 4  # for each job that runs: memory of many would stay
 _KEPT = 3600  # seconds that files of the page are kept
+_FETCHES = "async_ssrf_protected_get"  # the function by which the library fetches addresses
 _POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "connect-src 'self' data: blob:; form-action 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'self'"
@@ -56,13 +57,17 @@ def build_app(
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the library is loaded, which else reports that it was
     gr = needs("gradio", extra="studio")
     kept = workspace or Workspace(limits=limits)
-    needs("gradio.processing_utils", extra="studio").async_ssrf_protected_get = _not_fetched
+    files = needs("gradio.processing_utils", extra="studio")
+    if not hasattr(files, _FETCHES):
+        raise SaltusError(f"gradio {gr.__version__} fetches files in an unknown way; install the version that saltus was tested with")
+    setattr(files, _FETCHES, _not_fetched)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_KEPT, _KEPT)) as app:
         studio = Studio(runs, limits, kept, trainings or Trainings(limits), reader(), tuple(comparisons))
         gr.Markdown(f"# {TITLE}\nThe noise process, the collapse of a decoder, and a chain that draws in a few calls.")
         with gr.Tabs():
             for tab in TABS:
                 with gr.Tab(tab.name, id=tab.name):
+                    gr.Markdown(f"## {tab.name}", elem_classes="unseen")  # for readers who go by headings
                     tab.build(studio)
     return app.queue(max_size=limits.waiting, default_concurrency_limit=limits.at_once)
 
@@ -138,11 +143,28 @@ def _hosts(host: str) -> frozenset[str]:
     return frozenset({"localhost", "127.0.0.1", "[::1]", host}) if is_loopback(host) else frozenset()
 
 
-def _host_of(scope: Any, header: bytes) -> str:
-    """The host that a header names, without its port."""
-    asked = str(dict(scope["headers"]).get(header, b"").decode("latin-1"))
+def _header(scope: Any, name: bytes) -> str:
+    return str(dict(scope["headers"]).get(name, b"").decode("latin-1"))
+
+
+def _host_of(scope: Any) -> str:
+    """The host that a request is for, without its port."""
+    asked = _header(scope, b"host")
     host, colon, port = asked.rpartition(":")
     return host if colon and port.isdigit() else asked
+
+
+def _is_own(scope: Any) -> bool:
+    """Whether a request comes from this page, or from no page: others, also those of another port, may start nothing here.
+
+    Browsers say which page a request is of.  Where a server before this one has another name for it, only `sec-fetch-site` does.
+    """
+    if (site := _header(scope, b"sec-fetch-site")) == "same-origin":
+        return True
+    origin = _header(scope, b"origin")
+    if origin:
+        return site in ("", "none") and origin.rpartition("//")[2] == _header(scope, b"host")
+    return site in ("", "none") or scope["method"] in ("GET", "HEAD")
 
 
 class _Guarded:
@@ -155,11 +177,11 @@ class _Guarded:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if self._hosts and _host_of(scope, b"host") not in self._hosts:
+        if self._hosts and _host_of(scope) not in self._hosts:
             await send({"type": "http.response.start", "status": 421, "headers": [(b"content-type", b"text/plain")]})
             await send({"type": "http.response.body", "body": b"this page is for its own machine"})
             return
-        if self._hosts and _host_of(scope, b"origin").rpartition("//")[2] not in {"", *self._hosts}:
+        if not _is_own(scope):
             await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
             await send({"type": "http.response.body", "body": b"another page may send nothing to this one"})
             return

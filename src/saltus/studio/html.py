@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["heading", "images", "marked", "page", "paragraph", "picture", "plot", "side", "table"]
 
+_FEW = 3  # columns of a table that a phone shows side by side
+
 
 def marked(template: str, *values: object) -> Markup:
     """A template of markup, its places {} filled with texts, which are escaped."""
@@ -78,16 +80,20 @@ def plot(figure: Figure, *, words: str, file: str) -> Markup:
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], words: str) -> Markup:
     """A table of texts with a caption for screen readers; the first cell of a row names it."""
     top = marked("").join(marked('<th scope="col">{}</th>', text) for text in headings)
-    body = marked("").join(
-        marked('<tr><th scope="row">{}</th>{}</tr>', row[0], marked("").join(marked("<td>{}</td>", cell) for cell in row[1:]))
-        for row in rows
-    )
+    body = marked("").join(marked('<tr><th scope="row">{}</th>{}</tr>', row[0], _cells(headings[1:], row[1:])) for row in rows)
     return marked(
-        '<div class="wide" tabindex="0" role="group" aria-label="{}"><table><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>',
+        '<div class="wide" tabindex="0" role="group" aria-label="{}"><table{}><thead><tr>{}</tr></thead><tbody>{}</tbody></table></div>',
         words,
+        marked(' class="many"') if len(headings) > _FEW else "",
         top,
         body,
     )
+
+
+def _cells(headings: Sequence[str], cells: Sequence[str]) -> Markup:
+    """Each knows its heading, which a phone shows beside it where there are many columns; an empty one is left out there."""
+    named = zip(headings, cells, strict=True)
+    return marked("").join(marked('<td data-heading="{}">{}</td>', name, cell) for name, cell in named)
 
 
 def _data(kind: str, content: bytes) -> str:

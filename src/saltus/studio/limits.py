@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 from saltus.errors import SaltusError
 
-__all__ = ["Limits", "check_whole"]
+__all__ = ["Limits", "check_whole", "number", "whole"]
 
 
 @dataclass(frozen=True)
@@ -64,3 +65,17 @@ def check_whole(value: int, what: str, most: int, least: int = 1) -> None:
     """Raise SaltusError unless a whole number lies in a range."""
     if type(value) is not int or not least <= value <= most:
         raise SaltusError(f"{what}: {value!r:.40} was given; expected a whole number from {least:,} to {most:,}: choose another")
+
+
+def number(value: object, what: str) -> float:
+    """What a field of the page holds; raises SaltusError if that is no finite number, as where it was emptied."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise SaltusError(f"{what}: {'nothing' if value is None else f'{value!r:.40}'} was given; expected a number: fill it in")
+    return value
+
+
+def whole(value: object, what: str) -> int:
+    """What a field of the page holds; raises SaltusError if that is no whole number."""
+    if (found := number(value, what)) != int(found):
+        raise SaltusError(f"{what}: {found:g} was given; expected a whole number: correct it")
+    return int(found)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import wraps
@@ -22,7 +22,7 @@ from saltus.studio.workspace import Session, Workspace
 from saltus.terminal import tell
 from saltus.words import in_brief
 
-__all__ = ["GIVEN", "NO_IMAGES", "Studio", "Tab", "by_a_command", "equivalents", "job", "ticking", "told"]
+__all__ = ["GIVEN", "NO_IMAGES", "Studio", "Tab", "by_a_command", "equivalents", "job", "stale_after", "ticking", "told"]
 
 GIVEN = "given: "
 """Before the names of runs that the studio was given, beside a reader's own."""
@@ -100,7 +100,7 @@ def _told() -> Iterator[None]:
         if memory_ran_out(fault):
             words = "there is not enough memory for this; ask for less at once"
         tell(f"saltus studio: {in_brief(fault)}")
-    raise needs("gradio", extra="studio").Error(html.escape(words), title="This cannot be done", print_exception=False)
+    raise needs("gradio", extra="studio").Error(html.escape(words, quote=False), title="This cannot be done", print_exception=False)
 
 
 def by_a_command(limits: Limits) -> dict[str, Any]:
@@ -119,6 +119,14 @@ def equivalents(command: str = "", code: str = "") -> tuple[Any, Any]:
         shell = gr.Code(command, label="Equivalent command", language="shell", interactive=False)
         python = gr.Code(code, label="Equivalent Python", language="python", interactive=False)
     return shell, python
+
+
+def stale_after(settings: Sequence[Any], started: Any, page: str) -> None:
+    """Mark what a page shows as stale once a setting changes, until the event that makes it anew has ended; `page` is its `elem_id`."""
+    gr = needs("gradio", extra="studio")
+    shown = f"document.querySelectorAll('#{page} .studio').forEach(part => "
+    gr.on([each.change for each in settings], None, None, None, js=f"() => {{ {shown}part.dataset.stale = '') }}", api_name=False)
+    started.then(None, None, None, js=f"() => {{ {shown}delete part.dataset.stale) }}", api_name=False)
 
 
 def told(equivalent: Equivalent) -> tuple[str, str]:

@@ -15,6 +15,10 @@ _SUBDUED = ("body_text_color_subdued", "block_info_text_color", "block_label_tex
 
 CSS = """
 .gradio-container { max-width: 76rem !important; width: 100% !important; margin: 0 auto !important }
+.unseen { position: absolute !important; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
+input[type="range"]:focus-visible { outline: 3px solid var(--slider-color); outline-offset: 4px }
+.studio[data-stale] > * { opacity: 0.45 }
+.studio[data-stale]::before { content: "The settings have changed since. Press the button again."; font-weight: 600 }
 .studio figure { margin: 0 0 1rem; min-width: 0 }
 .studio figcaption { font-size: 0.85rem; margin-top: 0.25rem; color: var(--body-text-color); overflow-wrap: anywhere }
 .studio figure img { display: block; max-width: 100%; image-rendering: pixelated; border-radius: 4px }
@@ -40,6 +44,11 @@ input[type="range"]::-moz-range-thumb { border: 2px solid var(--slider-color) !i
   .studio table { font-size: 0.8rem }
   .studio th, .studio td { padding: 0.25rem 0.35rem }
   .studio :is(th, td):first-child { min-width: 4rem }
+  .studio figure svg { min-width: 0 }
+  .studio .many, .studio .many :is(tbody, tr, th, td) { display: block; text-align: left }
+  .studio .many thead { display: none }
+  .studio .many td::before { content: attr(data-heading) ": "; color: var(--body-text-color-subdued) }
+  .studio .many td { border: 0 !important }
 }
 """
 
@@ -49,4 +58,5 @@ def theme() -> Any:
     themes = needs("gradio", extra="studio").themes
     base = themes.Base(font=_FONT, font_mono=_MONO, primary_hue=themes.colors.blue, neutral_hue=themes.colors.gray)
     light = dict.fromkeys(_SUBDUED, "*neutral_600")  # on white the lighter greys of the theme are hard to read
-    return base.set(**light, **{f"{name}_dark": "*neutral_300" for name in _SUBDUED})
+    strong = dict.fromkeys(("button_primary_background_fill", "link_text_color", "color_accent"), "*primary_700")
+    return base.set(**light, **strong, **{f"{name}_dark": "*neutral_300" for name in _SUBDUED})

@@ -8,7 +8,7 @@ from typing import Any
 from saltus.errors import SaltusError
 from saltus.evaluation import METRICS
 from saltus.extras import needs
-from saltus.studio.tab import Studio, Tab, equivalents, job, told
+from saltus.studio.tab import Studio, Tab, equivalents, job, stale_after, told
 from saltus.studio.tabs.leaps import ANY, settings_of
 from saltus.studio.tabs.leaps import OWN as OWN_CALLS
 from saltus.studio.views import compare as view
@@ -33,12 +33,16 @@ def _two(studio: Studio, gr: Any) -> None:
     """Two samplers, live."""
     names, limits = studio.runs.images, studio.limits
 
-    def allowed(*given: str) -> tuple[Any, ...]:
-        runs = [studio.runs[name] for name in given]
+    def kept(choices: list[str], value: str | None) -> Any:
+        """The choices that there are now, and the one that was made as long as it is among them."""
+        return gr.Dropdown(choices, value=value if value in choices else choices[0])
+
+    def allowed(first: str, second: str, sampler_a: str, sampler_b: str, calls: str, condition: str) -> tuple[Any, ...]:
+        runs = [studio.runs[first], studio.runs[second]]
         return (
-            *(gr.Dropdown(view.sampler_names(run), value=view.OWN) for run in runs),
-            gr.Dropdown([OWN_CALLS, *map(str, allowed_calls(runs, limits.calls))], value=OWN_CALLS),
-            gr.Dropdown([ANY, *allowed_classes(runs)], value=ANY),
+            *(kept(view.sampler_names(run), value) for run, value in zip(runs, (sampler_a, sampler_b), strict=True)),
+            kept([OWN_CALLS, *map(str, allowed_calls(runs, limits.calls))], calls),
+            kept([ANY, *allowed_classes(runs)], condition),
         )
 
     def shown(*values: Any) -> tuple[str, str, str]:
@@ -49,10 +53,10 @@ def _two(studio: Studio, gr: Any) -> None:
             sides.append(view.Side(name, studio.runs[name], settings, sampler))
         return view.as_page(view.compared(*sides)), *told(view.equivalent(*sides))
 
-    def side(letter: str, temperature: float) -> list[Any]:
+    def side(letter: str) -> list[Any]:
         run = gr.Dropdown(names, value=names[0], label=f"Run {letter}")
         sampler = gr.Dropdown([view.OWN], value=view.OWN, label=f"Sampler {letter}")
-        warm = gr.Slider(0, 2, value=temperature, step=0.05, label=f"Temperature {letter}", info="0 stands for the run's own")
+        warm = gr.Slider(0, 2, value=0, step=0.05, label=f"Temperature {letter}", info="0 stands for the run's own")
         with gr.Accordion(f"More of {letter}", open=False):
             return [
                 run,
@@ -64,19 +68,29 @@ def _two(studio: Studio, gr: Any) -> None:
 
     with gr.Row():
         with gr.Column(scale=1, min_width=280):
-            a, b = side("A", 0), side("B", 1.5 if studio.runs[names[0]].has_latents else 0)
+            a, b = side("A"), side("B")
             calls = gr.Dropdown([OWN_CALLS], value=OWN_CALLS, label="Network calls of both")
             condition = gr.Dropdown([ANY, *studio.runs[names[0]].classes], value=ANY, label="Class of both")
             n = gr.Slider(1, limits.items, value=limits.items, step=1, label="Images of each")
-            seed = gr.Number(0, precision=0, minimum=0, label="Seed of both")
+            seed = gr.Number(0, precision=0, label="Seed of both")
             guidance = gr.Slider(0, 5, value=1, step=0.1, label="Guidance of both")
             go = gr.Button("Compare", variant="primary")
         with gr.Column(scale=3, min_width=320):
-            page = gr.HTML(label="Two samplers")
+            page = gr.HTML(label="Two samplers", elem_id="compare-page")
             command, python = equivalents()
-    gr.on(None, job(allowed), [a[0], b[0]], [a[1], b[1], calls, condition], api_name="compare_allowed", show_progress="hidden")
+    chosen = [a[1], b[1], calls, condition]
+    loaded = needs("gradio.context", extra="studio").Context.root_block.load
+    gr.on(
+        [a[0].change, b[0].change, loaded],
+        job(allowed),
+        [a[0], b[0], *chosen],
+        chosen,
+        api_name="compare_allowed",
+        show_progress="hidden",
+    )
     settings = [*a, *b, calls, condition, n, seed, guidance]
-    gr.on([go.click, seed.submit], job(shown), settings, [page, command, python], api_name="compare")
+    made = gr.on([go.click, seed.submit], job(shown), settings, [page, command, python], api_name="compare")
+    stale_after(settings, made, "compare-page")
 
 
 def _measured(studio: Studio, gr: Any) -> None:

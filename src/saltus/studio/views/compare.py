@@ -5,14 +5,16 @@ Distances are of 256 samples to the held-out items of the run's data, beside the
 
 from __future__ import annotations
 
+import statistics
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 from torch import Tensor
 
-from saltus.data import subsample
+from saltus.data import DataSet, subsample
 from saltus.errors import SaltusError
 from saltus.evaluation import ChainSampler, Sampler, diversity, multiply_adds, sliced_wasserstein
 from saltus.levels import Levels
@@ -27,7 +29,12 @@ __all__ = ["OWN", "Compared", "Drawn", "Side", "as_page", "compared", "equivalen
 
 OWN = "its own steps"
 """The sampler that a run is trained for."""
-_MEASURED = 256
+_MEASURED, _FLOORS = 256, 4  # items that are measured, and how often they are for a floor
+_TURNS, _PATIENCE = 3, 4.0  # timings, and seconds after which there are no more
+_CAUTION = (
+    f"Distances are of {_MEASURED} samples of one seed. Differences of about the ± of the floor, its standard deviation over other "
+    "items, say nothing."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -49,9 +56,7 @@ class Side:
     @property
     def words(self) -> str:
         """The run, and what is not its own."""
-        settings = {name: getattr(self.settings, name) for name in ("temperature", "eta", "final")}
-        changed = [f"{name} {value}" for name, value in settings.items() if value is not None]
-        return ", ".join([self.name, *[self.sampler] * (self.sampler != OWN), *changed])
+        return ", ".join(filter(None, [self.name, self.sampler * (self.sampler != OWN), self.settings.own_words]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,13 +79,27 @@ class Drawn:
     diversity: float | None
 
 
+@dataclass(frozen=True)
+class Floor:
+    """What real items in place of samples have.
+
+    Attributes:
+        distance, diversity: of 256 training items.
+        spread: standard deviation of the distance over other 256 items; None where there are too few.
+    """
+
+    distance: float
+    spread: float | None
+    diversity: float
+
+
 @dataclass(frozen=True, eq=False)
 class Compared:
-    """Both, and what real items in place of samples have: a distance and a diversity of each data set, None where it is not here."""
+    """Both, and what real items in place of samples have; None where nothing is measured."""
 
     sides: tuple[Side, Side]
     drawn: tuple[Drawn, Drawn]
-    floors: tuple[tuple[float, float] | None, tuple[float, float] | None]
+    floors: tuple[Floor | None, Floor | None]
 
     def sheets(self) -> dict[str, Sheet]:
         """The images of each."""
@@ -114,8 +133,24 @@ def compared(a: Side, b: Side) -> Compared:
     calls = [calls for _, calls in samplers]
     if calls[0] != calls[1]:
         raise SaltusError(f"A makes {calls[0]} network calls and B makes {calls[1]}; choose samplers of as many calls, or another number")
-    drawn = [_drawn(one, *made) for one, made in zip((a, b), samplers, strict=True)]
-    return Compared((a, b), (drawn[0], drawn[1]), (_floor(a.run), _floor(b.run)))
+    seconds = _timed([partial(_images, one, sampler) for one, (sampler, _) in zip((a, b), samplers, strict=True)], a.settings.n)
+    drawn = [_drawn(one, *made, spent) for one, made, spent in zip((a, b), samplers, seconds, strict=True)]
+    return Compared((a, b), (drawn[0], drawn[1]), (_floor(a), _floor(b)))
+
+
+def _timed(works: Sequence[Callable[[int], Tensor]], n: int) -> list[float]:
+    """The median seconds of each, in turns after one that is not measured: what runs first would pay for what is not there yet."""
+    found: list[list[float]] = [[] for _ in works]
+    for work in works:
+        work(1)
+    for _ in range(_TURNS):
+        for own, work in zip(found, works, strict=True):
+            begun = time.perf_counter()
+            work(n)
+            own.append(time.perf_counter() - begun)
+        if sum(map(sum, found)) > _PATIENCE:
+            break
+    return [statistics.median(own) for own in found]
 
 
 def _sampler(one: Side) -> tuple[Sampler, int]:
@@ -129,7 +164,10 @@ def _sampler(one: Side) -> tuple[Sampler, int]:
         raise SaltusError(f"{one.name} has no sampler named {one.sampler!r:.60}; expected one of: {', '.join(sampler_names(one.run))}")
     _check_plain(one)
     named = others[one.sampler]
-    return named.on(Levels.cosine(named.steps(own), named.last)), own
+    steps = named.steps(own)
+    if not 0 < named.network_calls(steps) <= own:
+        raise SaltusError(f"{one.sampler} cannot do with {own} network calls; choose more")
+    return named.on(Levels.cosine(steps, named.last)), named.network_calls(steps)
 
 
 def _check_plain(one: Side) -> None:
@@ -142,12 +180,9 @@ def _check_plain(one: Side) -> None:
             )
 
 
-def _drawn(one: Side, sampler: Sampler, calls: int) -> Drawn:
+def _drawn(one: Side, sampler: Sampler, calls: int, seconds: float) -> Drawn:
     """The images of a side, and their distance to real ones."""
-    settings, data = one.settings, one.run.data
-    begun = time.perf_counter()
-    y = _images(one, sampler, settings.n)
-    seconds = time.perf_counter() - begun
+    y, data = _images(one, sampler, one.settings.n), _measurable(one)
     if data is None:
         return Drawn(y, seconds, calls, multiply_adds(sampler), None, None)
     many = _images(one, sampler, _MEASURED)
@@ -168,12 +203,21 @@ def _images(one: Side, sampler: Sampler, n: int) -> Tensor:
     return encoding.encode(encoding.decode(y.float()))
 
 
-def _floor(run: Run) -> tuple[float, float] | None:
-    """The distance and the diversity of training items in place of samples."""
-    if run.data is None:
+def _measurable(one: Side) -> DataSet | None:
+    """The data that samples are held against; None where they are not here, or are of all classes and samples of one."""
+    return None if one.settings.condition else one.run.data
+
+
+def _floor(one: Side) -> Floor | None:
+    """The distance and the diversity of training items in place of samples, and how far the distance varies among as many others."""
+    data = _measurable(one)
+    if data is None:
         return None
-    real = subsample(run.data.fitting_items, _MEASURED)
-    return sliced_wasserstein(real, run.data.test), diversity(real, run.data.test)
+    parts = [part for part in subsample(data.fitting_items, _FLOORS * _MEASURED).split(_MEASURED) if len(part) == _MEASURED]
+    parts = parts or [data.fitting_items]
+    distances = [sliced_wasserstein(part, data.test) for part in parts]
+    spread = statistics.stdev(distances) if len(distances) > 1 else None
+    return Floor(statistics.mean(distances), spread, diversity(parts[0], data.test))
 
 
 def figures(found: Compared) -> tuple[list[str], list[list[str]]]:
@@ -191,17 +235,30 @@ def figures(found: Compared) -> tuple[list[str], list[list[str]]]:
         for letter, one, drawn in zip("AB", found.sides, found.drawn, strict=True)
     ]
     floors = {one.name: floor for one, floor in zip(found.sides, found.floors, strict=True) if floor is not None}
-    return headings, rows + [[f"floor: {name}, real items", "", "", "", *map(_figure, floor)] for name, floor in floors.items()]
+    for name, floor in floors.items():
+        distance = _figure(floor.distance) + ("" if floor.spread is None else f" ± {floor.spread:.1g}")
+        rows.append([f"floor: {name}, real items", "", "", "", distance, _figure(floor.diversity)])
+    return headings, rows
 
 
 def as_page(found: Compared) -> str:
     """What the tab shows, as markup."""
-    absent = [one.name for one, floor in zip(found.sides, found.floors, strict=True) if floor is None]
-    parts = [table(*figures(found), "what both draw, and what it costs")]
+    absent = [one.name for one in found.sides if one.run.data is None]
+    parts = [paragraph(f"{found.sides[0].settings.words}."), table(*figures(found), "what both draw, and what it costs")]
     if absent:
         parts.append(paragraph(f"The data of {', '.join(dict.fromkeys(absent))} are not here, so nothing is measured against them."))
+    elif found.sides[0].settings.condition:
+        parts.append(paragraph("Distances are to items of all classes, so none is measured for one class."))
+    else:
+        parts.append(paragraph(_CAUTION))
     shown = {letter: one.run.shown for letter, one in zip("ab", found.sides, strict=True)}
-    parts += [heading("The same seeds"), side((images(s, shown=shown[name], file=name) for name, s in found.sheets().items()), large=True)]
+    parts += [
+        heading("The same seeds"),
+        side(
+            (images(s, shown=shown[name], file=f"{name}-{found.sides[0].settings.suffix}") for name, s in found.sheets().items()),
+            large=True,
+        ),
+    ]
     return page(parts, "two samplers at equal calls")
 
 

@@ -26,6 +26,7 @@ from saltus.process import Noise
 from saltus.studio.limits import Limits, check_whole
 from saltus.studio.runs import Run
 from saltus.studio.sheet import Sheet
+from saltus.studio.workspace import safe_name
 from saltus.training import planned_levels
 
 __all__ = ["Leap", "LeapSettings", "allowed_calls", "allowed_starts", "another_latent", "chain_for", "leap"]
@@ -66,6 +67,26 @@ class LeapSettings:
         check_whole(self.seed, "the seed", _MOST_SEEDS, 0)
         if self.calls is not None:
             Limits().check_calls(self.calls)
+
+    @property
+    def words(self) -> str:
+        """What is the same for all runs, in words."""
+        told = {"class": self.condition, "start": self.start, "guidance": self.guidance if self.guidance != 1 else None}
+        told |= {"calls asked for": self.calls}
+        return ", ".join([f"seed {self.seed}", *(f"{name} {value}" for name, value in told.items() if value)])
+
+    @property
+    def own_words(self) -> str:
+        """How the latents and steps are sampled, where that is not a run's own way."""
+        told = {name: getattr(self, name) for name in ("temperature", "eta", "final")}
+        return ", ".join(
+            f"{name} {value:g}" if isinstance(value, float) else f"{name} {value}" for name, value in told.items() if value is not None
+        )
+
+    @property
+    def suffix(self) -> str:
+        """For names of files."""
+        return "-".join([f"seed{self.seed}", *([f"class{safe_name(self.condition)}"] if self.condition else [])])
 
     def sampling(self, chain: Chain) -> Sampling:
         """The way of sampling a chain."""
@@ -166,6 +187,9 @@ def leap(run: Run, settings: LeapSettings) -> Leap:
     chain = chain_for(run, settings)
     calls = chain_for(run, replace(settings, start=None)).levels.L
     sampling, given = settings.sampling(chain), conditions(chain, settings)
+    chain.sample(
+        1, seed=settings.seed, sampling=sampling, condition=None if given is None else given[:1]
+    )  # the first pays for what is not there yet
     begun = time.perf_counter()
     path = chain.sample(settings.n, seed=settings.seed, return_path=True, sampling=sampling, condition=given)
     seconds = time.perf_counter() - begun

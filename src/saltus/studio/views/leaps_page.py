@@ -19,18 +19,25 @@ INVITATION = page([paragraph("Choose runs, and press Sample.")], "samples and pa
 """What stands there before."""
 
 
-def as_page(found: Mapping[str, tuple[Run, Leap]]) -> str:
+def as_page(found: Mapping[str, tuple[Run, Leap]], settings: LeapSettings) -> str:
     """The samples and paths of some runs, and what they cost."""
+    asked = ", ".join(filter(None, [settings.words, settings.own_words]))
     rows = [
-        [name, str(leap.calls), f"{leap.multiply_adds:,}", f"{leap.seconds:.2g}", f"{leap.chain.levels.last:g}"]
-        for name, (_, leap) in found.items()
+        [name, _calls(run, leap, settings), f"{leap.multiply_adds:,}", f"{leap.seconds:.2g}", f"{leap.chain.levels.last:g}"]
+        for name, (run, leap) in found.items()
     ]
     headings = ["run", "network calls", "multiply-adds an image", "seconds in all", "starts at t"]
-    parts = [table(headings, rows, "what the samples cost")]
+    parts = [paragraph(f"{asked}."), table(headings, rows, "what the samples cost")]
     for name, (run, leap) in found.items():
         parts += [heading(name), paragraph(run.describe())]
-        parts += [images(sheet, shown=run.shown, file=f"{kind}-{name}") for kind, sheet in leap.sheets().items()]
+        parts += [images(sheet, shown=run.shown, file=f"{kind}-{name}-{settings.suffix}") for kind, sheet in leap.sheets().items()]
     return page(parts, f"samples of {', '.join(found)}")
+
+
+def _calls(run: Run, leap: Leap, settings: LeapSettings) -> str:
+    """Network calls of an image; guidance asks for each with the class and without."""
+    guided = settings.guidance != 1 and run.model.chain.condition is not None
+    return f"2 x {leap.calls} (guidance)" if guided else str(leap.calls)
 
 
 def latent_page(run: Run, y: Tensor, item: int, level: int) -> str:
@@ -46,16 +53,8 @@ def latent_sheet(y: Tensor, item: int, level: int) -> dict[str, Sheet]:
 
 def equivalent(runs: Mapping[str, Run], settings: LeapSettings) -> Equivalent:
     """What gives the same samples of each run."""
-    given = {
-        "calls": settings.calls,
-        "condition": settings.condition or None,
-        "start": settings.start,
-        "guidance": settings.guidance if settings.guidance != 1 else None,
-        "temperature": settings.temperature,
-        "eta": settings.eta,
-        "final": settings.final,
-    }
-    commands = [command("sample", run.place, n=settings.n, seed=settings.seed, **given, out=f"leaps-{name}") for name, run in runs.items()]
+    given = {field: value for field, value in vars(settings).items() if value != getattr(LeapSettings(), field)}
+    commands = [command("show", "leaps", run.place, **given, out=f"leaps-{name}") for name, run in runs.items()]
     parts = "\n".join(f"paths[{name!r}] = {_sampled(run, settings)}" for name, run in runs.items())
     return Equivalent("\n".join(commands), f"{_IMPORTS}\npaths = {{}}  # z_0 ... z_L of each run\n{parts}\n")
 
