@@ -63,7 +63,7 @@ def _pages(app: Any) -> Iterator[tuple[str, dict[str, Any], str]]:
     seen = set().union(*(told.get(_SEEN, ()) for told in app.env.metadata.values()))
     for path in sorted(seen):
         shown = highlighted((ROOT / path).read_text(), app.builder.highlighter)
-        title = f"<h1><code>{path}</code></h1>"
+        title = f'<h1 class="file">{path}</h1>'
         yield f"{FOLDER}/{path.removesuffix('.py')}", {"title": path, "body": f'{title}<div class="source">{shown}</div>'}, "page.html"
 
 
