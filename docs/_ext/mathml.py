@@ -31,7 +31,10 @@ REWRITTEN = {
 
 
 NORM = re.compile(r"(?<!\\left)(?<!\\right)\\\|")
-FENCES = {'<mo class="mathopen">‖</mo>': '<mo form="prefix" stretchy="false">‖</mo>', "<mo>‖</mo>": '<mo form="postfix" stretchy="false">‖</mo>'}
+FENCES = {
+    '<mo class="mathopen">‖</mo>': '<mo form="prefix" stretchy="false">‖</mo>',
+    "<mo>‖</mo>": '<mo form="postfix" stretchy="false">‖</mo>',
+}
 """The bars of a norm, as docutils writes them and as they are of one size; browsers take neither for a fence in the middle of a row."""
 
 
