@@ -20,9 +20,11 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "docstrings",
+    "figures",
     "mathml",
     "offline",
     "reference",
+    "sources",
 ]
 exclude_patterns = ["_build"]
 root_doc = "index"

@@ -119,6 +119,42 @@ def test_formulas_become_mathml_and_unknown_ones_are_told() -> None:
         converted(r"\nothing", block=False)
 
 
+def test_bars_of_a_norm_are_two_fences_of_one_size() -> None:
+    converted = extension("mathml").converted
+    bar = '<mo form="{}" stretchy="false">‖</mo>'
+    for formula in (r"E\, \|y - f(z_t)\|^2", r"\|x\| + \|y\|"):
+        found = converted(formula, block=False)
+        sides = [form for part in found.split("<mo ")[1:] for form in ("prefix", "postfix") if f"<mo {part}".startswith(bar.format(form))]
+        assert sides == ["prefix", "postfix"] * (formula.count(r"\|") // 2)
+    assert "∥" in converted(r"\mathrm{KL}(q \,\|\, p)", block=False)
+
+
+class Highlighter:
+    """Sphinx's, less the colours."""
+
+    @staticmethod
+    def highlight_block(code: str, *_: str, **__: str) -> str:
+        return f"<div><pre>{code}</pre></div>"
+
+
+def test_every_test_of_the_theory_has_an_anchor_on_the_page_of_its_file() -> None:
+    sources = extension("sources")
+    for name, file in TEST.findall(THEORY):
+        code = (ROOT / file).read_text()
+        shown = sources.highlighted(code, Highlighter)
+        after = shown.split(f'<span id="{name}" class="target"></span>')[1]
+        assert after.lstrip().startswith(("def ", "@"))  # its decorators are part of it
+        assert f"def {name}(" in after
+        assert re.sub('<span id="[^"]*" class="target"></span>', "", shown) == Highlighter.highlight_block(code)
+    assert "test_nothing" not in sources.definitions(code)  # the twin
+
+
+def test_plots_are_drawn_as_svg_for_the_page() -> None:
+    profile = extension("figures").PROFILE
+    assert '"svg"' in profile
+    compile(profile, "profile", "exec")
+
+
 def test_what_a_page_would_ask_another_machine_for_is_seen() -> None:
     outside = extension("offline").outside
     assert outside('<a href="https://arxiv.org">x</a><img src="_images/a.png"><link rel="stylesheet" href="a.css">') == []
@@ -161,7 +197,14 @@ def test_a_kernel_of_40_lines_is_trained_from_python_and_from_the_command_line(t
     assert (home / "my-samples" / "samples.png").is_file()
 
 
+MOST_COLUMNS = 88  # of a line of code, which a page shows without scrolling
 CELLS = re.compile(r"```\{code-cell\}[^\n]*\n((?::[^\n]*\n)*)(.*?)```", re.DOTALL)
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "tutorials").glob("*.md")), ids=lambda page: page.stem)
+def test_code_of_a_tutorial_fits_its_column(page: Path) -> None:
+    for _, cell in CELLS.findall(page.read_text()):
+        assert [line for line in cell.splitlines() if len(line) > MOST_COLUMNS] == []
 
 
 @pytest.mark.slow

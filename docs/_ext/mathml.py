@@ -6,6 +6,7 @@ know is a warning, and so ends the build.
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Any
 
@@ -29,13 +30,26 @@ REWRITTEN = {
 """What docutils knows otherwise, as regular expressions."""
 
 
+NORM = re.compile(r"(?<!\\left)(?<!\\right)\\\|")
+FENCES = {
+    '<mo class="mathopen">‖</mo>': '<mo form="prefix" stretchy="false">‖</mo>',
+    "<mo>‖</mo>": '<mo form="postfix" stretchy="false">‖</mo>',
+}
+"""The bars of a norm, as docutils writes them and as they are of one size; browsers take neither for a fence in the middle of a row."""
+
+
 def converted(formula: str, *, block: bool) -> str:
     """MathML of a formula; several aligned lines need no environment."""
     for found, written in REWRITTEN.items():
         formula = re.sub(found, written, formula)
+    sides = itertools.cycle((r"\lVert ", r"\rVert "))
+    formula = NORM.sub(lambda _: next(sides), formula)
     if block and r"\begin" not in formula and (r"\\" in formula or "&" in formula):
         formula = rf"\begin{{aligned}}{formula}\end{{aligned}}"
-    return str(tex2mathml(formula, as_block=block))
+    text = str(tex2mathml(formula, as_block=block))
+    for found, written in FENCES.items():
+        text = text.replace(found, written)
+    return text
 
 
 def _visit(self: Any, node: nodes.Element, *, block: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Independent, Normal, kl_divergence
 
 from saltus.errors import SaltusError
-from saltus.kernels import Pair, Sampling, Transition, VAEKernel
+from saltus.kernels import Pair, Prediction, Sampling, Transition, VAEKernel
 from saltus.likelihoods import DiscretisedHead
 from saltus.networks import ConvEncoder, MLPEncoder, encoder
 from saltus.process import Noise, OrnsteinUhlenbeck
@@ -97,16 +98,24 @@ def test_samples_are_decoded_draws_of_the_latent() -> None:
 
 
 @torch.no_grad()
-def test_the_bridge_is_the_least_variance() -> None:
-    """sigma_Phi^2 = S + B^2 c with c > 0, and the mean moves with the prediction by B."""
-    kernel, z_t, epsilon = kernel_1d(), torch.zeros(1, 1, dtype=torch.float64), torch.zeros(1, 1, dtype=torch.float64)
+def test_the_step_is_the_bridge_around_the_prediction(monkeypatch: pytest.MonkeyPatch) -> None:
+    """z_Phi = A z_t + B yhat and sigma_Phi^2 = S + B^2 c, for a prediction that is known: the bridge has the least variance, at c = 0."""
+    kernel, epsilon = kernel_1d(), torch.zeros(3, 1, dtype=torch.float64)
+    z_t, yhat = torch.tensor([[0.4], [-1.3], [2.0]]).double(), torch.tensor([[0.7], [-0.2], [1.1]]).double()
     for s, t in [(0.1, 0.3), (0.5, 3.0)]:
-        _, b, spread = process.bridge_coefficients(s, t)
-        step, data = (kernel.step(Transition(z_t, to, t), epsilon) for to in (s, 0.0))
-        assert float(step.variance) > float(spread)
-        assert data.variance.isfinite().all()
-        told = kernel.decoder(z_t, torch.stack([process.log_snr(t), process.log_snr(s)])[None], epsilon)
-        assert float(step.mean) == pytest.approx(float(b * told.mean), rel=ROUNDING)
+        ratio, v = math.exp(-(t - s)), -math.expm1(-2 * (t - s))
+        at_s, at_t = (-math.expm1(-2 * time) for time in (s, t))
+        a, b, least = ratio * at_s / at_t, math.exp(-s) * v / at_t, v * at_s / at_t
+        for std in (0.0, 0.5):
+            known = Prediction(yhat, torch.zeros_like(yhat), torch.tensor(std).double())  # a raw scale of 0 stands for 1
+            monkeypatch.setattr(kernel.decoder, "forward", lambda *_, known=known: known)
+            step = kernel.step(Transition(z_t, s, t), epsilon)
+            torch.testing.assert_close(step.mean, a * z_t + b * yhat)
+            torch.testing.assert_close(step.variance, torch.full_like(z_t, least + b**2 * std**2))
+            assert not torch.allclose(step.mean, b * yhat, atol=0.01)  # the twin: without z_t
+    data = kernel.step(Transition(z_t, 0.0, 0.3), epsilon)
+    torch.testing.assert_close(data.mean, yhat)
+    assert data.variance.isfinite().all()
 
 
 @pytest.mark.parametrize("v", [0.3, 2.0])

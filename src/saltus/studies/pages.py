@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.figure import Figure
 
-__all__ = ["MARKERS", "PALETTE", "Picture", "Table", "literal", "markup", "picture", "render", "svg"]
+__all__ = ["MARKERS", "PALETTE", "Picture", "Table", "inlined", "literal", "markup", "picture", "render", "svg"]
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00")
 """Colours of Okabe and Ito that colour-blind readers tell apart, without black and a yellow that white paper swallows."""
@@ -104,7 +104,11 @@ def svg(figure: Figure, *, letters: bool = False) -> Markup:
     with warnings.catch_warnings(), fixed:
         warnings.filterwarnings("ignore", message="Glyph .* missing")  # a run may have any name; the tables show it
         figure.savefig(written, format="svg", transparent=True, metadata=dict.fromkeys(("Creator", "Date", "Format", "Type")))
-    text = written.getvalue()
+    return inlined(written.getvalue())
+
+
+def inlined(text: str) -> Markup:
+    """A file of SVG that matplotlib wrote as markup: black is the colour of the page's text, and names inside are its own."""
     text = text[text.index("<svg") :].replace(_INK, "currentColor")
     prefix = f"f{hashlib.blake2b(text.encode(), digest_size=4).hexdigest()}-"
     return markup(_REFERENCE.sub(prefix, text))
