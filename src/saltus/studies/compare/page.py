@@ -190,7 +190,7 @@ def _multiply_adds(row: Row) -> str:
 
 
 def curves(summary: dict[str, Any], name: str) -> Figure:
-    """A figure of matplotlib: one metric over network calls; samplers have colours and marks, a start has its dashes, a network its way to fill marks."""
+    """A figure of matplotlib: one metric over network calls; a colour and mark each sampler, dashes each start, fills each network."""
     figure: Figure = needs("matplotlib.figure", extra="compare").Figure(figsize=(9, 4.2), layout="constrained")
     axes = figure.subplots()
     lines = {_line(row): [other for other in summary["rows"] if _line(other) == _line(row)] for row in summary["rows"]}
