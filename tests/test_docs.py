@@ -16,7 +16,6 @@ from PIL import Image
 from tests.helpers.pages import blocks, play
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = blocks("python", (ROOT / "docs" / "tables.md").read_text())
 PYTHON = blocks("python", (ROOT / "docs" / "python.md").read_text())
 ROWS = 300
 
@@ -55,33 +54,41 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_an_example_runs(example: str, tables: Path) -> None:
+def test_the_page_of_tables_runs(tables: Path) -> None:
+    (example,) = blocks("python", page("tables"))
     found: dict[str, object] = {}
     exec(compile(example.replace('"60s"', '"1s"'), "docs/tables.md", "exec"), found)
-    if "ideal" in found:
-        ideal = found["ideal"]
-        assert isinstance(ideal, pd.DataFrame)
-        assert set(ideal["cut"]) == {"Ideal"}
-        assert ideal["price"].min() >= 5000
-        shutil.rmtree(tables / "diamonds-model")
-    if "whole" in found:
-        whole = found["whole"]
-        assert isinstance(whole, pd.DataFrame)
-        assert not whole["Income"].isna().any()
-    if "score" in found:
-        score = found["score"]
-        assert isinstance(score, np.ndarray)
-        assert (score >= 0).all()
-        assert np.isfinite(score).all()
+    ideal = found["ideal"]
+    assert isinstance(ideal, pd.DataFrame)
+    assert set(ideal["cut"]) == {"Ideal"}
+    assert ideal["price"].min() >= 5000
+    shutil.rmtree(tables / "diamonds-model")
+    play(page("tables"), tables)
+    assert len(pd.read_csv(tables / "new-diamonds" / "samples.csv")) == 1000
 
 
-def test_the_page_has_an_example_of_each() -> None:
-    assert [next(name for name in ("sample", "impute", "anomaly_score") if f"model.{name}(" in example) for example in EXAMPLES] == [
-        "sample",
-        "impute",
-        "anomaly_score",
-    ]
+def test_the_front_page_runs(tables: Path) -> None:
+    play(page("index"), tables)
+    assert (tables / "my-threes" / "samples.png").is_file()
+
+
+def test_the_page_of_imputation_runs_and_measures_itself(tables: Path) -> None:
+    printed = play(page("imputation"), tables)
+    assert "90% ranges hold" in printed
+    assert "by chance" in printed
+    for name in ("whole", *(f"five-{number}" for number in range(1, 6))):
+        assert not pd.read_csv(tables / f"{name}.csv")["Income"].isna().any()
+
+
+def test_the_page_of_anomalies_runs_and_measures_itself(tables: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.save(tables / "images.npy", rng.integers(0, 256, (6, 28, 28), dtype=np.uint8))
+    printed = play(page("anomalies"), tables)
+    planted, turned = (line for line in printed.splitlines() if line.startswith(("planted anomalies", "turned digits")))
+    assert "IsolationForest" in planted
+    assert float(turned.split()[-1]) > 0.8
+    assert len(pd.read_csv(tables / "scores.csv")) == ROWS
+    assert (tables / "strangest.png").is_file()
 
 
 def test_the_examples_of_images_run() -> None:

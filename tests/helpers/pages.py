@@ -13,7 +13,7 @@ from pathlib import Path
 __all__ = ["FEWER", "blocks", "fewer", "play", "program"]
 
 ROOT = Path(__file__).parents[2]
-FEWER = {"500": "20", "400": "130", "300": "20", "200": "20", "1,2,4": "1,4", "5s": "1s"}
+FEWER = {"500": "20", "400": "130", "300": "20", "200": "20", "1,2,4": "1,4", "5s": "1s", "60s": "1s"}
 """Updates, samples, calls and seconds: whether a command runs does not depend on how many there are."""
 _BLOCK = re.compile(r"```(\w+)\n(.*?)```", re.DOTALL)
 
