@@ -21,7 +21,8 @@ from tests.helpers.plugin import declare
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 THEORY = (DOCS / "theory.md").read_text()
-KERNEL = (DOCS / "kernel.md").read_text()
+HIDDEN = re.compile(r"```\{code-cell\}[^\n]*\n:tags: \[remove-cell\]\n.*?```", re.DOTALL)
+KERNEL = re.sub(r"```\{code-cell\}[^\n]*\n(?::[^\n]*\n)*", "```python\n", HIDDEN.sub("", (DOCS / "kernel.md").read_text()))
 PAGES = [page for page in DOCS.rglob("*.md") if "_build" not in page.parts]
 ENTRY = re.compile(r"^\* (computed|proved) by (.*?)(?=^\*|^$|\Z)", re.DOTALL | re.MULTILINE)
 FUNCTION, TEST = re.compile(r"\]\(#(saltus\.[\w.]+)\)"), re.compile(r"\[(test_\w+)\]\(\.\./(tests/[\w/]+\.py)\)")
