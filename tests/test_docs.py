@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import pickle
 import shlex
 import shutil
 import subprocess
@@ -163,6 +165,52 @@ def test_own_tables_are_learned(tmp_path: Path) -> None:
     printed = play(page("own_table") + "```bash\nsaltus data my-table.csv --columns said.toml\n```", tmp_path)
     assert "ordinal" in printed
     assert (tmp_path / "report.html").is_file()
+
+
+def originals(folder: Path) -> dict[str, np.ndarray]:
+    """Small files in the formats that data.md starts from; the images of MNIST among them."""
+    rng = np.random.default_rng(0)
+    for name in ("mnist", "fashion_mnist"):
+        (folder / name).mkdir()
+        found = {}
+        for part, n in (("train", 6), ("t10k", 4)):
+            found[part] = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+            for kind, array in (("images-idx3", found[part]), ("labels-idx1", np.arange(n, dtype=np.uint8))):
+                header = bytes((0, 0, 8, array.ndim)) + b"".join(length.to_bytes(4, "big") for length in array.shape)
+                (folder / name / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(header + array.tobytes()))
+        if name == "mnist":
+            kept = found
+    (folder / "cifar-10-batches-py").mkdir()
+    for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"):
+        batch = {b"data": rng.integers(0, 256, (40, 3072), dtype=np.uint8), b"labels": [i % 10 for i in range(40)]}
+        (folder / "cifar-10-batches-py" / name).write_bytes(pickle.dumps(batch))
+    houses = pd.DataFrame({"longitude": rng.normal(size=50), "rooms": [np.nan, *rng.normal(size=49)], "ocean_proximity": "INLAND"})
+    for name in ("housing", "diamonds-original", "credit_data", "penguins"):
+        houses.to_csv(folder / f"{name}.csv", index=False)
+    return kept
+
+
+def test_data_are_made_of_the_originals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    images = originals(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        pd, "read_excel", lambda *_, **__: pd.DataFrame(np.random.default_rng(1).normal(5, 2, (100, 5)), columns=[*"abcde"])
+    )
+    found: dict[str, object] = {}
+    for example in blocks("python", page("data")):
+        exec(compile(example, "docs/data.md", "exec"), found)
+    with np.load("mnist.npz") as mnist:
+        np.testing.assert_array_equal(mnist["train_images"], images["train"])
+        np.testing.assert_array_equal(mnist["test_labels"], np.arange(4))
+    with np.load("cifar10_small.npz") as cifar:
+        assert cifar["train_images"].shape == (50, 32, 32, 3)
+        assert (np.bincount(cifar["train_labels"]) == 5).all()
+    with np.load("tabular_ccpp.npz") as plant:
+        assert [len(plant[part]) for part in ("train", "validation", "test")] == [80, 10, 10]
+        np.testing.assert_allclose(plant["train"].std(0), 1, rtol=1e-5)
+    with np.load("tabular_california.npz") as houses:
+        assert sum(len(houses[part]) for part in ("train", "validation", "test")) == 49
+    assert "mixed_credit (50, 3) missing: 1" in capsys.readouterr().out
 
 
 @pytest.mark.slow
