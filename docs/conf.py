@@ -22,6 +22,7 @@ extensions = [
     "docstrings",
     "mathml",
     "offline",
+    "pages",
     "reference",
 ]
 exclude_patterns = ["_build"]

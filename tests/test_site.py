@@ -127,6 +127,15 @@ def test_what_a_page_would_ask_another_machine_for_is_seen() -> None:
         assert len(outside(tag)) == 1
 
 
+def test_a_link_to_a_page_that_a_command_wrote_opens_it() -> None:
+    pages = extension("pages")
+    for name in pages.PAGES:
+        assert (DOCS / name).is_file()
+        place = f"../{name}"
+        assert pages.linked(f"see [the study]({place}).") == f'see <a href="{place}">the study</a>.'
+    assert pages.linked("see [the theory](theory.md).") == "see [the theory](theory.md)."
+
+
 def test_the_citation_is_of_this_version() -> None:
     version = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
     assert f"version: {version}\n" in (ROOT / "CITATION.cff").read_text()

@@ -35,7 +35,7 @@ def program(text: str) -> str:
         if kind == "python":
             lines.append(re.sub(r'(time="|updates=)(\d+s?)', lambda found: found[1] + fewer(found[2]), code))
         elif kind == "bash":
-            commands = [shlex.split(line, comments=True) for line in code.splitlines()]
+            commands = [shlex.split(line, comments=True) for line in code.replace("\\\n", " ").splitlines()]
             lines += [_called(words[1:]) for words in commands if words and words[0] == "saltus"]
     return "\n".join(lines)
 
