@@ -27,14 +27,10 @@ def finding(plan: Plan, records: Sequence[Record]) -> str:
     means = {kind: fmean(r.diversity for r in drawn if r.sampler is kind) for kind in dict.fromkeys(r.sampler for r in drawn)}
     best = max(means, key=means.__getitem__)
     same = latest.descent.between_samples < _COINCIDE
-    ideal = (
-        "a perfect decoder draws the same item from every noise"
-        if same
-        else "even from the latest start a perfect decoder draws several items"
-    )
+    items = "the same item from every noise" if same else "several items even from the latest start"
     return (
-        f"Run step by step without fresh noise, {ideal}; trained networks, which are not perfect, have {_span(networks)} of the diversity "
-        f"of real items, and another way of taking a step with the same kind of network, the {best}, has {means[best]:.0%}."
+        f"A perfect decoder without fresh noise draws {items}; trained networks, which are not perfect, have {_span(networks)} of the "
+        f"diversity of real items, and a network that is sampled by {best} in place of it has {means[best]:.0%}."
     )
 
 
