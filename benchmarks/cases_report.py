@@ -65,7 +65,7 @@ def _case(folder: Path, summary: dict[str, Any], picture: Path, metrics: Sequenc
     lines += _table(summary, bound_figure)
     lines += ["", "Its nats step by step, the cleanest first", ""]
     lines += _table(summary | {"rows": [row for row in summary["rows"] if row["calls"] <= LISTED]}, _nats)
-    lines += ["", "Seconds for 1000 samples, on a machine that did other work too", ""]
+    lines += ["", "Seconds for 1000 samples, of the clock", ""]
     lines += _table(summary, lambda row: f"{row['seconds_per_1000']:.3g}")
     curves(summary, metrics[0]).savefig(picture.with_suffix(".png"), dpi=110)
     lines += ["", f"![{METRICS[metrics[0]].title} over network calls]({picture.name}.png)"]

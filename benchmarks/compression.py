@@ -35,6 +35,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from load import machine_and_load
 from saltus.chain import Chain, OraclePrior
 from saltus.data import digits
 from saltus.estimators import Model
@@ -43,7 +44,6 @@ from saltus.evaluation.floors import start_mixture
 from saltus.kernels import OracleKernel
 from saltus.levels import Levels
 from saltus.likelihoods import DiscretisedHead
-from saltus.machine import describe_machine
 from saltus.pretrained import run_folder
 
 PAGE = Path("docs/results/compression.md")
@@ -185,7 +185,7 @@ def page(figures: Sequence[dict[str, Any]], machine: str) -> str:
     parts = [f"# Compression\n\n{doc.split('JPEG XL needs')[0].strip()}\n"]
     parts.append(
         f"`python benchmarks/compression.py FOLDER`: the first test images of each set, the chains that ship, no random numbers but those "
-        f"of the bound (seed 0); ± is a standard error over images. {machine}, one thread, beside other programs.\n"
+        f"of the bound (seed 0); ± is a standard error over images. {machine}, one thread.\n"
     )
     for found in figures:
         model = sum(file.stat().st_size for file in run_folder(found["name"]).glob("chain*"))
@@ -223,7 +223,7 @@ def drawn(figures: Sequence[dict[str, Any]], file: Path) -> None:
 
 def write(figures: list[dict[str, Any]], file: Path) -> None:
     """The figures, the page and the picture."""
-    machine = describe_machine()
+    machine = machine_and_load()
     file.with_suffix(".json").write_text(json.dumps({"machine": machine, "figures": figures}, indent=1) + "\n")
     report(file)
 

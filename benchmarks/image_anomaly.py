@@ -28,10 +28,10 @@ from sklearn.metrics import roc_auc_score
 
 from image_anomaly_rivals import Score, forest_of_responsibilities, forests_and_pca, vae
 from kept_runs import command_line
+from load import machine_and_load
 from saltus import ImageModel
 from saltus.data.layout import Array
 from saltus.evaluation import draw_maps
-from saltus.machine import describe_machine
 
 KEPT, PAGE = Path("docs/results/image_anomaly"), Path("docs/results/image_anomaly.md")
 PICTURE = PAGE.with_suffix(".png")
@@ -112,7 +112,7 @@ def measured(model: ImageModel, train: Array, ordinary: Array, strange: Mapping[
         "parameters": parameters,
         "vae": {"parameters": size, "seconds": took, "passes": passes},
         "seconds an image": each,
-        "machine": describe_machine(),
+        "machine": machine_and_load(),
     }
 
 
@@ -221,7 +221,7 @@ def report() -> None:
         left_out = {stem: run for stem, run in kept.items() if stem.startswith(f"{name}_without_")}
         if left_out:
             lines += _class_words(name, left_out)
-    lines += [f"Machine: {machine}, beside other programs." for machine in sorted({run["machine"] for run in kept.values()})]
+    lines += [f"Machine: {machine}." for machine in sorted({run["machine"] for run in kept.values()})]
     PAGE.write_text("\n".join([*lines, ""]))
 
 

@@ -31,12 +31,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from load import machine_and_load
 from saltus.chain import Chain, OraclePrior, inpaint, like
 from saltus.data import digits
 from saltus.estimators import Model
 from saltus.evaluation import draw_rows
 from saltus.kernels import Known, Transition
-from saltus.machine import describe_machine
 from saltus.process import Measurement, Noise, OrnsteinUhlenbeck
 
 PAGE = Path("docs/results/inpainting.md")
@@ -170,7 +170,7 @@ def page(found: dict[str, list[dict[str, Any]]], images: int, machine: str) -> s
     parts = [f"# Inpainting\n\n{doc.split('python benchmarks')[0].strip()}\n"]
     parts.append(
         f"`python benchmarks/inpainting.py FOLDER`: the first {images} test images, {DRAWS} draws of each, one seed, the chains that ship "
-        f"with the way of sampling that they keep; ± is a standard error over images. {machine}, one thread, beside other programs.\n"
+        f"with the way of sampling that they keep; ± is a standard error over images. {machine}, one thread.\n"
     )
     for chain, rows in found.items():
         for mask in dict.fromkeys(row["mask"] for row in rows):
@@ -187,7 +187,7 @@ def run(images: dict[str, tuple[np.ndarray, np.ndarray]], file: Path, n: int) ->
         found[name], pictured = measured(model.chain.eval(), model.encoding.encode(raw[:n]), torch.from_numpy(labels[:n].astype(np.int64)))
         draw_rows(pictured, file.with_name(f"{file.stem}_{name}.png"), shown=model.encoding.shown)
         print(table(found[name]))
-        file.with_suffix(".json").write_text(json.dumps({"images": n, "machine": describe_machine(), "found": found}, indent=1))
+        file.with_suffix(".json").write_text(json.dumps({"images": n, "machine": machine_and_load(), "found": found}, indent=1))
     report(file)
 
 

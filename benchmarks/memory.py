@@ -22,6 +22,8 @@ from pathlib import Path
 
 import numpy as np
 
+from load import machine_and_load
+
 SHAPE = (64, 64, 3)
 UPDATES = 20
 CHUNK = 1000  # images written at a time
@@ -90,6 +92,7 @@ def main() -> None:
         if options.file:
             train_within(options.file, place / "run", options.limit, options.smoke)
             return
+        print(f"{machine_and_load()}, before.\n")
         print("| file, GB | as float32, GB | training items | own memory, GiB | with mapped pages, GiB | loading, s | 20 updates, s |")
         print("|---|---|---|---|---|---|---|")
         for gigabytes in [0.008] if options.smoke else map(float, options.gigabytes.split(",")):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from saltus.machine import describe_machine
+from load import machine_and_load
 from scale_model import FLOAT, GPUS, Work, bytes_of_process, fitted, update_seconds
 
 __all__ = ["page"]
@@ -98,12 +98,12 @@ def sizes(work: Work) -> list[str]:
 def page(figures: dict[int, dict[str, Any]], memory: list[str], work: Work, side: int, turns: int) -> str:
     """The tables, and what they are of."""
     cores = len(os.sched_getaffinity(0))
-    machine, network = describe_machine(), f"{work.parameters:,} parameters, {work.update_macs / 1e9:.1f} G multiply-adds"
+    machine, network = machine_and_load(), f"{work.parameters:,} parameters, {work.update_macs / 1e9:.1f} G multiply-adds"
     assumed = f"{GPUS.macs / 1e12:.0f} T multiply-adds a second, {1000 * GPUS.start:.0f} ms an update beside them"
     links = f"{GPUS.within / 1e9:.0f} GB/s in a node of {GPUS.node} and {GPUS.across / 1e9:.0f} GB/s between nodes"
     return f"""# Several processes: predicted and measured
 
-Made by `python benchmarks/scale.py`: medians of {turns} turns of one update, of processes on {cores} cores that other programs use too.
+Made by `python benchmarks/scale.py`: medians of {turns} turns of one update, of processes on {cores} cores.
 Machine: {machine}, gloo. The model is that of `benchmarks/scale_model.py`, explained in [scale.md](../scale.md).
 Predicted is a share alone, timed while the other processes work on theirs, and the messages; ratios are those of measured to predicted
 within a turn.

@@ -11,8 +11,9 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE / "_ext"))
 
 project = "saltus"
-author = project_copyright = "The saltus developers"
-release = version = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]["version"]
+author = project_copyright = "The saltus authors"
+_declared = tomllib.loads((HERE.parent / "pyproject.toml").read_text())
+release = version = _declared["project"]["version"]
 
 extensions = [
     "myst_nb",
@@ -23,6 +24,7 @@ extensions = [
     "figures",
     "mathml",
     "offline",
+    "pages",
     "reference",
     "sources",
 ]
@@ -33,7 +35,8 @@ myst_enable_extensions = ["attrs_inline", "colon_fence", "deflist", "dollarmath"
 myst_heading_anchors = 3
 nb_execution_mode = "cache"
 nb_execution_cache_path = str(HERE / "_build" / "notebooks")
-nb_execution_timeout = 300  # seconds of a cell; each takes a few on a machine of its own
+# Seconds of a cell; each takes a few on a machine of its own.
+nb_execution_timeout = 300
 nb_execution_raise_on_error = True
 nb_merge_streams = True
 
@@ -43,10 +46,12 @@ autodoc_typehints_description_target = "documented"
 autodoc_preserve_defaults = True
 napoleon_use_ivar = True
 default_role = "code"
-suppress_warnings = ["ref.python"]  # a word of a docstring that is the name of several attributes
+# A word of a docstring that is the name of several attributes.
+suppress_warnings = ["ref.python"]
 python_use_unqualified_type_names = True
 
-toc_object_entries = False  # which would take half of the build, to list every method beside each page
+# To list every method beside each page would take half of the build.
+toc_object_entries = False
 
 html_theme = "furo"
 html_title = f"saltus {release}"
@@ -58,12 +63,14 @@ html_show_sphinx = False
 
 
 LISTED = ("decisions/", "results/")
-"""Folders whose pages are reached by the list of their README, and are not beside every page."""
+"""Folders whose pages are reached by the list of their README alone."""
 
 
 def setup(app: Any) -> None:
     def listed(app: Any, _: Any) -> None:
-        if app.env.docname.startswith(LISTED) and not app.env.docname.endswith("README"):
-            app.env.metadata[app.env.docname]["orphan"] = True
+        name = app.env.docname
+        if name.startswith(LISTED) and not name.endswith("README"):
+            app.env.metadata[name]["orphan"] = True
 
-    app.connect("doctree-read", listed, priority=900)  # after the metadata of the page itself
+    # After the metadata of the page itself.
+    app.connect("doctree-read", listed, priority=900)

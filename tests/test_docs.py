@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import pickle
 import shlex
 import shutil
 import subprocess
@@ -16,7 +18,6 @@ from PIL import Image
 from tests.helpers.pages import blocks, play, strangers
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = blocks("python", (ROOT / "docs" / "tables.md").read_text())
 PYTHON = blocks("python", (ROOT / "docs" / "python.md").read_text())
 ROWS = 300
 
@@ -71,33 +72,41 @@ def tables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_an_example_runs(example: str, tables: Path) -> None:
+def test_the_page_of_tables_runs(tables: Path) -> None:
+    (example,) = blocks("python", page("tables"))
     found: dict[str, object] = {}
     exec(compile(example.replace('"60s"', '"1s"'), "docs/tables.md", "exec"), found)
-    if "ideal" in found:
-        ideal = found["ideal"]
-        assert isinstance(ideal, pd.DataFrame)
-        assert set(ideal["cut"]) == {"Ideal"}
-        assert ideal["price"].min() >= 5000
-        shutil.rmtree(tables / "diamonds-model")
-    if "whole" in found:
-        whole = found["whole"]
-        assert isinstance(whole, pd.DataFrame)
-        assert not whole["Income"].isna().any()
-    if "score" in found:
-        score = found["score"]
-        assert isinstance(score, np.ndarray)
-        assert (score >= 0).all()
-        assert np.isfinite(score).all()
+    ideal = found["ideal"]
+    assert isinstance(ideal, pd.DataFrame)
+    assert set(ideal["cut"]) == {"Ideal"}
+    assert ideal["price"].min() >= 5000
+    shutil.rmtree(tables / "diamonds-model")
+    play(page("tables"), tables)
+    assert len(pd.read_csv(tables / "new-diamonds" / "samples.csv")) == 1000
 
 
-def test_the_page_has_an_example_of_each() -> None:
-    assert [next(name for name in ("sample", "impute", "anomaly_score") if f"model.{name}(" in example) for example in EXAMPLES] == [
-        "sample",
-        "impute",
-        "anomaly_score",
-    ]
+def test_the_front_page_runs(tables: Path) -> None:
+    play(page("index"), tables)
+    assert (tables / "my-threes" / "samples.png").is_file()
+
+
+def test_the_page_of_imputation_runs_and_measures_itself(tables: Path) -> None:
+    printed = play(page("imputation"), tables)
+    assert "90% ranges hold" in printed
+    assert "by chance" in printed
+    for name in ("whole", *(f"five-{number}" for number in range(1, 6))):
+        assert not pd.read_csv(tables / f"{name}.csv")["Income"].isna().any()
+
+
+def test_the_page_of_anomalies_runs_and_measures_itself(tables: Path) -> None:
+    rng = np.random.default_rng(0)
+    np.save(tables / "images.npy", rng.integers(0, 256, (6, 28, 28), dtype=np.uint8))
+    printed = play(page("anomalies"), tables)
+    planted, turned = (line for line in printed.splitlines() if line.startswith(("planted anomalies", "turned digits")))
+    assert "IsolationForest" in planted
+    assert float(turned.split()[-1]) > 0.8
+    assert len(pd.read_csv(tables / "scores.csv")) == ROWS
+    assert (tables / "strangest.png").is_file()
 
 
 def test_the_examples_of_images_run() -> None:
@@ -172,6 +181,52 @@ def test_own_tables_are_learned(tmp_path: Path) -> None:
     printed = play(page("own_table") + "```bash\nsaltus data my-table.csv --columns said.toml\n```", tmp_path)
     assert "ordinal" in printed
     assert (tmp_path / "report.html").is_file()
+
+
+def originals(folder: Path) -> dict[str, np.ndarray]:
+    """Small files in the formats that data.md starts from; the images of MNIST among them."""
+    rng = np.random.default_rng(0)
+    for name in ("mnist", "fashion_mnist"):
+        (folder / name).mkdir()
+        found = {}
+        for part, n in (("train", 6), ("t10k", 4)):
+            found[part] = rng.integers(0, 256, (n, 28, 28), dtype=np.uint8)
+            for kind, array in (("images-idx3", found[part]), ("labels-idx1", np.arange(n, dtype=np.uint8))):
+                header = bytes((0, 0, 8, array.ndim)) + b"".join(length.to_bytes(4, "big") for length in array.shape)
+                (folder / name / f"{part}-{kind}-ubyte.gz").write_bytes(gzip.compress(header + array.tobytes()))
+        if name == "mnist":
+            kept = found
+    (folder / "cifar-10-batches-py").mkdir()
+    for name in (*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"):
+        batch = {b"data": rng.integers(0, 256, (40, 3072), dtype=np.uint8), b"labels": [i % 10 for i in range(40)]}
+        (folder / "cifar-10-batches-py" / name).write_bytes(pickle.dumps(batch))
+    houses = pd.DataFrame({"longitude": rng.normal(size=50), "rooms": [np.nan, *rng.normal(size=49)], "ocean_proximity": "INLAND"})
+    for name in ("housing", "diamonds-original", "credit_data", "penguins"):
+        houses.to_csv(folder / f"{name}.csv", index=False)
+    return kept
+
+
+def test_data_are_made_of_the_originals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    images = originals(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(
+        pd, "read_excel", lambda *_, **__: pd.DataFrame(np.random.default_rng(1).normal(5, 2, (100, 5)), columns=[*"abcde"])
+    )
+    found: dict[str, object] = {}
+    for example in blocks("python", page("data")):
+        exec(compile(example, "docs/data.md", "exec"), found)
+    with np.load("mnist.npz") as mnist:
+        np.testing.assert_array_equal(mnist["train_images"], images["train"])
+        np.testing.assert_array_equal(mnist["test_labels"], np.arange(4))
+    with np.load("cifar10_small.npz") as cifar:
+        assert cifar["train_images"].shape == (50, 32, 32, 3)
+        assert (np.bincount(cifar["train_labels"]) == 5).all()
+    with np.load("tabular_ccpp.npz") as plant:
+        assert [len(plant[part]) for part in ("train", "validation", "test")] == [80, 10, 10]
+        np.testing.assert_allclose(plant["train"].std(0), 1, rtol=1e-5)
+    with np.load("tabular_california.npz") as houses:
+        assert sum(len(houses[part]) for part in ("train", "validation", "test")) == 49
+    assert "mixed_credit (50, 3) missing: 1" in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -21,7 +21,8 @@ from tests.helpers.plugin import declare
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"
 THEORY = (DOCS / "theory.md").read_text()
-KERNEL = (DOCS / "kernel.md").read_text()
+HIDDEN = re.compile(r"```\{code-cell\}[^\n]*\n:tags: \[remove-cell\]\n.*?```", re.DOTALL)
+KERNEL = re.sub(r"```\{code-cell\}[^\n]*\n(?::[^\n]*\n)*", "```python\n", HIDDEN.sub("", (DOCS / "kernel.md").read_text()))
 PAGES = [page for page in DOCS.rglob("*.md") if "_build" not in page.parts]
 ENTRY = re.compile(r"^\* (computed|proved) by (.*?)(?=^\*|^$|\Z)", re.DOTALL | re.MULTILINE)
 FUNCTION, TEST = re.compile(r"\]\(#(saltus\.[\w.]+)\)"), re.compile(r"\[(test_\w+)\]\(\.\./(tests/[\w/]+\.py)\)")
@@ -160,6 +161,15 @@ def test_what_a_page_would_ask_another_machine_for_is_seen() -> None:
     assert outside('<a href="https://arxiv.org">x</a><img src="_images/a.png"><link rel="stylesheet" href="a.css">') == []
     for tag in ('<script src="https://cdn.org/a.js">', "<img alt=x src='//cdn.org/a.png'>", '<link href="http://fonts.org/a.css">'):
         assert len(outside(tag)) == 1
+
+
+def test_a_link_to_a_page_that_a_command_wrote_opens_it() -> None:
+    pages = extension("pages")
+    for name in pages.PAGES:
+        assert (DOCS / name).is_file()
+        place = f"../{name}"
+        assert pages.linked(f"see [the study]({place}).") == f'see <a href="{place}">the study</a>.'
+    assert pages.linked("see [the theory](theory.md).") == "see [the theory](theory.md)."
 
 
 def test_the_citation_is_of_this_version() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 __all__ = ["FEWER", "blocks", "fewer", "play", "program", "strangers"]
 
 ROOT = Path(__file__).parents[2]
-FEWER = {"500": "20", "400": "130", "300": "20", "200": "20", "1,2,4": "1,4", "5s": "1s"}
+FEWER = {"500": "20", "400": "130", "300": "20", "200": "20", "1,2,4": "1,4", "5s": "1s", "60s": "1s"}
 """Updates, samples, calls and seconds: whether a command runs does not depend on how many there are."""
 _LINK = re.compile(r"\]\((?:docs/)?((?:results|decisions)/[\w.-]+\.md)(?:#[\w-]*)?\)")
 _DECIMAL, _NUMBER = re.compile(r"(?<![\w.,])\d[\d,]*\.\d+(?!\.?\w)"), re.compile(r"\d[\d,]*(?:\.\d+)?")
@@ -37,7 +37,7 @@ def program(text: str) -> str:
         if kind == "python":
             lines.append(re.sub(r'(time="|updates=)(\d+s?)', lambda found: found[1] + fewer(found[2]), code))
         elif kind == "bash":
-            commands = [shlex.split(line, comments=True) for line in code.splitlines()]
+            commands = [shlex.split(line, comments=True) for line in code.replace("\\\n", " ").splitlines()]
             lines += [_called(words[1:]) for words in commands if words and words[0] == "saltus"]
     return "\n".join(lines)
 

@@ -28,11 +28,22 @@ def test_the_page_of_the_collapse_study_says_what_it_is_about(tmp_path: Path) ->
     sources = ((Source.EXACT, None), (Source.NETWORK, 0))
     records += [Sampled(source, kind, seed, 4, 0.5, 0.2, images) for source, seed in sources for kind in kinds]
     claims = [f"A sentence with {name}." for name in HOSTILE]
-    found = {"claims": claims, "data": HOSTILE[6], "seed": 0, "held_out": 9, "seconds": 1.5, "machine": HOSTILE[8]}
+    found = {
+        "finding": f"One sentence with {HOSTILE[0]}.",
+        "claims": claims,
+        "data": HOSTILE[6],
+        "seed": 0,
+        "held_out": 9,
+        "seconds": 1.5,
+        "machine": HOSTILE[8],
+    }
     write_page(digits(), plan, records, found, tmp_path / "index.html")
     text = (tmp_path / "index.html").read_text(encoding="utf-8")
     page = check(text)
     assert all(claim in page.text for claim in claims)
+    assert found["finding"] in page.text
+    assert "<details open" not in text
+    assert text.index("One sentence with") < text.index("<details")
     assert page.count("svg") == 4
     assert page.count("img") == 2 + 4 + 9
     prose = " ".join(page.text.split())

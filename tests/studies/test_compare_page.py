@@ -107,16 +107,17 @@ def test_the_finding_names_the_nearest_sampler_at_each_number_of_calls() -> None
     rows = [
         row("a", "DDIM", 1, metrics=far),
         row("b", "VAE step", 1),
-        row("a", "DDIM", 4),
+        row("a", "DDIM, mixture start", 4),
         row("b", "VAE step", 4, metrics=far, bound=None),
     ]
     rows += [row(PERFECT, "DDIM", 1, metrics={"energy": {"mean": 0.0, "spread": 0.0}}), row("c", "DDIM", 8, metrics=lost, bound=None)]
     rows[2]["bound"]["value"] = {"mean": 1.25, "spread": None}
     assert finding(summary(rows)) == [
-        "energy distance, where real items have 0.1000 ± 0.01:",
-        "1 network call: b: VAE step is the nearest, at 0.5000 ± 0.01.",
-        "4 network calls: a: DDIM is the nearest, at 0.1250 ± 0.01.",
-        "The least bound is that of a: DDIM: 4 network calls, 1.250 nats an item.",
+        "The energy distance of real items is 0.1000 ± 0.01; samples that come near to it are good.",
+        "With 1 network call, the sampler “VAE step” of the model “b” has the least distance, 0.5000 ± 0.01.",
+        "With 4 network calls, the sampler “DDIM” of the model “a”, started from a mixture, has the least distance, 0.1250 ± 0.01.",
+        "With 4 network calls, the sampler “DDIM” of the model “a”, started from a mixture, has the least bound on the negative "
+        "log-likelihood, 1.250 nats an item.",
     ]
 
 
@@ -135,7 +136,23 @@ def test_curves_tell_samplers_apart_and_the_perfect_one_by_dashes() -> None:
     assert len(set(looks)) == len(looks) == 24
     assert [look[:2] for look in looks[:12]] == [look[:2] for look in looks[12:]]
     assert {look[2] for look in looks[12:]} == {"--"}
-    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["real items", *(f"run: {sampler}" for sampler in samplers)]
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == [*(f"run: {sampler}" for sampler in samplers), "real items"]
+
+
+def test_a_sampler_from_a_mixture_has_the_colour_of_the_sampler_and_other_dashes() -> None:
+    rows = [row("run", f"{sampler}{start}", calls) for sampler in "abcdefgh" for start in ("", ", mixture start") for calls in (1, 2)]
+    drawn = [container.lines[0] for container in curves(summary(rows), "energy").axes[0].containers]
+    plain, started = drawn[::2], drawn[1::2]
+    assert [line.get_color() for line in plain] == [line.get_color() for line in started]
+    looks = {(line.get_color(), line.get_marker(), line.get_linestyle()) for line in drawn}
+    assert len(looks) == len(drawn) == 16
+
+
+def test_the_legend_has_the_order_in_which_curves_end() -> None:
+    rows = [row("run", sampler, calls) for sampler in ("near", "far") for calls in (1, 2)]
+    rows[-1]["metrics"] = {"energy": {"mean": 9.0, "spread": None, "above_floor": None}}
+    legend = curves(summary(rows), "energy").axes[0].get_legend()
+    assert [text.get_text() for text in legend.get_texts()] == ["run: far", "run: near", "real items"]
 
 
 def test_curves_tell_networks_apart_that_have_a_sampler_in_common() -> None:

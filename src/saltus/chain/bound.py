@@ -45,12 +45,12 @@ class Bound:
     """The bound of each item of a batch, in nats.
 
     Attributes:
-        event_shape: E.
+        event_shape: shape E of one item.
         prior: KL(q(z_L | y) || p(z_L)), (B,).
         levels: the named terms of each step, cleanest first: `levels[l-1]` is the step t_l -> t_{l-1}; (B,) each.
         kl: KL of the latent's posterior to its prior at each step, cleanest first, (L, B); zero without a latent.
         log_jacobian: what -ln p of raw values has more than that of y, (B,).
-        posteriors: of the latent at each step, cleanest first, over (B, latent).
+        posteriors: distributions of the latent at each step, cleanest first, over (B, latent).
         importance_samples: latents that each step's terms are importance-weighted with; 1 is the plain bound.
     """
 

@@ -23,8 +23,8 @@ class Plan(NamedTuple):
     """How items are coded.
 
     Attributes:
-        classes: of each item, (N,) int64; None for a model without.
-        used: for each level which numbers of the latent are, (latent,) bool.
+        classes: the class of each item, (N,) int64; None for a model without.
+        used: for each level, which numbers of the latent are, (latent,) bool.
         nats: the bound of each item given its class, and what the class costs, (N,).
     """
 

@@ -33,9 +33,9 @@ class Code:
 
     Attributes:
         z: z_L, (B, *E).
-        latents: of each step, cleanest first, (B, latent) each.
+        latents: those of each step, cleanest first, (B, latent) each.
         noise: the decoder's noise of each step, likewise, (B, *E) each.
-        condition: of the items, (B, ...); None for none.
+        condition: what the items are conditioned on, (B, ...); None for none.
     """
 
     z: Tensor

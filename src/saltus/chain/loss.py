@@ -36,14 +36,14 @@ class Batch:
 
     Attributes:
         y: data, (B, *E).
-        noise: of the B items.
-        condition: of the items, (B, ...); None for none.
-        weights: of terms.
-        level_probabilities: of the levels, cleanest first, > 0, summing to 1; equal unless given.
-        importance_samples: with more than 1, the loss is the importance-weighted bound where kernels have a latent; its terms have no
-            weights.
-        eta: in (0, 1]; the loss is that of the bound of the chain that is sampled with it.
-        place: of a part of a batch, the place of its first item there, and the items of the whole; the others follow as their noise does.
+        noise: random numbers of the B items.
+        condition: what the items are conditioned on, (B, ...); None for none.
+        weights: factors of terms, by name; 1 where a term has none.
+        level_probabilities: probabilities of the levels, cleanest first, > 0, summing to 1; equal unless given.
+        importance_samples: number of latents an item; with more than 1, the loss is the importance-weighted bound where kernels have a
+            latent; its terms have no weights.
+        eta: a number in (0, 1]; the loss is that of the bound of the chain that is sampled with it.
+        place: for a part of a batch, the place of its first item there, and the items of the whole; the others follow as their noise does.
     """
 
     y: Tensor

@@ -53,7 +53,7 @@ def collapse(data: str, preparation: Preparation, out: Path, quick: bool, seed: 
     from saltus.files import to_json, write_atomically
     from saltus.studies.cache import ResultCache
     from saltus.studies.call import only_call
-    from saltus.studies.collapse.claims import claims
+    from saltus.studies.collapse.claims import claims, finding
     from saltus.studies.collapse.experiment import Plan, Record, jobs, summary
     from saltus.studies.collapse.kept import kept
     from saltus.studies.collapse.page import write_page
@@ -81,10 +81,10 @@ def collapse(data: str, preparation: Preparation, out: Path, quick: bool, seed: 
             raise Interrupted(
                 f"stopped; {len(records)} measurements are kept in {file}, without a page or conclusions; the same command goes on"
             ) from None
-        found = result() | {"claims": claims(plan, records)}
+        found = result() | {"finding": finding(plan, records), "claims": claims(plan, records)}
         write_page(items, plan, records, found, out / "index.html")
         write(found)
-    say(as_json, found, "\n".join([*found["claims"], f"The page is {out / 'index.html'}, its numbers are in {file}"]))
+    say(as_json, found, "\n".join([found["finding"], *found["claims"], f"The page is {out / 'index.html'}, its numbers are in {file}"]))
 
 
 def _listed(listed: list[Job]) -> Generator[Job]:

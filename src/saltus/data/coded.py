@@ -28,7 +28,7 @@ class Coded:
     """The cells of a column, or of several: how many different ones there are, and the place of each row's among them, int32 (n,).
 
     Attributes:
-        values: of one column the different cells, increasing, NaN last.
+        values: the different cells of one column, increasing, NaN last.
     """
 
     size: int

@@ -17,9 +17,9 @@ class ColumnCells:
     """A column's.
 
     Attributes:
-        parts: of each part of the data, (n,) float64, or integers or booleans where none is missing.
-        dtype: that it has in its file, see `saltus.data.dtypes`.
-        categories: that cells are places of.
+        parts: cells of each part of the data, (n,) float64, or integers or booleans where none is missing.
+        dtype: type that it has in its file, see `saltus.data.dtypes`.
+        categories: values that cells are places of.
         unfit: why it is not learned, such as "constant"; "" where it is.
         declared: what is said of it, by a user or by its type, in the units of the cells.
         looks: what its text could be read as too, in words; "" for nothing.
@@ -40,7 +40,7 @@ class Expected(NamedTuple):
 
     Attributes:
         dtype: its type, where it is known.
-        categories: that there may be.
+        categories: values that there may be.
         others: whether a text that is none of them counts as missing.
     """
 

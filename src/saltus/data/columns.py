@@ -32,9 +32,9 @@ class Column(Configurable, ABC):
     """One column.
 
     Attributes:
-        axes: of each number that it becomes.
+        axes: one for each number that it becomes.
         sources: the places of the columns that its cells follow from; none of a column that is modelled.
-        hides: which of its values stand for cells that it has no number for.
+        hides: those of its values that stand for cells that it has no number for.
     """
 
     axes: tuple[Number, ...]

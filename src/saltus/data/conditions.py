@@ -35,7 +35,7 @@ class Labels:
     """The classes of the items of the three parts, int64 (N,) each, in the order of the items.
 
     Attributes:
-        names: of the classes 0, 1, ..., if they have names.
+        names: those of the classes 0, 1, ..., if they have names.
     """
 
     train: Tensor

@@ -40,21 +40,21 @@ class DataSet:
     """Three parts of encoded items, float32 (N, *E).
 
     Attributes:
-        name: for humans.
-        encoding: from raw values to y and back.
+        name: what humans call it.
+        encoding: the way from raw values to y and back.
         train: what parameters are learned from; `Items` where they are too many to be held in memory.
-        validation: for choices, such as level grids, variances and presets.
-        test: for what is reported, and nothing else.
+        validation: items for choices, such as level grids, variances and presets.
+        test: items for what is reported, and nothing else.
         labels: the items' classes, where the data have them; used to measure, and learned only as the condition.
         source: what `load` was given, as a whole path, or "digits"; "" for data that come from elsewhere.
-        distribution: that y was drawn from, where it is known.
+        distribution: the one that y was drawn from, where it is known.
         condition: what a model of the items is conditioned on, if on anything.
         conditions: its values for the items.
         notes: what a user should know about the file, one sentence each.
         columns, dtypes, categories: the names of a table's columns, the types that they have in its file, and the categories that their
             cells are places of, where it says.
         label: the name of a table's column of labels, where they are a condition.
-        preparation: how the items were preprocessed.
+        preparation: what says how the items were preprocessed.
         surprise: what -ln p of the held-out items has more than y can tell; None where y tells all.
 
     Raises:
@@ -125,7 +125,7 @@ class DataSet:
             condition: "labels", or attributes of the items, given as `labels` are: numbers (N, k) or images.
             columns: names of a table's columns, for messages; or what they are, by their numbers: a mapping such as {"0": "category"}, or a
                 file of TOML (`saltus.data.declared`).
-            name: for humans.
+            name: what humans call it.
 
         Raises:
             SaltusError: if the arrays cannot be used, as for files.

@@ -40,8 +40,8 @@ class Column:
 
     Attributes:
         name, dtype: as the file has them.
-        missing: how many cells are missing.
-        different: how many values there are.
+        missing: number of cells that are missing.
+        different: number of values that there are.
         least, mean, greatest: of numbers; of dates as counts of their unit.
         kind: as what it is learned, such as "counted"; "" where the data would be refused.
         holds: its range or its categories, in words.
@@ -67,15 +67,15 @@ class Inspection:
     """What data are.
 
     Attributes:
-        name: for humans.
+        name: what humans call it.
         items: the number of items in each part.
         shape, dtype: of one raw item.
         least, greatest: of all raw values.
-        different: how many values there are; None for more than 65,536.
+        different: number of values that there are; None for more than 65,536.
         copies: items that are equal to one before them.
         shared: copies of training items in other parts that the data bring along.
         classes: the number of items of each class, by its name.
-        columns: of a table, those that are learned.
+        columns: for a table, those that are learned.
         left_out: why others are not, by their names.
         becomes: what a training learns, in words; "" where it would refuse.
         refused: why it would refuse; "" where it would not.

@@ -27,7 +27,7 @@ class Parts:
     Attributes:
         columns: the names of a table's columns.
         dtypes: the types that they have in its file, see `saltus.data.dtypes`.
-        categories: of each of them, those that its cells are places of.
+        categories: for each of them, those that its cells are places of.
         declared: what is said of each of them; None for nothing.
         left_out: the names of other columns, and why they are not learned.
         labels: the classes of the items, int64 (N,), divided as they are.

@@ -30,7 +30,7 @@ class Stream:
     """The images of one part.
 
     Attributes:
-        n: how many there are.
+        n: number of items.
         images: gives the name of each, the file, and the label; from the beginning each time.
     """
 

@@ -70,10 +70,10 @@ class TableKind(NamedTuple):
     """How a table is written.
 
     Attributes:
-        ending: of its file, one of `TABLES`.
-        names: of the columns; none are written where there are none.
-        dtypes: of the columns, see `saltus.data.cells`.
-        categories: of each column, those that its cells are places of.
+        ending: how the file's name ends, one of `TABLES`.
+        names: those of the columns; none are written where there are none.
+        dtypes: types of the columns, see `saltus.data.cells`.
+        categories: for each column, those that its cells are places of.
         label: the name of a column of labels, after the others.
     """
 

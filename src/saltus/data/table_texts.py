@@ -27,11 +27,11 @@ class TableFile:
     """A file of a table.
 
     Attributes:
-        ending: of the file, one of `saltus.data.TABLES`.
+        ending: how the file's name ends, one of `saltus.data.TABLES`.
         table: the pyarrow.Table, its columns called "column 0", "column 1", ... where the file gives no names.
-        notes: how it was read.
-        texts: of a CSV file the texts of all cells, null where there is nothing.
-        style: of a CSV file.
+        notes: what says how it was read.
+        texts: for a CSV file the texts of all cells, null where there is nothing.
+        style: that of a CSV file.
     """
 
     ending: str

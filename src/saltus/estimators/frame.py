@@ -30,9 +30,9 @@ class Frame:
 
     Attributes:
         library: whose it was.
-        names: of the columns, as the library has them.
-        dtypes: of the columns, the library's own.
-        types: of the columns as pyarrow's; none where they are not known.
+        names: those of the columns, as the library has them.
+        dtypes: types of the columns, the library's own.
+        types: those of the columns as pyarrow's; none where they are not known.
     """
 
     library: str

@@ -38,7 +38,7 @@ class TrainedTable:
         constants: the values of other columns that had but one in all rows, pyarrow's, by name.
         declared: what a user said of columns, by name.
         known: what ordinary rows cost, unless it is read from the run, or measured on its data.
-        folder: of the run.
+        folder: that of the run.
 
     Raises:
         SaltusError: if the model is another.

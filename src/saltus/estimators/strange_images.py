@@ -45,7 +45,7 @@ class Seen:
     """What the bound says of images.
 
     Attributes:
-        terms: of the bound, (N, k) nats.
+        terms: those of the bound, (N, k) nats.
         pixels: -ln p of each at the last step, (N, H, W) nats; None where the step has none.
     """
 
@@ -131,7 +131,7 @@ class OrdinaryImages:
 
     Attributes:
         mean, std: of -ln p of each pixel, (H, W) nats; None where there are none.
-        clouds: of each of the `IMAGE_PARTS` that there are.
+        clouds: one for each of the `IMAGE_PARTS` that there are.
         distances: ln of those of held-out images from them, (n, parts).
     """
 

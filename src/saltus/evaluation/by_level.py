@@ -35,7 +35,7 @@ class LevelFigures:
     Attributes:
         start: "real items", "real z at t = ..." or "the chain's start".
         level: l; 0 for real items, and L + 1 for the chain's own start.
-        metrics: by name.
+        metrics: figures by name.
         added: what is added to each since the row before; None for real items.
     """
 

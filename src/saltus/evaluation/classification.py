@@ -32,9 +32,9 @@ class Classification:
     """Accuracies on real test items, each a share with its standard error over items.
 
     Attributes:
-        generated: of the classifier that learned from drawn items, and its error.
-        real: of one that learned from as many real ones.
-        both: of one that learned from both.
+        generated: accuracy of the classifier that learned from drawn items, and its error.
+        real: accuracy of one that learned from as many real ones.
+        both: accuracy of one that learned from both.
         constant: the share of the most frequent class of the training items: what needs no classifier.
         learned, tested: how many items.
     """

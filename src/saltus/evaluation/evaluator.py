@@ -47,7 +47,7 @@ class Figures:
     """The values of one metric.
 
     Attributes:
-        mean: of the values.
+        mean: mean of the values.
         spread: their standard deviation; nan for one value, or if one is not finite.
         values: one for each set of items.
     """

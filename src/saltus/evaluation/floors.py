@@ -53,11 +53,11 @@ class ClosedForm:
     Attributes:
         oracle: the distribution.
         what: it, in words.
-        prior: of z_L, nats an item.
-        per_level: of each step, cleanest first, nats an item.
+        prior: cost of z_L, nats an item.
+        per_level: cost of each step, cleanest first, nats an item.
         total: the sum with the log-Jacobian of the data's encoding, nats an item.
         bits_per_dim: the total.
-        items: how many items the nats are of.
+        items: number of items that the nats are of.
     """
 
     oracle: Oracle

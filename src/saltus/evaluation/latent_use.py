@@ -28,10 +28,10 @@ class LatentUse:
     """One step.
 
     Attributes:
-        level: of the step t -> s.
+        level: that of the step t -> s.
         s, t: its times.
         nats: the step's part of the bound, importance-weighted as that is; mean over items.
-        kl: of the encoder's latent; without importance weighting a part of `nats`.
+        kl: KL of the encoder's latent; without importance weighting a part of `nats`.
         active_units, aggregate_kl: as in `Bound`.
         gaussian_nats: what the Gaussian step would cost.
         gain: how much more that is, mean over items on the same paths; `gain_error` its standard error.

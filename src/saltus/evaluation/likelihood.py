@@ -23,15 +23,15 @@ class Likelihood:
     """An upper bound on -ln p, averaged over items.
 
     Attributes:
-        items: how many.
+        items: number of items.
         bits_per_dim: the mean, and `standard_error` that of it, over items.
         total: the mean in nats per item, and `total_error` the standard error of it.
         discrete: whether its unit is bits/dim, as that of probabilities on one scale is; that of a density, and of a table, is nats.
         per_item: nats of each item, in their order.
         nats: the mean of every term, by its name.
         per_level: nats of each step, cleanest first.
-        active_units: of the latent at each step; None where there is none.
-        aggregate_kl: of the latents of all items taken together to N(0, I) at each step, nats; None where there is none.
+        active_units: number of those of the latent at each step; None where there is none.
+        aggregate_kl: KL of the latents of all items taken together to N(0, I) at each step, nats; None where there is none.
         importance_samples: latents that each step is importance-weighted with; 1 is the plain bound.
         convention: what kind of likelihood it is, in words.
     """

@@ -108,8 +108,8 @@ class Memorisation:
     """Samples against held-out items, by their distances to the nearest training item.
 
     Attributes:
-        probability: that a sample is nearer than a held-out item, ties counted half: 1/2 for new items, 1 for copies.
-        ratio: of the median distances, samples over held-out items: 1 for new items, 0 for copies.
+        probability: chance that a sample is nearer than a held-out item, ties counted half: 1/2 for new items, 1 for copies.
+        ratio: quotient of the median distances, samples over held-out items: 1 for new items, 0 for copies.
         copies: share of the samples that are training items.
     """
 

@@ -40,8 +40,8 @@ class ChainSampler:
     Attributes:
         chain: generates the items.
         sampling: the options of every step.
-        conditions: of real items, among which those of the generated ones are drawn; None for a chain without a condition.
-        processes: that share the items, and all get them.
+        conditions: those of real items, among which those of the generated ones are drawn; None for a chain without a condition.
+        processes: those that share the items, and all get them.
     """
 
     chain: Chain
@@ -83,7 +83,7 @@ class Report:
 
     Attributes:
         data: the data set, in words.
-        fingerprint: of the data set.
+        fingerprint: fingerprint of the data set.
         part: the part of the real items.
         n_real: the number of real items.
         n_generated: the number of generated items in each set.
@@ -92,7 +92,7 @@ class Report:
         seconds: wall time of the whole, floor and sampling included.
         features: the classifier in whose features items were compared, in words.
         feature_accuracy: the share of the test items that it classifies correctly; None if no metric uses it.
-        feature_hash: of its weights; None if no metric uses it.
+        feature_hash: hash of its weights; None if no metric uses it.
         metrics: the results, by name.
     """
 

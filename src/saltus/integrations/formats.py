@@ -25,8 +25,8 @@ class Request:
 
     Attributes:
         run: its folder.
-        chain: on the grid that it is to be sampled on.
-        sampling: how.
+        chain: the one to export, on the grid that it is to be sampled on.
+        sampling: the way in which it is sampled.
         runtime: a folder with files that a format needs beside its own; None for none.
     """
 
@@ -46,7 +46,7 @@ class Written:
     """What was written.
 
     Attributes:
-        files: in the order in which a person looks at them.
+        files: those written, in the order in which a person looks at them.
         remark: what is to be known of them, in a sentence; empty for nothing.
         program: what makes items from the inputs of `Sampler`, by the file; None for a format that is no graph.
         engine: what runs it, by name.

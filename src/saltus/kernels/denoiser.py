@@ -67,7 +67,7 @@ class Denoiser(Configurable, nn.Module, ABC):
     """Predicts data: `denoiser(z, log_snr, latent, condition) -> Prediction`.
 
     Attributes:
-        event_shape: E.
+        event_shape: shape E of one item.
         latent: the size of the latent that it takes, 0 for none.
         condition: what it is conditioned on; None for nothing.
     """

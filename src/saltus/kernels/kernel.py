@@ -51,7 +51,7 @@ class Explanation:
         latent: what the encoder drew, (B, latent); empty without a latent.
         posterior: the distribution that it was drawn from, over (B, latent).
         step: p(z_s | latent, z_t); None for a kernel that is no Gaussian step given its latent.
-        kl: of the posterior to N(0, I), (B,) nats.
+        kl: KL of the posterior to N(0, I), (B,) nats.
     """
 
     terms: Terms
@@ -72,7 +72,7 @@ class MixtureStep:
     """p(z_s | z_t) of one item as a mixture.
 
     Attributes:
-        log_weights: of the components, (1, n).
+        log_weights: those of the components, (1, n).
         gaussians: the components, n Gaussians; None where s = 0.
         steps: the components where s = 0.
     """

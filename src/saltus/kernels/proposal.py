@@ -42,7 +42,7 @@ class Known(NamedTuple):
     """What is known of an item.
 
     Attributes:
-        measurement: of which numbers.
+        measurement: what is known of which numbers.
         value: o, (m,).
         final: what the step to data returns where nothing is known.
     """

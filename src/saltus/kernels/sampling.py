@@ -21,7 +21,7 @@ class Sampling:
     Attributes:
         final: what the step to data returns: the mode of p(y | .), its mean, or a sample of it.  "auto" is what the
             head `ends_in`: the mode of values that are counted, each on its own, and a sample of all others.
-        eta: from 0 to 1.  The share eta^2 of the bridge's noise is fresh, and the rest is that of z_t (DDIM's eta,
+        eta: a number from 0 to 1.  The share eta^2 of the bridge's noise is fresh, and the rest is that of z_t (DDIM's eta,
             https://arxiv.org/abs/2010.02502).  If the step's y were an exact draw of q(y | z_t),
             every eta would give the same distribution.
         temperature: > 0, up to 10^4: the standard deviation of latents.  Above 1 they vary more.

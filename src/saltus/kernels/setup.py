@@ -33,8 +33,8 @@ class Setup:
     """What there is to build a kernel from.
 
     Attributes:
-        event_shape: E.
-        variance: of the training items, averaged over dimensions.
+        event_shape: shape E of one item.
+        variance: that of the training items, averaged over dimensions.
         head: the likelihood that fits the data.
         levels: steps of the chain.
         options: every option of the training by its name, see `saltus.Config`, and the kernel's own.

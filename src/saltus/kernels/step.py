@@ -33,7 +33,7 @@ class GaussianStep:
     Attributes:
         mean, variance: (B, *E).
         is_final: whether s = 0, for all items or for each, (B,).
-        head: of the step to data.
+        head: that of the step to data.
         extra: arrays that the head asks for, (B, arrays, *E); None for none.
     """
 

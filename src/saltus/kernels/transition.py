@@ -102,7 +102,7 @@ class Pair(Transition):
 
     Attributes:
         y: data, (B, *E).
-        z_s: of the same path, a draw of q_eta(z_s | z_t, y), (B, *E); y where s = 0.
+        z_s: the point of the same path, a draw of q_eta(z_s | z_t, y), (B, *E); y where s = 0.
     """
 
     y: Tensor

@@ -18,10 +18,10 @@ class AxisTensors(NamedTuple):
 
     Attributes:
         atoms, starts, ends: the atoms of each column, and where they begin and end on the bent axis, (d, A).
-        edges: where the intervals of values with shares begin and end, (d, K + 1); without a K-th value infinity.
-        shared: which have shares, (d,) bool.
+        edges: places where the intervals of values with shares begin and end, (d, K + 1); without a K-th value infinity.
+        shared: whether they have shares, (d,) bool.
         least: the least standard deviation of a likelihood, in units of y, (d,).
-        optional: which may be absent, (d,) bool.
+        optional: whether they may be absent, (d,) bool.
         counted, dense: the columns that have values with a mass, and numbers with a density.
     """
 

@@ -45,8 +45,8 @@ class Head(Configurable, ABC):
 
     Attributes:
         discrete: whether it gives masses; otherwise a density, which that of a closed form may take the place of.
-        arrays: how many arrays it asks for; a head that is given None takes them to be 0.
-        bins: how many values a number may have; 0 where they are not counted.
+        arrays: number of arrays that it asks for; a head that is given None takes them to be 0.
+        bins: number of values that a number may have; 0 where they are not counted.
     """
 
     discrete: bool = False
@@ -129,9 +129,9 @@ class BinnedHead(Head):
     """p(y | .) of values on equal bins.
 
     Attributes:
-        bins: how many values there are.
+        bins: number of values that there are.
         low, high: the first and the last value.
-        width: of a bin.
+        width: width of a bin.
     """
 
     discrete = True
@@ -173,7 +173,7 @@ class DiscretisedHead(BinnedHead):
     its bin, so nothing is left to gain below.
 
     Args:
-        bins: how many values there are, >= 2 (256 for 8-bit images, 17 for the digits).
+        bins: number of values that there are, >= 2 (256 for 8-bit images, 17 for the digits).
         low, high: the first and the last value.
         outliers: share of the mass that is spread evenly over the bins, in [0, 1).  A Gaussian that learned that a
             pixel is always black gives a grey one no chance at all, and one such pixel a thousand nats; with a share

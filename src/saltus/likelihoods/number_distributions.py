@@ -46,7 +46,7 @@ class Row(NamedTuple):
 
     Attributes:
         y: on the axis, of the type that is computed in.
-        place: of the value of a counted column, int64.
+        place: that of the value of a counted column, int64.
         below, above, width: where what a counted number owns begins and ends, and its width before these are rounded.
         counted, absent: bool.
     """
@@ -73,7 +73,7 @@ class NumberDistributions:
 
     Attributes:
         on: the axes of all numbers.
-        counts: how many values each number has; 0 of what is continuous.
+        counts: number of values that each number has; 0 of what is continuous.
         size: parameters of one number.
     """
 

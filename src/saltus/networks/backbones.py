@@ -85,7 +85,7 @@ class MLP(Configurable, nn.Module):
     """A residual multi-layer perceptron for vectors, or for anything small enough to be one.
 
     Args:
-        event_shape: E.
+        event_shape: shape E of one item.
         inputs, outputs: how many arrays of shape E go in and come out.
         latent: size of the latent, 0 for none.
         width: neurons in each layer.

@@ -76,7 +76,7 @@ class ConditionChannels(nn.Module):
         event_shape: (C', H, W) of what they are added to.
 
     Attributes:
-        channels: how many are added.
+        channels: number of those that are added.
 
     Raises:
         SaltusError: if the condition's images are of another height and width.

@@ -31,8 +31,8 @@ class Condition(Configurable, ABC):
     """A kind of condition.
 
     Attributes:
-        shape: of one value: () for a class.
-        dtype: of values.
+        shape: that of one value: () for a class.
+        dtype: type of values.
         absent: what fills a value that says "no condition".
     """
 

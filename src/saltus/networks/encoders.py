@@ -21,7 +21,7 @@ class MLPEncoder(Configurable, nn.Module):
     """Two arrays (B, 2, *E) and log-SNRs (B, 2) to (B, 2, latent), by a multi-layer perceptron.
 
     Args:
-        event_shape: E.
+        event_shape: shape E of one item.
         latent: size of the latent.
         width: neurons in each hidden layer.
         condition: what it is conditioned on; of an image it sees nothing.

@@ -73,7 +73,7 @@ def backbone(
     """A network that turns z_t into `outputs` arrays of its shape.
 
     Args:
-        event_shape: E.
+        event_shape: shape E of one item.
         preset: `tiny` or `small`.
         architecture: a name in `NETWORKS`; a U-Net for images (C, H, W) from 16 x 16 up and an MLP for everything else, unless given.
         outputs: 1 for a prediction, 2 for a prediction and a scale.

@@ -62,7 +62,7 @@ class LowRankReverse(OracleDistribution):
         prior, joint: ln w_k and ln w_k q(z_t | k), (B, K).
         z_t: (B, d).
         rho: e^{-(t-s)}.
-        event_shape: E.
+        event_shape: shape E of one item.
     """
 
     def __init__(
@@ -126,7 +126,7 @@ class ByTime(OracleDistribution):
     Args:
         groups: places of items, and their distribution.
         n: how many items.
-        event_shape: E.
+        event_shape: shape E of one item.
     """
 
     def __init__(self, groups: Sequence[tuple[Tensor, OracleDistribution]], n: int, event_shape: torch.Size) -> None:

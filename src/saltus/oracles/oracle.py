@@ -79,7 +79,7 @@ class GivenMeasurement(NamedTuple):
     Attributes:
         z: (B, *E).
         log_prob: ln p(o), (B,).
-        component: that each was drawn from, (B,).
+        component: the one that each was drawn from, (B,).
     """
 
     z: Tensor

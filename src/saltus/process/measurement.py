@@ -27,7 +27,7 @@ class Measurement:
     """Which numbers of an item go into which sum.
 
     Attributes:
-        group: of each number, from 0 on without a gap, -1 for a number that is in no sum; (*E) int64.
+        group: that of each number, from 0 on without a gap, -1 for a number that is in no sum; (*E) int64.
         weight: a, of each number, not 0 where it is in a sum; (*E).
     """
 

@@ -12,10 +12,26 @@ from statistics import fmean, geometric_mean, median
 
 from saltus.studies.collapse.experiment import Descent, Exact, Plan, Record, Sampled, SamplerKind, Source, Trained
 
-__all__ = ["amplification", "claims", "collapse", "escape", "growth", "ingredients", "last_level", "residual", "training"]
+__all__ = ["amplification", "claims", "collapse", "escape", "finding", "growth", "ingredients", "last_level", "residual", "training"]
 
 _COINCIDE = 1e-3  # in units of y, less than half a grey value of 256: nobody sees a larger number of images than one
 _RESTORED = 0.9  # of the diversity of real items
+
+
+def finding(plan: Plan, records: Sequence[Record]) -> str:
+    """The study in one sentence, with which the page begins."""
+    late = next(r for r in records if isinstance(r, Exact) and r.levels[-1] == plan.late)
+    latest = max((r for r in records if isinstance(r, Exact)), key=lambda e: e.levels[-1])
+    networks = [r.descent.diversity for r in records if isinstance(r, Trained) and r.levels == late.levels]
+    drawn = [r for r in records if isinstance(r, Sampled) and r.source is Source.NETWORK and r.sampler is not SamplerKind.PLAIN_DECODER]
+    means = {kind: fmean(r.diversity for r in drawn if r.sampler is kind) for kind in dict.fromkeys(r.sampler for r in drawn)}
+    best = max(means, key=means.__getitem__)
+    same = latest.descent.between_samples < _COINCIDE
+    items = "the same item from every noise" if same else "several items even from the latest start"
+    return (
+        f"A perfect decoder without fresh noise draws {items}; trained networks, which are not perfect, have {_span(networks)} of the "
+        f"diversity of real items, and a network that is sampled by {best} in place of it has {means[best]:.0%}."
+    )
 
 
 def claims(plan: Plan, records: Sequence[Record]) -> list[str]:
@@ -177,6 +193,12 @@ def _trend(values: Sequence[float]) -> str:
 def _listed(parts: Iterable[str]) -> str:
     *most, last = parts
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def _span(values: Sequence[float]) -> str:
+    """From the least to the most, as percentages."""
+    least, most = f"{min(values):.0%}", f"{max(values):.0%}"
+    return least if least == most else f"{least} to {most}"
 
 
 def _shown(value: float) -> str:

@@ -50,9 +50,9 @@ class Plan:
 
     Attributes:
         lasts: last times of the exact optimum; `late` and `early` are among them.
-        late: of the networks, so late that the exact optimum collapses.
-        early: of the networks of middle width once more, at the longest training: z_L still tells of y.
-        widths: of the networks, multi-layer perceptrons.
+        late: last time of the networks, so late that the exact optimum collapses.
+        early: last time of the networks of middle width once more, at the longest training: z_L still tells of y.
+        widths: widths of the networks, multi-layer perceptrons.
         updates: lengths of training, ascending.
         runs: training seeds.
         paths: samples of the plain decoder that are followed from level to level.
@@ -81,10 +81,10 @@ class Descent:
     Attributes:
         first_from_mean: root mean square distance of z_{L-1} from E y, in spreads of the data.
         between_samples: the largest difference of two final samples in an entry, in units of y.
-        spread: of z_0 ... z_L.
-        pairs: how the difference of two samples grows at levels 1 ... L.
-        small: how a small difference grows at levels 1 ... L.
-        diversity: of the final samples, 1 for real items.
+        spread: spreads of z_0 ... z_L.
+        pairs: factors by which the difference of two samples grows at levels 1 ... L.
+        small: factors by which a small difference grows at levels 1 ... L.
+        diversity: diversity of the final samples, 1 for real items.
     """
 
     first_from_mean: float

@@ -24,7 +24,7 @@ _LAST_TIME, _SPREAD_FIRST, _SPREAD_LAST = map(markup, ("t<sub>L</sub>", "spread 
 
 
 def write_page(data: DataSet, plan: Plan, records: Sequence[Record], summary: dict[str, Any], file: Path) -> None:
-    """Write the page of a whole study; `summary` holds its sentences under "claims"."""
+    """Write the page of a whole study; `summary` holds its first sentence under "finding" and all others under "claims"."""
     exact = sorted((r for r in records if isinstance(r, Exact)), key=lambda e: e.levels[-1])
     trained = [r for r in records if isinstance(r, Trained)]
     sampled = [r for r in records if isinstance(r, Sampled)]
@@ -35,6 +35,7 @@ def write_page(data: DataSet, plan: Plan, records: Sequence[Record], summary: di
     text = render(
         "collapse.html",
         title=f"The collapse of the deterministic decoder: {data.name}",
+        finding=summary["finding"],
         claims=summary["claims"],
         summary=summary,
         plan=plan,

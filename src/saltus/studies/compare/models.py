@@ -33,9 +33,9 @@ class Network:
     """A trained network, or a perfect one.
 
     Attributes:
-        run: where it is from.
-        hash: of its weights, or of what else it is made of.
-        samplers: that are around it.
+        run: place where it is from.
+        hash: that of its weights, or of what else it is made of.
+        samplers: those that are around it.
     """
 
     run: str

@@ -13,6 +13,7 @@ from saltus.evaluation import METRICS
 from saltus.extras import needs
 from saltus.files import write_atomically
 from saltus.studies.compare.models import PERFECT
+from saltus.studies.compare.samplers import STARTED
 from saltus.studies.pages import MARKERS, PALETTE, Picture, Table, literal, picture, render, svg
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ __all__ = ["bound_figure", "cell", "curves", "finding", "plus_minus", "tabulated
 T = TypeVar("T")
 _FILLS: tuple[Literal["full", "none", "left", "top"], ...] = ("full", "none", "left", "top")
 """Of marks: they tell networks apart where a sampler is around several."""
+_Dashes = tuple[int, tuple[int, ...]] | str
+_LINES: tuple[tuple[_Dashes, _Dashes], ...] = (("-", ":"), ("-.", (0, (3, 1, 1, 1, 1, 1))))
+"""Of each round of colours: from N(0, I), and from a mixture.  A perfect network has dashes."""
 Row = dict[str, Any]
 """A sampler of a model at a number of calls.
 
@@ -37,7 +41,7 @@ def write_page(summary: dict[str, Any], file: Path, *, pictured: Callable[[Row],
     title = f"Samplers at equal network calls: {summary['data'].split(':')[0]}"
     metrics = [_metric(summary, name) for name in METRICS if name in summary["rows"][0]["metrics"]]
     more = list(_more(summary, pictured, shown))
-    sets, found = _sets(summary), finding(summary)
+    sets, found = _sets(summary), [said.replace(" ± ", "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}") for said in finding(summary)]
     text = render("compare.html", title=title, summary=summary, sets=sets, perfect=PERFECT, finding=found, metrics=metrics, more=more)
     write_atomically(file, text)
 
@@ -47,19 +51,29 @@ def finding(summary: dict[str, Any]) -> list[str]:
     sentences = []
     name = next((name for name, metric in METRICS.items() if metric.is_distance and name in summary["rows"][0]["metrics"]), None)
     if name is not None:
-        floor = plus_minus(summary["floor"][name])
-        sentences.append(f"{METRICS[name].title}, where real items have {floor}:")
+        floor, title = plus_minus(summary["floor"][name]), METRICS[name].title
+        sentences.append(f"The {title} of real items is {floor}; samples that come near to it are good.")
         for calls in sorted({row["network_calls"] for row in summary["rows"] if row["model"] != PERFECT}):
             best = _least([row for row in summary["rows"] if row["network_calls"] == calls], lambda row: row["metrics"][name]["mean"])
             if best is not None:
-                said = f"{calls} network call{'s' * (calls != 1)}"
-                sentences.append(f"{said}: {_line(best)} is the nearest, at {plus_minus(best['metrics'][name])}.")
+                sentences.append(f"{_calls(calls)}, {_who(best)} has the least distance, {plus_minus(best['metrics'][name])}.")
     best = _least(summary["rows"], lambda row: row["bound"] and row["bound"]["value"]["mean"])
     if best is not None:
-        calls = best["network_calls"]
-        said = f"{calls} network call{'s' * (calls != 1)}, {bound_figure(best)} {best['bound']['unit']}"
-        sentences.append(f"The least bound is that of {_line(best)}: {said}.")
+        bound = f"{bound_figure(best)} {best['bound']['unit']}"
+        sentences.append(f"{_calls(best['network_calls'])}, {_who(best)} has the least bound on the negative log-likelihood, {bound}.")
     return sentences
+
+
+def _calls(n: int) -> str:
+    """How a sentence begins."""
+    return f"With {n} network call{'s' * (n != 1)}" if n else "Without a network"
+
+
+def _who(row: Row) -> str:
+    """A sampler and its model, in a sentence."""
+    sampler = row["sampler"].removesuffix(STARTED)
+    start = ", started from a mixture," if sampler != row["sampler"] else ""
+    return f"the sampler “{sampler}” of the model “{row['model']}”{start}"
 
 
 def _least(rows: Sequence[Row], value: Callable[[Row], float | None]) -> Row | None:
@@ -176,31 +190,34 @@ def _multiply_adds(row: Row) -> str:
 
 
 def curves(summary: dict[str, Any], name: str) -> Figure:
-    """A figure of matplotlib: one metric over network calls; samplers have colours and marks, filled in another way for each network."""
+    """A figure of matplotlib: one metric over network calls; a colour and mark each sampler, dashes each start, fills each network."""
     figure: Figure = needs("matplotlib.figure", extra="compare").Figure(figsize=(9, 4.2), layout="constrained")
     axes = figure.subplots()
     lines = {_line(row): [other for other in summary["rows"] if _line(other) == _line(row)] for row in summary["rows"]}
     trained = {row["sampler"] for row in summary["rows"] if row["model"] != PERFECT}
-    styles = {style: i for i, style in enumerate(dict.fromkeys(_style(row) for row in summary["rows"]))}
+    families = {family: i for i, family in enumerate(dict.fromkeys(_style(row).removesuffix(STARTED) for row in summary["rows"]))}
     networks: dict[str, list[str]] = {}  # that have a style in common
+    last: dict[str, float] = {}  # where the curve of each label ends
     for line, rows in lines.items():
-        perfect, style = rows[0]["model"] == PERFECT, styles[_style(rows[0])]
+        perfect, style = rows[0]["model"] == PERFECT, _style(rows[0])
+        place, started = families[style.removesuffix(STARTED)], style.endswith(STARTED)
+        colour, dashes = PALETTE[place % len(PALETTE)], _LINES[place // len(PALETTE) % len(_LINES)][started]
+        last[literal(line)] = _number(rows[-1]["metrics"][name]["mean"])
         if rows[0]["network_calls"] == 0:  # a closed form is at no place on an axis of calls
-            colour = PALETTE[style % len(PALETTE)]
-            axes.axhline(_number(rows[0]["metrics"][name]["mean"]), color=colour, linestyle="-.", linewidth=1.2, label=literal(line))
+            axes.axhline(last[literal(line)], color=colour, linestyle=dashes, linewidth=1.2, label=literal(line))
             continue
         if not perfect:
-            networks.setdefault(_style(rows[0]), []).append(line)
+            networks.setdefault(style, []).append(line)
         axes.errorbar(
             [row["network_calls"] for row in rows],
             [_number(row["metrics"][name]["mean"]) for row in rows],
             [row["metrics"][name]["spread"] or 0 for row in rows],
-            color=PALETTE[style % len(PALETTE)],
-            linestyle="--" if perfect else "-",
-            linewidth=1.2,
-            marker=MARKERS[style % len(MARKERS)],
-            markersize=4 if len(rows) > 1 else 8,
-            fillstyle="full" if perfect else _FILLS[networks[_style(rows[0])].index(line) % len(_FILLS)],
+            color=colour,
+            linestyle="--" if perfect else dashes,
+            linewidth=0.8 if perfect else 1.4,
+            marker=MARKERS[place % len(MARKERS)],
+            markersize=5 if len(rows) > 1 else 8,
+            fillstyle="full" if perfect else _FILLS[networks[style].index(line) % len(_FILLS)],
             label=None if perfect and rows[0]["sampler"] in trained else literal(line),
         )
     axes.axhline(summary["floor"][name]["mean"], color="0.5", linestyle=":", label="real items")
@@ -215,7 +232,9 @@ def curves(summary: dict[str, Any], name: str) -> Figure:
     axes.set_xticks(calls, [str(n) for n in calls])
     axes.xaxis.set_minor_locator(needs("matplotlib.ticker", extra="compare").NullLocator())
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
+    shown = sorted(zip(*axes.get_legend_handles_labels(), strict=True), key=lambda each: -last.get(each[1], -math.inf))
+    settings: dict[str, Any] = {"frameon": False, "fontsize": 7, "handlelength": 3.5, "loc": "center left", "bbox_to_anchor": (1, 0.5)}
+    axes.legend(*zip(*shown, strict=True), **settings)  # in the order in which curves end
     return figure
 
 
