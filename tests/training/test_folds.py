@@ -101,7 +101,7 @@ def test_a_run_keeps_what_was_found_and_goes_on_with_it(tmp_path: Path) -> None:
     command = ["train", "--data", "few.csv", "--out", "run", "--width", "16"]
     first = saltus(*command, cwd=tmp_path)
     assert first.code == 0, first.stderr
-    assert "rows are few: each was best foretold without it after" in first.stderr
+    assert "rows are few: by cross-validation" in first.stderr
     last = json.loads((run / "config.json").read_text())["last_update"]
     again = saltus(*command, cwd=tmp_path)
     assert again.code == 0, again.stderr
@@ -114,7 +114,7 @@ def test_a_run_keeps_what_was_found_and_goes_on_with_it(tmp_path: Path) -> None:
 def test_a_model_of_few_rows_learns_all_and_tells_ordinary_ones_by_those_it_did_not() -> None:
     learned, fresh = (np.random.default_rng(seed).normal(size=(n, 2)) for seed, n in ((0, 150), (1, 2000)))
     model = TableModel(time="60s", random_state=0).fit(learned)
-    assert model.notes_[-1].startswith("150 rows are few: each was best foretold without it after")
+    assert model.notes_[-1].startswith("150 rows are few: by cross-validation ")
     costs = model._trained.ordinary.costs
     assert len(costs) == len(learned)
     score = model.anomaly_score(fresh)  # exponential of mean 1 where the 150 are as the others

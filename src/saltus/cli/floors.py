@@ -42,10 +42,12 @@ def floor_words(chain: Chain, y: Tensor, floors: Mapping[str, ClosedForm], condi
         each = (own[level], *(floor.per_level[level] for floor in floors.values()))
         table.add_row(f"step {level + 1}, t {t:.3g} to {s:.3g}", *(f"{nats:.4g}" for nats in each))
     table.add_row("start", *(f"{nats:.4g}" for nats in (float(bound.prior.mean()), *(floor.prior for floor in floors.values()))))
+    if float(added := bound.log_jacobian.double().mean()):
+        table.add_row("units of the data", *[f"{float(added):.4g}"] * (1 + len(floors)))
     table.add_row("total", *(f"{nats:.5g}" for nats in (float(bound.total.mean()), *(floor.total for floor in floors.values()))))
-    table.add_row(
-        "bits/dim", *(f"{bits:.4f}" for bits in (float(bound.bits_per_dim.mean()), *(floor.bits_per_dim for floor in floors.values())))
-    )
+    if len(chain.event_shape) > 1:  # of images
+        each = (float(bound.bits_per_dim.mean()), *(floor.bits_per_dim for floor in floors.values()))
+        table.add_row("bits/dim", *(f"{bits:.4f}" for bits in each))
     return [drawn(table), *few_of(remarks(own, floors))]
 
 

@@ -35,7 +35,6 @@ from saltus.integrations.mixture_start import start_of
 from saltus.kernels import Sampling
 from saltus.networks import ClassCondition
 from saltus.process import Noise
-from saltus.words import in_brief
 
 __all__ = ["NOISE", "UNIFORM", "Sampler", "Use", "graph_of", "quietly"]
 
@@ -197,9 +196,7 @@ def graph_of(sampler: Sampler) -> torch.export.ExportedProgram:
             return torch.export.export(sampler, (), kwargs=given, dynamic_shapes={name: {0: torch.export.Dim.DYNAMIC} for name in given})
     except Exception as error:  # of whatever kind the tracer meets
         labels = ", ".join(dict.fromkeys(kernel.label for kernel in sampler.chain.each_kernel()))
-        raise SaltusError(
-            f"the steps of this chain ({labels}) cannot be written as one graph ({in_brief(error)}); sample it with saltus"
-        ) from error
+        raise SaltusError(f"the steps of this chain ({labels}) cannot be written as one graph; sample it with saltus") from error
 
 
 def _any_condition(chain: Chain) -> Tensor | None:

@@ -100,7 +100,9 @@ def _told() -> Iterator[None]:
         if memory_ran_out(fault):
             words = "there is not enough memory for this; ask for less at once"
         tell(f"saltus studio: {in_brief(fault)}")
-    raise needs("gradio", extra="studio").Error(html.escape(words, quote=False), title="This cannot be done", print_exception=False)
+    raise needs("gradio", extra="studio").Error(
+        html.escape(words, quote=False), title="This cannot be done", duration=None, print_exception=False
+    )
 
 
 def by_a_command(limits: Limits) -> dict[str, Any]:

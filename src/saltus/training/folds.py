@@ -71,8 +71,8 @@ class Folds:
         """What a user is told."""
         rows = sum(map(len, self.held))
         if not self.update:
-            return f"{rows} rows are few, and tell no more than their closed form: no training foretold the rows that it was without better"
-        return f"{rows} rows are few: each was best foretold without it after {self.update} updates; all are learned for so many"
+            return f"{rows} rows are few: by cross-validation no training is better than their closed form, which is kept"
+        return f"{rows} rows are few: by cross-validation {self.update} updates are best, so all rows are learned for as many"
 
 
 def cross_validated(data: DataSet, config: Config) -> Folds | None:

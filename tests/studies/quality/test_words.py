@@ -19,7 +19,7 @@ EQUAL, NONE = TwoSample(0.5, 0.01, 1000, 1, (0.0,) * 5), np.zeros((5, 5))
 def quality(**changes: Any) -> Quality:
     """Rows that are not told apart, but for what is changed."""
     near = Nearest(1.0, 0.9, 1.1)
-    private = Privacy(0, 0, 1000, 500, near, near, np.ones(3), np.ones(3), 100)
+    private = Privacy(0, 0, 0, 1000, 500, 2000, near, near, np.ones(3), np.ones(3), 100)
     made = Quality(
         as_compared(cells(60, 0)),
         EQUAL,

@@ -10,12 +10,14 @@ and the same of the 5th percentiles, where copies that are not exact would show.
 with a 95% bootstrap interval over rows.
 
 A copy agrees with a training row in all cells, missing ones included, once numbers are rounded to float32.  Tables of few values have equal
-rows by chance: the share among held-out rows tells how many.
+rows by chance: the share of training rows that equal another one tells how many a new row would be.  The share of held-out rows does not
+where equal rows were kept in one part (`saltus.data.split`).
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -50,7 +52,8 @@ class Privacy:
 
     Attributes:
         copies, held_out_copies: how many of them are training rows.
-        rows, held_out: how many there are.
+        repeated: how many training rows equal another one.
+        rows, held_out, trained: how many there are.
         median, near: the ratios of the medians and of the 5th percentiles of their distances.
         distances, held_out_distances: to the nearest training row, of at most 5,000 each.
         searched: how many training rows were searched for the nearest one; copies are looked for among all.
@@ -58,8 +61,10 @@ class Privacy:
 
     copies: int
     held_out_copies: int
+    repeated: int
     rows: int
     held_out: int
+    trained: int
     median: Nearest
     near: Nearest
     distances: Array
@@ -80,8 +85,10 @@ def privacy(rows: Array, held_out: Array, train: Array, categorical: Array, *, s
     return Privacy(
         copies=int(copied(rows, train).sum()),
         held_out_copies=int(copied(held_out, train).sum()),
+        repeated=sum(count for count in Counter(_keys(train)).values() if count > 1),
         rows=len(rows),
         held_out=len(held_out),
+        trained=len(train),
         median=_ratio(own, other, 0.5, seed),
         near=_ratio(own, other, NEAR, seed),
         distances=own,

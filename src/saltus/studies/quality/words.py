@@ -111,8 +111,11 @@ def _given_away(quality: Quality) -> str:
 
 def _copies(quality: Quality) -> str:
     found = quality.privacy
-    others = f"{found.held_out_copies:,}" if found.held_out_copies else "none"
-    held_out = f"of {found.held_out:,} held-out rows {others} {_are(found.held_out_copies or 1)}"
+    if found.repeated:
+        held_out = f"{share(found.repeated / found.trained)} of training rows equal another one too"
+    else:
+        others = f"{found.held_out_copies:,}" if found.held_out_copies else "none"
+        held_out = f"of {found.held_out:,} held-out rows {others} {_are(found.held_out_copies or 1)}"
     if not found.copies:
         return f"None of {found.rows:,} synthetic rows is a copy of a training row; {held_out}."
     copies = f"{found.copies:,} of {found.rows:,} synthetic rows ({share(found.copies / found.rows)})"
@@ -140,7 +143,7 @@ def tiles(quality: Quality) -> list[Tile]:
         Tile(
             "Copies of training rows",
             f"{private.copies:,} of {private.rows:,}",
-            f"held-out rows: {private.held_out_copies:,} of {private.held_out:,}",
+            f"training rows that equal another: {private.repeated:,} of {private.trained:,}",
         ),
         Tile(
             "Median distance to the nearest training row",
@@ -192,6 +195,7 @@ def as_json(quality: Quality) -> dict[str, Any]:
         "privacy": {
             "copies": private.copies,
             "held_out_copies": private.held_out_copies,
+            "repeated_training_rows": private.repeated,
             "median_ratio": asdict(private.median),
             "near_ratio": asdict(private.near),
         },
