@@ -33,6 +33,18 @@ def test_planted_copies_are_found() -> None:
     np.testing.assert_array_equal(copied(np.array([[1.0, NAN]]), np.array([[1.0, 0.0]])), [False])
 
 
+def test_repeated_training_rows_foretell_copies_among_new_rows() -> None:
+    """Of 12 values that are equally likely, within five standard errors; distinct rows repeat nothing."""
+    rng, n = np.random.default_rng(0), 40
+    many = [privacy(*(rng.integers(0, 12, (n, 1)).astype(float) for _ in range(3)), np.array([True])) for _ in range(200)]
+    shares = [(found.repeated / n, found.held_out_copies / n) for found in many]
+    (one, other), error = np.mean(shares, 0), np.std(shares) / math.sqrt(len(many))
+    assert abs(one - (1 - (11 / 12) ** (n - 1))) < 5 * error
+    assert abs(one - other) < 5 * error * math.sqrt(2)
+    distinct = privacy(rows(20, 1), rows(20, 2), rows(50, 3), KINDS)
+    assert (distinct.repeated, distinct.trained) == (0, 50)
+
+
 def test_distances_by_hand() -> None:
     """Numbers 0 and 2 have standard deviation 1; a missing one stands at the mean, 1."""
     train = np.array([[0.0, 5.0], [2.0, 5.0]])

@@ -73,6 +73,11 @@ def test_copies_are_counted_and_many_in_held_out_rows_are_told() -> None:
     one = quality(privacy=replace(private, copies=1, held_out_copies=1))
     assert finding(one)[2] == "1 of 1,000 synthetic rows (0.1%) is a copy of a training row; of 500 held-out rows 1 is."
     assert caution(one) == ""
+    lumps = quality(privacy=replace(private, copies=500, repeated=780))
+    assert (
+        finding(lumps)[2]
+        == "500 of 1,000 synthetic rows (50.0%) are copies of training rows; 39.0% of training rows equal another one too."
+    )
     assert caution(quality(privacy=replace(private, held_out_copies=50))) == ""
     assert caution(quality(privacy=replace(private, held_out_copies=51))).startswith("51 of 500 held-out rows")
 
