@@ -65,6 +65,8 @@ def _case(folder: Path, summary: dict[str, Any], picture: Path, metrics: Sequenc
     lines += _table(summary, bound_figure)
     lines += ["", "Its nats step by step, the cleanest first", ""]
     lines += _table(summary | {"rows": [row for row in summary["rows"] if row["calls"] <= LISTED]}, _nats)
+    lines += ["", "Multiply-adds for one sample, in millions", ""]
+    lines += _table(summary, lambda row: "" if row["multiply_adds"] is None else f"{row['multiply_adds'] / 1e6:.1f}")
     lines += ["", "Seconds for 1000 samples, of the clock", ""]
     lines += _table(summary, lambda row: f"{row['seconds_per_1000']:.3g}")
     curves(summary, metrics[0]).savefig(picture.with_suffix(".png"), dpi=110)
