@@ -94,12 +94,10 @@ def test_grey_and_colour_images_are_read_as_one_of_them(shapes: str, tmp_path: P
     assert_one_sentence(caught.value, "'purple' were given", "grey")
 
 
-def test_classes_without_folders_are_refused(shapes: str, tmp_path: Path) -> None:
-    DataSettings(labels=True).check_classes(tmp_path / shapes)
-    DataSettings().check_classes(tmp_path / shapes / "cats")
-    with pytest.raises(SaltusError) as caught:
-        DataSettings(labels=True).check_classes(tmp_path / shapes / "cats")
-    assert_one_sentence(caught.value, "cats has no classes")
+def test_classes_are_folders_of_images(shapes: str, tmp_path: Path) -> None:
+    assert DataSettings(labels=True).lack(tmp_path / shapes) == DataSettings().lack(tmp_path / shapes / "cats") == ""
+    lack = DataSettings(labels=True).lack(tmp_path / shapes / "cats")
+    assert_one_sentence(SaltusError(lack), "cats has no classes")
 
 
 def test_the_command_and_the_python_train_the_same_run(shapes: str, tmp_path: Path) -> None:

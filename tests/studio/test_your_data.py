@@ -223,6 +223,7 @@ def test_what_is_refused_does_not_take_the_name_of_what_is_sent_after_it(client:
     assert data["value"] == "sizes"
     assert "Size of images" in page
     assert "A training" in client.predict("mends", "sizes", 8, False, "grey", False, api_name="/look")[1]
+    assert "would refuse this: sizes has no classes" in client.predict("mends", "sizes", 8, False, "grey", True, api_name="/look")[1]
     with pytest.raises(Exception, match="sizes has no classes"):
         client.predict("mends", "sizes", 8, False, "grey", True, 1, 0, 0, api_name="/train")
 

@@ -47,6 +47,7 @@ def _build(studio: Studio) -> None:
         finally:
             if picture is not None:
                 remove(picture)
+        found["refused"] = how.lack(session.folder / data) or found["refused"]
         same = told(view.equivalent(data, how, _PICTURE if png else None))
         return gr.Dropdown(session.data, value=name), view.as_page(found, notes, png), *same
 
@@ -71,7 +72,8 @@ def _build(studio: Studio) -> None:
         session = workspace.session(key)
         data, how = session.check_data(name), view.DataSettings.chosen(*settings[:4])
         train = view.TrainSettings(settings[4], int(settings[5]), int(settings[6]))
-        how.check_classes(session.folder / data)
+        if lack := how.lack(session.folder / data):
+            raise SaltusError(lack)
         workspace.check_room(session)
         run = session.new_run(str(name))
         place = session.relative(run)

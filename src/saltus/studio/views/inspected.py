@@ -72,10 +72,11 @@ class DataSettings:
             raise SaltusError(f"the colours {colours!r:.40} were given; expected one of {', '.join(COLOURS)}: choose one")
         return cls(int(size), bool(crop), bool(labels), COLOURS[colours])
 
-    def check_classes(self, data: Path) -> None:
-        """Raise SaltusError where classes are to be learned from a folder of images without folders inside."""
-        if self.labels and data.is_dir() and not any(place.is_dir() for place in data.iterdir()):
-            raise SaltusError(f'{data.name} has no classes; send a zip with a folder of images for each, or switch "Learn classes" off')
+    def lack(self, data: Path) -> str:
+        """What a folder of images lacks for this, in a sentence: classes are folders in it; "" if nothing."""
+        if not self.labels or not data.is_dir() or any(place.is_dir() for place in data.iterdir()):
+            return ""
+        return f'{data.name} has no classes; send a zip with a folder of images for each, or switch "Learn classes" off'
 
     def options(self, data: str) -> dict[str, str | float | bool | None]:
         """Of the commands on these data."""
