@@ -138,8 +138,8 @@ def test_one_that_a_killed_studio_left_is_seen(session: Session, all_of_them: Tr
         assert "a studio that was ended" in all_of_them.state(run).words
         for work, words in (
             (lambda: all_of_them.remove(session, [run]), "was not removed"),
-            (lambda: all_of_them.resume(session, run), "rows is trained still"),
-            (lambda: all_of_them.start(other, other.new_run("more"), ["x"], 1), "rows is trained still"),
+            (lambda: all_of_them.resume(session, run), "of a studio that was ended still runs"),
+            (lambda: all_of_them.start(other, other.new_run("more"), ["x"], 1), "of a studio that was ended still runs"),
             (lambda: all_of_them.stop(run), "does not run"),
         ):
             with pytest.raises(SaltusError) as caught:

@@ -155,10 +155,9 @@ class Trainings:
         return self._run == run and self._process is not None and self._process.poll() is None
 
     def _check_free(self, session: Session) -> None:
-        left_over = [place for place in session.folder.parent.glob(f"*/runs/*/{LOCK}") if place.parent != self._run and _held(place.parent)]
-        if left_over:
-            name = left_over[0].parent.name
-            raise SaltusError(f"{name} is trained still, by a studio that was ended; wait until its budget is over, or end that process")
+        locks = session.folder.parent.glob(f"*/runs/*/{LOCK}")
+        if any(lock.parent != self._run and _held(lock.parent) for lock in locks):
+            raise SaltusError("a training of a studio that was ended still runs, and one at a time may; wait until its budget is over")
         if self._process is None or self._process.poll() is not None:
             return
         left = in_words(max(60.0, self._until - time.monotonic() - _GRACE))

@@ -61,7 +61,7 @@ def _build(studio: Studio) -> None:
         except SaltusError as error:
             if names_a_field(str(error)):  # by which it may be read: it is kept, and to be looked at again
                 page = str(paragraph(f'{error}. Then press "Look at the data".'))
-                return gr.Dropdown(session.data, value=received.name), page, *told(view.equivalent(received.name, how))
+                return gr.Dropdown(session.data, value=received.name), page, *told(view.equivalent(session.check_data(received.name), how))
             session.remove_data(received.name)
             raise
 

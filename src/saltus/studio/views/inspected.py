@@ -68,7 +68,7 @@ class DataSettings:
         Raises:
             SaltusError: for a size or colours that are not offered.
         """
-        if colours not in COLOURS:
+        if not isinstance(colours, str) or colours not in COLOURS:
             raise SaltusError(f"the colours {colours!r:.40} were given; expected one of {', '.join(COLOURS)}: choose one")
         return cls(int(size), bool(crop), bool(labels), COLOURS[colours])
 
