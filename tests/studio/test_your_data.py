@@ -16,7 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from saltus.studio.app import build_app
 from saltus.studio.commands import PROGRAM
+from saltus.studio.limits import Limits
+from saltus.studio.runs import Runs
+from saltus.studio.workspace import Workspace
 from tests.helpers.archives import packed, png
 from tests.helpers.studio import IN_BROWSER, NAMELESS, SHOTS, WIDTHS, Served, Watched, browser, huge_png, served
 from tests.helpers.watched import HOSTILE, trained_rows, write_rows
@@ -228,21 +232,6 @@ def test_what_is_refused_does_not_take_the_name_of_what_is_sent_after_it(client:
         client.predict("mends", "sizes", 8, False, "grey", True, 1, 0, 0, api_name="/train")
 
 
-def test_a_name_that_is_no_run_is_told_once(studio: Served, chromium: Any) -> None:
-    watched = Watched(chromium, studio.address)
-    for tab, label in (("Run", "Run to watch"), ("Your data", "Your run")):
-        watched.open(tab)
-        toast = watched.page.get_by_test_id("toast-body")
-        watched.page.get_by_label(label).fill("nothing")
-        watched.page.get_by_label(label).press("Enter")
-        until(watched, "This cannot be shown")
-        while toast.count():
-            toast.first.get_by_role("button").click()
-        watched.page.wait_for_timeout(10_000)
-        assert toast.count() == 0
-    assert watched.problems == []
-
-
 def test_uploads_and_what_was_made_do_not_stay(tmp_path: Path) -> None:
     """While the studio runs uploads are in its workspace, where they are counted; another studio does not get it."""
     gradio, home = pytest.importorskip("gradio_client"), tmp_path / "kept"
@@ -320,3 +309,16 @@ def test_a_run_of_a_table_that_the_studio_was_given_is_used(tmp_path: Path) -> N
             client.predict("a key", "the chosen run", None, "given: run", api_name="/remove")
         with pytest.raises(Exception, match=r"there is no run named .*expected one of given: run"):
             client.predict("a key", "given: ../run", 5, "", 0, api_name="/rows")
+
+
+def test_a_name_that_is_no_run_is_told_once(tmp_path: Path) -> None:
+    """On the page, whatever tab it was given in, and not beside it every few seconds."""
+    pytest.importorskip("gradio")
+    app = build_app(Runs(["digits"]), Limits(), workspace=Workspace(tmp_path))
+    ticks = [event.fn for event in app.fns.values() if any(trigger == "tick" for _, trigger in event.targets)]
+    assert len(ticks) == 2
+    for tick in ticks:
+        page = tick("a reader", "<b>nothing</b>", "")[-1]
+        assert "This cannot be shown" in page
+        assert "<b>" not in page
+        assert tick("a reader", "<b>nothing</b>", page)[-1] == page
