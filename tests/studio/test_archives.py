@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import stat
+import struct
+import tracemalloc
 import zipfile
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from saltus.errors import SaltusError
+from saltus.studio import archives
 from saltus.studio.archives import unpacked
 from saltus.studio.limits import Limits
 from tests.helpers.archives import packed, png
@@ -101,7 +104,8 @@ def test_an_image_that_says_it_is_huge_is_refused(tmp_path: Path) -> None:
         ({"a.csv": b"1", "b/c.parquet": b"2"}, "2 tables and no image"),
         ({f"{'a/' * 9}1.png": b""}, "too many folders"),
         ({f"{'a' * 300}.png": b""}, "too long"),
-        ({"1.png": b"1", "1.png/2.png": b"2"}, "cannot be read"),
+        ({"1.png": b"1", "1.png/2.png": b"2"}, "a file inside of another file, 1.png/2.png"),
+        ({"1.png/2.png": b"2", "1.png": b"1"}, "a file inside of another file, 1.png/2.png"),
     ],
 )
 def test_other_archives_are_refused(contents: Mapping[str, bytes], words: str, tmp_path: Path) -> None:
@@ -121,7 +125,36 @@ def test_two_files_of_one_name_and_too_many_files_are_refused(tmp_path: Path) ->
     assert_one_sentence(caught.value, "two files named 1.png")
     with pytest.raises(SaltusError) as caught:
         unpacked(packed(tmp_path / "b.zip", {f"{k}.png": b"" for k in range(4)}), tmp_path / "out", replace(LIMITS, files=3))
-    assert_one_sentence(caught.value, "expected at most 3")
+    assert_one_sentence(caught.value, "more than 3 files")
+
+
+@pytest.mark.parametrize("declared", [0, 1, 2**16 - 1])
+def test_a_directory_of_very_many_files_is_not_parsed(declared: int, tmp_path: Path) -> None:
+    """Whatever it says of their number: in little memory, and the parser alone would take them all."""
+    n, file = 200_000, tmp_path / "a.zip"
+    entry = struct.pack("<4s4B4HL2L5H2L", b"PK\1\2", 20, 3, 20, 0, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0, 0, 0, 0) + b"1.png"
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, declared, declared, n * len(entry), 0, 0)
+    file.write_bytes(n * entry + end)
+    tracemalloc.start()
+    with pytest.raises(SaltusError) as caught:
+        unpacked(file, tmp_path / "out", LIMITS)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert_one_sentence(caught.value, "more than 20,000 files")
+    assert most < 2**20 < file.stat().st_size
+    file.write_bytes(30 * entry + struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, declared, declared, 30 * len(entry), 0, 0))
+    assert len(zipfile.ZipFile(file).infolist()) == 30
+
+
+def test_what_the_system_says_names_no_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", str(tmp_path / "secret"))
+
+    monkeypatch.setattr(archives, "_unpack", full)
+    with pytest.raises(SaltusError) as caught:
+        unpacked(packed(tmp_path / "a.zip", {"1.png": png()}), tmp_path / "out", LIMITS)
+    assert_one_sentence(caught.value, "No space left on device")
+    assert "secret" not in str(caught.value)
 
 
 def test_a_damaged_or_protected_archive_is_refused(tmp_path: Path) -> None:

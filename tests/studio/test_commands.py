@@ -13,7 +13,7 @@ import pytest
 
 from saltus.errors import SaltusError
 from saltus.studio import commands
-from saltus.studio.commands import result_of, started, stop
+from saltus.studio.commands import in_fields, names_a_field, result_of, started, stop
 from saltus.studio.limits import Limits
 from tests.helpers.checks import assert_one_sentence
 
@@ -49,6 +49,7 @@ def test_notes_name_fields_of_the_page(program: Program, tmp_path: Path) -> None
     [
         ('import sys; print(\'{"error": "rows.csv is empty; send another"}\'); sys.exit(1)', "rows.csv is empty"),
         ('import sys; print(\'{"error": "two sizes; give --size 8"}\'); sys.exit(1)', 'give "Size of images" 8'),
+        ('import sys; print(\'{"error": "two kinds; give --channels 3"}\'); sys.exit(1)', 'give "Colours" red green blue'),
         ("raise RuntimeError('odd')", "a fault of saltus"),
         ("print('no json')", "a fault of saltus"),
         ("print('[1]')", "a fault of saltus"),
@@ -61,6 +62,11 @@ def test_what_goes_wrong_is_a_sentence(code: str, words: str, program: Program, 
     with pytest.raises(SaltusError) as caught:
         result_of([], tmp_path, LIMITS)
     assert_one_sentence(caught.value, words)
+
+
+def test_sentences_that_name_a_field_are_known() -> None:
+    assert names_a_field(in_fields("two sizes; give --size 8"))
+    assert not names_a_field(in_fields("rows.csv is empty; give another, or say more with --columns"))
 
 
 def test_time_has_an_end(program: Program, tmp_path: Path) -> None:

@@ -14,7 +14,16 @@ from PIL import Image
 
 from saltus.cli.main import cli
 from saltus.errors import SaltusError
-from saltus.studio.views.inspected import DataSettings, TrainSettings, as_page, equivalent, inspection, training, training_equivalent
+from saltus.studio.views.inspected import (
+    COLOURS,
+    DataSettings,
+    TrainSettings,
+    as_page,
+    equivalent,
+    inspection,
+    training,
+    training_equivalent,
+)
 from saltus.training import load_config
 from tests.helpers.checks import assert_one_sentence
 from tests.helpers.watched import write_rows
@@ -59,7 +68,9 @@ def test_images_are_shown_as_they_would_be_learned(shapes: str, tmp_path: Path) 
     assert 'download="items.png"' in page
 
 
-@pytest.mark.parametrize("settings", [DataSettings(8), DataSettings(8, crop=True), DataSettings(8, labels=True)])
+@pytest.mark.parametrize(
+    "settings", [DataSettings(8), DataSettings(8, crop=True), DataSettings(8, labels=True), DataSettings(8, channels=3)]
+)
 def test_the_command_and_the_python_say_what_the_page_says(settings: DataSettings, shapes: str) -> None:
     same = equivalent(shapes, settings)
     assert shlex.split(same.command)[1:] == inspection(shapes, settings)
@@ -68,6 +79,25 @@ def test_the_command_and_the_python_say_what_the_page_says(settings: DataSetting
     for name in ("items", "least", "greatest", "classes", "becomes"):
         assert found[name] == getattr(space["found"], name)
     assert (space["data"].conditioned_on == "labels") == settings.labels
+
+
+def test_grey_and_colour_images_are_read_as_one_of_them(shapes: str, tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / shapes / "cats" / "1.png")
+    with pytest.raises(SaltusError, match="--channels 3"):
+        said(inspection(shapes, DataSettings(8)))
+    for colours, channels in COLOURS.items():
+        if channels:
+            found = said(inspection(shapes, DataSettings.chosen(8, False, colours, False)))
+            assert found["shape"] == [8, 8, *[3] * (channels == 3)]
+    with pytest.raises(SaltusError) as caught:
+        DataSettings.chosen(8, False, "purple", False)
+    assert_one_sentence(caught.value, "'purple' were given", "grey")
+
+
+def test_classes_are_folders_of_images(shapes: str, tmp_path: Path) -> None:
+    assert DataSettings(labels=True).lack(tmp_path / shapes) == DataSettings().lack(tmp_path / shapes / "cats") == ""
+    lack = DataSettings(labels=True).lack(tmp_path / shapes / "cats")
+    assert_one_sentence(SaltusError(lack), "cats has no classes")
 
 
 def test_the_command_and_the_python_train_the_same_run(shapes: str, tmp_path: Path) -> None:

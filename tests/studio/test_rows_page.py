@@ -5,13 +5,14 @@ from __future__ import annotations
 import gzip
 import html
 import re
+import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from saltus.studio.views.rows_page import first_rows, formulas, ranking, report_page, rows_page, score_page
+from saltus.studio.views.rows_page import first_rows, formulas, report_page, rows_page, score_page, strangest
 from tests.helpers.watched import HOSTILE
 
 ROWS = f'age,{HOSTILE[0]},note\n-5,=1+1,"a,\n{HOSTILE[2]}"\n+7e3,@home,-x\n-inf,,"{{0}}"\n'
@@ -55,11 +56,35 @@ def test_nothing_of_rows_is_markup(tmp_path: Path) -> None:
 def test_the_strangest_row_is_first_and_what_never_came_before_it(tmp_path: Path) -> None:
     file = tmp_path / "scores.csv"
     file.write_text("row,nats,anomaly,column,column_anomaly\n0,-3.5,0.5,a,1\n1,-9,4.25,<i>b</i>,3\n2,-inf,7,b,inf\n")
-    assert [row["row"] for row in ranking(file)] == ["2", "1", "0"]
+    first, n = strangest(file)
+    assert [row["row"] for row in first] == ["2", "1", "0"]
+    assert n == 0
     page = score_page({"rows": 3, "unseen": 1}, file)
     assert page.index("7.00") < page.index("4.25") < page.index("0.50")
     assert page.count("never came") == 2 + 1
     assert "<i>" not in page
+
+
+def test_scores_are_read_once_in_little_memory(tmp_path: Path) -> None:
+    """Whatever the file has: rows of a hundred thousand that are equally strange stay in their order."""
+    file = tmp_path / "scores.csv"
+    file.write_text("row,nats,anomaly,column,column_anomaly\n" + "".join(f"{k},-1.5,{k % 7},=a,2.5\n" for k in range(100_000)))
+    tracemalloc.start()
+    first, n = strangest(file)
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert [row["row"] for row in first] == [str(k) for k in range(6, 140, 7)]
+    assert n == 100_000
+    assert most < 2**19 < file.stat().st_size
+
+
+def test_a_cell_of_any_length_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text(f"a,b\n{'x' * 200_000},=1\n")
+    assert formulas(file) == 1
+    page = rows_page(file, "1 row.")
+    assert "1 cell starts with" in page
+    assert len(page) < 10_000
 
 
 def test_a_report_is_shut_in() -> None:

@@ -10,12 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from saltus.errors import SaltusError
 from saltus.studio import commands, trainings
 from saltus.studio.limits import Limits
 from saltus.studio.trainings import FAILED, FINISHED, RUNNING, STOPPED, Trainings, command_of
 from saltus.studio.workspace import Session, Workspace
+from saltus.training.folds import Folds
 from tests.helpers.checks import assert_one_sentence
 
 WORK = """
@@ -38,6 +40,12 @@ if 'fail' in sys.argv[1:]:
 def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
     monkeypatch.setattr(commands, "PROGRAM", (sys.executable, "-I", "-c", WORK))
     return Workspace(tmp_path).session("a reader")
+
+
+def held(run: Path) -> FileLock:
+    """The lock of a run that another process trains."""
+    run.mkdir(parents=True, exist_ok=True)
+    return FileLock(run / ".lock")
 
 
 @pytest.fixture
@@ -119,6 +127,62 @@ def test_one_that_the_end_of_the_studio_stopped_may_go_on(session: Session) -> N
     assert after.state(run).kind == STOPPED
     after.resume(session, run)
     until(lambda: after.state(run).kind == FINISHED)
+
+
+def test_one_that_a_killed_studio_left_is_seen(session: Session, all_of_them: Trainings, tmp_path: Path) -> None:
+    """It is neither removed, gone on with nor overtaken; once it has ended it may be."""
+    run, other = session.new_run("rows"), Workspace(tmp_path).session("another reader")
+    run.with_name("rows.json").write_text(json.dumps({"arguments": ["x"], "minutes": 1, "code": None}))
+    with held(run):
+        assert all_of_them.state(run).kind == RUNNING
+        assert "a studio that was ended" in all_of_them.state(run).words
+        for work, words in (
+            (lambda: all_of_them.remove(session, [run]), "was not removed"),
+            (lambda: all_of_them.resume(session, run), "of a studio that was ended still runs"),
+            (lambda: all_of_them.start(other, other.new_run("more"), ["x"], 1), "of a studio that was ended still runs"),
+            (lambda: all_of_them.stop(run), "does not run"),
+        ):
+            with pytest.raises(SaltusError) as caught:
+                work()
+            assert_one_sentence(caught.value, words)
+        assert session.runs == ["rows"]
+    assert all_of_them.state(run).kind == STOPPED
+    all_of_them.resume(session, run)
+    until(lambda: all_of_them.state(run).kind == FINISHED)
+
+
+def test_what_a_training_says_is_told(session: Session, all_of_them: Trainings) -> None:
+    """Its last line while it runs, and why few rows end early; what it said before it was gone on with is kept, and told no more."""
+    run, words = session.new_run("rows"), Folds(3, 0.1, (), ()).words
+    run.with_name("rows.log").write_text(f"{words}\nsaltus: stopped; kept\n")
+    all_of_them.start(session, run, ["wait"], 1)
+    until(lambda: begun(session))
+    assert all_of_them.state(run).said == ""
+    with run.with_name("rows.log").open("a") as log:
+        log.write("reads <b>rows</b>\n\n")
+    assert all_of_them.state(run).said == "reads <b>rows</b>"
+    all_of_them.stop(run)
+    until(lambda: all_of_them.state(run).kind == STOPPED)
+    all_of_them.resume(session, run)
+    until(lambda: all_of_them.state(run).kind == FINISHED)
+    assert all_of_them.state(run).said == words
+    assert "reads <b>rows</b>" in run.with_name("rows.log").read_text()
+
+
+@pytest.mark.parametrize("code", [None, 130, -15, -9])
+def test_how_one_was_ended_is_told(code: int | None, session: Session, all_of_them: Trainings) -> None:
+    """Nobody is told to use a model that is not there."""
+    run = session.new_run("rows")
+    run.with_name("rows.json").write_text(json.dumps({"arguments": [], "minutes": 1, "code": code}))
+    for with_model in (False, True):
+        if with_model:
+            run.mkdir()
+            (run / "chain.json").touch()
+        state = all_of_them.state(run)
+        assert state.kind == STOPPED
+        assert ("the system ended the training of rows (signal 9)" in state.words) == (code == -9)
+        assert ("rows was stopped" in state.words) == (code != -9)
+        assert ("use it as it is" in state.words) == with_model
 
 
 def test_one_that_takes_too_long_is_ended(session: Session, all_of_them: Trainings, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import shutil
+import threading
+import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 
 from saltus.errors import SaltusError
 from saltus.pretrained import run_folder
@@ -16,8 +20,9 @@ from saltus.studio.limits import Limits
 from saltus.studio.runs import Runs
 from saltus.studio.tab import Studio
 from saltus.studio.trainings import Trainings
-from saltus.studio.watching import MINE, Watching
+from saltus.studio.watching import MINE, Watching, watching_of
 from saltus.studio.workspace import Session, Workspace
+from saltus.training.folds import Folds
 from tests.helpers.checks import assert_one_sentence
 from tests.helpers.watched import with_metrics
 
@@ -71,7 +76,24 @@ def test_how_a_training_stands_is_told_before_its_first_update_too(watching: Wat
     with_metrics(begin(tmp_path, "more", 130), METRICS, updates=9)
     page, same = watching.look(KEY, f"{MINE}more")
     assert "more was stopped; go on where it was" in page
+    assert "use it as it is" not in page
     assert same.command == "saltus show run runs/more --out watched"
+
+
+def test_the_last_line_of_a_training_stands_under_its_state(watching: Watching, tmp_path: Path) -> None:
+    run = begin(tmp_path, "rows", None)
+    run.mkdir()
+    with FileLock(run / ".lock"):
+        page, _ = watching.look(KEY, f"{MINE}rows")
+    assert "It says: rows.csv is &lt;b&gt;empty&lt;/b&gt;; give another" in page
+
+
+def test_why_few_rows_ended_early_is_told(watching: Watching, tmp_path: Path) -> None:
+    run = with_metrics(begin(tmp_path, "rows", 0), METRICS, updates=9)
+    words = Folds(3, 0.1, (), ()).words
+    run.with_name("rows.log").write_text(f"rows: 30 rows\n{words}\nthe run is in runs/rows\n")
+    page, _ = watching.look(KEY, f"{MINE}rows")
+    assert f"rows has finished. It says: {words}" in page
 
 
 def test_a_page_is_drawn_anew_where_something_has_changed(watching: Watching, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -100,3 +122,32 @@ def test_floors_are_measured_once_by_a_process_of_its_own(watching: Watching, mo
         assert "--floors" in same.command
     assert "12.5" in watching.look(None, "digits")[0]
     assert asked == [["show", "run", str(run_folder("digits").resolve()), "--floors"]]
+
+
+def test_floors_of_one_run_do_not_wait_for_another(watching: Watching, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = threading.Event()
+
+    def answered(arguments: list[str], *_: Any) -> dict[str, Any]:
+        if arguments[2].endswith("mine"):
+            assert other.wait(60)
+        else:
+            other.set()
+        return {"floors": {}}
+
+    monkeypatch.setattr(module, "result_of", answered)
+    slow = threading.Thread(target=watching.look, args=(None, "mine"), kwargs={"measure": True})
+    slow.start()
+    watching.look(None, "digits", measure=True)
+    slow.join(60)
+    assert not slow.is_alive()
+
+
+def test_a_studio_has_one_for_all_its_tabs(tmp_path: Path) -> None:
+    runs, limits = Runs(["digits"]), Limits()
+    one, another = (Studio(runs, limits, Workspace(tmp_path), Trainings(limits), key=None) for _ in range(2))
+    assert watching_of(one) is watching_of(one)
+    assert watching_of(one) is not watching_of(another)
+    place = weakref.ref(one)
+    del one
+    gc.collect()
+    assert place() is None

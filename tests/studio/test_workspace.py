@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import json
+import subprocess
+import sys
+import tempfile
+import time
 import zipfile
 from dataclasses import replace
 from pathlib import Path
@@ -11,9 +16,18 @@ import pytest
 
 from saltus.data import BUILT_IN
 from saltus.errors import SaltusError
+from saltus.studio import commands
+from saltus.studio.commands import started
 from saltus.studio.limits import Limits
-from saltus.studio.workspace import Workspace, safe_name
+from saltus.studio.workspace import Session, Workspace, safe_name
 from tests.helpers.checks import assert_one_sentence
+
+
+def put(session: Session, name: str) -> Path:
+    """Some data."""
+    session.folder.mkdir(exist_ok=True)
+    (session.folder / name).write_text("x")
+    return session.folder / name
 
 
 @pytest.mark.parametrize(
@@ -50,7 +64,7 @@ def test_no_key_has_no_folder(key: str | None, tmp_path: Path) -> None:
 
 def test_one_reader_does_not_see_what_another_has(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path)
-    (workspace.session("a").folder / "rows.csv").write_text("x")
+    put(workspace.session("a"), "rows.csv")
     assert workspace.session("a").check_data("rows.csv") == "rows.csv"
     with pytest.raises(SaltusError) as caught:
         workspace.session("b").check_data("rows.csv")
@@ -60,7 +74,7 @@ def test_one_reader_does_not_see_what_another_has(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["../rows.csv", "/etc/passwd", "runs", "made", "..", "", None, "rows.csv/../rows.csv"])
 def test_only_names_that_are_there_are_taken(name: str | None, tmp_path: Path) -> None:
     session = Workspace(tmp_path).session("a")
-    (session.folder / "rows.csv").write_text("x")
+    put(session, "rows.csv")
     session.new_run("r")
     session.new_made("m")
     for check in (session.check_data, session.check_run):
@@ -124,13 +138,82 @@ def test_data_of_a_name_that_means_others_are_not_taken_for_them(tmp_path: Path,
 
 def test_there_is_an_end_to_what_is_kept(tmp_path: Path) -> None:
     workspace = Workspace(tmp_path, replace(Limits(), workspace_bytes=1000))
-    place = workspace.session("a").folder / "rows.csv"
+    place = put(workspace.session("a"), "rows.csv")
     place.write_bytes(bytes(1000))
     workspace.check_room()
-    place.write_bytes(bytes(1001))
+    for more, n in ((1, 1000), (0, 1001)):
+        place.write_bytes(bytes(n))
+        with pytest.raises(SaltusError) as caught:
+            workspace.check_room(more=more)
+        assert_one_sentence(caught.value, "start the studio on an empty one")
+
+
+def test_one_reader_may_not_fill_it_all(tmp_path: Path) -> None:
+    workspace = Workspace(tmp_path, replace(Limits(), workspace_bytes=1000))
+    session = workspace.session("a")
+    for n in (250, 251):
+        put(session, "rows.csv").write_bytes(bytes(n))
+        workspace.check_room(workspace.session("b"))
+        if n == 250:
+            workspace.check_room(session)
     with pytest.raises(SaltusError) as caught:
-        workspace.check_room()
-    assert_one_sentence(caught.value, "start the studio on an empty one")
+        workspace.check_room(session)
+    assert_one_sentence(caught.value, "kept for one reader")
+
+
+def test_uploads_count(tmp_path: Path) -> None:
+    with Workspace(tmp_path, replace(Limits(), workspace_bytes=1000)) as workspace:
+        workspace.uploads.mkdir()
+        (workspace.uploads / "x").write_bytes(bytes(1001))
+        with pytest.raises(SaltusError):
+            workspace.check_room()
+    assert not workspace.uploads.exists()
+
+
+def test_who_only_looks_makes_no_folder(tmp_path: Path) -> None:
+    session = Workspace(tmp_path).session("a")
+    assert session.data == session.runs == []
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_new_one_is_for_its_owner_alone(tmp_path: Path) -> None:
+    assert Workspace(tmp_path / "all").folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_one_studio_at_a_time_has_it(tmp_path: Path) -> None:
+    """Also of another process; one that was killed has it no more, and what was uploaded to it goes."""
+    code = "import sys; from pathlib import Path; from saltus.studio.workspace import Workspace\nwith Workspace(Path(sys.argv[1])) as w:\n"
+    code += " w.uploads.mkdir(); print('has it', flush=True); sys.stdin.read()"
+    other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert other.stdout is not None
+    assert other.stdin is not None
+    assert other.stdout.readline() == "has it\n"
+    with pytest.raises(SaltusError) as caught, Workspace(tmp_path):
+        pass
+    assert_one_sentence(caught.value, "another studio keeps its files")
+    other.kill()
+    other.wait()
+    other.stdout.close()
+    other.stdin.close()
+    with Workspace(tmp_path) as workspace:
+        assert not workspace.uploads.exists()
+
+
+def test_what_works_in_it_is_ended_before_it_goes(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And nothing else."""
+    monkeypatch.setattr(commands, "PROGRAM", (sys.executable, "-I", "-c", "import time; time.sleep(60)"))
+    with Workspace() as workspace:
+        session = workspace.session("a")
+        put(session, "rows.csv")
+        process = started([], session.folder, Limits(), subprocess.DEVNULL, subprocess.DEVNULL)
+        other = started([], tmp_path, Limits(), subprocess.DEVNULL, subprocess.DEVNULL)
+        assert process.poll() is None
+        begun = time.monotonic()
+    assert process.poll() is not None
+    assert time.monotonic() - begun < 30
+    assert other.poll() is None
+    commands.end_in(tmp_path)
+    assert other.poll() is not None
 
 
 def test_a_model_is_packed_without_what_only_a_training_needs(tmp_path: Path) -> None:
@@ -144,17 +227,28 @@ def test_a_model_is_packed_without_what_only_a_training_needs(tmp_path: Path) ->
             (run / name).write_text(name)
         packed = workspace.packed(run)
         assert zipfile.ZipFile(packed).namelist() == ["rows/chain.json", "rows/config.json"]
-        given = workspace.given_out(run / "chain.json")
-        assert given.read_text() == "chain.json"
-        assert tmp_path not in given.parents
+        made = workspace.session("a").new_made("rows", ".csv")
+        made.write_text("a")
+        given = workspace.given_out(made)
+        assert given.read_text() == "a"
+        assert given.name == "rows.csv"
+        assert not made.exists()
+        assert workspace.uploads in given.parents
     assert not given.exists()
     assert run.exists()
 
 
 def test_a_temporary_one_goes(tmp_path: Path) -> None:
     with Workspace() as workspace:
-        (workspace.session("a").folder / "x").touch()
+        put(workspace.session("a"), "x")
     assert not workspace.folder.exists()
+    before = {*Path(tempfile.gettempdir()).glob("saltus-*")}
+    forgotten = Workspace()
+    assert {*Path(tempfile.gettempdir()).glob("saltus-*")} - before == {forgotten.folder}
+    place = forgotten.folder
+    del forgotten
+    gc.collect()
+    assert not place.exists()
     (tmp_path / "file").touch()
     with pytest.raises(SaltusError) as caught:
         Workspace(tmp_path / "file")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import re
+import subprocess
 import time
 import zipfile
 from collections.abc import Iterator
@@ -15,6 +16,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from saltus.studio.app import build_app
+from saltus.studio.commands import PROGRAM
+from saltus.studio.limits import Limits
+from saltus.studio.runs import Runs
+from saltus.studio.workspace import Workspace
 from tests.helpers.archives import packed, png
 from tests.helpers.studio import IN_BROWSER, NAMELESS, SHOTS, WIDTHS, Served, Watched, browser, huge_png, served
 from tests.helpers.watched import HOSTILE, trained_rows, write_rows
@@ -22,8 +28,8 @@ from tests.helpers.watched import HOSTILE, trained_rows, write_rows
 pytestmark = IN_BROWSER
 
 LONG = 120_000  # milliseconds, on a busy machine
-PLAIN = (0, False, False)
-"""Size, crop and labels as they are at first."""
+PLAIN = (0, False, "as they are", False)
+"""Size, crop, colours and labels as they are at first."""
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +90,7 @@ def test_images_are_sent_trained_on_watched_and_taken_home(studio: Served, chrom
     send(watched, shapes, "what is in shapes")
     assert "passed over in the zip: 1 .html" in watched.page.inner_text("body")
     train(watched, 0.2, "shapes")
-    until(watched, "shapes is trained to the end")
+    until(watched, "shapes has finished")
     watched.page.get_by_role("button", name="Make a zip of the model").click()
     with watched.page.expect_download(timeout=LONG) as download:
         watched.page.locator("a[download='shapes-model.zip']").first.click(timeout=LONG)
@@ -109,7 +115,7 @@ def test_a_table_is_sent_trained_on_and_used(width: str, scheme: str, studio: Se
     watched.open("Your data")
     send(watched, write_rows(tmp_path / "rows.csv"), "what is in rows.csv")
     train(watched, 0.1, "rows")
-    until(watched, "rows is trained to the end")
+    until(watched, "rows has finished")
     for section, button, region in (
         ("New rows", "Draw rows", "rows that were made"),
         ("Fill missing cells", "Fill the cells", "rows that were made"),
@@ -149,7 +155,7 @@ def test_a_training_is_stopped_and_gone_on_with_after_the_page_was_loaded_anew(s
     watched.page.get_by_role("option", name="again").click(timeout=LONG)
     until(watched, "again was stopped; go on where it was")
     watched.page.get_by_role("button", name="Go on", exact=True).click()
-    until(watched, "again is trained")
+    until(watched, "again is being trained")
     watched.page.get_by_role("button", name="Stop", exact=True).click()
     until(watched, "again was stopped")
     assert watched.problems == []
@@ -207,6 +213,43 @@ def test_a_file_over_the_limit_is_refused(client: Any, tmp_path: Path) -> None:
         client.predict("a key", handle(str(tmp_path / "rows.csv")), *PLAIN, api_name="/send")
 
 
+def test_what_is_refused_does_not_take_the_name_of_what_is_sent_after_it(client: Any, tmp_path: Path) -> None:
+    """But what can be read by a field of the page is kept, to be looked at again."""
+    handle, file = pytest.importorskip("gradio_client").handle_file, tmp_path / "rows.csv"
+    file.write_text("a,b\n1,2\n")
+    with pytest.raises(Exception, match="there is one row"):
+        client.predict("mends", handle(str(file)), *PLAIN, api_name="/send")
+    data, page, _, _ = client.predict("mends", handle(str(write_rows(file))), *PLAIN, api_name="/send")
+    assert (data["value"], data["choices"]) == ("rows.csv", [["rows.csv", "rows.csv"]])
+    assert "it is kept as" not in page
+    sizes = packed(tmp_path / "sizes.zip", {f"{k}.png": png(8 + k % 2) for k in range(60)})
+    data, page, _, _ = client.predict("mends", handle(str(sizes)), *PLAIN, api_name="/send")
+    assert data["value"] == "sizes"
+    assert "Size of images" in page
+    assert "A training" in client.predict("mends", "sizes", 8, False, "grey", False, api_name="/look")[1]
+    assert "would refuse this: sizes has no classes" in client.predict("mends", "sizes", 8, False, "grey", True, api_name="/look")[1]
+    with pytest.raises(Exception, match="sizes has no classes"):
+        client.predict("mends", "sizes", 8, False, "grey", True, 1, 0, 0, api_name="/train")
+
+
+def test_uploads_and_what_was_made_do_not_stay(tmp_path: Path) -> None:
+    """While the studio runs uploads are in its workspace, where they are counted; another studio does not get it."""
+    gradio, home = pytest.importorskip("gradio_client"), tmp_path / "kept"
+    with served(tmp_path, "--workspace", str(home)) as studio:
+        client = gradio.Client(studio.address, verbose=False)
+        client.predict(
+            "a key", gradio.handle_file(str(packed(tmp_path / "a.zip", {f"{k}.png": png() for k in range(60)}))), *PLAIN, api_name="/send"
+        )
+        assert [*home.glob("studio/uploads/*/a.zip")]
+        assert [*home.glob("*/a")]
+        assert [*home.glob("*/made/*")] == []
+        assert home.stat().st_mode & 0o777 == 0o700
+        other = subprocess.run([*PROGRAM, "studio", "--port", "0", "--workspace", str(home)], capture_output=True, text=True, check=False)
+        assert "another studio keeps its files" in other.stderr
+    assert [*home.glob("studio/uploads")] == []
+    assert [*home.glob("*/a")]
+
+
 def test_one_training_runs_at_a_time_over_all_readers(client: Any, tmp_path: Path) -> None:
     handle = pytest.importorskip("gradio_client").handle_file
     named = client.view_api(return_format="dict")["named_endpoints"]
@@ -259,6 +302,23 @@ def test_a_run_of_a_table_that_the_studio_was_given_is_used(tmp_path: Path) -> N
         client.predict("a key", gradio.handle_file(str(tmp_path / "rows.csv")), *PLAIN, api_name="/send")
         assert "30 missing cells in 300 rows" in client.predict("a key", "given: run", "rows.csv", 0, api_name="/impute")[0]
         assert "the run run" in client.predict("a key", "given: run", api_name="/watch")
-        for job, name in (("/stop", "given: run"), ("/rows", "given: ../run")):
-            with pytest.raises(Exception, match="there is no run named"):
-                client.predict("a key", name, *[5, "", 0][: 3 * (job == "/rows")], api_name=job)
+        for job in ("/stop", "/resume", "/model"):
+            with pytest.raises(Exception, match="was given to the studio"):
+                client.predict("a key", "given: run", api_name=job)
+        with pytest.raises(Exception, match="was given to the studio"):
+            client.predict("a key", "the chosen run", None, "given: run", api_name="/remove")
+        with pytest.raises(Exception, match=r"there is no run named .*expected one of given: run"):
+            client.predict("a key", "given: ../run", 5, "", 0, api_name="/rows")
+
+
+def test_a_name_that_is_no_run_is_told_once(tmp_path: Path) -> None:
+    """On the page, whatever tab it was given in, and not beside it every few seconds."""
+    pytest.importorskip("gradio")
+    app = build_app(Runs(["digits"]), Limits(), workspace=Workspace(tmp_path))
+    ticks = [event.fn for event in app.fns.values() if any(trigger == "tick" for _, trigger in event.targets)]
+    assert len(ticks) == 2
+    for tick in ticks:
+        page = tick("a reader", "<b>nothing</b>", "")[-1]
+        assert "This cannot be shown" in page
+        assert "<b>" not in page
+        assert tick("a reader", "<b>nothing</b>", page)[-1] == page

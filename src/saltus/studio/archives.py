@@ -30,6 +30,8 @@ _AT_ONCE = 2**16  # bytes
 _LONGEST_PART = 200  # bytes of a part of a name
 _SHOWN = 80  # letters of a name
 _ENCRYPTED = 0x1
+_ENTRY = b"PK\x01\x02"
+"""Before each entry of the directory of an archive."""
 
 
 def unpacked(file: Path, folder: Path, limits: Limits) -> list[str]:
@@ -44,8 +46,9 @@ def unpacked(file: Path, folder: Path, limits: Limits) -> list[str]:
         SaltusError: if it is none, damaged, hostile, too large, or holds neither.
     """
     try:
+        _check_entries(file, limits.files)
         with zipfile.ZipFile(file) as archive:
-            chosen, passed = _chosen(archive, limits)
+            chosen, passed = _chosen(archive)
             folder.mkdir()
             _unpack(archive, chosen, folder, limits)
     except SaltusError:
@@ -53,22 +56,34 @@ def unpacked(file: Path, folder: Path, limits: Limits) -> list[str]:
         raise
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, ValueError, RuntimeError, OSError) as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise SaltusError(f"the zip cannot be read ({in_one_line(str(error))[:_SHOWN]}); pack the images again") from error
+        why = (error.strerror or "") if isinstance(error, OSError) else str(error)  # which names no place on this machine
+        raise SaltusError(f"the zip cannot be read ({in_one_line(why)[:_SHOWN] or 'damaged'}); pack the images again") from error
     return [f"passed over in the zip: {counted(passed)}"] if passed else []
 
 
-def _chosen(archive: zipfile.ZipFile, limits: Limits) -> tuple[list[tuple[zipfile.ZipInfo, PurePosixPath]], Counter[str]]:
+def _check_entries(file: Path, most: int) -> None:
+    """Raise SaltusError for an archive with more files than these, before its directory is parsed.
+
+    What an archive says of their number and of the size of its directory is not trusted: none has more files than such marks.
+    """
+    n, before = 0, b""
+    with file.open("rb") as stream:
+        while piece := stream.read(_AT_ONCE):
+            whole = before + piece
+            n, before = n + whole.count(_ENTRY), whole[1 - len(_ENTRY) :]
+            if n > most:
+                raise SaltusError(f"the zip holds more than {most:,} files; expected at most as many: send fewer")
+
+
+def _chosen(archive: zipfile.ZipFile) -> tuple[list[tuple[zipfile.ZipInfo, PurePosixPath]], Counter[str]]:
     """What is unpacked by where it is put, and a count of all else by its kind.
 
     Raises:
         SaltusError: as `unpacked`.
     """
-    infos = archive.infolist()
-    if len(infos) > limits.files:
-        raise SaltusError(f"the zip holds {len(infos):,} files; expected at most {limits.files:,}: send fewer")
     pictures, tables = list[tuple[zipfile.ZipInfo, PurePosixPath]](), list[tuple[zipfile.ZipInfo, PurePosixPath]]()
     passed, seen = Counter[str](), set[PurePosixPath]()
-    for info in infos:
+    for info in archive.infolist():
         place = _place(info)
         if info.is_dir():
             continue
@@ -81,6 +96,9 @@ def _chosen(archive: zipfile.ZipFile, limits: Limits) -> tuple[list[tuple[zipfil
         else:
             seen.add(place)
             (tables if table_ending(place) else pictures).append((info, place))
+    for place in seen:
+        if not seen.isdisjoint(place.parents):
+            raise SaltusError(f"the zip holds a file inside of another file, {_told(place.as_posix())}; pack the images again")
     if pictures:
         passed.update(table_ending(place) for _, place in tables)
         return pictures, passed

@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -19,16 +20,22 @@ from saltus.studio.limits import Limits
 from saltus.terminal import in_one_line
 from saltus.training.duration import in_words
 
-__all__ = ["PROGRAM", "in_fields", "result_of", "started", "stop"]
+__all__ = ["PROGRAM", "end_in", "in_fields", "names_a_field", "result_of", "started", "stop"]
 
 PROGRAM = (sys.executable, "-P", "-m", "saltus")
 """The command line; nothing is imported from the folder that it works in."""
 _PATIENCE = 30.0  # seconds that a process has to end once it was asked to
 _SHOWN = 600  # letters of what went wrong
+_lock, _running = threading.Lock(), dict[subprocess.Popen[str], Path]()
+"""Processes that were started, by the folder that each works in."""
 _FIELDS = {
     "--size": '"Size of images"',
     "--crop": '"Cut images to squares"',
+    "--channels 1": '"Colours" grey',
+    "--channels 3": '"Colours" red green blue',
+    "--channels": '"Colours"',
     "--condition labels": '"Learn classes"',
+    "--recursive": "--recursive on a command line",
     "--columns": "--columns on a command line",
     "--target": "--target on a command line",
 }
@@ -44,16 +51,20 @@ def started(arguments: Sequence[str], folder: Path, limits: Limits, out: int | I
         limits: of memory.
         out, err: where it writes, see `subprocess.Popen`.
     """
-    process = subprocess.Popen(
-        [*PROGRAM, *arguments],
-        cwd=folder,
-        text=True,
-        errors="replace",
-        stdin=subprocess.DEVNULL,
-        stdout=out,
-        stderr=err,
-        start_new_session=True,  # Ctrl-C is for the page, which ends it in its own way
-    )
+    with _lock:  # no process starts while those of its folder are ended
+        process = subprocess.Popen(
+            [*PROGRAM, *arguments],
+            cwd=folder,
+            text=True,
+            errors="replace",
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            start_new_session=True,  # Ctrl-C is for the page, which ends it in its own way
+        )
+        for ended in [one for one in _running if one.poll() is not None]:
+            del _running[ended]
+        _running[process] = folder.resolve()
     _bound(process.pid, limits.command_bytes)
     return process
 
@@ -117,6 +128,21 @@ def in_fields(text: str) -> str:
     """
     options = sorted(_FIELDS, key=len, reverse=True)
     return re.sub("|".join(rf"(?<![\w-]){re.escape(option)}(?![\w-])" for option in options), lambda found: _FIELDS[found[0]], text)
+
+
+def names_a_field(text: str) -> bool:
+    """Whether a sentence tells what to choose on the page."""
+    return any(field in text for field in _FIELDS.values() if field.startswith('"'))
+
+
+def end_in(folder: Path) -> None:
+    """End all processes that work in a folder or in one inside it, as `stop` does, and wait for them."""
+    with _lock:
+        there = [process for process, place in _running.items() if process.poll() is None and place.is_relative_to(folder.resolve())]
+        for process in there:
+            process.terminate()
+        for process in there:
+            stop(process)
 
 
 def stop(process: subprocess.Popen[str]) -> None:

@@ -61,7 +61,7 @@ def receive(file: Path, session: Session, workspace: Workspace, limits: Limits) 
         raise SaltusError(f"{told} is empty; send a file with something in it")
     if size > limits.upload_bytes:
         raise SaltusError(f"{told} has {size:,} bytes; expected at most {limits.upload_bytes:,}: send less, or use the command line")
-    workspace.check_room()
+    workspace.check_room(session)
     notes: list[str] = []
     if ending := table_ending(file):
         check_table(file, limits)

@@ -1,13 +1,15 @@
 """Trainings that readers of the page start: one at a time over all readers, each a process with a budget of time.
 
 Beside the folder of a run is NAME.json, with the command that trains it and how it ended, and NAME.log, with what it said.  SIGTERM stops a
-training between two updates and keeps it; the same command goes on with it, after the studio was ended too.
+training between two updates and keeps it; the same command goes on with it, after the studio was ended too.  One that a killed studio
+has left is known by the lock of its run.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import subprocess
 import threading
 import time
@@ -16,7 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
+
 from saltus.errors import SaltusError
+from saltus.exclusive import LOCK
 from saltus.files import read_json, write_atomically
 from saltus.studio.commands import in_fields, started, stop
 from saltus.studio.limits import Limits
@@ -30,6 +35,8 @@ RUNNING, STOPPED, FINISHED, FAILED = "running", "stopped", "finished", "failed"
 _GRACE = 600.0  # seconds beside the budget: to read the data before it, and to measure the model after it
 _INTERRUPTED = 130  # the exit code of a training that was stopped
 _TAIL, _SHOWN = 2**14, 600  # bytes of a log that are looked at, and letters that are shown
+_FEW = "rows are few"
+"""In the sentence of a training about why it ended before its budget."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +46,12 @@ class State:
     Attributes:
         kind: one of RUNNING, STOPPED, FINISHED, FAILED.
         words: in a sentence.
+        said: what the training said of it: last, while it runs.
     """
 
     kind: str
     words: str
+    said: str = ""
 
 
 class Trainings:
@@ -75,9 +84,9 @@ class Trainings:
                 f"{minutes:g} minutes were given; expected more than 0 and at most {self._limits.minutes}: choose another budget"
             )
         with self._lock:
-            self._check_free()
-            _write(run, {"arguments": [*arguments], "minutes": minutes, "code": None})
-            with _log(run).open("w") as log:
+            self._check_free(session)
+            with _log(run).open("a") as log:
+                _write(run, {"arguments": [*arguments], "minutes": minutes, "code": None, "before": _log(run).stat().st_size})
                 process = started(arguments, session.folder, self._limits, log, log)
             seconds = 60 * minutes + _GRACE
             self._run, self._process, self._until = run, process, time.monotonic() + seconds
@@ -98,10 +107,9 @@ class Trainings:
         Raises:
             SaltusError: if it does not run.
         """
-        process = self._process
-        if self._run != run or process is None or process.poll() is not None:
+        if not self._is_running(run) or self._process is None:
             raise SaltusError(f"the training of {run.name} does not run; choose one that does")
-        process.terminate()
+        self._process.terminate()
 
     def remove(self, session: Session, runs: Sequence[Path]) -> None:
         """Remove runs of a reader, and what is kept beside them.
@@ -110,8 +118,9 @@ class Trainings:
             SaltusError: if one of them is trained; none is removed then.
         """
         with self._lock:
-            if self._run is not None and self._run in runs and self._process is not None and self._process.poll() is None:
-                raise SaltusError(f"{self._run.name} is trained, and was not removed; stop the training first")
+            for run in runs:
+                if self._is_running(run) or _held(run):
+                    raise SaltusError(f"{run.name} is being trained, and was not removed; stop the training first")
             for run in runs:
                 remove(run.with_name(f"{run.name}.json"), _log(run), run)
                 session.removed.add(run)
@@ -122,21 +131,33 @@ class Trainings:
         Raises:
             SaltusError: if what is kept of it is damaged.
         """
-        if self._run == run and self._process is not None and self._process.poll() is None:
-            return State(RUNNING, f"{run.name} is trained")
+        if self._is_running(run):
+            return State(RUNNING, f"{run.name} is being trained", _last(run))
+        if self._run != run and _held(run):
+            return State(RUNNING, f"{run.name} is being trained by a studio that was ended; wait until its budget is over", _last(run))
         code = self._process.poll() if self._run == run and self._process is not None else _read(run)["code"]
         if code == 0:
-            return State(FINISHED, f"{run.name} is trained to the end")
+            return State(FINISHED, f"{run.name} has finished", _few(run))
+        use = ", or use it as it is" if (run / "chain.json").is_file() else ""
+        if code is not None and code < 0 and -code != signal.SIGTERM:
+            words = f"the system ended the training of {run.name} (signal {-code}), as it does where memory is short"
+            return State(STOPPED, f"{words}; go on where it was{use}")
         if code in (None, _INTERRUPTED) or code < 0:
-            return State(STOPPED, f"{run.name} was stopped; go on where it was, or use it as it is")
-        return State(FAILED, f"the training of {run.name} failed: {_last(run)}")
+            return State(STOPPED, f"{run.name} was stopped; go on where it was{use}")
+        return State(FAILED, f"the training of {run.name} failed: {_last(run) or 'it said nothing'}")
 
     def close(self) -> None:
         """Stop what runs, and wait until it is kept."""
         if self._process is not None and self._process.poll() is None:
             stop(self._process)
 
-    def _check_free(self) -> None:
+    def _is_running(self, run: Path) -> bool:
+        return self._run == run and self._process is not None and self._process.poll() is None
+
+    def _check_free(self, session: Session) -> None:
+        locks = session.folder.parent.glob(f"*/runs/*/{LOCK}")
+        if any(lock.parent != self._run and _held(lock.parent) for lock in locks):
+            raise SaltusError("a training of a studio that was ended still runs, and one at a time may; wait until its budget is over")
         if self._process is None or self._process.poll() is not None:
             return
         left = in_words(max(60.0, self._until - time.monotonic() - _GRACE))
@@ -162,16 +183,42 @@ def command_of(run: Path) -> list[str]:
     return found
 
 
+def _held(run: Path) -> bool:
+    """Whether a process trains a run: it holds the lock in its folder."""
+    if not (run / LOCK).is_file():
+        return False
+    lock = FileLock(run / LOCK)
+    try:
+        lock.acquire(blocking=False)
+        lock.release()
+        return False
+    except Timeout:
+        return True
+    except OSError:  # it is no more
+        return False
+
+
+def _lines(run: Path, begin: bool = False) -> list[str]:
+    """The last lines that a training has said since it was started or gone on with; or the first ones of all."""
+    try:
+        before = int(_read(run).get("before", 0))
+        with _log(run).open("rb") as log:
+            log.seek(0 if begin else max(before, _log(run).stat().st_size - _TAIL))
+            lines = log.read(_TAIL).decode(errors="replace").splitlines()
+    except (OSError, SaltusError, ValueError, TypeError):
+        return []
+    return [in_one_line(line).strip() for line in lines if line.strip()]
+
+
 def _last(run: Path) -> str:
     """The last line that a training said."""
-    try:
-        with _log(run).open("rb") as log:
-            log.seek(max(0, _log(run).stat().st_size - _TAIL))
-            lines = log.read().decode(errors="replace").splitlines()
-    except OSError:
-        return "it said nothing"
-    said = [in_one_line(line).strip() for line in lines if line.strip()]
-    return in_fields(said[-1].removeprefix("saltus: "))[:_SHOWN] if said else "it said nothing"
+    said = _lines(run)
+    return in_fields(said[-1].removeprefix("saltus: "))[:_SHOWN] if said else ""
+
+
+def _few(run: Path) -> str:
+    """What a training said of rows that are so few that it ended before its budget."""
+    return next((line[:_SHOWN] for line in _lines(run, begin=True) if _FEW in line), "")
 
 
 def _write(run: Path, kept: dict[str, Any]) -> None:

@@ -5,18 +5,21 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from pathlib import Path
+from weakref import WeakKeyDictionary
 
 from saltus.pretrained import run_folder
 from saltus.studio.commands import result_of
 from saltus.studio.equivalents import Equivalent
 from saltus.studio.html import page, paragraph
 from saltus.studio.tab import Studio
+from saltus.studio.trainings import FINISHED
+from saltus.studio.turns import Turns
 from saltus.studio.views import run_page
 from saltus.studio.views.growing import Growing
 from saltus.studio.views.run import Floor, watched
 from saltus.training.folder import METRICS
 
-__all__ = ["MINE", "Watching"]
+__all__ = ["MINE", "Watching", "watching_of"]
 
 MINE = "yours: "
 """Before the names of runs that a reader has trained on the page."""
@@ -31,20 +34,21 @@ class Watching:
     """
 
     def __init__(self, studio: Studio) -> None:
-        self._studio, self._growing, self._lock = studio, Growing(), threading.Lock()
+        self._runs, self._workspace, self._trainings, self._limits = studio.runs, studio.workspace, studio.trainings, studio.limits
+        self._growing, self._turns, self._lock = Growing(), Turns(), threading.Lock()
         self._floors = dict[tuple[Path, int], dict[str, Floor]]()
         self._drawn = OrderedDict[Path, tuple[object, str]]()
 
     def names(self, key: str | None) -> list[str]:
         """Of all runs that a reader may watch; `key` is the reader's."""
-        own = self._studio.workspace.session(key).runs if key else []
-        return [*self._studio.runs.names, *(f"{MINE}{name}" for name in own)]
+        own = self._workspace.session(key).runs if key else []
+        return [*self._runs.names, *(f"{MINE}{name}" for name in own)]
 
     @property
     def first(self) -> str:
         """The name of a run to begin with: one with metrics, if there is any."""
-        names = self._studio.runs.names
-        return next((name for name in names if (run_folder(self._studio.runs.place(name)) / METRICS).is_file()), names[0])
+        names = self._runs.names
+        return next((name for name in names if (run_folder(self._runs.place(name)) / METRICS).is_file()), names[0])
 
     def look(self, key: str | None, name: str, *, measure: bool = False) -> tuple[str, Equivalent]:
         """The page of a run as it is now, and what gives the same without the page.
@@ -58,36 +62,51 @@ class Watching:
             SaltusError: for another name, or a run that is damaged.
         """
         if not name.startswith(MINE):
-            place = self._studio.runs.place(name)
+            place = self._runs.place(name)
             return self._page(run_folder(place), place, "", measure=measure)
-        session = self._studio.workspace.session(key)
+        session = self._workspace.session(key)
         folder = session.check_run(name.removeprefix(MINE))
-        state, place = self._studio.trainings.state(folder).words, session.relative(folder)
+        state, place = self._trainings.state(folder), session.relative(folder)
+        said = f" It says: {state.said}" if state.said else ""
         if not (folder / "config.json").exists():
-            return page([paragraph(f"{state}. No update is done yet.")], f"the run {folder.name}"), Equivalent("", "")
-        return self._page(folder, place, state, measure=measure)
+            words = f"{state.words}. No update is done yet.{said}"
+            return page([paragraph(words)], f"the run {folder.name}"), Equivalent("", "")
+        early = state.kind == FINISHED or not (folder / METRICS).is_file()
+        return self._page(folder, place, f"{state.words}.{said}" if said and early else state.words, measure=measure)
 
     def _page(self, folder: Path, place: str, state: str, *, measure: bool) -> tuple[str, Equivalent]:
         """It is drawn anew where something has changed: many readers may look at one run, every few seconds."""
         found, grown = watched(folder), self._growing.look(folder)
         known = self._known(folder, found.config.grid.L, measure=measure)
         told = (state, found.state, len(found.updates), found.seconds[-1:], found.skipped, [*known], [one.chain for one in grown])
-        before, page = self._drawn.get(folder, (None, ""))
+        with self._lock:
+            before, page = self._drawn.get(folder, (None, ""))
         if told != before:
             page = run_page.as_page(found, known, grown, state)
-            self._drawn[folder] = told, page
-            self._drawn.move_to_end(folder)
-            while len(self._drawn) > _PAGES:
-                self._drawn.popitem(last=False)
+            with self._lock:
+                self._drawn[folder] = told, page
+                self._drawn.move_to_end(folder)
+                while len(self._drawn) > _PAGES:
+                    self._drawn.popitem(last=False)
         return page, run_page.equivalent(place, floors=bool(known))
 
     def _known(self, folder: Path, levels: int, *, measure: bool) -> dict[str, Floor]:
         """The floors of a run; those that were not measured yet are where they are asked for, by a process of its own."""
         if not measure:
             return self._floors.get((folder, levels), {})
-        with self._lock:
+        with self._turns.of(folder):  # others measure other runs meanwhile
             if (folder, levels) not in self._floors:
                 arguments = ["show", "run", str(folder.resolve()), "--floors"]
-                said = result_of(arguments, self._studio.workspace.folder, self._studio.limits)
+                said = result_of(arguments, self._workspace.folder, self._limits)
                 self._floors[folder, levels] = {name: Floor(**floor) for name, floor in said["floors"].items()}
             return self._floors[folder, levels]
+
+
+_OF = WeakKeyDictionary[Studio, Watching]()
+
+
+def watching_of(studio: Studio) -> Watching:
+    """The one of a studio: what one tab has measured the others show."""
+    if studio not in _OF:
+        _OF[studio] = Watching(studio)
+    return _OF[studio]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from saltus.extras import needs
+from saltus.studio.choice import own_run
 from saltus.studio.html import paragraph
 from saltus.studio.tab import Studio, job
 from saltus.studio.workspace import remove
@@ -25,7 +26,7 @@ def build(studio: Studio, data: Any, run: Any) -> None:
             session.remove_data(data)
             words, data = f"{data} is removed. A run that learned it can be used, and cannot be gone on with.", None
         elif what == RUN:
-            trainings.remove(session, [session.check_run(run)])
+            trainings.remove(session, [own_run(studio, session, run)])
             words, run = f"{run} is removed.", None
         else:
             trainings.remove(session, [session.check_run(name) for name in session.runs])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from saltus.errors import SaltusError
 from saltus.extras import needs
+from saltus.studio.html import paragraph
 from saltus.studio.tab import Studio, Tab, by_a_command, equivalents, job, ticking, told
-from saltus.studio.watching import Watching
+from saltus.studio.watching import watching_of
 
 __all__ = ["TAB"]
 
@@ -16,7 +18,7 @@ _SECONDS = 4.0  # between two looks
 
 def _build(studio: Studio) -> None:
     gr = needs("gradio", extra="studio")
-    watching, names, timer = Watching(studio), studio.runs.names, ticking(NAME, _SECONDS)
+    watching, names, timer = watching_of(studio), studio.runs.names, ticking(NAME, _SECONDS)
 
     def choices(key: str | None, name: str) -> Any:
         return gr.Dropdown(watching.names(key), value=name)
@@ -30,7 +32,10 @@ def _build(studio: Studio) -> None:
         return page, *told(same)
 
     def ticked(key: str | None, name: str, before: str) -> tuple[Any, ...]:
-        found = shown(key, name)
+        try:
+            found = shown(key, name)
+        except SaltusError as mistake:  # told once on the page, and not every few seconds beside it
+            found = str(paragraph(f"This cannot be shown: {mistake}.")), "", ""
         return (gr.skip(), gr.skip(), gr.skip(), before) if found[0] == before else (*found, found[0])
 
     with gr.Row():

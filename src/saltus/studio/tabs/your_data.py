@@ -8,14 +8,17 @@ from typing import Any
 
 from saltus.errors import SaltusError
 from saltus.extras import needs
-from saltus.studio.commands import result_of
+from saltus.studio.choice import given_run, own_run
+from saltus.studio.commands import names_a_field, result_of
+from saltus.studio.html import paragraph
 from saltus.studio.received import ENDINGS, receive
 from saltus.studio.tab import GIVEN, Studio, Tab, by_a_command, equivalents, job, ticking, told
 from saltus.studio.tabs import removing, your_rows
 from saltus.studio.trainings import command_of
+from saltus.studio.uploads import bound_uploads
 from saltus.studio.views import inspected as view
-from saltus.studio.watching import MINE, Watching
-from saltus.studio.workspace import Session
+from saltus.studio.watching import MINE, watching_of
+from saltus.studio.workspace import Session, remove
 
 __all__ = ["TAB"]
 
@@ -27,37 +30,51 @@ _PICTURE = "items.png"
 def _build(studio: Studio) -> None:
     gr = needs("gradio", extra="studio")
     limits, workspace, trainings, key = studio.limits, studio.workspace, studio.trainings, studio.key
-    watching, timer = Watching(studio), ticking(NAME, _SECONDS)
+    watching, timer = watching_of(studio), ticking(NAME, _SECONDS)
 
-    def inspected(session: Session, name: str, notes: list[str], *settings: Any) -> tuple[Any, str, str, str]:
-        data, how = session.check_data(name), view.DataSettings(*settings)
+    bound_uploads(workspace, limits)
+
+    def inspected(session: Session, name: str, notes: list[str], how: view.DataSettings) -> tuple[Any, str, str, str]:
+        data = session.check_data(name)
         picture = session.new_made("items", ".png") if (session.folder / data).is_dir() else None
         try:
             found = result_of(view.inspection(data, how, session.relative(picture) if picture else None), session.folder, limits)
+            png = picture.read_bytes() if picture else None
         except SaltusError as error:
             if picture is None or "there is no picture" not in str(error):
                 raise
-            found, picture = result_of(view.inspection(data, how), session.folder, limits), None
-        png = picture.read_bytes() if picture else None
-        page = view.as_page(found, notes, png)
-        same = told(view.equivalent(data, how, _PICTURE if picture else None))
-        return gr.Dropdown(session.data, value=name), page, *same
+            found, png = result_of(view.inspection(data, how), session.folder, limits), None
+        finally:
+            if picture is not None:
+                remove(picture)
+        found["refused"] = how.lack(session.folder / data) or found["refused"]
+        same = told(view.equivalent(data, how, _PICTURE if png else None))
+        return gr.Dropdown(session.data, value=name), view.as_page(found, notes, png), *same
 
-    def sent(key: str | None, file: str | None, size: float, crop: bool, labels: bool) -> tuple[Any, str, str, str]:
+    def sent(key: str | None, file: str | None, *settings: Any) -> tuple[Any, str, str, str]:
         if not file:
             raise SaltusError("no file was sent; drop a zip of images, or a table as CSV or Parquet")
-        session = workspace.session(key)
+        session, how = workspace.session(key), view.DataSettings.chosen(*settings)
         received = receive(Path(file), session, workspace, limits)
-        return inspected(session, received.name, received.notes, int(size), crop, labels)
+        try:
+            return inspected(session, received.name, received.notes, how)
+        except SaltusError as error:
+            if names_a_field(str(error)):  # by which it may be read: it is kept, and to be looked at again
+                page = str(paragraph(f'{error}. Then press "Look at the data".'))
+                return gr.Dropdown(session.data, value=received.name), page, *told(view.equivalent(session.check_data(received.name), how))
+            session.remove_data(received.name)
+            raise
 
-    def looked(key: str | None, name: str | None, size: float, crop: bool, labels: bool) -> tuple[Any, str, str, str]:
-        return inspected(workspace.session(key), name or "", [], int(size), crop, labels)
+    def looked(key: str | None, name: str | None, *settings: Any) -> tuple[Any, str, str, str]:
+        return inspected(workspace.session(key), name or "", [], view.DataSettings.chosen(*settings))
 
     def started(key: str | None, name: str | None, *settings: Any) -> tuple[Any, str, str, str]:
         session = workspace.session(key)
-        data, size, *given = session.check_data(name), int(settings[0]), *settings[1:]
-        how, train = view.DataSettings(size, *given[:2]), view.TrainSettings(given[2], int(given[3]), int(given[4]))
-        workspace.check_room()
+        data, how = session.check_data(name), view.DataSettings.chosen(*settings[:4])
+        train = view.TrainSettings(settings[4], int(settings[5]), int(settings[6]))
+        if lack := how.lack(session.folder / data):
+            raise SaltusError(lack)
+        workspace.check_room(session)
         run = session.new_run(str(name))
         place = session.relative(run)
         trainings.start(session, run, view.training(data, place, how, train), train.minutes)
@@ -68,30 +85,32 @@ def _build(studio: Studio) -> None:
         )
 
     def watched(key: str | None, run: str | None) -> str:
-        if run and run.startswith(GIVEN):
-            return watching.look(key, run.removeprefix(GIVEN))[0]
-        workspace.session(key).check_run(run)
+        if given_run(studio, workspace.session(key), run):
+            return watching.look(key, str(run).removeprefix(GIVEN))[0]
         return watching.look(key, f"{MINE}{run}")[0]
 
     def ticked(key: str | None, run: str | None, before: str) -> tuple[Any, Any]:
         if not key or not run:
             return gr.skip(), before
-        page = watched(key, run)
+        try:
+            page = watched(key, run)
+        except SaltusError as mistake:  # told once on the page, and not every few seconds beside it
+            page = str(paragraph(f"This cannot be shown: {mistake}."))
         return (gr.skip(), before) if page == before else (page, page)
 
     def stopped(key: str | None, run: str | None) -> str:
-        trainings.stop(workspace.session(key).check_run(run))
+        trainings.stop(own_run(studio, workspace.session(key), run))
         return watched(key, run)
 
     def resumed(key: str | None, run: str | None) -> tuple[str, str]:
         session = workspace.session(key)
-        place = session.check_run(run)
-        workspace.check_room()
+        place = own_run(studio, session, run)
+        workspace.check_room(session)
         trainings.resume(session, place)
         return watched(key, run), shlex.join(["saltus", *command_of(place)])
 
     def packed(key: str | None, run: str | None) -> Any:
-        return gr.File(str(workspace.packed(workspace.session(key).check_run(run))), visible=True)
+        return gr.File(str(workspace.packed(own_run(studio, workspace.session(key), run))), visible=True)
 
     def choices(key: str | None, data: str | None, run: str | None) -> tuple[Any, Any]:
         session = workspace.session(key)
@@ -103,6 +122,7 @@ def _build(studio: Studio) -> None:
             data = gr.Dropdown([], label="Data", allow_custom_value=True, info="What you have sent")
             size = gr.Slider(0, 128, value=0, step=1, label="Size of images", info="Pixels of a side; 0 leaves them as they are")
             crop = gr.Checkbox(False, label="Cut images to squares", info="Or they are stretched to the size")
+            colours = gr.Radio([*view.COLOURS], value=next(iter(view.COLOURS)), label="Colours", info="That every image gets")
             labels = gr.Checkbox(False, label="Learn classes", info="Folders of images, or a column named label")
             look = gr.Button("Look at the data")
         with gr.Column(scale=3, min_width=320):
@@ -126,7 +146,7 @@ def _build(studio: Studio) -> None:
         with gr.Column(scale=3, min_width=320):
             progress = gr.HTML("<p>No training was started.</p>", label="The training")
             shell, code = equivalents()
-    before, how = gr.State(""), [size, crop, labels]
+    before, how = gr.State(""), [size, crop, colours, labels]
     file.upload(job(sent), [key, file, *how], [data, page, command, python], api_name="send", **by_a_command(limits))
     look.click(job(looked), [key, data, *how], [data, page, command, python], api_name="look", **by_a_command(limits))
     start.click(job(started), [key, data, *how, minutes, levels, seed], [run, progress, shell, code], api_name="train")

@@ -8,12 +8,13 @@ from typing import Any
 
 from saltus.data import table_ending
 from saltus.extras import needs
+from saltus.studio.choice import given_run, own_run
 from saltus.studio.commands import result_of
-from saltus.studio.tab import GIVEN, Studio, by_a_command, equivalents, job, told
+from saltus.studio.tab import Studio, by_a_command, equivalents, job, told
 from saltus.studio.trainings import command_of
 from saltus.studio.views import rows as view
 from saltus.studio.views import rows_page
-from saltus.studio.workspace import Session
+from saltus.studio.workspace import Session, remove
 
 __all__ = ["build"]
 
@@ -25,19 +26,21 @@ def build(studio: Studio, data: Any, run: Any) -> None:
     gr = needs("gradio", extra="studio")
     workspace, limits, key = studio.workspace, studio.limits, studio.key
 
-    def done(session: Session, work: view.Job, file: Path, page: Callable[[dict[str, Any]], str]) -> _Shown:
-        """Run a command, and show what it wrote."""
-        workspace.check_room()
-        found = result_of(work.arguments, session.folder, limits)
-        return page(found), gr.File(str(workspace.given_out(file)), visible=True), *told(work.equivalent)
+    def done(session: Session, work: view.Job, file: Path, page: Callable[[dict[str, Any]], str], made: Path | None = None) -> _Shown:
+        """Run a command, and show what it wrote, which is handed out and not kept; it is all in `made`, unless the file is alone."""
+        workspace.check_room(session)
+        try:
+            found = result_of(work.arguments, session.folder, limits)
+            return page(found), gr.File(str(workspace.given_out(file)), visible=True), *told(work.equivalent)
+        finally:
+            remove(made or file)
 
     def of(key: str | None, run: str | None) -> tuple[Session, str, str]:
         """A reader, a run as commands have it, and the ending of files of its rows."""
         session = workspace.session(key)
-        if run and run.startswith(GIVEN):
-            given = studio.runs[run.removeprefix(GIVEN)]
+        if given := given_run(studio, session, run):
             return session, str(Path(given.place).resolve()), given.ending
-        place = session.check_run(run)
+        place = own_run(studio, session, run)
         data = view.data_of(command_of(place))
         view.check_rows(data)
         return session, session.relative(place), table_ending(data)
@@ -49,7 +52,7 @@ def build(studio: Studio, data: Any, run: Any) -> None:
         file = out / f"samples{ending}"
         words = f"{settings.n:,} rows{' under ' + ', '.join(settings.where) if settings.where else ''}, seed {settings.seed}."
         work = view.sample(place, session.relative(out), settings)
-        return done(session, work, file, lambda _: rows_page.rows_page(file, words))
+        return done(session, work, file, lambda _: rows_page.rows_page(file, words), out)
 
     def imputed(key: str | None, run: str | None, data: str | None, seed: float) -> _Shown:
         session, place, _ = of(key, run)

@@ -19,6 +19,7 @@ from saltus.estimators import Model
 from saltus.estimators.kept import kind_of
 from saltus.studio.html import heading, images, side, table
 from saltus.studio.sheet import Sheet
+from saltus.studio.turns import Turns
 from saltus.training.folder import CHECKPOINTS
 
 if TYPE_CHECKING:
@@ -117,15 +118,16 @@ class Growing:
     """The latest snapshots of runs, for all readers of the page."""
 
     def __init__(self) -> None:
-        self._lock, self._of = threading.Lock(), OrderedDict[Path, list[Snapshot]]()
+        self._lock, self._turns, self._of = threading.Lock(), Turns(), OrderedDict[Path, list[Snapshot]]()
 
     def look(self, folder: Path) -> list[Snapshot]:
         """The snapshots of a run, oldest first, with one of the chain that is there now; what cannot be read now is left for later."""
-        with self._lock:
-            found = self._of.setdefault(folder, [])
-            self._of.move_to_end(folder)
-            while len(self._of) > _RUNS:
-                self._of.popitem(last=False)
+        with self._turns.of(folder):
+            with self._lock:
+                found = self._of.setdefault(folder, [])
+                self._of.move_to_end(folder)
+                while len(self._of) > _RUNS:
+                    self._of.popitem(last=False)
             try:
                 if not found or found[-1].chain != _digest(folder):
                     found.append(snapshot(folder))

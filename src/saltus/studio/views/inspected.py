@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Self
 
 from saltus.data import table_ending
 from saltus.errors import SaltusError
@@ -14,13 +16,25 @@ from saltus.studio.limits import check_whole
 from saltus.terminal import in_one_line
 from saltus.words import listed
 
-__all__ = ["INVITATION", "DataSettings", "TrainSettings", "as_page", "equivalent", "inspection", "training", "training_equivalent"]
+__all__ = [
+    "COLOURS",
+    "INVITATION",
+    "DataSettings",
+    "TrainSettings",
+    "as_page",
+    "equivalent",
+    "inspection",
+    "training",
+    "training_equivalent",
+]
 
 _COLUMNS, _CLASSES, _LETTERS = 60, 40, 60
 _SIZES = range(8, 129)
 _LEVELS = range(1, 17)
 _MOST_SEEDS = 2**62
 
+COLOURS = MappingProxyType({"as they are": 0, "grey": 1, "red green blue": 3})
+"""What images may get, and in how many channels: 0 for as they are."""
 INVITATION = "Send a zip of images, or a table as CSV or Parquet.  What is in it is told here, before anything is learned."
 
 
@@ -31,6 +45,7 @@ class DataSettings:
     Attributes:
         size: pixels of a side that images are resized to; 0 for as they are.
         crop: whether images keep their proportions.
+        channels: that every image gets, one of `COLOURS`; 0 for as they are.
         labels: whether classes are learned: folders of images, or the column `label` of a table.
 
     Raises:
@@ -40,21 +55,42 @@ class DataSettings:
     size: int = 0
     crop: bool = False
     labels: bool = False
+    channels: int = 0
 
     def __post_init__(self) -> None:
         if self.size:
             check_whole(self.size, "pixels of a side", _SIZES[-1], _SIZES[0])
 
+    @classmethod
+    def chosen(cls, size: float, crop: bool, colours: str, labels: bool) -> Self:
+        """As the fields of the page have it.
+
+        Raises:
+            SaltusError: for a size or colours that are not offered.
+        """
+        if not isinstance(colours, str) or colours not in COLOURS:
+            raise SaltusError(f"the colours {colours!r:.40} were given; expected one of {', '.join(COLOURS)}: choose one")
+        return cls(int(size), bool(crop), bool(labels), COLOURS[colours])
+
+    def lack(self, data: Path) -> str:
+        """What a folder of images lacks for this, in a sentence: classes are folders in it; "" if nothing."""
+        if not self.labels or not data.is_dir() or any(place.is_dir() for place in data.iterdir()):
+            return ""
+        return f'{data.name} has no classes; send a zip with a folder of images for each, or switch "Learn classes" off'
+
     def options(self, data: str) -> dict[str, str | float | bool | None]:
         """Of the commands on these data."""
-        images = {} if table_ending(data) else {"size": str(self.size) if self.size else None, "crop": self.crop and bool(self.size)}
+        size, channels = str(self.size) if self.size else None, str(self.channels) if self.channels else None
+        images = {} if table_ending(data) else {"size": size, "crop": self.crop and bool(self.size), "channels": channels}
         return {**images, "condition": "labels" if self.labels else None}
 
     def python(self, data: str) -> str:
         """The arguments of `saltus.data.load` and `saltus.data.inspect` after the place."""
         given = ', condition="labels"' if self.labels else ""
-        if self.size and not table_ending(data):
-            given += f", preparation=Preparation(size={self.size}{', crop=True' if self.crop else ''})"
+        of_size = [f"size={self.size}", *["crop=True"] * self.crop] if self.size else []
+        prepared = [*of_size, *[f"channels={self.channels}"] * bool(self.channels)]
+        if prepared and not table_ending(data):
+            given += f", preparation=Preparation({', '.join(prepared)})"
         return given
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import heapq
 import html
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,9 +20,10 @@ from saltus.studio.html import marked, page, paragraph, table
 from saltus.studio.views.growing import table_texts
 from saltus.terminal import in_one_line
 
-__all__ = ["first_rows", "formulas", "ranking", "report_page", "rows_page", "score_page"]
+__all__ = ["first_rows", "formulas", "report_page", "rows_page", "score_page", "strangest"]
 
 _SHOWN, _RANKED = 20, 20
+_LONGEST = 2**28  # letters of a cell, which may be all that a file unpacks to
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """How a cell begins that a spreadsheet may run."""
 
@@ -30,6 +32,7 @@ def _rows(file: Path) -> Iterator[list[str]]:
     """Of a CSV file that saltus wrote, the names first; as they stand in it."""
     ending = table_ending(file)
     separator = "\t" if ending.startswith(".tsv") else ","
+    csv.field_size_limit(max(_LONGEST, csv.field_size_limit()))
     with gzip.open(file, "rt", newline="") if ending.endswith(".gz") else file.open(newline="") as lines:
         yield from csv.reader(lines, delimiter=separator)
 
@@ -43,14 +46,18 @@ def first_rows(file: Path) -> tuple[list[str], list[list[str]]]:
             return [], []
         return table_texts(first.schema.names, zip(*(column.to_pylist() for column in first.columns), strict=True))
     rows = _rows(file)
-    return table_texts(next(rows, []), list(islice(rows, _SHOWN)))
+    return table_texts(next(rows, []), islice(rows, _SHOWN))
 
 
 def formulas(file: Path) -> int:
     """How many cells of a file, names too, a spreadsheet may take for formulas: numbers are none."""
     if table_ending(file) == PARQUET:  # which says what is text
         return 0
-    return sum(cell.startswith(_FORMULA) and not is_number(cell) for row in _rows(file) for cell in row)
+    return sum(map(_formulas, _rows(file)))
+
+
+def _formulas(row: Sequence[str]) -> int:
+    return sum(cell.startswith(_FORMULA) and not is_number(cell) for cell in row)
 
 
 def rows_page(file: Path, words: str, said: Sequence[str] = ()) -> str:
@@ -62,14 +69,15 @@ def rows_page(file: Path, words: str, said: Sequence[str] = ()) -> str:
         said: what else is to be known.
     """
     headings, rows = first_rows(file)
-    parts = [*map(paragraph, (words, *said, *_warned(file)))]
+    parts = [*map(paragraph, (words, *said, *_warned(formulas(file))))]
     if rows:
         parts.append(table(headings, rows, "the first rows"))
     return page(parts, "rows that were made")
 
 
-def _warned(file: Path) -> list[str]:
-    if not (n := formulas(file)):
+def _warned(n: int) -> list[str]:
+    """Of so many cells."""
+    if not n:
         return []
     return [
         f"{n:,} cell{'s start' if n > 1 else ' starts'} with =, +, - or @ and {'are' if n > 1 else 'is'} no number.  The file has what the "
@@ -77,11 +85,23 @@ def _warned(file: Path) -> list[str]:
     ]
 
 
-def ranking(file: Path) -> list[dict[str, Any]]:
-    """The scores of `saltus score`, the strangest row first; a cell that never came is infinitely strange."""
-    names, *rows = _rows(file)
-    found = [dict(zip(names, row, strict=True)) for row in rows]
-    return sorted(found, key=lambda row: -_number(row["anomaly"]))
+def strangest(file: Path, n: int = _RANKED) -> tuple[list[dict[str, str]], int]:
+    """The first rows of `saltus score` by how strange they are, and how many cells of all rows a spreadsheet may take for formulas.
+
+    The file is read once, and only so many rows of it are held.  A cell that never came is infinitely strange.
+    """
+    rows = _rows(file)
+    names = next(rows)
+    place, found = names.index("anomaly"), _formulas(names)
+
+    def each() -> Iterator[list[str]]:
+        nonlocal found
+        for row in rows:
+            found += _formulas(row)
+            yield row
+
+    first = heapq.nlargest(n, each(), key=lambda row: _number(row[place]))
+    return [dict(zip(names, row, strict=True)) for row in first], found
 
 
 def _number(text: str) -> float:
@@ -96,11 +116,11 @@ def score_page(result: Mapping[str, Any], file: Path) -> str:
         + f"  {result['unseen']:,} rows hold what never came, and are the strangest." * bool(result["unseen"])
     )
     headings = ["row", "anomaly", "strangest cell", "its anomaly", "nats"]
+    first, n = strangest(file)
     rows = [
-        [row["row"], _figure(row["anomaly"]), _brief(row["column"]), _figure(row["column_anomaly"]), _figure(row["nats"])]
-        for row in ranking(file)[:_RANKED]
+        [row["row"], _figure(row["anomaly"]), _brief(row["column"]), _figure(row["column_anomaly"]), _figure(row["nats"])] for row in first
     ]
-    return page([paragraph(words), *map(paragraph, _warned(file)), table(headings, rows, "the strangest rows, from 0 on")], "strange rows")
+    return page([paragraph(words), *map(paragraph, _warned(n)), table(headings, rows, "the strangest rows, from 0 on")], "strange rows")
 
 
 def _figure(text: str) -> str:

@@ -1,0 +1,42 @@
+"""Uploads have an end, each and all together: what would not fit is refused before it is read."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from saltus.errors import SaltusError
+from saltus.extras import needs
+from saltus.studio.limits import Limits
+from saltus.studio.workspace import Workspace
+
+__all__ = ["bound_uploads"]
+
+_AROUND = 2**16  # bytes of a request around its file
+_TOO_LARGE, _FULL = 413, 507  # what HTTP calls it
+
+
+def bound_uploads(workspace: Workspace, limits: Limits) -> None:
+    """Have the server of the page take one file at a time, and none that the workspace has no room for.
+
+    The library counts the bytes of each file, and neither how many files a request has nor what is there already.
+    """
+    upload, failed = needs("gradio.route_utils", extra="studio").upload_fn, needs("fastapi", extra="studio").HTTPException
+    coming = 0
+
+    async def bounded(request: Any, *others: Any, **options: Any) -> Any:
+        nonlocal coming
+        told = request.headers.get("content-length", "")
+        length = int(told) if told.isdecimal() else limits.upload_bytes + _AROUND + 1
+        if length > limits.upload_bytes + _AROUND:
+            raise failed(_TOO_LARGE, f"an upload is too large, or does not say its size; expected at most {limits.upload_bytes:,} bytes")
+        coming += length
+        try:
+            await asyncio.to_thread(workspace.check_room, None, coming)
+            return await upload(request, *others, **options)
+        except SaltusError as error:
+            raise failed(_FULL, str(error)) from None
+        finally:
+            coming -= length
+
+    needs("gradio.routes", extra="studio").upload_fn = bounded
