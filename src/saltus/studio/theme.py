@@ -14,6 +14,8 @@ _MONO = ("ui-monospace", "monospace")
 _SUBDUED = ("body_text_color_subdued", "block_info_text_color", "block_label_text_color", "block_title_text_color")
 
 CSS = """
+:root { --color-accent: var(--primary-700) }
+.dark { --color-accent: var(--primary-400) }
 .gradio-container { max-width: 76rem !important; width: 100% !important; margin: 0 auto !important }
 .unseen { position: absolute !important; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%) }
 input[type="range"]:focus-visible { outline: 3px solid var(--slider-color); outline-offset: 4px }
@@ -49,6 +51,7 @@ input[type="range"]::-moz-range-thumb { border: 2px solid var(--slider-color) !i
   .studio .many thead { display: none }
   .studio .many td::before { content: attr(data-heading) ": "; color: var(--body-text-color-subdued) }
   .studio .many td { border: 0 !important }
+  .studio .many td:empty { display: none }
 }
 """
 
@@ -58,5 +61,5 @@ def theme() -> Any:
     themes = needs("gradio", extra="studio").themes
     base = themes.Base(font=_FONT, font_mono=_MONO, primary_hue=themes.colors.blue, neutral_hue=themes.colors.gray)
     light = dict.fromkeys(_SUBDUED, "*neutral_600")  # on white the lighter greys of the theme are hard to read
-    strong = dict.fromkeys(("button_primary_background_fill", "link_text_color", "color_accent"), "*primary_700")
+    strong = dict.fromkeys(("button_primary_background_fill", "link_text_color"), "*primary_700")
     return base.set(**light, **strong, **{f"{name}_dark": "*neutral_300" for name in _SUBDUED})

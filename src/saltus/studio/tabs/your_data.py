@@ -11,6 +11,7 @@ from saltus.extras import needs
 from saltus.studio.choice import given_run, own_run
 from saltus.studio.commands import names_a_field, result_of
 from saltus.studio.html import paragraph
+from saltus.studio.limits import number, whole
 from saltus.studio.received import ENDINGS, receive
 from saltus.studio.tab import GIVEN, Studio, Tab, by_a_command, equivalents, job, ticking, told
 from saltus.studio.tabs import removing, your_rows
@@ -71,7 +72,7 @@ def _build(studio: Studio) -> None:
     def started(key: str | None, name: str | None, *settings: Any) -> tuple[Any, str, str, str]:
         session = workspace.session(key)
         data, how = session.check_data(name), view.DataSettings.chosen(*settings[:4])
-        train = view.TrainSettings(settings[4], int(settings[5]), int(settings[6]))
+        train = view.TrainSettings(number(settings[4], "minutes"), whole(settings[5], "network calls"), whole(settings[6], "the seed"))
         if lack := how.lack(session.folder / data):
             raise SaltusError(lack)
         workspace.check_room(session)
@@ -133,7 +134,7 @@ def _build(studio: Studio) -> None:
         with gr.Column(scale=1, min_width=280):
             minutes = gr.Slider(0.1, limits.minutes, value=2, step=0.1, label="Minutes of training", info="As many updates as fit")
             levels = gr.Slider(0, 16, value=0, step=1, label="Network calls of a sample", info="0 leaves the choice to saltus")
-            seed = gr.Number(0, precision=0, minimum=0, label="Seed of the training")
+            seed = gr.Number(0, precision=0, label="Seed of the training")
             start = gr.Button("Start a training", variant="primary")
             given = studio.runs_of()
             run = gr.Dropdown(

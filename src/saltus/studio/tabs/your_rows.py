@@ -10,6 +10,7 @@ from saltus.data import table_ending
 from saltus.extras import needs
 from saltus.studio.choice import given_run, own_run
 from saltus.studio.commands import result_of
+from saltus.studio.limits import whole
 from saltus.studio.tab import Studio, by_a_command, equivalents, job, told
 from saltus.studio.trainings import command_of
 from saltus.studio.views import rows as view
@@ -47,7 +48,7 @@ def build(studio: Studio, data: Any, run: Any) -> None:
 
     def sampled(key: str | None, run: str | None, n: float, where: str, seed: float) -> _Shown:
         session, place, ending = of(key, run)
-        settings = view.RowSettings(int(n), view.conditions(where or ""), int(seed))
+        settings = view.RowSettings(whole(n, "rows"), view.conditions(where or ""), whole(seed, "the seed"))
         out = session.new_made("samples")
         file = out / f"samples{ending}"
         words = f"{settings.n:,} rows{' under ' + ', '.join(settings.where) if settings.where else ''}, seed {settings.seed}."
@@ -59,7 +60,7 @@ def build(studio: Studio, data: Any, run: Any) -> None:
         rows = session.check_data(data)
         view.check_rows(rows)
         file = session.new_made("imputed", table_ending(rows))
-        work = view.impute(place, rows, session.relative(file), int(seed))
+        work = view.impute(place, rows, session.relative(file), whole(seed, "the seed"))
 
         def page(found: dict[str, Any]) -> str:
             columns = ", ".join(f"{name}: {count:,}" for name, count in found["by_column"].items())
@@ -72,13 +73,13 @@ def build(studio: Studio, data: Any, run: Any) -> None:
     def scored(key: str | None, run: str | None, data: str | None, seed: float) -> _Shown:
         session, place, _ = of(key, run)
         file = session.new_made("scores", ".csv")
-        work = view.score(place, session.check_data(data), session.relative(file), int(seed))
+        work = view.score(place, session.check_data(data), session.relative(file), whole(seed, "the seed"))
         return done(session, work, file, lambda found: rows_page.score_page(found, file))
 
     def reported(key: str | None, run: str | None, data: str | None, seed: float) -> _Shown:
         session, place, _ = of(key, run)
         file = session.new_made("report", ".html")
-        work = view.report(place, session.check_data(data), session.relative(file), int(seed))
+        work = view.report(place, session.check_data(data), session.relative(file), whole(seed, "the seed"))
         return done(session, work, file, lambda found: rows_page.report_page(file.read_text(), found["finding"]))
 
     def section(name: str, words: str, button: str, fields: Callable[[], list[Any]], work: Any, inputs: list[Any], api: str) -> None:
@@ -94,7 +95,7 @@ def build(studio: Studio, data: Any, run: Any) -> None:
         go.click(job(work), [key, *inputs, *given], [page, file, command, python], api_name=api, **by_a_command(limits))
 
     def seed() -> Any:
-        return gr.Number(0, precision=0, minimum=0, label="Seed of the noise")
+        return gr.Number(0, precision=0, label="Seed of the noise")
 
     def drawn() -> list[Any]:
         n = gr.Slider(1, limits.rows, value=100, step=1, label="Rows")
