@@ -69,7 +69,6 @@ def studio(
     shown, trainings = Runs([str(run) for run in runs], limits.models), Trainings(limits)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # which lets a training be kept, as Ctrl-C does
     with Workspace(workspace, limits) as kept, contextlib.closing(trainings):
-        os.environ["GRADIO_TEMP_DIR"] = str(kept.uploads)  # which the library reads when the page is built
         app = build_app(shown, limits, comparisons, kept, trainings)
         address = serve(app, limits, host=host, port=port, password=password, block=False)
         tell(f"the studio is at {address} - stop it with Ctrl+C", result=True)

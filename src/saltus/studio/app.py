@@ -57,6 +57,7 @@ def build_app(
     os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # before the library is loaded, which else reports that it was
     gr = needs("gradio", extra="studio")
     kept = workspace or Workspace(limits=limits)
+    os.environ["GRADIO_TEMP_DIR"] = str(kept.uploads)  # which the library reads when the page is built
     files = needs("gradio.processing_utils", extra="studio")
     if not hasattr(files, _FETCHES):
         raise SaltusError(f"gradio {gr.__version__} fetches files in an unknown way; install the version that saltus was tested with")
