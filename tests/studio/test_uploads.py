@@ -16,7 +16,7 @@ from saltus.studio.workspace import Workspace
 
 routes = pytest.importorskip("gradio.routes")
 route_utils = pytest.importorskip("gradio.route_utils")
-HTTPException = pytest.importorskip("fastapi").HTTPException
+HTTPException = pytest.importorskip("starlette.exceptions").HTTPException
 
 
 @pytest.fixture

@@ -71,7 +71,7 @@ def test_a_table_of_categories_is_learned() -> None:
 
 def test_nothing_to_learn_is_said(found: Folds) -> None:
     nothing = replace(found, update=0)
-    assert "tell no more than their closed form" in nothing.words
+    assert "no training is better than their closed form" in nothing.words
     assert nothing.config(Config()).last_update == 1
     assert found.config(Config()).last_update == found.update
 

@@ -21,7 +21,7 @@ def bound_uploads(workspace: Workspace, limits: Limits) -> None:
 
     The library counts the bytes of each file, and neither how many files a request has nor what is there already.
     """
-    upload, failed = needs("gradio.route_utils", extra="studio").upload_fn, needs("fastapi", extra="studio").HTTPException
+    upload, failed = needs("gradio.route_utils", extra="studio").upload_fn, needs("starlette.exceptions", extra="studio").HTTPException
     coming = 0
 
     async def bounded(request: Any, *others: Any, **options: Any) -> Any:
