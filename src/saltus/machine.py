@@ -8,7 +8,7 @@ import os
 import platform
 from pathlib import Path
 
-__all__ = ["cache_folder", "describe_machine", "keep_freed_memory", "memory", "memory_ran_out"]
+__all__ = ["cache_folder", "describe_machine", "keep_freed_memory", "memory", "memory_ran_out", "use_few_arenas"]
 
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "bad_alloc")
 """What torch says on each kind of device where memory runs out."""
@@ -36,6 +36,15 @@ def keep_freed_memory() -> None:
         libc = ctypes.CDLL(None)
         for parameter in (-1, -3):  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD
             libc.mallopt(parameter, 2**30)
+
+
+def use_few_arenas(most: int) -> None:
+    """Have glibc, where it is used, let threads share this many arenas.
+
+    Each arena keeps what is freed in it, so that a server of many threads grows.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).mallopt(-8, most)  # M_ARENA_MAX
 
 
 def memory() -> float:

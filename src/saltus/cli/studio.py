@@ -12,6 +12,7 @@ import click
 
 from saltus.cli.places import PLACE
 from saltus.errors import SaltusError
+from saltus.machine import use_few_arenas
 from saltus.terminal import tell
 
 __all__ = ["studio"]
@@ -65,6 +66,7 @@ def studio(
     from saltus.studio.workspace import Workspace
 
     password, limits = _password(password_file), Limits()
+    use_few_arenas(limits.at_once)
     check_access(host, password)
     shown, trainings = Runs([str(run) for run in runs], limits.models), Trainings(limits)
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # which lets a training be kept, as Ctrl-C does

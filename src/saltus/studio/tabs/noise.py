@@ -42,11 +42,11 @@ def _build(studio: Studio) -> None:
             N = gr.Slider(1, 1000, value=start.N, step=1, label="N levels per unit time")
         with gr.Column(scale=3, min_width=320):
             t = gr.Slider(0, view.LAST, value=start.t, step=_LEAST, label="Time t", info="0 is data, larger is noisier")
-            s = gr.Slider(0, start.t, value=start.s, step=_LEAST, label="Cleaner time s", info="Where the bridge leads back to, up to t")
+            s = gr.Slider(0, view.LAST, value=start.s, step=_LEAST, label="Cleaner time s", info="Where the bridge leads back to, up to t")
             first, *same = shown(names[0], 0, None, start.t, start.s, start.seed, start.alpha, start.N)
             page = gr.HTML(first, label="The noise process")
             command, python = equivalents(*same)
-    t.change(lambda t, s: gr.Slider(maximum=t or _LEAST, value=min(s, t)), [t, s], [s], api_name=False, show_progress="hidden")
+    gr.on([t.change, s.change], lambda t, s: min(s, t), [t, s], [s], api_name=False, show_progress="hidden", trigger_mode="always_last")
     dropped.change(lambda file: gr.Slider(interactive=not file), [dropped], [item], api_name=False, show_progress="hidden")
     settings = [run, item, dropped, t, s, seed, alpha, N]
     gr.on(
