@@ -3,8 +3,9 @@
 The server is `saltus studio` in a process of its own on this machine; readers are clients of its API in threads of another process, and
 each asks for the next thing as soon as it has the last.
 
-    python benchmarks/studio_load.py            the table in docs/results/studio_load.md (a minute and a half)
-    python benchmarks/studio_load.py --smoke    two readers for a few seconds, printed alone
+    python benchmarks/studio_load.py                  the table in docs/results/studio_load.md (a minute and a half)
+    python benchmarks/studio_load.py --seconds 300    for longer, printed alone
+    python benchmarks/studio_load.py --smoke          two readers for a few seconds, printed alone
 """
 
 from __future__ import annotations
@@ -146,15 +147,16 @@ def main() -> None:
     """The page, or with --smoke its text alone."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--smoke", action="store_true", help="two readers for a few seconds, printed alone")
-    smoke = parser.parse_args().smoke
-    readers, seconds = (FEW_READERS, FEW_SECONDS) if smoke else (READERS, SECONDS)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="how long readers ask")
+    options = parser.parse_args()
+    readers, seconds = (FEW_READERS, FEW_SECONDS) if options.smoke else (READERS, options.seconds)
     load = os.getloadavg()[0]
     seen = measure(readers, seconds)
     text = page(seen, readers, seconds, load)
     print(text)
     if seen.errors:
         sys.exit(1)
-    if not smoke:
+    if seconds == SECONDS:
         write_atomically(REPORT, text)
 
 
