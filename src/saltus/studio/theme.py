@@ -45,13 +45,13 @@ input[type="range"]::-moz-range-thumb { border: 2px solid var(--slider-color) !i
   .gradio-container { padding: 0.5rem !important }
   .studio table { font-size: 0.8rem }
   .studio th, .studio td { padding: 0.25rem 0.35rem }
-  .studio :is(th, td):first-child { min-width: 4rem }
+  .studio th:first-child { min-width: 4rem }
   .studio figure svg { min-width: 0 }
   .studio .many, .studio .many :is(tbody, tr, th, td) { display: block; text-align: left }
   .studio .many thead { display: none }
   .studio .many td::before { content: attr(data-heading) ": "; color: var(--body-text-color-subdued) }
   .studio .many td { border: 0 !important }
-  .studio .many td:empty { display: none }
+  .studio .many td:empty { display: none !important }
 }
 """
 
