@@ -20,7 +20,7 @@ from saltus.studio.limits import Limits
 from saltus.studio.runs import Runs
 from saltus.studio.tab import Studio
 from saltus.studio.trainings import Trainings
-from saltus.studio.watching import MINE, Watching, watching_of
+from saltus.studio.watching import MINE, Watching
 from saltus.studio.workspace import Session, Workspace
 from saltus.training.folds import Folds
 from tests.helpers.checks import assert_one_sentence
@@ -35,7 +35,7 @@ def watching(tmp_path: Path) -> Watching:
     shutil.copytree(run_folder("digits"), tmp_path / "mine")
     (tmp_path / "mine" / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in METRICS))
     runs, limits = Runs(["digits", str(tmp_path / "mine")]), Limits()
-    return Watching(Studio(runs, limits, Workspace(tmp_path / "all"), Trainings(limits), key=None))
+    return Studio(runs, limits, Workspace(tmp_path / "all"), Trainings(limits), key=None).watching
 
 
 def session(tmp_path: Path) -> Session:
@@ -145,8 +145,8 @@ def test_floors_of_one_run_do_not_wait_for_another(watching: Watching, monkeypat
 def test_a_studio_has_one_for_all_its_tabs(tmp_path: Path) -> None:
     runs, limits = Runs(["digits"]), Limits()
     one, another = (Studio(runs, limits, Workspace(tmp_path), Trainings(limits), key=None) for _ in range(2))
-    assert watching_of(one) is watching_of(one)
-    assert watching_of(one) is not watching_of(another)
+    assert one.watching is one.watching
+    assert one.watching is not another.watching
     place = weakref.ref(one)
     del one
     gc.collect()

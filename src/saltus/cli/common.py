@@ -26,6 +26,7 @@ __all__ = [
     "PREPARATION_OPTIONS",
     "SAMPLING_OPTIONS",
     "Interrupted",
+    "all_of",
     "chain_of",
     "condition_of",
     "data_options",
@@ -88,6 +89,17 @@ _SAMPLING = (
 SAMPLING_OPTIONS = ("final", "eta", "temperature", "guidance")
 
 
+def all_of(*options: Callable[[Callable[..., Any]], Callable[..., Any]]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Several options as one decorator; help lists them in this order."""
+
+    def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorated
+
+
 def sampling_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """--final, --eta, --temperature and --guidance; the command receives those that were given as the dictionary `sampling`."""
 
@@ -96,10 +108,7 @@ def sampling_options(command: Callable[..., Any]) -> Callable[..., Any]:
         given = {name: options.pop(name) for name in SAMPLING_OPTIONS}
         return command(*args, sampling={name: value for name, value in given.items() if value is not None}, **options)
 
-    result: Callable[..., Any] = told
-    for option in reversed(_SAMPLING):
-        result = option(result)
-    return result
+    return all_of(*_SAMPLING)(told)
 
 
 def _image_channels(_: click.Context, __: click.Parameter, given: str | None) -> int | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import data_options, json_option, seed_option
+from saltus.cli.common import all_of, data_options, json_option, seed_option
 from saltus.cli.places import PLACE
 from saltus.cli.table_rows import check_new
 
@@ -34,7 +34,7 @@ def image_job(
         seed: help of --seed.
         own: options of the command, between --out and --condition.
     """
-    options: tuple[Callable[[Callable[..., Any]], Callable[..., Any]], ...] = (
+    return all_of(
         click.argument("run", type=PLACE),
         click.option("--data", type=PLACE, required=True, help="The images: a folder of them, or an .npy or .npz file."),
         click.option("--n", type=click.IntRange(min=1), help="Take the first N images.  [default: all]"),
@@ -45,13 +45,6 @@ def image_job(
         data_options,
         json_option,
     )
-
-    def decorated(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return decorated
 
 
 def places_in(out: Path, name: str) -> list[Path]:

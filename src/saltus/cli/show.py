@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from saltus.cli.common import json_option, say, seed_option
+from saltus.cli.common import all_of, json_option, say, seed_option
 from saltus.cli.places import PLACE
 from saltus.cli.table_rows import check_new
 from saltus.errors import SaltusError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from saltus.studio.sheet import Sheet
 
@@ -86,31 +86,21 @@ def collapse(out: Path, as_json: bool, **settings: Any) -> None:
     say(as_json, result, "\n".join([*told, f"{len(files)} pictures are in {out}"]))
 
 
-def _of_sampling(command: Callable[..., Any]) -> Callable[..., Any]:
-    """What images are drawn with; the command receives those that were given."""
-    options = (
-        click.option("--n", type=int, default=8, show_default=True, help="Images."),
-        click.option("--calls", type=int, help="Network calls.  [default: the run's own]"),
-        click.option("--condition", metavar="CLASS", default="", help="A class by its name.  [default: as often as they came]"),
-        click.option("--guidance", type=float, default=1.0, show_default=True, help="Weight of the class."),
-        seed_option("Seed of all noise."),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def _of_steps(command: Callable[..., Any]) -> Callable[..., Any]:
-    """How the steps of one run are sampled; the command receives what was given."""
-    options = (
-        click.option("--start", help="noise or mixture.  [default: the run's own]"),
-        click.option("--temperature", type=float, help="Of latents.  [default: the run's own]"),
-        click.option("--eta", type=float, help="Share of fresh noise.  [default: the run's own]"),
-        click.option("--final", help="What the last step returns.  [default: the run's own]"),
-    )
-    for option in reversed(options):
-        command = option(command)
-    return command
+_of_sampling = all_of(
+    click.option("--n", type=int, default=8, show_default=True, help="Images."),
+    click.option("--calls", type=int, help="Network calls.  [default: the run's own]"),
+    click.option("--condition", metavar="CLASS", default="", help="A class by its name.  [default: as often as they came]"),
+    click.option("--guidance", type=float, default=1.0, show_default=True, help="Weight of the class."),
+    seed_option("Seed of all noise."),
+)
+"""What images are drawn with."""
+_of_steps = all_of(
+    click.option("--start", help="noise or mixture.  [default: the run's own]"),
+    click.option("--temperature", type=float, help="Of latents.  [default: the run's own]"),
+    click.option("--eta", type=float, help="Share of fresh noise.  [default: the run's own]"),
+    click.option("--final", help="What the last step returns.  [default: the run's own]"),
+)
+"""How the steps of one run are sampled."""
 
 
 @show.command()

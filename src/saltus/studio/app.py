@@ -17,6 +17,7 @@ from saltus.studio.tab import Studio
 from saltus.studio.tabs import TABS
 from saltus.studio.theme import CSS, theme
 from saltus.studio.trainings import Trainings
+from saltus.studio.uploads import bound_uploads, fetch_nothing
 from saltus.studio.workspace import Workspace
 
 __all__ = ["PASSWORD", "USER", "build_app", "is_loopback", "serve"]
@@ -30,7 +31,6 @@ TITLE = "saltus studio"
 _FEWEST_LETTERS = 8  # of a password
 _THREADS = 4  # for each job that runs: memory of many would stay
 _KEPT = 3600  # seconds that files of the page are kept
-_FETCHES = "async_ssrf_protected_get"  # the function by which the library fetches addresses
 _POLICY = (
     "default-src 'self' data: blob:; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; style-src 'self' 'unsafe-inline'; "
     "connect-src 'self' data: blob:; form-action 'self'; object-src 'none'; base-uri 'self'; frame-ancestors 'self'"
@@ -58,10 +58,8 @@ def build_app(
     gr = needs("gradio", extra="studio")
     kept = workspace or Workspace(limits=limits)
     os.environ["GRADIO_TEMP_DIR"] = str(kept.uploads)  # which the library reads when the page is built
-    files = needs("gradio.processing_utils", extra="studio")
-    if not hasattr(files, _FETCHES):
-        raise SaltusError(f"gradio {gr.__version__} fetches files in an unknown way; install the version that saltus was tested with")
-    setattr(files, _FETCHES, _not_fetched)
+    fetch_nothing()
+    bound_uploads(kept, limits)
     with gr.Blocks(title=TITLE, analytics_enabled=False, delete_cache=(_KEPT, _KEPT)) as app:
         studio = Studio(runs, limits, kept, trainings or Trainings(limits), reader(), tuple(comparisons))
         gr.Markdown(f"# {TITLE}\nThe noise process, the collapse of a decoder, and a chain that draws in a few calls.")
@@ -71,11 +69,6 @@ def build_app(
                     gr.Markdown(f"## {tab.name}", elem_classes="unseen")  # for readers who go by headings
                     tab.build(studio)
     return app.queue(max_size=limits.waiting, default_concurrency_limit=limits.at_once)
-
-
-async def _not_fetched(url: str) -> Any:
-    """In place of Gradio's own, which fetches an address that is given as a file."""
-    raise SaltusError(f"the address {url!r:.80} was given where a file was expected; nothing is fetched from elsewhere: give the file")
 
 
 def serve(app: Any, limits: Limits, *, host: str = "127.0.0.1", port: int = 7860, password: str = "", block: bool = True) -> str:

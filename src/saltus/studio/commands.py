@@ -142,12 +142,17 @@ def end_in(folder: Path) -> None:
         for process in there:
             process.terminate()
         for process in there:
-            stop(process)
+            _ended(process)
 
 
 def stop(process: subprocess.Popen[str]) -> None:
     """Ask a process to end and keep what it has; end it if it does not."""
     process.terminate()
+    _ended(process)
+
+
+def _ended(process: subprocess.Popen[str]) -> None:
+    """Wait for a process that was asked to end, once: a training that is asked twice keeps nothing more."""
     try:
         process.wait(_PATIENCE)
     except subprocess.TimeoutExpired:

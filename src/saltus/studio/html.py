@@ -10,6 +10,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from saltus.errors import SaltusError
 from saltus.extras import needs
 from saltus.studies.pages import svg
 from saltus.studio.sheet import Sheet
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from markupsafe import Markup
     from matplotlib.figure import Figure
 
-__all__ = ["heading", "images", "marked", "page", "paragraph", "picture", "plot", "side", "table"]
+__all__ = ["heading", "images", "marked", "mistaken", "page", "paragraph", "picture", "plot", "side", "table"]
 
 _FEW = 3  # columns of a table that a phone shows side by side
 
@@ -42,6 +43,11 @@ def heading(text: str) -> Markup:
 def paragraph(text: str) -> Markup:
     """A paragraph."""
     return marked("<p>{}</p>", text)
+
+
+def mistaken(mistake: SaltusError) -> str:
+    """What a part of the page shows in place of what cannot be shown."""
+    return str(paragraph(f"This cannot be shown: {mistake}."))
 
 
 def side(parts: Iterable[Markup], *, large: bool = False) -> Markup:

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import wraps
+from functools import cached_property, wraps
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from saltus.studio.equivalents import Equivalent
 from saltus.studio.limits import Limits
 from saltus.studio.runs import Runs
 from saltus.studio.trainings import Trainings
+from saltus.studio.watching import Watching
 from saltus.studio.workspace import Session, Workspace
 from saltus.terminal import tell
 from saltus.words import in_brief
@@ -49,6 +50,11 @@ class Studio:
     trainings: Trainings
     key: Any
     comparisons: tuple[Path, ...] = ()
+
+    @cached_property
+    def watching(self) -> Watching:
+        """What is known of runs: what one tab has measured the others show."""
+        return Watching(self.runs, self.workspace, self.trainings, self.limits)
 
     def runs_of(self, session: Session | None = None) -> list[str]:
         """The runs that a reader has, and those of tables that the studio was given."""

@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
+from weakref import WeakValueDictionary
 
 __all__ = ["Turns"]
 
 
 class Turns:
-    """A lock for each thing that somebody works on or waits for."""
+    """A lock for each thing, which is there as long as somebody works on it or waits for it."""
 
     def __init__(self) -> None:
-        self._guard, self._locks, self._waiting = (
-            threading.Lock(),
-            defaultdict[Hashable, threading.Lock](threading.Lock),
-            dict[Hashable, int](),
-        )
+        self._guard, self._locks = threading.Lock(), WeakValueDictionary[Hashable, threading.Lock]()
 
     @contextmanager
     def of(self, thing: Hashable) -> Iterator[None]:
         """Wait until nobody else works on this."""
         with self._guard:
-            lock = self._locks[thing]
-            self._waiting[thing] = self._waiting.get(thing, 0) + 1
-        try:
-            with lock:
-                yield
-        finally:
-            with self._guard:
-                self._waiting[thing] -= 1
-                if not self._waiting[thing]:
-                    del self._waiting[thing], self._locks[thing]
+            lock = self._locks.setdefault(thing, threading.Lock())
+        with lock:
+            yield

@@ -1,4 +1,4 @@
-"""Uploads have an end, each and all together: what would not fit is refused before it is read."""
+"""What stands in place of functions of Gradio: uploads have an end, each and all together, and no address is fetched."""
 
 from __future__ import annotations
 
@@ -10,10 +10,31 @@ from saltus.extras import needs
 from saltus.studio.limits import Limits
 from saltus.studio.workspace import Workspace
 
-__all__ = ["bound_uploads"]
+__all__ = ["bound_uploads", "fetch_nothing"]
 
 _AROUND = 2**16  # bytes of a request around its file
 _TOO_LARGE, _FULL = 413, 507  # what HTTP calls it
+
+
+def _replace(library: Any, name: str, work: Any) -> None:
+    """Put a function in place of one of a module of the library.
+
+    Raises:
+        SaltusError: if it has none of this name.
+    """
+    if not hasattr(library, name):
+        version = needs("gradio", extra="studio").__version__
+        raise SaltusError(f"gradio {version} takes files in an unknown way; install the version that saltus was tested with")
+    setattr(library, name, work)
+
+
+def fetch_nothing() -> None:
+    """Refuse an address that a client gives as a file."""
+
+    async def refused(url: str) -> Any:
+        raise SaltusError(f"the address {url!r:.80} was given where a file was expected; nothing is fetched from elsewhere: give the file")
+
+    _replace(needs("gradio.processing_utils", extra="studio"), "async_ssrf_protected_get", refused)
 
 
 def bound_uploads(workspace: Workspace, limits: Limits) -> None:
@@ -39,4 +60,4 @@ def bound_uploads(workspace: Workspace, limits: Limits) -> None:
         finally:
             coming -= length
 
-    needs("gradio.routes", extra="studio").upload_fn = bounded
+    _replace(needs("gradio.routes", extra="studio"), "upload_fn", bounded)

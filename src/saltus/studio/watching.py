@@ -5,21 +5,22 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from pathlib import Path
-from weakref import WeakKeyDictionary
 
 from saltus.pretrained import run_folder
 from saltus.studio.commands import result_of
 from saltus.studio.equivalents import Equivalent
 from saltus.studio.html import page, paragraph
-from saltus.studio.tab import Studio
-from saltus.studio.trainings import FINISHED
+from saltus.studio.limits import Limits
+from saltus.studio.runs import Runs
+from saltus.studio.trainings import FINISHED, Trainings
 from saltus.studio.turns import Turns
 from saltus.studio.views import run_page
 from saltus.studio.views.growing import Growing
 from saltus.studio.views.run import Floor, watched
+from saltus.studio.workspace import Workspace
 from saltus.training.folder import METRICS
 
-__all__ = ["MINE", "Watching", "watching_of"]
+__all__ = ["MINE", "Watching"]
 
 MINE = "yours: "
 """Before the names of runs that a reader has trained on the page."""
@@ -30,11 +31,14 @@ class Watching:
     """What is known of runs beside their folders.
 
     Args:
-        studio: whose runs they are.
+        runs: that the studio was given.
+        workspace: where those of readers are.
+        trainings: that readers start.
+        limits: of the measuring of floors.
     """
 
-    def __init__(self, studio: Studio) -> None:
-        self._runs, self._workspace, self._trainings, self._limits = studio.runs, studio.workspace, studio.trainings, studio.limits
+    def __init__(self, runs: Runs, workspace: Workspace, trainings: Trainings, limits: Limits) -> None:
+        self._runs, self._workspace, self._trainings, self._limits = runs, workspace, trainings, limits
         self._growing, self._turns, self._lock = Growing(), Turns(), threading.Lock()
         self._floors = dict[tuple[Path, int], dict[str, Floor]]()
         self._drawn = OrderedDict[Path, tuple[object, str]]()
@@ -100,13 +104,3 @@ class Watching:
                 said = result_of(arguments, self._workspace.folder, self._limits)
                 self._floors[folder, levels] = {name: Floor(**floor) for name, floor in said["floors"].items()}
             return self._floors[folder, levels]
-
-
-_OF = WeakKeyDictionary[Studio, Watching]()
-
-
-def watching_of(studio: Studio) -> Watching:
-    """The one of a studio: what one tab has measured the others show."""
-    if studio not in _OF:
-        _OF[studio] = Watching(studio)
-    return _OF[studio]

@@ -80,12 +80,12 @@ def privacy(rows: Array, held_out: Array, train: Array, categorical: Array, *, s
         categorical: which columns hold categories, (d,) bool.
         seed: chooses the rows that are measured where there are many, and the resamples.
     """
-    searched = some_rows(train, _SEARCHED, seed=seed)
+    searched, known = some_rows(train, _SEARCHED, seed=seed), Counter(_keys(train))
     own, other = (nearest_rows(some_rows(table, _MEASURED, seed=seed), searched, categorical) for table in (rows, held_out))
     return Privacy(
-        copies=int(copied(rows, train).sum()),
-        held_out_copies=int(copied(held_out, train).sum()),
-        repeated=sum(count for count in Counter(_keys(train)).values() if count > 1),
+        copies=sum(key in known for key in _keys(rows)),
+        held_out_copies=sum(key in known for key in _keys(held_out)),
+        repeated=sum(count for count in known.values() if count > 1),
         rows=len(rows),
         held_out=len(held_out),
         trained=len(train),

@@ -6,9 +6,8 @@ from typing import Any
 
 from saltus.errors import SaltusError
 from saltus.extras import needs
-from saltus.studio.html import paragraph
+from saltus.studio.html import mistaken
 from saltus.studio.tab import Studio, Tab, by_a_command, equivalents, job, ticking, told
-from saltus.studio.watching import watching_of
 
 __all__ = ["TAB"]
 
@@ -18,7 +17,7 @@ _SECONDS = 4.0  # between two looks
 
 def _build(studio: Studio) -> None:
     gr = needs("gradio", extra="studio")
-    watching, names, timer = watching_of(studio), studio.runs.names, ticking(NAME, _SECONDS)
+    watching, names, timer = studio.watching, studio.runs.names, ticking(NAME, _SECONDS)
 
     def choices(key: str | None, name: str) -> Any:
         return gr.Dropdown(watching.names(key), value=name)
@@ -35,7 +34,7 @@ def _build(studio: Studio) -> None:
         try:
             found = shown(key, name)
         except SaltusError as mistake:  # told once on the page, and not every few seconds beside it
-            found = str(paragraph(f"This cannot be shown: {mistake}.")), "", ""
+            found = mistaken(mistake), "", ""
         return (gr.skip(), gr.skip(), gr.skip(), before) if found[0] == before else (*found, found[0])
 
     with gr.Row():

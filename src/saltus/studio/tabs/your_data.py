@@ -10,15 +10,14 @@ from saltus.errors import SaltusError
 from saltus.extras import needs
 from saltus.studio.choice import given_run, own_run
 from saltus.studio.commands import names_a_field, result_of
-from saltus.studio.html import paragraph
+from saltus.studio.html import mistaken, paragraph
 from saltus.studio.limits import number, whole
 from saltus.studio.received import ENDINGS, receive
 from saltus.studio.tab import GIVEN, Studio, Tab, by_a_command, equivalents, job, ticking, told
 from saltus.studio.tabs import removing, your_rows
 from saltus.studio.trainings import command_of
-from saltus.studio.uploads import bound_uploads
 from saltus.studio.views import inspected as view
-from saltus.studio.watching import MINE, watching_of
+from saltus.studio.watching import MINE
 from saltus.studio.workspace import Session, remove
 
 __all__ = ["TAB"]
@@ -31,9 +30,7 @@ _PICTURE = "items.png"
 def _build(studio: Studio) -> None:
     gr = needs("gradio", extra="studio")
     limits, workspace, trainings, key = studio.limits, studio.workspace, studio.trainings, studio.key
-    watching, timer = watching_of(studio), ticking(NAME, _SECONDS)
-
-    bound_uploads(workspace, limits)
+    watching, timer = studio.watching, ticking(NAME, _SECONDS)
 
     def inspected(session: Session, name: str, notes: list[str], how: view.DataSettings) -> tuple[Any, str, str, str]:
         data = session.check_data(name)
@@ -96,7 +93,7 @@ def _build(studio: Studio) -> None:
         try:
             page = watched(key, run)
         except SaltusError as mistake:  # told once on the page, and not every few seconds beside it
-            page = str(paragraph(f"This cannot be shown: {mistake}."))
+            page = mistaken(mistake)
         return (gr.skip(), before) if page == before else (page, page)
 
     def stopped(key: str | None, run: str | None) -> str:

@@ -133,24 +133,25 @@ def compared(a: Side, b: Side) -> Compared:
     calls = [calls for _, calls in samplers]
     if calls[0] != calls[1]:
         raise SaltusError(f"A makes {calls[0]} network calls and B makes {calls[1]}; choose samplers of as many calls, or another number")
-    seconds = _timed([partial(_images, one, sampler) for one, (sampler, _) in zip((a, b), samplers, strict=True)], a.settings.n)
-    drawn = [_drawn(one, *made, spent) for one, made, spent in zip((a, b), samplers, seconds, strict=True)]
+    timed = _timed([partial(_images, one, sampler) for one, (sampler, _) in zip((a, b), samplers, strict=True)], a.settings.n)
+    drawn = [_drawn(one, *made, *found) for one, made, found in zip((a, b), samplers, timed, strict=True)]
     return Compared((a, b), (drawn[0], drawn[1]), (_floor(a), _floor(b)))
 
 
-def _timed(works: Sequence[Callable[[int], Tensor]], n: int) -> list[float]:
-    """The median seconds of each, in turns after one that is not measured: what runs first would pay for what is not there yet."""
-    found: list[list[float]] = [[] for _ in works]
+def _timed(works: Sequence[Callable[[int], Tensor]], n: int) -> list[tuple[Tensor, float]]:
+    """What each makes and its median seconds, in turns after one that is not measured: the first would pay for what is not there yet."""
+    spent: list[list[float]] = [[] for _ in works]
     for work in works:
         work(1)
     for _ in range(_TURNS):
-        for own, work in zip(found, works, strict=True):
+        made = []
+        for own, work in zip(spent, works, strict=True):
             begun = time.perf_counter()
-            work(n)
+            made.append(work(n))
             own.append(time.perf_counter() - begun)
-        if sum(map(sum, found)) > _PATIENCE:
+        if sum(map(sum, spent)) > _PATIENCE:
             break
-    return [statistics.median(own) for own in found]
+    return [(y, statistics.median(own)) for y, own in zip(made, spent, strict=True)]
 
 
 def _sampler(one: Side) -> tuple[Sampler, int]:
@@ -180,9 +181,9 @@ def _check_plain(one: Side) -> None:
             )
 
 
-def _drawn(one: Side, sampler: Sampler, calls: int, seconds: float) -> Drawn:
-    """The images of a side, and their distance to real ones."""
-    y, data = _images(one, sampler, one.settings.n), _measurable(one)
+def _drawn(one: Side, sampler: Sampler, calls: int, y: Tensor, seconds: float) -> Drawn:
+    """The images y of a side, and the distance of others like them to real ones."""
+    data = _measurable(one)
     if data is None:
         return Drawn(y, seconds, calls, multiply_adds(sampler), None, None)
     many = _images(one, sampler, _MEASURED)

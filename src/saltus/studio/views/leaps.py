@@ -187,14 +187,13 @@ def leap(run: Run, settings: LeapSettings) -> Leap:
     chain = chain_for(run, settings)
     calls = chain_for(run, replace(settings, start=None)).levels.L
     sampling, given = settings.sampling(chain), conditions(chain, settings)
-    chain.sample(
-        1, seed=settings.seed, sampling=sampling, condition=None if given is None else given[:1]
-    )  # the first pays for what is not there yet
+    first = None if given is None else given[:1]
+    chain.sample(1, seed=settings.seed, sampling=sampling, condition=first)  # which pays for what is not there yet
     begun = time.perf_counter()
     path = chain.sample(settings.n, seed=settings.seed, return_path=True, sampling=sampling, condition=given)
     seconds = time.perf_counter() - begun
     expected = _expected(chain, path, chain.noise(settings.seed, 0, settings.n), sampling, given)
-    return Leap(chain, path, expected, seconds, calls, multiply_adds(ChainSampler(chain, sampling, None if given is None else given[:1])))
+    return Leap(chain, path, expected, seconds, calls, multiply_adds(ChainSampler(chain, sampling, first)))
 
 
 @torch.no_grad()
